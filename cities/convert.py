@@ -20,6 +20,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import combinations, pairwise
 from math import cos, hypot, radians
 from pathlib import Path
 
@@ -149,18 +150,26 @@ def spread(name: str, kind: str, points: Sequence[Point]) -> Row:
 
 def usual_interval(days: Sequence[date]) -> int:
     """The median gap in days between emptying days; above a week, the nearest number of whole weeks."""
-    gap = statistics.median((b - a).days for a, b in zip(days, days[1:], strict=False))
+    gap = statistics.median((b - a).days for a, b in pairwise(days))
     return max(1, round(gap)) if gap <= 7 else 7 * max(1, round(gap / 7))
 
 
-def usual_weekdays(days: Iterable[date], interval: int) -> str:
-    """The weekdays most often used, as many as the interval asks for ("Mon,Wed,Fri"), in week order.
+def widest_gap(weekdays: Sequence[int]) -> int:
+    """The longest wait in days between visits when these weekdays (0 is Monday) repeat every week."""
+    return max((after - day - 1) % 7 + 1 for day, after in zip(weekdays, (*weekdays[1:], weekdays[0]), strict=True))
 
+
+def usual_weekdays(days: Iterable[date], interval: int) -> str:
+    """The weekdays of a fixed rule in week order ("Mon,Wed,Fri").
+
+    As many as come nearest to the interval; of those the set with the shortest longest wait, then the one most used.
     A weekday used less than a quarter as often as the busiest one (the campus Sunday) is not a service day.
     """
-    counts = Counter(day.weekday() for day in days)
-    ranked = [d for d in sorted(range(7), key=lambda d: (-counts[d], d)) if 4 * counts[d] >= max(counts.values())]
-    return ",".join(WEEKDAYS[d] for d in sorted(ranked[: max(1, round(7 / interval))]))
+    used = Counter(day.weekday() for day in days)
+    service = [d for d in range(7) if 4 * used[d] >= max(used.values())]
+    size = min(range(1, len(service) + 1), key=lambda n: (abs(7 / n - interval), n))
+    best = min(combinations(service, size), key=lambda c: (widest_gap(c), -sum(used[d] for d in c), c))
+    return ",".join(WEEKDAYS[d] for d in best)
 
 
 def schedule(bins: Sequence[Row], emptyings: Iterable[Row], until: date) -> list[Row]:
