@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "schedule.csv": ("bin_id", "interval_days", "weekdays"),
 }  # fmt: skip
 
-BIGBELLY_CAPACITY_L = "189"  # 50 US gallons; the reasoning is in assumptions.toml, bin_capacity_l
+BIGBELLY_CAPACITY_L = "568"  # 150 US gallons; the reasoning is in assumptions.toml, operation.bin_capacity_l
 BERKELEY_ZONES = {"E": "East zone", "U": "Upper zone", "W": "West zone"}
 BERKELEY_PLACES: tuple[tuple[str, str, str], ...] = (  # name, kind, pattern over the site names
     ("Campanile Way", "street", r"Campanile Way"),
