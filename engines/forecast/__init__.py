@@ -1,0 +1,1 @@
+"""Fill forecasts from emptyings and readings."""

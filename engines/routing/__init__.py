@@ -1,0 +1,1 @@
+"""Rounds: problem, solver, independent checker, reasons."""
