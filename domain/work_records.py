@@ -1,0 +1,275 @@
+"""What Roundsman itself writes: plans, forecasts, proposals, effects, conversations.
+
+The ledger keeps its own tables. Ids of plans count by city, all others over all cities; see `domain.store.next_id`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.columns import Base, Json, UtcTime
+
+__all__ = [
+    "Counter",
+    "Dispatch",
+    "Feature",
+    "IdempotencyKey",
+    "ModelVersion",
+    "OutboxEffect",
+    "Person",
+    "Prediction",
+    "Proposal",
+    "StoredPlan",
+    "Thread",
+    "Ticket",
+    "Turn",
+    "Watch",
+]
+
+
+def one_of(column: str, *words: str) -> CheckConstraint:
+    """The column holds one of these words."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
+
+
+class Counter(Base):
+    """The last number given out for ids like P-0001, by city and letter. See `domain.store.next_id`."""
+
+    __tablename__ = "counters"
+    city: Mapped[str] = mapped_column(primary_key=True)
+    letter: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+class StoredPlan(Base):
+    """A plan or what-if as it was computed. `id` is "P-0001", counted by city; `gap` is a share 0..1."""
+
+    __tablename__ = "optimization_results"
+    __table_args__ = (
+        one_of("kind", "plan", "what_if"),
+        ForeignKeyConstraint(["city", "parent"], ["optimization_results.city", "optimization_results.id"]),
+        Index("ix_optimization_results_city_thread", "city", "thread"),
+    )
+    city: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    thread: Mapped[str | None]
+    kind: Mapped[str]
+    parent: Mapped[str | None]
+    problem_hash: Mapped[str]
+    seed: Mapped[int]
+    core: Mapped[str]
+    gap: Mapped[float | None]
+    baseline: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    request: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    problem: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    plan: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    content_hash: Mapped[str]
+
+
+class Prediction(Base):
+    """A forecast of one bin's level, and later what came of it. Levels in percent, `p_overflow` a share 0..1."""
+
+    __tablename__ = "ml_predictions"
+    __table_args__ = (
+        ForeignKeyConstraint(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
+        Index("ix_ml_predictions_city_bin_id_horizon_at", "city", "bin_id", "horizon_at"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    bin_id: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    horizon_at: Mapped[datetime] = mapped_column(UtcTime)
+    model_name: Mapped[str]
+    model_version: Mapped[str]
+    p10: Mapped[float]
+    p50: Mapped[float]
+    p90: Mapped[float]
+    p_overflow: Mapped[float | None]
+    features_hash: Mapped[str]
+    data_as_of: Mapped[datetime] = mapped_column(UtcTime)
+    outcome: Mapped[float | None]
+
+
+class ModelVersion(Base):
+    """A registered model version. `alias` is "live", "canary" or None; one version of a name holds an alias."""
+
+    __tablename__ = "ml_models"
+    __table_args__ = (Index("uq_ml_models_name_alias", "name", "alias", unique=True),)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str | None]
+    digest: Mapped[str]
+    metrics: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    registered_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Feature(Base):
+    """A feature's value for an entity: true from `event_at`, known to us from `known_at` (no leaking of the future)."""
+
+    __tablename__ = "feature_store"
+    city: Mapped[str] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(primary_key=True)
+    feature: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    event_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    known_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    value: Mapped[JsonValue] = mapped_column(Json)
+
+
+class Proposal(Base):
+    """What a tool proposes and a person decides on. `id` is "A-0001", counted over all cities.
+
+    `content_hash` is what the person saw and approves; `decision_id` is the ledger's entry of the decision.
+    """
+
+    __tablename__ = "proposals"
+    __table_args__ = (
+        one_of("state", "open", "approved", "rejected", "superseded", "withdrawn"),
+        ForeignKeyConstraint(["city", "plan_id"], ["optimization_results.city", "optimization_results.id"]),
+        Index("ix_proposals_city_state", "city", "state"),
+        Index("ix_proposals_thread", "thread"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    kind: Mapped[str]
+    content: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    content_hash: Mapped[str]
+    plan_id: Mapped[str | None]
+    made_by: Mapped[str]
+    role: Mapped[str]
+    thread: Mapped[str | None]
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    state: Mapped[str] = mapped_column(default="open")
+    decided_by: Mapped[str | None]
+    decided_role: Mapped[str | None]
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decision_id: Mapped[str | None]
+    surface: Mapped[str]
+
+
+class OutboxEffect(Base):
+    """An effect to be done exactly once, written with the approval. `effect_key` says the same effect only once."""
+
+    __tablename__ = "effects"
+    __table_args__ = (one_of("state", "pending", "done", "failed"), Index("ix_effects_state", "state"))
+    effect_key: Mapped[str] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    proposal_id: Mapped[str] = mapped_column(ForeignKey("proposals.id"))
+    kind: Mapped[str]
+    content: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(default="pending")
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    outcome: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
+
+
+class _Produced:
+    """What every product of an effect carries: the effect and the proposal it came from, so none can be forged."""
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    effect_key: Mapped[str] = mapped_column(ForeignKey("effects.effect_key"), unique=True)
+    proposal_id: Mapped[str] = mapped_column(ForeignKey("proposals.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Dispatch(_Produced, Base):
+    """A round sent out. `id` is "R-0001"; `trucks` are names, `content` the rounds as they were approved."""
+
+    __tablename__ = "dispatches"
+    plan_id: Mapped[str]
+    trucks: Mapped[list[str]] = mapped_column(Json)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    state: Mapped[str] = mapped_column(default="sent")
+    content: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+
+
+class Ticket(_Produced, Base):
+    """A ticket. `id` is "T-0001"; `kind` is maintenance, recovery or complaint."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (one_of("kind", "maintenance", "recovery", "complaint"),)
+    kind: Mapped[str]
+    bin_id: Mapped[str | None]
+    truck: Mapped[str | None]
+    near: Mapped[str | None]
+    zone: Mapped[str | None]
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    note: Mapped[str]
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    state: Mapped[str] = mapped_column(default="open")
+
+
+class Watch(_Produced, Base):
+    """An alert on a condition. `id` is "W-0001"; `condition` is the user's words, `content` what they resolved to."""
+
+    __tablename__ = "watches"
+    condition: Mapped[str]
+    schedule: Mapped[str | None]
+    channel: Mapped[str | None]
+    near: Mapped[str | None]
+    stream: Mapped[str | None]
+    threshold_pct: Mapped[float | None]
+    min_count: Mapped[int | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    last_fired_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    content: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+
+
+class Person(Base):
+    """The directory: who may do what. Keys are stored hashed; `key_prefix` is what a person may see of one."""
+
+    __tablename__ = "people"
+    __table_args__ = (one_of("role", "viewer", "dispatcher", "manager", "auditor", "api"),)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    zone: Mapped[str | None]
+    key_sha256: Mapped[str | None] = mapped_column(unique=True)
+    key_prefix: Mapped[str | None]
+    scopes: Mapped[list[str]] = mapped_column(Json, default=list)
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Thread(Base):
+    """A conversation and whose it is."""
+
+    __tablename__ = "threads"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    owner: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Turn(Base):
+    """One question of a thread and its answer, numbered from 1."""
+
+    __tablename__ = "turns"
+    thread: Mapped[str] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    question: Mapped[str]
+    calls: Mapped[list[JsonValue]] = mapped_column(Json)
+    results: Mapped[list[JsonValue]] = mapped_column(Json)
+    answer: Mapped[str]
+    kind: Mapped[str]
+    decision_id: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class IdempotencyKey(Base):
+    """The answer that was given to a POST, so that a repeated one gets the same and does nothing twice."""
+
+    __tablename__ = "idempotency_keys"
+    actor: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_hash: Mapped[str]
+    status: Mapped[int | None]
+    response: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(UtcTime)
