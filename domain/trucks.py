@@ -1,0 +1,99 @@
+"""What people's words for trucks mean: by name, by number, by count, or all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from domain.errors import AmbiguousName, UnknownName
+from domain.names import CHOICES, Named, NameIndex, alike, tokens
+from domain.values import TruckSet
+
+TRUCK_WORDS = sorted(
+    "truck lorry lorrie vehicle wagon van unit number no nr "
+    "camion camione vehiculo vehicule numero lkw wagen fahrzeug laster".split()
+)  # as `domain.names.tokens` leaves them: singular, without accents
+ALL_WORDS = frozenset("all every each everyone whole entire fleet todo toda flota alle ganze tou toute flotte".split())
+BOTH_WORDS = frozenset("both ambo amba beide beiden".split())
+JOINERS = re.compile(r"\s*(?:,|;|\+|&|/|\band\b|\bplus\b|\by\b|\bund\b|\bet\b|\bor\b)\s*", re.I)
+RANGE = re.compile(r"(\d+)\s*(?:-|–|to|through|thru|bis|a|à)\s*(?:trucks?\s*|t)?(\d+)\s*$", re.I)
+COUNTED = re.compile(
+    r"^(?:(?:the|all|los|las|les|die|alle)\s+)*(\w+)\s+(?:trucks|lorries|vehicles|vans|camiones|camions|lkws?|wagen)$",
+    re.I,
+)
+LONGEST_RANGE = 200
+
+
+class Fleet:
+    """The trucks of one city by the records' names, ready to be asked."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._index = NameIndex([Named(name, name) for name in names])
+
+    def trucks(self, words: Sequence[str]) -> TruckSet:
+        """The trucks that the words name, in record order.
+
+        "truck 2", "truck two", "T2", "#2", "T1 and T3", "trucks 1-3", "both" (of a fleet of two), "all trucks".
+        Raises UnknownName, AmbiguousName; "two trucks" of a larger fleet is a count and no name, so it is asked back.
+        """
+        found = {name for item in words for name in self._of_item(item)}
+        return TruckSet(tuple(name for name in self._names if name in found))
+
+    def _of_item(self, item: str) -> Sequence[str]:
+        said = tokens(item)
+        counted = COUNTED.match(item.strip())
+        number = tokens(counted[1])[0] if counted else ""
+        if BOTH_WORDS & set(said) or number.isdigit():
+            return self._counted(item, int(number or 2))
+        if ALL_WORDS & set(said):
+            return self._names
+        exact = self._index.find(item).one
+        if exact and exact.exact:
+            return [exact.name]
+        span = RANGE.search(item)
+        if span and 0 < int(span[2]) - int(span[1]) < LONGEST_RANGE:
+            return [self._one(item, str(n)) for n in range(int(span[1]), int(span[2]) + 1)]
+        return [self._one(item, part) for part in JOINERS.split(item) if part.strip()]
+
+    def _counted(self, item: str, count: int) -> Sequence[str]:
+        """All trucks when the fleet has just as many; else a question."""
+        if count == len(self._names):
+            return self._names
+        raise AmbiguousName("truck", item, self._names[:CHOICES])
+
+    def _one(self, item: str, part: str) -> str:
+        """One truck by its number, its name, or part of it."""
+        said = [token for token in tokens(part) if not any(alike(token, TRUCK_WORDS))]
+        if len(said) == 1 and said[0].isdigit():
+            numbered = [name for name in self._names if _number(name) == said[0]]
+            if len(numbered) > 1:
+                raise AmbiguousName("truck", part, numbered[:CHOICES])
+            if numbered:
+                return numbered[0]
+            raise UnknownName("truck", part, self._names[:CHOICES])
+        return self._by_name(part, " ".join(said))
+
+    def _by_name(self, part: str, said: str) -> str:
+        verdict = self._index.find(part)
+        if not verdict.one and said:
+            verdict = self._index.find(said)
+        if verdict.one:
+            return verdict.one.name
+        lettered = re.fullmatch(r"[a-z]\s*-?(\d+)", said)
+        numbered = [name for name in self._names if lettered and _number(name) == lettered[1].lstrip("0")]
+        if len(numbered) == 1 and not any(name[:1].isalpha() and len(_letters(name)) == 1 for name in numbered):
+            return numbered[0]
+        if verdict.matches:
+            raise AmbiguousName("truck", part, [match.name for match in verdict.matches])
+        raise UnknownName("truck", part, [match.name for match in verdict.nearest] or self._names[:CHOICES])
+
+
+def _number(name: str) -> str:
+    """The last number of a truck's name, without leading zeros."""
+    found = re.findall(r"\d+", name)
+    return found[-1].lstrip("0") or "0" if found else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(char for char in name if char.isalpha())
