@@ -17,6 +17,7 @@ from rapidfuzz.process import extract
 from domain.errors import AmbiguousName, OutOfRange, UnknownName
 from domain.names import (
     ACCEPTED,
+    BIN_WORDS,
     CHOICES,
     CODE,
     NEAREST,
@@ -36,14 +37,13 @@ METRES_PER_DEGREE = 111_195.0  # mean length of a degree of latitude, spherical 
 TWIN_M = 150.0  # two records of one site stand within this distance
 SHORTEST_TWIN = 8  # shorter names are too alike by chance
 WITHIN = re.compile(
-    r"^\s*(?:within|inside|less than)\s+[\d.,]+\s*(?:k?m|met(?:re|er)s?|kilomet(?:re|er)s?|feet|ft)\b(?:\s+(?:of|from))?"
+    r"^\s*(?:within|inside|less than)\s+[\d.,]+\s*(?:k?m|(?:kilo)?met(?:re|er)s?|feet|ft)\b(?:\s+(?:of|from))?"
 )
 NUMBER = r"(-?\d{1,3}(?:\.\d+)?)\s*°?\s*"
 POINT = re.compile(rf"^\W*(?:lat\w*\W*)?{NUMBER}([ns])?\s*[,;/\s]\s*(?:(?:lon|lng)\w*\W*)?{NUMBER}([ewo])?\W*$", re.I)
 BIN_ID = re.compile(
     r"^(?:bin|container|contenedor|behalter|tonne|bac)?\s*(?:#|no\.?|number|nr\.?|id)?\s*(?:b\s*-\s*|b(?=\d))?\d+$"
 )
-BIN_WORDS = frozenset("bin site container contenedor tonne behalter bac poubelle conteneur".split())
 ALL_BINS = frozenset({("all",), ("every",), ("all", "of"), ("todo",), ("alle",), ("tou",), ("everything",)})
 JOINERS = re.compile(r"\s*(?:,|;|\+|\band\b|\bplus\b|\by\b|\bund\b|\bet\b|&)\s*", re.I)
 
@@ -303,7 +303,7 @@ class Gazetteer:
 
 
 def is_twin(site: SiteName, other: SiteName) -> bool:
-    """Two records of one spot: within 150 m, and the same name but for code, final number, spaces or one typing error."""
+    """Two records of one spot: within 150 m, of one name but for code, final number, spaces or one typing error."""
     if abs(site.lat - other.lat) * METRES_PER_DEGREE > TWIN_M:
         return False
     if distance_m(site.lat, site.lon, other.lat, other.lon) > TWIN_M:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.names import CHOICES, Named, NameIndex, alike, tokens
+from domain.names import CHOICES, Named, NameIndex, alike, tokens, words_of
 from domain.values import TruckSet
 
 TRUCK_WORDS = sorted(
-    "truck lorry lorrie vehicle wagon van unit number no nr "
-    "camion camione vehiculo vehicule numero lkw wagen fahrzeug laster".split()
+    words_of("truck lorry lorrie vehicle wagon van unit number no nr camion camione vehiculo vehicule numero")
+    | words_of("lkw wagen fahrzeug laster")
 )  # as `domain.names.tokens` leaves them: singular, without accents
-ALL_WORDS = frozenset("all every each everyone whole entire fleet todo toda flota alle ganze tou toute flotte".split())
-BOTH_WORDS = frozenset("both ambo amba beide beiden".split())
+ALL_WORDS = words_of("all every each everyone whole entire fleet todo toda flota alle ganze tou toute flotte")
+BOTH_WORDS = words_of("both ambo amba beide beiden")
 JOINERS = re.compile(r"\s*(?:,|;|\+|&|/|\band\b|\bplus\b|\by\b|\bund\b|\bet\b|\bor\b)\s*", re.I)
 RANGE = re.compile(r"(\d+)\s*(?:-|–|to|through|thru|bis|a|à)\s*(?:trucks?\s*|t)?(\d+)\s*$", re.I)
 COUNTED = re.compile(
