@@ -31,7 +31,9 @@ __all__ = [
 
 
 class City(Base):
-    """One operation. `now_local` is the demo moment, local ISO without zone; `assumptions` is assumptions.toml.
+    """One operation. `digest` covers every file that was loaded: it names this state of the records.
+
+    `now_local` is the demo moment, local ISO without zone; `assumptions` is assumptions.toml.
 
     `aliases` is the table of city.toml: `{"streams": {name: [other words]}, "places": {...}}`.
     """
@@ -60,13 +62,14 @@ class City(Base):
 
 
 class CityFile(Base):
-    """A file of the city folder that was loaded whole and without a fault; the same digest is not loaded again."""
+    """A file of the city folder as it was loaded last. The same digest is not loaded again, unless rows had faults."""
 
     __tablename__ = "city_files"
     city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
     file: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str]
     rows: Mapped[int]
+    faults: Mapped[int]
     loaded_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -126,14 +129,16 @@ class CollectionRule(Base):
 
 
 class Truck(Base):
-    """A truck. Shifts are local "HH:MM"; a shift that ends before it starts runs past midnight.
+    """A truck; `position` is its place in the fleet's list, from 1.
 
+    Shifts are local "HH:MM"; a shift that ends before it starts runs past midnight.
     `out_of_service_until` is set by the operation, never by a city folder.
     """
 
     __tablename__ = "trucks"
     city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
     capacity_l: Mapped[float]
     capacity_kg: Mapped[float]
     compaction_ratio: Mapped[float] = mapped_column(default=1.0)
@@ -150,12 +155,15 @@ class Truck(Base):
 
 
 class Circuit(Base):
-    """A standing round of bins. `details` holds the other columns of circuits.csv as they were written."""
+    """A standing round of bins. `shift_words` is the operator's own text; shifts are local "HH:MM", as a truck's."""
 
     __tablename__ = "circuits"
     city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
     circuit: Mapped[str] = mapped_column(primary_key=True)
-    details: Mapped[dict[str, JsonValue]] = mapped_column(Json)
+    shift_words: Mapped[str | None]
+    weekdays: Mapped[list[str]] = mapped_column(Json)
+    shift_start: Mapped[str | None]
+    shift_end: Mapped[str | None]
 
 
 class Emptying(Base):

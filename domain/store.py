@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
@@ -29,6 +31,7 @@ HEAD = "0002"  # the newest revision in domain/migrations/versions; a test holds
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_KEY, WRITER_KEY = 7_207_001, 7_207_002  # any constants: keys of PostgreSQL's advisory locks
 MODE = "roundsman_mode"
+to_json = partial(json.dumps, allow_nan=False, ensure_ascii=False)  # NaN is no JSON, and PostgreSQL refuses it
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,8 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one moment of the database and can change nothing. Its records stay usable after it."""
-        with (
-            _faults_explained(writes=False),
-            Session(self._reading, expire_on_commit=False, autoflush=False) as session,
-        ):
+        session = Session(self._reading, expire_on_commit=False, autoflush=False)
+        with _faults_explained(writes=False), session:
             event.listen(session, "before_flush", _refuse_flush)
             yield session
 
@@ -134,7 +135,7 @@ def _checked(url: str) -> URL:
 
 def _sqlite_engine(url: URL, limits: StoreLimits) -> Engine:
     arguments = {"timeout": limits.lock_ms / 1000, "check_same_thread": False}
-    engine = create_engine(url, connect_args=arguments, pool_timeout=limits.connection_s)
+    engine = create_engine(url, connect_args=arguments, pool_timeout=limits.connection_s, json_serializer=to_json)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
@@ -155,7 +156,13 @@ def _sqlite_engine(url: URL, limits: StoreLimits) -> Engine:
 def _postgresql_engine(url: URL, limits: StoreLimits) -> Engine:
     options = f"-c statement_timeout={limits.statement_ms} -c lock_timeout={limits.lock_ms} -c timezone=UTC"
     arguments = {"options": options, "connect_timeout": max(2, int(limits.connection_s))}
-    return create_engine(url, pool_pre_ping=True, pool_timeout=limits.connection_s, connect_args=arguments)
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=limits.connection_s,
+        connect_args=arguments,
+        json_serializer=to_json,
+    )
 
 
 def _refuse_flush(session: Session, context: UOWTransaction, instances: object) -> None:
