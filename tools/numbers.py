@@ -1,0 +1,133 @@
+"""The whole numbers that a text holds, as people write and say them: "80%", "1,500", "a dozen", "half a mile".
+
+What the model may write for an integer argument is limited to these (law 5). The list is generous, each reading of a
+number is in it; which of them an argument means is the model's choice. Digits inside an id ("T1", "P-0812") are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+
+
+def _table(lines: str) -> dict[str, Fraction]:
+    """`value: word word ...` lines as a mapping from each word."""
+    rows = (line.split(":") for line in lines.strip().splitlines())
+    return {word: Fraction(value.strip()) for value, words in rows for word in words.split()}
+
+
+COUNTS = _table("""
+    0: zero none empty
+    1: one single un una uno une ein eine einen einem
+    2: two twice both couple pair dos deux zwei beide
+    3: three tres trois drei
+    4: four cuatro quatre vier
+    5: five cinco cinq fünf
+    6: six seis sechs
+    7: seven siete sept sieben
+    8: eight ocho huit acht
+    9: nine nueve neuf neun
+    10: ten diez dix zehn
+    11: eleven once onze elf
+    12: twelve dozen docena doce douze dutzend zwölf
+    13: thirteen
+    14: fourteen
+    15: fifteen quince quinze fünfzehn
+    16: sixteen
+    17: seventeen
+    18: eighteen
+    19: nineteen
+    20: twenty score veinte vingt zwanzig
+    30: thirty treinta trente dreißig dreissig
+    40: forty fourty cuarenta quarante vierzig
+    50: fifty cincuenta cinquante fünfzig
+    60: sixty sesenta soixante sechzig
+    70: seventy setenta siebzig
+    80: eighty ochenta achtzig
+    90: ninety noventa neunzig
+    100: full hundred cien cent hundert
+    1000: thousand grand mil mille tausend
+""")
+SCALES = _table("12: dozen\n100: hundred cien cent hundert\n1000: k thousand grand mil mille tausend")
+SHARES = _table("""
+    1/2: half halfway ½ halves mitad medio media halb halbe halben halber demi moitié
+    1/3: third thirds ⅓ tercio tercios drittel tiers
+    2/3: ⅔
+    1/4: quarter quarters ¼ cuarto cuartos viertel quart quarts
+    3/4: ¾ dreiviertel
+    1/5: fifth fifths
+    1/10: tenth tenths
+""")
+METRES = _table("""
+    1000: k km kms kilometer kilometers kilometre kilometres kilómetro kilómetros kilometro kilometros kilomètre
+    1609344/1000: mile miles mi milla millas meile meilen
+    9144/10000: yard yards yd yds
+    3048/10000: foot feet ft
+""")
+"""Other lengths in metres; mile, yard and foot are the international ones (NIST Handbook 44, appendix C)."""
+FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
+MOST = 1_000_000
+TOKEN = re.compile(
+    r"(?<![\w.#])(?<![^\W\d_]-)(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,9}(?:[.,]\d{1,6})?(?:/\d{1,6})?)(?![\d_])"
+    r"|[½⅓⅔¼¾]|[^\W\d_]+"
+)
+GROUPING = re.compile(r",(?=\d{3}(?!\d))")
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """Every whole number that `text` can mean, ascending, 0 to a million.
+
+    A share is also read as percent ("half" is 50, "two thirds" 67), a length also in metres ("half a mile" is 805).
+    """
+    tokens = [match[0].casefold() for match in TOKEN.finditer(text)]
+    found = {number for start in range(len(tokens)) for number in _readings(tokens, start)}
+    return tuple(sorted(number for number in found if 0 <= number <= MOST))
+
+
+def _readings(tokens: list[str], start: int) -> Iterator[int]:
+    """The readings of what begins at `start`, the longer ones after the shorter."""
+    article = tokens[start] in {"a", "an"}
+    value = Fraction(1) if article else _begun(tokens[start])
+    if value is None:
+        return
+    if not article:
+        yield from _whole(value)
+    for before, token in pairwise(tokens[start : start + 7]):
+        if token in METRES:
+            yield round(value * METRES[token])
+        if token in FILLERS:
+            continue
+        grown = _grown(value, token, added=before in FILLERS and "and" in tokens[start:])
+        if grown is None:
+            return
+        value = grown
+        yield from _whole(value)
+
+
+def _whole(value: Fraction) -> Iterator[int]:
+    if 0 < value < 1:
+        yield round(value * 100)
+    else:
+        yield round(value)
+
+
+def _begun(token: str) -> Fraction | None:
+    """The value of a token that can begin a quantity."""
+    if not token[0].isdigit():
+        return COUNTS.get(token, SHARES.get(token))
+    over, _, under = GROUPING.sub("", token).replace(",", ".").partition("/")
+    if not under:
+        return Fraction(over)
+    return Fraction(over) / int(under) if int(under) else None
+
+
+def _grown(value: Fraction, token: str, *, added: bool) -> Fraction | None:
+    """`value` with the next token of the same quantity; None when `token` does not continue it."""
+    if token in SCALES:
+        return value * SCALES[token]
+    if token in SHARES and value.denominator == 1 and value < 1000:
+        return value + SHARES[token] if added else value * SHARES[token]
+    more = COUNTS.get(token)
+    return value + more if more and more < value and value % 10 == 0 else None

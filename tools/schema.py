@@ -1,0 +1,106 @@
+"""The JSON schema that is forced on each decision of the model: one of the actor's tools, or one of the three words.
+
+With the spans of a thread, free arguments can only be copied: a place, a time or a note is a literal span of what the
+user said, a number is one that was said, and an argument that nothing said could fill is not offered at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from tools.arguments import Words
+from tools.registry import Argument, JsonSchema, Tool
+from tools.spans import Spans
+from tools.words import DECLINE_REASONS, QUESTIONS, REPLIES, WORD_SCHEMAS, reference
+
+LONGEST_LIST = 12
+"""Most items of a list argument: keeps a decision inside its token limit."""
+
+
+def call_schema(tools: Mapping[str, Tool], spans: Spans | None, *, free_words: bool = False) -> JsonSchema:
+    """The schema of one decision over `tools`, the ones that the actor may use.
+
+    Shape: `anyOf` over `{"name": const, "parameters": closed object}`; arguments in the registry's order. Without
+    `spans` free arguments are any words. `free_words` lets `reply`, `clarify` and `decline` use own words beside the
+    references of tools/words.py; the embedded model has only the references.
+    """
+    part = _Parts(spans)
+    calls = [_call(name, part.parameters(tool)) for name, tool in tools.items() if part.fillable(tool)]
+    words = WORD_SCHEMAS if free_words else _closed_words()
+    said = [_call(name, schema) for name, schema in words.items()]
+    schema: JsonSchema = {"anyOf": [*calls, *said]}
+    return {"$defs": part.defs, **schema} if part.defs else schema
+
+
+def _call(name: str, parameters: JsonSchema) -> JsonValue:
+    return _closed({"name": {"const": name}, "parameters": parameters}, ["name", "parameters"])
+
+
+def _closed(properties: JsonSchema, required: Sequence[str]) -> JsonSchema:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def _enum(values: Sequence[str]) -> JsonSchema:
+    return {"type": "string", "enum": list(values)}
+
+
+def _closed_words() -> dict[str, JsonSchema]:
+    """The three words with references instead of free text."""
+    texts, questions = ([reference(name) for name in names] for names in (REPLIES, QUESTIONS))
+    return {
+        "reply": _closed({"text": _enum(texts)}, ["text"]),
+        "clarify": _closed({"question": _enum(questions)}, ["question"]),
+        "decline": _closed({"reason": _enum(DECLINE_REASONS)}, ["reason"]),
+    }
+
+
+@dataclass
+class _Parts:
+    """Builds argument schemas; equal sets of spans become one shared definition."""
+
+    spans: Spans | None
+    defs: JsonSchema = field(default_factory=dict)
+
+    def fillable(self, tool: Tool) -> bool:
+        """Whether each required argument can be given a value."""
+        return all(self._value(a) is not None for a in tool.arguments if a.required)
+
+    def parameters(self, tool: Tool) -> JsonSchema:
+        """The closed object of the arguments that something said could fill."""
+        values = {a.name: self._value(a) for a in tool.arguments}
+        properties: JsonSchema = {name: value for name, value in values.items() if value is not None}
+        return _closed(properties, [a.name for a in tool.arguments if a.required])
+
+    def _value(self, argument: Argument) -> JsonSchema | None:
+        """The schema of one argument's value; None when nothing said could fill it."""
+        if self.spans is None:
+            return argument.schema
+        if argument.schema["type"] == "integer":
+            return _number(argument.schema, self.spans.numbers)
+        if argument.words is None:
+            return argument.schema
+        one = self._copied(argument.words)
+        if one is None or not argument.words.many:
+            return one
+        return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST}
+
+    def _copied(self, words: Words) -> JsonSchema | None:
+        name = f"words{words.max_words}"
+        if name not in self.defs:
+            values = self.spans.up_to(words.max_words) if self.spans else ()
+            if values:
+                self.defs[name] = _enum(values)
+        copied: JsonSchema | None = {"$ref": f"#/$defs/{name}"} if name in self.defs else None
+        if not words.also:
+            return copied
+        own = _enum(words.also)
+        return {"anyOf": [own, copied]} if copied else own
+
+
+def _number(schema: JsonSchema, numbers: Sequence[int]) -> JsonSchema | None:
+    least, most = schema["minimum"], schema["maximum"]
+    fitting = [n for n in numbers if isinstance(least, int) and isinstance(most, int) and least <= n <= most]
+    return {"enum": list(fitting)} if fitting else None
