@@ -187,24 +187,32 @@ def _refuse_impossible(problem: Problem) -> None:
         if len(set(names)) != len(names):
             raise BadData(f"two entries share one {kind} name")
     for stop in problem.stops:
-        if not all(0 <= number <= LONGEST for number in (stop.volume_l, stop.weight_kg, stop.service_s)):
-            raise BadData(f"stop {stop.id}: volume, weight and service time must be numbers from 0")
-        if stop.prize is not None and not 0 <= stop.prize <= LONGEST:
-            raise BadData(f"stop {stop.id}: the prize must be from 0 to {LONGEST} milli-currency")
-        if stop.window is not None and not 0 <= stop.window[0] <= stop.window[1]:
-            raise BadData(f"stop {stop.id}: the window ends before it begins")
+        _refuse_stop(stop)
     for truck in problem.trucks:
-        if not 0 <= truck.depot < len(problem.depots):
-            raise BadData(f"truck {truck.name}: there is no depot number {truck.depot}")
-        numbers = (truck.capacity_l, truck.capacity_kg, truck.cost_per_km, truck.cost_per_hour, truck.g_co2e_per_km)
-        if not all(0 <= number <= LONGEST for number in numbers):
-            raise BadData(f"truck {truck.name}: capacities and rates must be numbers from 0")
-        if not 0 <= truck.shift_start_s <= truck.shift_end_s <= LONGEST:
-            raise BadData(f"truck {truck.name}: the shift ends before it begins")
+        _refuse_truck(truck, len(problem.depots))
     if any(not 0 <= dump.service_s <= LONGEST for dump in problem.dumps):
         raise BadData("a dump's service time must be a number from 0")
     if problem.max_seconds is not None and problem.max_seconds < 0:
         raise BadData("max_seconds must not be negative")
+
+
+def _refuse_stop(stop: Stop) -> None:
+    if not all(0 <= number <= LONGEST for number in (stop.volume_l, stop.weight_kg, stop.service_s)):
+        raise BadData(f"stop {stop.id}: volume, weight and service time must be numbers from 0")
+    if stop.prize is not None and not 0 <= stop.prize <= LONGEST:
+        raise BadData(f"stop {stop.id}: the prize must be from 0 to {LONGEST} milli-currency")
+    if stop.window is not None and not 0 <= stop.window[0] <= stop.window[1]:
+        raise BadData(f"stop {stop.id}: the window ends before it begins")
+
+
+def _refuse_truck(truck: Truck, depots: int) -> None:
+    if not 0 <= truck.depot < depots:
+        raise BadData(f"truck {truck.name}: there is no depot number {truck.depot}")
+    numbers = (truck.capacity_l, truck.capacity_kg, truck.cost_per_km, truck.cost_per_hour, truck.g_co2e_per_km)
+    if not all(0 <= number <= LONGEST for number in numbers):
+        raise BadData(f"truck {truck.name}: capacities and rates must be numbers from 0")
+    if not 0 <= truck.shift_start_s <= truck.shift_end_s <= LONGEST:
+        raise BadData(f"truck {truck.name}: the shift ends before it begins")
 
 
 # ---------------------------------------------------------------- the answer
@@ -306,5 +314,5 @@ class StopRule:
     A run that ends by `max_solutions` is the same on every machine; one that ends by the clock need not be.
     """
 
-    max_seconds: float = 2.0
-    max_solutions: int = 400
+    max_seconds: float = 5.0
+    max_solutions: int = 200

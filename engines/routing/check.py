@@ -1,0 +1,131 @@
+"""The independent checker: recomputes a plan from the problem's numbers alone, sharing no code with the solver.
+
+It trusts nothing in the plan but names and order: distances, times, loads and totals are all computed again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from engines.routing.problem import Goal, Problem, RoundPlan, Stop, Truck, TruckRound
+
+SMALL = 1e-6
+
+
+def check(problem: Problem, plan: RoundPlan) -> list[str]:
+    """Every fault of a plan, in words; an empty list is a pass."""
+    faults: list[str] = []
+    if plan.problem_hash != problem.hash:
+        faults.append("the plan belongs to another problem")
+    if [each.truck for each in plan.rounds] != [truck.name for truck in problem.trucks]:
+        return [*faults, "the plan's trucks are not the problem's trucks"]
+    faults += _check_coverage(problem, plan)
+    stops = {stop.id: (problem.first_stop + i, stop) for i, stop in enumerate(problem.stops)}
+    if any(stop_id not in stops for stop_id in plan.served):
+        return faults
+    for truck, each in zip(problem.trucks, plan.rounds, strict=True):
+        faults += [f"truck {truck.name}: {fault}" for fault in _check_round(problem, truck, each, stops)]
+    return faults + _check_totals(problem, plan)
+
+
+def _check_coverage(problem: Problem, plan: RoundPlan) -> list[str]:
+    """Each stop exactly once: served or named as unserved."""
+    seen = Counter(visit.stop_id for each in plan.rounds for visit in each.visits if not visit.is_dump)
+    seen.update(each.stop_id for each in plan.unserved)
+    known = {stop.id for stop in problem.stops}
+    faults = [f"stop {stop_id} is unknown" for stop_id in seen if stop_id not in known]
+    faults += [f"stop {stop_id} appears {count} times" for stop_id, count in seen.items() if count > 1]
+    return faults + [f"stop {stop_id} is neither served nor named as unserved" for stop_id in sorted(known - set(seen))]
+
+
+def _check_round(problem: Problem, truck: Truck, each: TruckRound, stops: dict[str, tuple[int, Stop]]) -> list[str]:
+    if not each.visits:
+        idle = each.metres == each.seconds == each.volume_l == each.weight_kg == 0 and each.cost == each.g_co2e == 0
+        return [] if idle else ["an idle truck has figures"]
+    faults: list[str] = []
+    dumps = {dump.id: (len(problem.depots) + i, dump.service_s) for i, dump in enumerate(problem.dumps)}
+    place, now, litres, kilos = truck.depot, truck.shift_start_s, 0, 0
+    total_m = total_l = total_kg = unloaded = 0
+    for visit in each.visits:
+        if visit.is_dump and visit.stop_id not in dumps:
+            return [*faults, f"{visit.stop_id} is no dump"]
+        target = dumps[visit.stop_id][0] if visit.is_dump else stops[visit.stop_id][0]
+        leg_m, leg_s = problem.metres[place, target], problem.seconds[place, target]
+        if (visit.metres, visit.seconds) != (leg_m, leg_s) or visit.arrival_s != now + leg_s:
+            faults.append(f"the leg to {visit.stop_id} is not the matrix's")
+        now += int(leg_s)
+        total_m += int(leg_m)
+        if visit.is_dump:
+            now, litres, kilos, unloaded = now + dumps[visit.stop_id][1], 0, 0, unloaded + 1
+        else:
+            stop = stops[visit.stop_id][1]
+            litres, kilos = litres + stop.volume_l, kilos + stop.weight_kg
+            total_l, total_kg = total_l + stop.volume_l, total_kg + stop.weight_kg
+            faults += _check_stop(truck, stop, now, (litres, kilos))
+            now = max(now, stop.window[0] if stop.window else now) + stop.service_s
+        if (visit.depart_s, visit.load_l, visit.load_kg) != (now, litres, kilos):
+            faults.append(f"time or load after {visit.stop_id} is wrong")
+        place = target
+    faults += _check_return(problem, truck, each, (place, now))
+    if problem.dumps and (litres or kilos or not each.visits[-1].is_dump):
+        faults.append("does not end empty: the last visit is no dump")
+    if (each.volume_l, each.weight_kg, each.trips) != (total_l, total_kg, unloaded if problem.dumps else 1):
+        faults.append("collected volume, weight or trips are wrong")
+    if each.metres != total_m + problem.metres[place, truck.depot]:
+        faults.append("metres are wrong")
+    return faults
+
+
+def _check_stop(truck: Truck, stop: Stop, arrival: int, load: tuple[int, int]) -> list[str]:
+    faults = []
+    if truck.streams and stop.stream not in truck.streams:
+        faults.append(f"may not carry {stop.stream} ({stop.id})")
+    if load[0] > truck.capacity_l or load[1] > truck.capacity_kg:
+        faults.append(f"overloaded after {stop.id}: {load[0]} l, {load[1]} kg")
+    if stop.window and arrival > stop.window[1]:
+        faults.append(f"comes to {stop.id} after its window")
+    return faults
+
+
+def _check_return(problem: Problem, truck: Truck, each: TruckRound, end: tuple[int, int]) -> list[str]:
+    place, now = end
+    faults = []
+    back_m, back_s = problem.metres[place, truck.depot], problem.seconds[place, truck.depot]
+    home = each.home
+    if home is None or (home.metres, home.seconds, home.to_id) != (back_m, back_s, problem.depots[truck.depot].id):
+        faults.append("does not return to its depot")
+    now += int(back_s)
+    limit = truck.shift_end_s
+    if problem.max_seconds is not None:
+        limit = min(limit, truck.shift_start_s + problem.max_seconds)
+    if now > limit:
+        faults.append(f"returns {now - limit} s after its shift")
+    if each.seconds != now - truck.shift_start_s:
+        faults.append("seconds are wrong")
+    return faults
+
+
+def _check_totals(problem: Problem, plan: RoundPlan) -> list[str]:
+    faults = []
+    cost = gram = objective = 0.0
+    for truck, each in zip(problem.trucks, plan.rounds, strict=True):
+        money = truck.cost_per_km * each.metres / 1000 + truck.cost_per_hour * each.seconds / 3600
+        gas = truck.g_co2e_per_km * each.metres / 1000
+        if abs(money - each.cost) > SMALL * max(1.0, money) or abs(gas - each.g_co2e) > SMALL * max(1.0, gas):
+            faults.append(f"truck {truck.name}: cost or emissions are wrong")
+        weighed = {Goal.time: max(truck.cost_per_hour / 3.6, 1.0) * each.seconds, Goal.emissions: gas}
+        objective += weighed.get(problem.goal, 1000 * money)
+        cost, gram = cost + money, gram + gas
+    if problem.goal is Goal.balanced and problem.trucks:
+        hourly = sum(truck.cost_per_hour for truck in problem.trucks) / len(problem.trucks)
+        objective += max(1, round(hourly / 3.6)) * max(each.seconds for each in plan.rounds)
+    left = {each.stop_id for each in plan.unserved}
+    objective += sum(stop.prize or 0 for stop in problem.stops if stop.id in left)
+    if abs(plan.cost - cost) > SMALL * max(1.0, cost) or abs(plan.g_co2e - gram) > SMALL * max(1.0, gram):
+        faults.append("the plan's cost or emissions are not the sum of its rounds")
+    metres, seconds = sum(each.metres for each in plan.rounds), sum(each.seconds for each in plan.rounds)
+    if (plan.metres, plan.seconds) != (metres, seconds):
+        faults.append("the plan's metres or seconds are not the sum of its rounds")
+    if abs(plan.objective - objective) > len(problem.trucks) + 1:
+        faults.append("the plan's objective is not what its rounds cost")
+    return faults

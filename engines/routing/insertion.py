@@ -1,0 +1,220 @@
+"""Reasons by computing: what a served stop costs, what an unserved one would cost, and what forbids it.
+
+Every figure comes from driving the changed round again: the stop taken out, or put in at every place of every truck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from domain.errors import BadData
+from engines.routing.places import cheapest_order
+from engines.routing.problem import Problem, RoundPlan, Truck, TruckRound, Unserved, Why
+from engines.routing.rounds import Failure, Order, assemble, drive, objective_of, orders_of, rank
+
+
+@dataclass(frozen=True)
+class Detour:
+    """What a stop adds to its round: metres, seconds and milli-currency under the goal, and its currency cost."""
+
+    stop_id: str
+    truck: str
+    metres: int
+    seconds: int
+    cost: float
+    milli: int
+    prize: int | None
+    must_serve: bool
+
+
+@dataclass(frozen=True)
+class TruckChance:
+    """What one truck would need to serve an unserved stop: a cheapest detour, or the rule that binds it."""
+
+    truck: str
+    detour: Detour | None
+    binding: Why | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Why a stop is unserved. `flip_prize`: the prize in milli-currency from which serving pays; None if nothing does."""
+
+    stop_id: str
+    prize: int | None
+    trucks: tuple[TruckChance, ...]
+    cheapest: Detour | None
+    flip_prize: int | None
+
+
+@dataclass(frozen=True)
+class TruckChange:
+    """How one truck's round differs between two plans, second minus first."""
+
+    truck: str
+    metres: int
+    seconds: int
+    cost: float
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Second plan minus first: totals, newly served and newly unserved stops, and every truck of either."""
+
+    metres: int
+    seconds: int
+    cost: float
+    g_co2e: float
+    objective: int
+    newly_served: tuple[str, ...]
+    newly_unserved: tuple[str, ...]
+    trucks: tuple[TruckChange, ...]
+
+
+def detour_of(problem: Problem, plan: RoundPlan, stop_id: str) -> Detour:
+    """The detour that a served stop causes: its round with it less the round without it. BadData if not served."""
+    for index, (truck, each, order) in enumerate(
+        zip(problem.trucks, plan.rounds, orders_of(problem, plan), strict=True)
+    ):
+        if stop_id not in each.stop_ids:
+            continue
+        without = [p for p in order if problem.is_dump(p) or problem.stop_at(p).id != stop_id]
+        less = drive(problem, truck, _without_needless_dumps(problem, truck, without))
+        if isinstance(less, Failure):  # a shorter way that is not drivable: only with matrices that break the triangle
+            less = replace(each)
+        return _detour(problem, plan, (index, each, less), stop_id)
+    raise BadData(f"stop {stop_id} is not served by this plan")
+
+
+def why_skipped(problem: Problem, plan: RoundPlan, stop_id: str) -> Skipped:
+    """The cheapest insertion of an unserved stop and, per truck, what forbids it. BadData if it is not unserved."""
+    if all(each.stop_id != stop_id for each in plan.unserved):
+        raise BadData(f"stop {stop_id} is not among the unserved of this plan")
+    index = next(i for i, stop in enumerate(problem.stops) if stop.id == stop_id)
+    orders = orders_of(problem, plan)
+    chances = tuple(_chance(problem, plan, (i, problem.first_stop + index), orders[i]) for i in range(len(orders)))
+    found = [chance.detour for chance in chances if chance.detour is not None]
+    cheapest = min(found, key=lambda detour: detour.milli, default=None)
+    flip = None if cheapest is None else max(0, cheapest.milli)
+    return Skipped(stop_id, problem.stops[index].prize, chances, cheapest, flip)
+
+
+def with_reasons(problem: Problem, plan: RoundPlan) -> RoundPlan:
+    """The plan with a code and a sentence for every unserved stop."""
+    return replace(plan, unserved=tuple(_reason(problem, plan, each.stop_id) for each in plan.unserved))
+
+
+def insert_what_pays(problem: Problem, plan: RoundPlan) -> RoundPlan:
+    """The plan with every unserved stop put in whose cheapest place costs less than it is worth."""
+    for stop in sorted(problem.stops, key=lambda stop: (not stop.must_serve, -(stop.prize or 0), stop.id)):
+        if all(each.stop_id != stop.id for each in plan.unserved):
+            continue
+        orders, point = orders_of(problem, plan), problem.first_stop + problem.stops.index(stop)
+        best = plan
+        for index, truck in enumerate(problem.trucks):
+            found = cheapest_order(problem, truck, (orders[index], plan.rounds[index].seconds), point)
+            if isinstance(found, Why):
+                continue
+            tried = assemble(problem, [*orders[:index], found, *orders[index + 1 :]], plan.core, plan.seed)
+            best = min(best, tried, key=lambda each: rank(problem, each))
+        plan = best
+    return plan
+
+
+def compare(first: RoundPlan, second: RoundPlan) -> Comparison:
+    """What changes from the first plan to the second, in all and per truck."""
+    before = {each.truck: each for each in first.rounds}
+    after = {each.truck: each for each in second.rounds}
+    names = list(dict.fromkeys([*before, *after]))
+    served = set(first.served), set(second.served)
+    return Comparison(
+        metres=second.metres - first.metres,
+        seconds=second.seconds - first.seconds,
+        cost=second.cost - first.cost,
+        g_co2e=second.g_co2e - first.g_co2e,
+        objective=second.objective - first.objective,
+        newly_served=tuple(sorted(served[1] - served[0])),
+        newly_unserved=tuple(sorted(served[0] - served[1])),
+        trucks=tuple(_change(name, before.get(name), after.get(name)) for name in names),
+    )
+
+
+def _change(name: str, first: TruckRound | None, second: TruckRound | None) -> TruckChange:
+    old, new = (first.stop_ids if first else ()), (second.stop_ids if second else ())
+    return TruckChange(
+        truck=name,
+        metres=(second.metres if second else 0) - (first.metres if first else 0),
+        seconds=(second.seconds if second else 0) - (first.seconds if first else 0),
+        cost=(second.cost if second else 0.0) - (first.cost if first else 0.0),
+        gained=tuple(stop_id for stop_id in new if stop_id not in set(old)),
+        lost=tuple(stop_id for stop_id in old if stop_id not in set(new)),
+    )
+
+
+def _detour(problem: Problem, plan: RoundPlan, change: tuple[int, TruckRound, TruckRound], stop_id: str) -> Detour:
+    """`change`: truck index, the round with the stop, the round without it."""
+    index, full, less = change
+    truck = problem.trucks[index]
+    stop = next(stop for stop in problem.stops if stop.id == stop_id)
+    milli = objective_of(problem, [*plan.rounds[:index], full, *plan.rounds[index + 1 :]])
+    milli -= objective_of(problem, [*plan.rounds[:index], less, *plan.rounds[index + 1 :]])
+    milli += stop.prize or 0  # the objective without the stop holds its prize, the other does not
+    return Detour(
+        stop_id, truck.name, full.metres - less.metres, full.seconds - less.seconds, full.cost - less.cost,
+        milli, stop.prize, stop.must_serve,
+    )  # fmt: skip
+
+
+def _without_needless_dumps(problem: Problem, truck: Truck, order: Order) -> Order:
+    """Dump trips of an empty truck taken out."""
+    kept: Order = []
+    for point in order:
+        if problem.is_dump(point) and (not kept or problem.is_dump(kept[-1])):
+            continue
+        kept.append(point)
+    return kept
+
+
+def _chance(problem: Problem, plan: RoundPlan, at: tuple[int, int], order: Order) -> TruckChance:
+    """The cheapest drivable place for a point in one truck's order, dump trips put in where needed."""
+    index, point = at
+    truck, stop = problem.trucks[index], problem.stop_at(point)
+    found = cheapest_order(problem, truck, (order, plan.rounds[index].seconds), point)
+    if isinstance(found, Why):
+        return TruckChance(truck.name, None, found, WORDS[found].format(truck=truck.name, stop=stop.id))
+    driven = drive(problem, truck, found)
+    assert isinstance(driven, TruckRound)  # cheapest_order gives only drivable orders
+    detour = _detour(problem, plan, (index, driven, plan.rounds[index]), stop.id)
+    text = f"{truck.name} could serve it with {detour.metres} m and {detour.seconds} s more"
+    return TruckChance(truck.name, detour, None, text)
+
+
+WORDS = {
+    Why.no_truck: "there is no truck",
+    Why.no_truck_for_stream: "{truck} does not take the stream of {stop}",
+    Why.too_large: "{stop} alone is more than {truck} can carry",
+    Why.fleet_full: "{truck} is full and no dump trip makes room",
+    Why.shift_too_short: "{truck}'s shift is too short for {stop}",
+    Why.window_closed: "{truck} cannot reach {stop} within its window without missing another",
+    Why.cheaper_to_skip: "skipping {stop} is cheaper",
+}
+
+
+def _reason(problem: Problem, plan: RoundPlan, stop_id: str) -> Unserved:
+    stop = next(stop for stop in problem.stops if stop.id == stop_id)
+    if not problem.trucks:
+        return Unserved(stop_id, Why.no_truck, WORDS[Why.no_truck], stop.prize)
+    skipped = why_skipped(problem, plan, stop_id)
+    if skipped.cheapest is not None:
+        cost = skipped.cheapest.milli
+        if stop.prize is not None and not stop.must_serve:
+            text = f"cheaper to skip: prize {stop.prize / 1000:.2f}, serving costs at least {cost / 1000:.2f} more"
+            return Unserved(stop_id, Why.cheaper_to_skip, text, stop.prize, cost)
+    for why in (Why.shift_too_short, Why.window_closed, Why.fleet_full, Why.too_large, Why.no_truck_for_stream):
+        words = [chance.text for chance in skipped.trucks if chance.binding is why]
+        if words:
+            return Unserved(stop_id, why, "; ".join(c.text for c in skipped.trucks), stop.prize)
+    return Unserved(stop_id, Why.fleet_full, "no room was found in the time given", stop.prize)
