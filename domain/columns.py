@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import JSON, Computed, DateTime, Dialect, Index, MetaData, column
+from sqlalchemy import JSON, Computed, DateTime, Dialect, ForeignKey, ForeignKeyConstraint, Index, MetaData, column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler, TypeCompiler
@@ -22,6 +23,11 @@ NAMES = {
 
 # Plain JSON, not JSONB, on PostgreSQL too: text comes back as it was written, so hashes and replays keep their bytes.
 Json = JSON(none_as_null=True)
+
+
+# References are checked at the end of a transaction: within one, the order of writing does not matter.
+reference = partial(ForeignKey, deferrable=True, initially="DEFERRED")
+references = partial(ForeignKeyConstraint, deferrable=True, initially="DEFERRED")
 
 
 class Base(DeclarativeBase):

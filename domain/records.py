@@ -9,10 +9,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.columns import Base, Json, Located, MaybeLocated, UtcTime, spatial_indexes
+from domain.columns import Base, Json, Located, MaybeLocated, UtcTime, reference, references, spatial_indexes
 
 __all__ = [
     "Base",
@@ -65,7 +65,7 @@ class CityFile(Base):
     """A file of the city folder as it was loaded last. The same digest is not loaded again, unless rows had faults."""
 
     __tablename__ = "city_files"
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     file: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str]
     rows: Mapped[int]
@@ -78,7 +78,7 @@ class Site(Located, Base):
 
     __tablename__ = "sites"
     __table_args__ = spatial_indexes("sites")
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     site_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     area: Mapped[str | None]
@@ -89,7 +89,7 @@ class Place(Located, Base):
 
     __tablename__ = "places"
     __table_args__ = spatial_indexes("places")
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     radius_m: Mapped[float | None]
@@ -101,7 +101,7 @@ class Bin(Located, Base):
 
     __tablename__ = "bins"
     __table_args__ = (
-        ForeignKeyConstraint(["city", "site_id"], ["sites.city", "sites.site_id"]),
+        references(["city", "site_id"], ["sites.city", "sites.site_id"]),
         Index("ix_bins_city_site_id", "city", "site_id"),
         *spatial_indexes("bins"),
     )
@@ -121,7 +121,7 @@ class CollectionRule(Base):
     """The fixed schedule of a bin: every `interval_days`, on `weekdays` (["Mon", "Thu"], empty when any day)."""
 
     __tablename__ = "collection_rules"
-    __table_args__ = (ForeignKeyConstraint(["city", "bin_id"], ["bins.city", "bins.bin_id"]),)
+    __table_args__ = (references(["city", "bin_id"], ["bins.city", "bins.bin_id"]),)
     city: Mapped[str] = mapped_column(primary_key=True)
     bin_id: Mapped[str] = mapped_column(primary_key=True)
     interval_days: Mapped[float]
@@ -136,7 +136,7 @@ class Truck(Base):
     """
 
     __tablename__ = "trucks"
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[int]
     capacity_l: Mapped[float]
@@ -158,7 +158,7 @@ class Circuit(Base):
     """A standing round of bins. `shift_words` is the operator's own text; shifts are local "HH:MM", as a truck's."""
 
     __tablename__ = "circuits"
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     circuit: Mapped[str] = mapped_column(primary_key=True)
     shift_words: Mapped[str | None]
     weekdays: Mapped[list[str]] = mapped_column(Json)
@@ -171,7 +171,7 @@ class Emptying(Base):
 
     __tablename__ = "emptyings"
     __table_args__ = (
-        ForeignKeyConstraint(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
+        references(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
         CheckConstraint("fill_pct BETWEEN 0 AND 100", name="fill"),
         Index("ix_emptyings_city_emptied_at", "city", "emptied_at"),
     )
@@ -188,7 +188,7 @@ class Reading(Base):
 
     __tablename__ = "readings"
     __table_args__ = (
-        ForeignKeyConstraint(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
+        references(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
         CheckConstraint("fill_pct BETWEEN 0 AND 100", name="fill"),
         Index("ix_readings_city_read_at", "city", "read_at"),
     )
@@ -204,7 +204,7 @@ class Request(MaybeLocated, Base):
 
     __tablename__ = "requests"
     __table_args__ = (Index("ix_requests_city_opened_at", "city", "opened_at"), *spatial_indexes("requests"))
-    city: Mapped[str] = mapped_column(ForeignKey("cities.name"), primary_key=True)
+    city: Mapped[str] = mapped_column(reference("cities.name"), primary_key=True)
     request_id: Mapped[str] = mapped_column(primary_key=True)
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)

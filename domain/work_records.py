@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.columns import Base, Json, UtcTime
+from domain.columns import Base, Json, UtcTime, reference, references
 
 __all__ = [
     "Counter",
@@ -52,7 +52,7 @@ class StoredPlan(Base):
     __tablename__ = "optimization_results"
     __table_args__ = (
         one_of("kind", "plan", "what_if"),
-        ForeignKeyConstraint(["city", "parent"], ["optimization_results.city", "optimization_results.id"]),
+        references(["city", "parent"], ["optimization_results.city", "optimization_results.id"]),
         Index("ix_optimization_results_city_thread", "city", "thread"),
     )
     city: Mapped[str] = mapped_column(primary_key=True)
@@ -77,7 +77,7 @@ class Prediction(Base):
 
     __tablename__ = "ml_predictions"
     __table_args__ = (
-        ForeignKeyConstraint(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
+        references(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
         Index("ix_ml_predictions_city_bin_id_horizon_at", "city", "bin_id", "horizon_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -131,7 +131,7 @@ class Proposal(Base):
     __tablename__ = "proposals"
     __table_args__ = (
         one_of("state", "open", "approved", "rejected", "superseded", "withdrawn"),
-        ForeignKeyConstraint(["city", "plan_id"], ["optimization_results.city", "optimization_results.id"]),
+        references(["city", "plan_id"], ["optimization_results.city", "optimization_results.id"]),
         Index("ix_proposals_city_state", "city", "state"),
         Index("ix_proposals_thread", "thread"),
     )
@@ -161,7 +161,7 @@ class OutboxEffect(Base):
     __table_args__ = (one_of("state", "pending", "done", "failed"), Index("ix_effects_state", "state"))
     effect_key: Mapped[str] = mapped_column(primary_key=True)
     city: Mapped[str]
-    proposal_id: Mapped[str] = mapped_column(ForeignKey("proposals.id"))
+    proposal_id: Mapped[str] = mapped_column(reference("proposals.id"))
     kind: Mapped[str]
     content: Mapped[dict[str, JsonValue]] = mapped_column(Json)
     state: Mapped[str] = mapped_column(default="pending")
@@ -175,8 +175,8 @@ class _Produced:
 
     id: Mapped[str] = mapped_column(primary_key=True)
     city: Mapped[str]
-    effect_key: Mapped[str] = mapped_column(ForeignKey("effects.effect_key"), unique=True)
-    proposal_id: Mapped[str] = mapped_column(ForeignKey("proposals.id"))
+    effect_key: Mapped[str] = mapped_column(reference("effects.effect_key"), unique=True)
+    proposal_id: Mapped[str] = mapped_column(reference("proposals.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -252,7 +252,7 @@ class Turn(Base):
     """One question of a thread and its answer, numbered from 1."""
 
     __tablename__ = "turns"
-    thread: Mapped[str] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    thread: Mapped[str] = mapped_column(reference("threads.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     question: Mapped[str]
     calls: Mapped[list[JsonValue]] = mapped_column(Json)

@@ -38,7 +38,9 @@ def upgrade() -> None:
         sa.Column("weekdays", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("shift_start", sa.String(), nullable=True),
         sa.Column("shift_end", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_circuits_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_circuits_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "circuit", name=op.f("pk_circuits")),
     )
     op.create_table(
@@ -49,7 +51,9 @@ def upgrade() -> None:
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
         sa.Column("loaded_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_city_files_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_city_files_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "file", name=op.f("pk_city_files")),
     )
     op.create_table(
@@ -62,7 +66,9 @@ def upgrade() -> None:
         sa.Column("lat", sa.Double(), nullable=False),
         sa.Column("lon", sa.Double(), nullable=False),
         sa.Column("point", Point(), sa.Computed(PointOf(), persisted=True)),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_places_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_places_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "name", "kind", name=op.f("pk_places")),
     )
     op.create_index("ix_places_city_lat_lon", "places", ["city", "lat", "lon"], unique=False)
@@ -85,7 +91,9 @@ def upgrade() -> None:
         sa.Column("lat", sa.Double(), nullable=True),
         sa.Column("lon", sa.Double(), nullable=True),
         sa.Column("point", Point(), sa.Computed(PointOf(), persisted=True)),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_requests_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_requests_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "request_id", name=op.f("pk_requests")),
     )
     op.create_index("ix_requests_city_lat_lon", "requests", ["city", "lat", "lon"], unique=False)
@@ -99,7 +107,9 @@ def upgrade() -> None:
         sa.Column("lat", sa.Double(), nullable=False),
         sa.Column("lon", sa.Double(), nullable=False),
         sa.Column("point", Point(), sa.Computed(PointOf(), persisted=True)),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_sites_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_sites_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "site_id", name=op.f("pk_sites")),
     )
     op.create_index("ix_sites_city_lat_lon", "sites", ["city", "lat", "lon"], unique=False)
@@ -121,7 +131,9 @@ def upgrade() -> None:
         sa.Column("depot_lat", sa.Double(), nullable=False),
         sa.Column("depot_lon", sa.Double(), nullable=False),
         sa.Column("out_of_service_until", UtcTime(), nullable=True),
-        sa.ForeignKeyConstraint(["city"], ["cities.name"], name=op.f("fk_trucks_city_cities")),
+        sa.ForeignKeyConstraint(
+            ["city"], ["cities.name"], name=op.f("fk_trucks_city_cities"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("city", "name", name=op.f("pk_trucks")),
     )
     op.create_table(
@@ -140,7 +152,11 @@ def upgrade() -> None:
         sa.Column("lon", sa.Double(), nullable=False),
         sa.Column("point", Point(), sa.Computed(PointOf(), persisted=True)),
         sa.ForeignKeyConstraint(
-            ["city", "site_id"], ["sites.city", "sites.site_id"], name=op.f("fk_bins_city_site_id_sites")
+            ["city", "site_id"],
+            ["sites.city", "sites.site_id"],
+            name=op.f("fk_bins_city_site_id_sites"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("city", "bin_id", name=op.f("pk_bins")),
     )
@@ -153,7 +169,11 @@ def upgrade() -> None:
         sa.Column("interval_days", sa.Double(), nullable=False),
         sa.Column("weekdays", sa.JSON(none_as_null=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["city", "bin_id"], ["bins.city", "bins.bin_id"], name=op.f("fk_collection_rules_city_bin_id_bins")
+            ["city", "bin_id"],
+            ["bins.city", "bins.bin_id"],
+            name=op.f("fk_collection_rules_city_bin_id_bins"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("city", "bin_id", name=op.f("pk_collection_rules")),
     )
@@ -167,7 +187,11 @@ def upgrade() -> None:
         sa.Column("fill_class", sa.String(), nullable=True),
         sa.CheckConstraint("fill_pct BETWEEN 0 AND 100", name=op.f("ck_emptyings_fill")),
         sa.ForeignKeyConstraint(
-            ["city", "bin_id"], ["bins.city", "bins.bin_id"], name=op.f("fk_emptyings_city_bin_id_bins")
+            ["city", "bin_id"],
+            ["bins.city", "bins.bin_id"],
+            name=op.f("fk_emptyings_city_bin_id_bins"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("city", "bin_id", "emptied_at", "reason", name=op.f("pk_emptyings")),
     )
@@ -181,7 +205,11 @@ def upgrade() -> None:
         sa.Column("fill_class", sa.String(), nullable=True),
         sa.CheckConstraint("fill_pct BETWEEN 0 AND 100", name=op.f("ck_readings_fill")),
         sa.ForeignKeyConstraint(
-            ["city", "bin_id"], ["bins.city", "bins.bin_id"], name=op.f("fk_readings_city_bin_id_bins")
+            ["city", "bin_id"],
+            ["bins.city", "bins.bin_id"],
+            name=op.f("fk_readings_city_bin_id_bins"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("city", "bin_id", "read_at", name=op.f("pk_readings")),
     )

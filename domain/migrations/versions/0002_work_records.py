@@ -77,6 +77,8 @@ def upgrade() -> None:
             ["city", "parent"],
             ["optimization_results.city", "optimization_results.id"],
             name=op.f("fk_optimization_results_city_parent_optimization_results"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("city", "id", name=op.f("pk_optimization_results")),
     )
@@ -130,6 +132,8 @@ def upgrade() -> None:
             ["city", "plan_id"],
             ["optimization_results.city", "optimization_results.id"],
             name=op.f("fk_proposals_city_plan_id_optimization_results"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
     )
@@ -146,7 +150,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("decision_id", sa.String(), nullable=True),
         sa.Column("at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["thread"], ["threads.id"], name=op.f("fk_turns_thread_threads")),
+        sa.ForeignKeyConstraint(
+            ["thread"], ["threads.id"], name=op.f("fk_turns_thread_threads"), initially="DEFERRED", deferrable=True
+        ),
         sa.PrimaryKeyConstraint("thread", "number", name=op.f("pk_turns")),
     )
     op.create_table(
@@ -161,7 +167,13 @@ def upgrade() -> None:
         sa.Column("done_at", UtcTime(), nullable=True),
         sa.Column("outcome", sa.JSON(none_as_null=True), nullable=True),
         sa.CheckConstraint("state IN ('pending', 'done', 'failed')", name=op.f("ck_effects_state")),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposals.id"], name=op.f("fk_effects_proposal_id_proposals")),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_effects_proposal_id_proposals"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.PrimaryKeyConstraint("effect_key", name=op.f("pk_effects")),
     )
     op.create_index("ix_effects_state", "effects", ["state"], unique=False)
@@ -177,8 +189,20 @@ def upgrade() -> None:
         sa.Column("effect_key", sa.String(), nullable=False),
         sa.Column("proposal_id", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["effect_key"], ["effects.effect_key"], name=op.f("fk_dispatches_effect_key_effects")),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposals.id"], name=op.f("fk_dispatches_proposal_id_proposals")),
+        sa.ForeignKeyConstraint(
+            ["effect_key"],
+            ["effects.effect_key"],
+            name=op.f("fk_dispatches_effect_key_effects"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_dispatches_proposal_id_proposals"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispatches")),
         sa.UniqueConstraint("effect_key", name=op.f("uq_dispatches_effect_key")),
     )
@@ -199,7 +223,11 @@ def upgrade() -> None:
         sa.Column("data_as_of", UtcTime(), nullable=False),
         sa.Column("outcome", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["city", "bin_id"], ["bins.city", "bins.bin_id"], name=op.f("fk_ml_predictions_city_bin_id_bins")
+            ["city", "bin_id"],
+            ["bins.city", "bins.bin_id"],
+            name=op.f("fk_ml_predictions_city_bin_id_bins"),
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ml_predictions")),
     )
@@ -224,8 +252,20 @@ def upgrade() -> None:
         sa.Column("proposal_id", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.CheckConstraint("kind IN ('maintenance', 'recovery', 'complaint')", name=op.f("ck_tickets_kind")),
-        sa.ForeignKeyConstraint(["effect_key"], ["effects.effect_key"], name=op.f("fk_tickets_effect_key_effects")),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposals.id"], name=op.f("fk_tickets_proposal_id_proposals")),
+        sa.ForeignKeyConstraint(
+            ["effect_key"],
+            ["effects.effect_key"],
+            name=op.f("fk_tickets_effect_key_effects"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_tickets_proposal_id_proposals"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
         sa.UniqueConstraint("effect_key", name=op.f("uq_tickets_effect_key")),
     )
@@ -246,8 +286,20 @@ def upgrade() -> None:
         sa.Column("effect_key", sa.String(), nullable=False),
         sa.Column("proposal_id", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["effect_key"], ["effects.effect_key"], name=op.f("fk_watches_effect_key_effects")),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposals.id"], name=op.f("fk_watches_proposal_id_proposals")),
+        sa.ForeignKeyConstraint(
+            ["effect_key"],
+            ["effects.effect_key"],
+            name=op.f("fk_watches_effect_key_effects"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_watches_proposal_id_proposals"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watches")),
         sa.UniqueConstraint("effect_key", name=op.f("uq_watches_effect_key")),
     )
