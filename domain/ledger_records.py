@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DDL, Connection, LargeBinary, Table, event
+from sqlalchemy import Connection, LargeBinary, Table, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.columns import Base, UtcTime
@@ -84,4 +84,4 @@ def append_only(dialect: str) -> tuple[str, ...]:
 @event.listens_for(LedgerRow.__table__, "after_create")
 def _made(table: Table, connection: Connection, **arguments: object) -> None:
     for statement in append_only(connection.dialect.name):
-        connection.execute(DDL(statement))
+        connection.exec_driver_sql(statement)

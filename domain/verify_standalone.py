@@ -1,0 +1,149 @@
+"""Verifies an exported ledger without any part of Roundsman: one file, Python's standard library.
+
+    python verify_standalone.py export.jsonl --key hmac.key --checkpoints FOLDER [--vkey checkpoints.vkey]
+
+Exit code 0: whole, 1: not whole, 2: cannot be read. Signatures are looked at where the package `cryptography` is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hmac
+import json
+import sys
+from base64 import b64decode, b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+TEXTS = ("at", "kind", "decision_id", "thread", "refers_to", "idem_key", "key_id", "body")
+EMPTY = {"seq": 0, "hash": bytes(32).hex(), "root": sha256(b"").hexdigest()}  # the head before the first record
+Fault = tuple[str, "int | None", str]  # kind, first record not to trust, why
+
+
+def covered(record: dict[str, Any], seq: int) -> bytes:
+    """The bytes under a record's seal, as if its number were `seq`."""
+    values = [seq, *(record[name] for name in TEXTS)]
+    parts = [b"" if value is None else str(value).encode("utf-8", "surrogateescape") for value in values]
+    parts += [b64decode(record["asked_ciphertext"]), bytes.fromhex(record["prev_hash"])]
+    return b"roundsman ledger record v1\n" + b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def genuine(key: bytes, record: dict[str, Any], seq: int) -> bool:
+    """Whether the record fits its seal (HMAC-SHA256) as number `seq`."""
+    return bool(hmac.digest(key, covered(record, seq), "sha256").hex() == record["hash"])
+
+
+def chain_fault(key: bytes, records: list[dict[str, Any]]) -> Fault | None:
+    """The first record that is not the one that belongs there."""
+    last = bytes(32).hex()
+    for wanted, record in enumerate(records, 1):
+        if record["seq"] != wanted or record["prev_hash"] != last or not genuine(key, record, wanted):
+            return name_fault(key, records, wanted, last), wanted, "another record belongs here"
+        last = record["hash"]
+    return None
+
+
+def name_fault(key: bytes, records: list[dict[str, Any]], wanted: int, last: str) -> str:
+    """What was done to the ledger at record `wanted`, whose predecessor has the seal `last`."""
+    record = records[wanted - 1]
+    if record["seq"] > wanted:
+        return "gap"
+    if record["seq"] == wanted and genuine(key, record, wanted):
+        return "fork"
+    if any(genuine(key, record, seq) for seq in range(1, max(len(records), records[-1]["seq"]) + 2)):
+        moved = any(genuine(key, other, wanted) and other["prev_hash"] == last for other in records)
+        return "reorder" if moved else "gap"
+    return "key" if len(records) > 1 and not any(genuine(key, other, other["seq"]) for other in records) else "edit"
+
+
+class Tree:
+    """The Merkle tree over the records, by the definition in RFC 6962, section 2.1."""
+
+    def __init__(self, records: list[dict[str, Any]]) -> None:
+        self.leaves = [sha256(b"\x00" + covered(record, record["seq"])).digest() for record in records]
+        self.size, self.root = len(records), cache(self._root)
+
+    def _root(self, start: int, end: int) -> bytes:
+        if end - start < 2:
+            return self.leaves[start] if end > start else sha256(b"").digest()
+        middle = start + (1 << ((end - start - 1).bit_length() - 1))  # the largest power of two below the number
+        return sha256(b"\x01" + self.root(start, middle) + self.root(middle, end)).digest()
+
+
+def head_fault(last: str, tree: Tree, head: dict[str, Any]) -> Fault | None:
+    """Whether the ledger ends where it says; `last` is the last record's seal."""
+    size = tree.size
+    if head["seq"] != size:
+        behind = ("edit", head["seq"] + 1, "there are records behind the head")
+        return ("truncation", size + 1, "the head knows of more records") if head["seq"] > size else behind
+    changed = (head["hash"], head["root"]) != (last, tree.root(0, size).hex())
+    return ("edit", size, "the head was changed") if changed else None
+
+
+def signature_fault(note: str, vkey: str) -> str | None:
+    """The fault in a signed note's signature: "edit", "key" or None. Needs the package `cryptography`."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    name, signer, public = vkey.strip().split("+", 2)
+    text, line = note.split("\n\n")
+    signature = b64decode(line.split(" ")[2])
+    if signature[:4].hex() != signer:
+        return "key"
+    try:
+        Ed25519PublicKey.from_public_bytes(b64decode(public)[1:]).verify(signature[4:], f"{text}\n".encode())
+    except InvalidSignature:
+        return "edit"
+    return None if line == f"— {name} {b64encode(signature).decode()}\n" else "edit"
+
+
+def checkpoint_fault(tree: Tree, folder: Path, vkey: str | None) -> Fault | None:
+    """Holds every checkpoint, by size, against the records; without `vkey` their signatures are not looked at."""
+    good = 0
+    for size, file in sorted((int(f.stem), f) for f in folder.glob("*.checkpoint") if f.stem.isdigit()):
+        try:
+            note = file.read_bytes().decode("utf-8")
+            origin, said, root = note.split("\n\n")[0].split("\n")
+            changed = (origin, said) != ("roundsman/ledger", str(size))
+            fault = (signature_fault(note, vkey) if vkey else None) or ("edit" if changed else None)
+        except (ValueError, IndexError):
+            fault = "edit"
+        if fault:
+            return fault, None, f"the checkpoint {file.name} was changed, or signed by somebody else"
+        if size > tree.size:
+            return "truncation", tree.size + 1, f"the checkpoint {file.name} knows of more than {tree.size} records"
+        if b64encode(tree.root(0, size)).decode() != root:
+            return "fork", good + 1, f"these are not the records of the checkpoint {file.name}"
+        good = size
+    return None
+
+
+def main() -> int:
+    """Reads the files, says one line, gives the exit code."""
+    parser = argparse.ArgumentParser(description="Verifies an exported ledger.")
+    parser.add_argument("export", type=Path)
+    for name in ("--key", "--checkpoints", "--vkey"):
+        parser.add_argument(name, type=Path, required=name != "--vkey")
+    given = parser.parse_args()
+    try:
+        key = bytes.fromhex(given.key.read_text())
+        records = [json.loads(line) for line in given.export.read_text().splitlines()]
+        public = given.vkey or given.checkpoints / "checkpoints.vkey"
+        vkey = public.read_text() if find_spec("cryptography") and public.exists() else None
+        head = records.pop()["head"] if records and "head" in records[-1] else EMPTY
+        tree, last = Tree(records), records[-1]["hash"] if records else EMPTY["hash"]
+        fault = chain_fault(key, records) or head_fault(last, tree, head)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.stdout.write(f"cannot read: {error!r}\n")
+        return 2
+    fault = fault or checkpoint_fault(tree, given.checkpoints, vkey)
+    said = f"{fault[0]} at record {fault[1]}: {fault[2]}" if fault else f"whole: {tree.size} records"
+    sys.stdout.write(said + ("\n" if vkey else " (signatures not looked at: no cryptography or no public key)\n"))
+    return 1 if fault else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
