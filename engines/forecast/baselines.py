@@ -68,8 +68,9 @@ def _mean_rate(history: BinHistory, emptied: Floats) -> float | None:
 def backtest(histories: Sequence[BinHistory], since: datetime | np.datetime64, every_hours: float) -> Backtest:
     """Errors at the emptyings after `since`, refitting every `every_hours` on what was known by then.
 
-    Methods: `model` (median of what crews find), `unattended` (median if nobody had come, for comparison), `bin_mean` (the bin's mean level so far), `last_value` (level at its last emptying),
-    `mean_rate` (mean rate times hours since). The time of the emptying is given to all; its level to none.
+    Methods: `model` (median of what crews find), `unattended` (median if nobody had come, for comparison), `bin_mean`
+    (the bin's mean level so far), `last_value` (level at its last emptying), `mean_rate` (mean rate times hours
+    since). The time of the emptying is given to all; its level to none.
     """
     start = float(hours(np.array([local_moment(since)]))[0])
     rows = intervals(histories)

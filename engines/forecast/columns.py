@@ -60,7 +60,10 @@ def intervals(histories: Sequence[BinHistory]) -> Intervals:
     if not parts:
         parts = [tuple(np.empty(0) for _ in range(7))]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Intervals(columns[0].astype(np.int64), *columns[1:6], columns[6].astype(np.bool_))
+    return Intervals(
+        columns[0].astype(np.int64), columns[1], columns[2], columns[3], columns[4], columns[5],
+        columns[6].astype(np.bool_),
+    )  # fmt: skip
 
 
 def _between_emptyings(index: int, history: BinHistory, emptied: Floats) -> tuple[Floats, ...]:
@@ -76,7 +79,7 @@ def _between_emptyings(index: int, history: BinHistory, emptied: Floats) -> tupl
 def _between_readings(index: int, history: BinHistory, emptied: Floats) -> list[tuple[Floats, ...]]:
     at = hours(history.read_at)
     cycle = np.searchsorted(emptied, at, side="right")
-    parts = []
+    parts: list[tuple[Floats, ...]] = []
     for ahead in THIN_HOURS:
         first = np.unique(np.searchsorted(at, np.arange(at[0], at[-1], ahead)))
         later = np.searchsorted(at, at[first] + ahead * 0.9)

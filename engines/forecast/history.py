@@ -70,7 +70,8 @@ def local_moment(at: datetime | np.datetime64) -> np.datetime64:
     """A moment as the city's wall clock shows it; an aware time keeps its own zone's clock."""
     if isinstance(at, datetime):
         return np.datetime64(at.replace(tzinfo=None), "s")
-    return at.astype("datetime64[s]")
+    moment: np.datetime64 = at.astype("datetime64[s]")
+    return moment
 
 
 def emptyings_from_readings(read_at: Times, readings: Floats, drop_pct: float = DROP_PCT) -> tuple[Times, Floats]:

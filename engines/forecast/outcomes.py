@@ -124,7 +124,9 @@ def widen(levels: Floats, base: Floats, basis: Sequence[str]) -> Floats:
     down = np.concatenate([share, np.zeros(levels.shape[-1] - len(share))])
     up = down[::-1]
     grown = levels - base
-    return np.asarray(base + np.where(grown > 0, grown * (1 - down * (1 - 1 / factor)) * (1 + up * (factor - 1)), grown))
+    return np.asarray(
+        base + np.where(grown > 0, grown * (1 - down * (1 - 1 / factor)) * (1 + up * (factor - 1)), grown)
+    )
 
 
 def chance_at_least(levels: Floats, threshold: float) -> npt.NDArray[np.float64]:

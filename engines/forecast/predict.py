@@ -5,7 +5,8 @@ growth that the fitted rates expect, and shows the spread that past forecasts of
 drawn by chance: the same histories, rates and ask give the same bytes.
 
 Known bias: that a bin has not been emptied yet also tells that it gave no alert. That is not used, so bins long
-untouched are shown somewhat too full. `Ask(as_found=True)` asks another question: what a crew finds if it comes as it used to.
+untouched are shown somewhat too full. `Ask(as_found=True)` asks another question: what a crew finds if it comes as
+it used to.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def predict_all(histories: Sequence[BinHistory], rates: Rates, ask: Ask) -> list
 def level_quantiles(
     histories: Sequence[BinHistory], rates: Rates, start: Start, ends: Floats
 ) -> tuple[Floats, list[str], list[str]]:
-    """Quantiles at SHARES of the level at `ends`, hours of shape (n, t): (levels (n, t, 40), rate bases, spread words)."""
+    """(levels (n, t, 40) at SHARES, rate bases, spread words) for the hours `ends` of shape (n, t)."""
     begin, base, kinds = start.at, start.level, start.kind
     found = [rates.rate_of(history) for history in histories]
     rate = np.array([each[0] for each in found])
@@ -215,7 +216,9 @@ def _forecast(
 
 
 def _level_at(ahead: float, marks: Floats, chance: np.float64) -> LevelAt:
-    return LevelAt(ahead, round(float(marks[0]), 2), round(float(marks[1]), 2), round(float(marks[2]), 2), float(chance))
+    return LevelAt(
+        ahead, round(float(marks[0]), 2), round(float(marks[1]), 2), round(float(marks[2]), 2), float(chance)
+    )
 
 
 def _quantiles(levels: Floats) -> Floats:

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from domain.errors import BadData
+from engines.routing.construct import nearest_orders
 from engines.routing.insertion import with_reasons
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.rounds import Failure, Order, assemble, drive, with_dumps
+from engines.routing.rounds import assemble
 from engines.routing.solve import solve
 
 
@@ -42,17 +43,4 @@ def only(problem: Problem, stop_ids: Collection[str]) -> Problem:
 
 def nearest_neighbour(problem: Problem) -> RoundPlan:
     """Each truck in turn drives to the nearest stop that still fits, prizes ignored."""
-    left = list(range(problem.first_stop, problem.size))
-    orders = []
-    for truck in problem.trucks:
-        stops: Order = []
-        open_points = [point for point in left if truck.takes(problem.stop_at(point).stream)]
-        while open_points:
-            here = stops[-1] if stops else truck.depot
-            nearest = min(open_points, key=lambda point: (int(problem.metres[here, point]), point))  # noqa: B023
-            open_points.remove(nearest)
-            if not isinstance(drive(problem, truck, with_dumps(problem, truck, [*stops, nearest])), Failure):
-                stops.append(nearest)
-                left.remove(nearest)
-        orders.append(with_dumps(problem, truck, stops))
-    return with_reasons(problem, assemble(problem, orders, "nearest neighbour", 0))
+    return with_reasons(problem, assemble(problem, nearest_orders(problem), "nearest neighbour", 0))

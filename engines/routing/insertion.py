@@ -39,7 +39,7 @@ class TruckChance:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Why a stop is unserved. `flip_prize`: the prize in milli-currency from which serving pays; None if nothing does."""
+    """Why a stop is unserved. `flip_prize` (milli-currency): from that prize on serving pays; None if it never fits."""
 
     stop_id: str
     prize: int | None

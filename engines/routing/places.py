@@ -30,12 +30,14 @@ def cheapest_order(problem: Problem, truck: Truck, now: tuple[Order, int], point
         return Why.too_large
     longer, slower, dumps = _prices(problem, truck, order, point)
     per_metre, per_second = milli_rates(problem.goal, truck)
-    price = per_metre * longer + per_second * slower
+    possible = np.isfinite(longer)
+    price = np.full(longer.shape, np.inf)
+    price[possible] = per_metre * longer[possible] + per_second * slower[possible]
     failures: Counter[Why] = Counter()
     spare = problem.shift_end(truck) - truck.shift_start_s - seconds
     waits = any(problem.stop_at(each).window for each in order if not problem.is_dump(each))
     for flat in np.argsort(price, axis=None, kind="stable"):
-        way, place = divmod(int(flat), price.shape[1])
+        way, place = divmod(int(flat), price.size // len(price))
         if not np.isfinite(price[way, place]):
             break
         if slower[way, place] > spare and not waits:

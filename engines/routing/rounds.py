@@ -134,7 +134,7 @@ def objective_of(problem: Problem, rounds: Sequence[TruckRound]) -> int:
 
 
 def assemble(problem: Problem, orders: Sequence[Order], core: str, seed: int) -> RoundPlan:
-    """The plan of drivable orders, one per truck; unserved stops get their reasons later. ValueError if not drivable."""
+    """The plan of drivable orders, one per truck; unserved stops get their reasons later. ValueError if undrivable."""
     rounds = []
     for truck, order in zip(problem.trucks, orders, strict=True):
         driven = drive(problem, truck, order)
