@@ -1,0 +1,1 @@
+"""The conversation: from a question to an explained, recorded answer."""

@@ -1,0 +1,1 @@
+"""What is true: values, records, places, times, ledger."""

@@ -1,0 +1,41 @@
+"""Settings: read once, in app.py, from environment variables with the prefix ROUNDSMAN_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every knob of Roundsman. The table in docs/settings.md is generated from these descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUNDSMAN_", extra="ignore")
+
+    home: Path = Field(Path("var"), description="Folder of all state: database, ledger checkpoints, keys, models.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; without it one SQLite file under home.")
+    city: str = Field("berkeley", description="The city whose operation is asked about.")
+    cities_folder: Path = Field(Path("cities"), description="Where city folders are looked for by name.")
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port the server listens on.")
+    model_url: str | None = Field(None, description="OpenAI-compatible server; without it the embedded engine starts.")
+    model_name: str = Field("roundsman", description="Model name sent to the server at model_url.")
+    model_key: SecretStr | None = Field(None, description="API key for the server at model_url.")
+    model_prompt: str = Field("small", description="Prompt style: `small` (embedded model) or `llama3` (Llama 3.1).")
+    adapter: Path | None = Field(None, description="LoRA adapter (GGUF) for the embedded engine; default: the shipped.")
+    model_threads: int = Field(2, ge=1, le=64, description="Threads of the embedded engine.")
+    decision_deadline_s: float = Field(20.0, gt=0, description="Longest wait for one decision of the model.")
+    question_deadline_s: float = Field(60.0, gt=0, description="Longest wait for one whole question.")
+    max_steps: int = Field(8, ge=1, le=12, description="Most tool calls in one question.")
+    solve_seconds: float = Field(2.0, gt=0, le=120, description="Time the route solver gets for a plan in chat.")
+    seed: int = Field(0, description="Seed of every random choice in deterministic parts.")
+    open_demo: bool = Field(
+        True, description="Without a key, callers on loopback act as the demo manager. Never on other addresses."
+    )
+    chat_secret: SecretStr | None = Field(None, description="Signs chat sessions; made and kept under home if unset.")
+    postgres_statement_timeout_ms: int = Field(15_000, gt=0, description="Longest SQL statement on PostgreSQL.")
+
+    def url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'roundsman.db'}"

@@ -1,0 +1,1 @@
+"""What computes: pure functions, values in, values out."""

@@ -1,0 +1,1 @@
+"""Pictures of bins (no model ships yet)."""

@@ -1,0 +1,1 @@
+"""What measures: one suite per module, results filed with commit and date."""

@@ -1,0 +1,1 @@
+"""What makes weights: one flat script per stage."""

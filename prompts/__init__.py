@@ -1,0 +1,1 @@
+"""The one renderer that serving, training and measuring share."""

@@ -1,0 +1,1 @@
+"""Search across words, meaning and space."""

@@ -1,0 +1,78 @@
+"""The kinds of arguments a tool may take: what the model writes, and what code makes of it (law 5).
+
+A tool's signature names the resolved type; the registry derives from it the JSON type that the model sees.
+`near: PlaceArg | None = None` is a string to the model and a `Place` to the tool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NewType
+
+from domain.values import BinSet, Moment, Period, Place, TruckSet
+
+Stream = NewType("Stream", str)
+"""A waste stream by its name in the records."""
+FreeText = NewType("FreeText", str)
+"""The user's own clause: a note, a condition, topic words."""
+Ref = NewType("Ref", str)
+"""The id of something of this conversation or of the ledger; `last` is the newest."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Marks an argument that holds the user's own words.
+
+    `one` refuses words that stand for several, `many` makes a list, `also` are words of ours that are legal unsaid.
+    """
+
+    kind: str
+    max_words: int = 8
+    one: bool = False
+    many: bool = False
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Number:
+    """Marks a number with its bounds (both inclusive)."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Default:
+    """A default in the user's words, resolved like words that were said."""
+
+    words: str
+
+
+def words(default: str) -> Any:  # stands where a resolved value will be, like pydantic's Field
+    """The default of an argument that code resolves: `by: MomentArg = words("tomorrow")`."""
+    return Default(default)
+
+
+PlaceArg = Annotated[Place, Words("place")]
+MomentArg = Annotated[Moment, Words("time")]
+SinceArg = Annotated[Period, Words("period")]
+UntilArg = Annotated[Moment, Words("until")]
+BinsArg = Annotated[BinSet, Words("bin", many=True)]
+BinArg = Annotated[BinSet, Words("bin", one=True)]
+TrucksArg = Annotated[TruckSet, Words("truck", max_words=4, many=True)]
+TruckArg = Annotated[TruckSet, Words("truck", max_words=4, one=True)]
+StreamArg = Annotated[Stream, Words("stream", max_words=4)]
+TextArg = Annotated[FreeText, Words("text", max_words=40)]
+ModelArg = Annotated[
+    FreeText, Words("text", max_words=4, also=("fill", "overflow", "vision", "language", "embeddings"))
+]
+ScheduleArg = Annotated[FreeText, Words("schedule", max_words=8)]
+RefArg = Annotated[Ref, Words("ref", max_words=1)]
+ImageArg = Annotated[Ref, Words("image", max_words=1)]
+
+Metres = Annotated[int, Number(0, 50_000)]
+Percent = Annotated[int, Number(0, 100)]
+Limit = Annotated[int, Number(1, 500)]
+TruckCount = Annotated[int, Number(1, 200)]
+Hours = Annotated[int, Number(1, 24)]
+Count = Annotated[int, Number(1, 100_000)]

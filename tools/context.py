@@ -1,0 +1,62 @@
+"""What a tool gets beside its arguments: the records, the clock, the person, the thread. No globals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from domain.ledger import Ledger
+from domain.operation import Operation
+from domain.ports import MatrixProvider, ModelIdentity
+from domain.store import Store
+from domain.values import Actor
+
+if TYPE_CHECKING:
+    from retrieval.store import RetrievalStore
+
+
+@dataclass(frozen=True)
+class ThreadView:
+    """What tools may know of the conversation: its id and the newest plan, subject and decision in it.
+
+    `subject` is the newest plan or forecast; a forecast has no id of its own and is named by its decision.
+    """
+
+    thread_id: str
+    last_plan: str | None = None
+    last_subject: str | None = None
+    last_decision: str | None = None
+    earlier_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a run of the tools may vary: the seed of every chance, the seconds of the solver, who asks from where."""
+
+    seed: int = 0
+    solve_seconds: float = 2.0
+    surface: str = "terminal"
+
+
+@dataclass(frozen=True)
+class Ctx:
+    """Everything a tool may use. `now` is aware, in the city's zone; records after it do not exist for the tool."""
+
+    city: Operation
+    store: Store
+    search: RetrievalStore
+    distances: MatrixProvider
+    ledger: Ledger
+    model: ModelIdentity
+    actor: Actor
+    now: datetime
+    thread: ThreadView
+    question: str = ""
+    tuning: Tuning = field(default_factory=Tuning)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The city's time zone."""
+        return self.city.zone

@@ -1,0 +1,201 @@
+"""One declaration per tool (law 6): a decorated function is schema, endpoint, docs row and prompt block at once.
+
+    @tool(budget_s=2, examples=[Example("Which bins ...?", {"near": "Sather Gate"})])
+    def forecast_fill(near: PlaceArg | None = None, *, ctx: Ctx) -> Result[FillForecastFacts]:
+        '''One line. ... Args: near: ...'''
+
+Positional arguments are the model's; keyword-only ones are ours. What a declaration gets wrong fails at import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin
+
+import docstring_parser
+from pydantic import JsonValue
+
+from domain.values import Effect, Result, Role
+from tools.arguments import Default, Number, Words
+
+JsonSchema = dict[str, JsonValue]
+Run = Callable[..., Result[Any]]
+EVERYBODY = frozenset(Role)
+PROPOSERS = frozenset({Role.dispatcher, Role.manager, Role.api})
+READERS_OF_THE_LEDGER = frozenset({Role.manager, Role.auditor})
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question and the arguments it should lead to: shown in docs and prompts, never used to measure."""
+
+    question: str
+    parameters: dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument as the model sees it (`schema`) and as code resolves it (`words`)."""
+
+    name: str
+    description: str
+    schema: JsonSchema
+    required: bool
+    default: JsonValue
+    words: Words | None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A declared tool. `version` changes whenever what the model sees changes."""
+
+    name: str
+    summary: str
+    description: str
+    effect: Effect
+    roles: frozenset[Role]
+    budget_s: float
+    arguments: tuple[Argument, ...]
+    examples: tuple[Example, ...]
+    run: Run = field(repr=False)
+
+    def argument(self, name: str) -> Argument:
+        """The argument of that name; KeyError when there is none."""
+        return next(a for a in self.arguments if a.name == name)
+
+    def parameters_schema(self) -> JsonSchema:
+        """JSON schema of the arguments, closed to unknown names."""
+        properties: JsonSchema = {a.name: {**a.schema, "description": a.description} for a in self.arguments}
+        required: list[JsonValue] = [a.name for a in self.arguments if a.required]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+    def signature(self) -> str:
+        """The short form of the schema for a prompt: `find_bins(near?, within_m? = 500, ...)`."""
+        return f"{self.name}({', '.join(_short(a) for a in self.arguments)})"
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits over what the model sees."""
+        seen = {"name": self.name, "description": self.description, "parameters": self.parameters_schema()}
+        return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:12]
+
+
+TOOLS: dict[str, Tool] = {}
+
+
+def tool(
+    *,
+    budget_s: float,
+    examples: Sequence[Example],
+    effect: Effect = Effect.read,
+    roles: frozenset[Role] = EVERYBODY,
+) -> Callable[[Run], Run]:
+    """Register a function as a tool. Raises TypeError at import when its declaration breaks a law."""
+
+    def register(run: Run) -> Run:
+        TOOLS[run.__name__] = _declare(run, effect, roles, budget_s, tuple(examples))
+        return run
+
+    return register
+
+
+def registry_version(tools: Mapping[str, Tool] = TOOLS) -> str:
+    """Twelve hex digits over all tools: recorded with every decision and every adapter."""
+    return hashlib.sha256("".join(tools[n].version for n in sorted(tools)).encode()).hexdigest()[:12]
+
+
+def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, examples: tuple[Example, ...]) -> Tool:
+    name = run.__name__
+    doc = docstring_parser.parse(run.__doc__ or "")
+    if not doc.short_description:
+        raise TypeError(f"tool {name!r}: the docstring's first line is its summary and is missing")
+    hints = typing.get_type_hints(run, include_extras=True)
+    _require_result(name, hints.get("return"))
+    if effect is Effect.propose and Role.viewer in roles:
+        raise TypeError(f"tool {name!r}: a viewer may not propose")
+    told = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
+    arguments = tuple(
+        _argument(name, p, hints[p.name], told)
+        for p in inspect.signature(run).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY
+    )
+    description = " ".join(filter(None, (doc.short_description, doc.long_description)))
+    made = Tool(
+        name, doc.short_description, " ".join(description.split()), effect, roles, budget_s, arguments, examples, run
+    )
+    if not examples:
+        raise TypeError(f"tool {name!r}: needs at least one example")
+    for example in examples:
+        check_parameters(made, example.parameters)
+    return made
+
+
+def _require_result(name: str, hint: object) -> None:
+    if not (isinstance(hint, type) and issubclass(hint, Result)):
+        raise TypeError(f"tool {name!r} must return a Result: reasons are not optional (law 3)")
+
+
+def _argument(tool_name: str, parameter: inspect.Parameter, hint: object, told: Mapping[str, str]) -> Argument:
+    if not told.get(parameter.name):
+        raise TypeError(f"tool {tool_name!r}: argument {parameter.name!r} has no line in the docstring")
+    required = parameter.default is inspect.Parameter.empty
+    given = parameter.default
+    default: JsonValue = None if required else given.words if isinstance(given, Default) else given
+    schema, marked = _wire(tool_name, parameter.name, hint)
+    return Argument(parameter.name, told[parameter.name], schema, required, default, marked)
+
+
+def _wire(tool_name: str, argument: str, hint: object) -> tuple[JsonSchema, Words | None]:
+    """The JSON type of a hint, and its mark when it holds the user's words."""
+    if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union:
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is Literal:
+        return {"type": "string", "enum": list(get_args(hint))}, None
+    if get_origin(hint) is typing.Annotated:
+        mark = get_args(hint)[1]
+        if isinstance(mark, Number):
+            return {"type": "integer", "minimum": mark.least, "maximum": mark.most}, None
+        if isinstance(mark, Words):
+            text: JsonSchema = {"type": "string"}
+            return ({"type": "array", "items": text, "minItems": 1} if mark.many else text), mark
+    raise TypeError(f"tool {tool_name!r}: argument {argument!r} is not of a kind in tools/arguments.py")
+
+
+def check_parameters(declared: Tool, parameters: Mapping[str, JsonValue]) -> None:
+    """Raise TypeError when wire parameters do not fit the schema (names, types, enums, bounds, required)."""
+    known = {a.name: a for a in declared.arguments}
+    for name, value in parameters.items():
+        if name not in known:
+            raise TypeError(f"{declared.name} has no argument {name!r}")
+        _check_value(f"{declared.name}.{name}", known[name].schema, value)
+    missing = [a.name for a in declared.arguments if a.required and a.name not in parameters]
+    if missing:
+        raise TypeError(f"{declared.name} needs {', '.join(missing)}")
+
+
+def _check_value(where: str, schema: JsonSchema, value: JsonValue) -> None:
+    kind = schema["type"]
+    if kind == "array":
+        if not isinstance(value, list) or not value or not all(isinstance(v, str) and v for v in value):
+            raise TypeError(f"{where} must be a non-empty list of words")
+    elif kind == "integer":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{where} must be a whole number")
+    elif not isinstance(value, str) or not value.strip():
+        raise TypeError(f"{where} must be words")
+    elif "enum" in schema and value not in typing.cast(list[str], schema["enum"]):
+        raise TypeError(f"{where} must be one of {schema['enum']}")
+
+
+def _short(argument: Argument) -> str:
+    values = argument.schema.get("enum")
+    shown = argument.name + ("" if argument.required else "?")
+    if isinstance(values, list):
+        return shown + ": " + "/".join(str(v) for v in values)
+    return shown + (f" = {json.dumps(argument.default)}" if argument.default is not None else "")

@@ -1,0 +1,178 @@
+"""Law 5: the model copies, code resolves. Words become places, times, bins and trucks here, or a question.
+
+Each kind of `Words` has one resolver. A resolved value restates itself for the answer (`understood`) and for
+comparing two calls (`canonical`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from domain.errors import AmbiguousName, AskAgain, MissingPiece
+from domain.operation import Operation
+from domain.times import describe, moment, period
+from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
+from tools.arguments import Words
+from tools.registry import TOOLS, Argument, Tool, check_parameters
+
+OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
+NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What words are resolved against: the operation, the clock, the sentence they stand in, the time asked before."""
+
+    operation: Operation
+    now: datetime
+    question: str = ""
+    earlier_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A call's values for the tool, and what was understood in words."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    understood: dict[str, str] = field(default_factory=dict)
+
+
+def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> Resolved:
+    """Resolve a call's parameters and defaults. Raises AskAgain for what has no single meaning."""
+    declared = tools[call.name]
+    _require(declared, call)
+    try:
+        check_parameters(declared, call.parameters)
+    except TypeError as error:
+        raise AskAgain(f"I could not read that request ({error}). Please say it differently.") from error
+    values: dict[str, Any] = {}
+    understood: dict[str, str] = {}
+    for argument in declared.arguments:
+        said = call.parameters.get(argument.name, argument.default)
+        value = _resolve_one(argument, said, setting) if said is not None else None
+        values[argument.name] = value
+        if value is not None and argument.words:
+            understood[argument.name] = restate(value, setting)
+    return Resolved(values, understood)
+
+
+def _require(declared: Tool, call: Call) -> None:
+    for argument in declared.arguments:
+        if argument.required and argument.name not in call.parameters:
+            raise MissingPiece(argument.name, f"I need one more thing: {argument.description.lower().rstrip('.')}?")
+
+
+def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
+    if argument.words is None:
+        return said
+    words = cast(list[str], said) if isinstance(said, list) else [str(said)]
+    value = _BY_KIND[argument.words.kind](words, setting)
+    if argument.words.one and isinstance(value, TruckSet) and len(value.names) != 1:
+        raise AmbiguousName("truck", " and ".join(words), value.names)
+    return value
+
+
+def _time(words: list[str], setting: Setting) -> Moment:
+    return moment(words[0], setting.earlier_time if _relative(words[0]) and setting.earlier_time else setting.now)
+
+
+def _relative(words: str) -> bool:
+    """A bare "the day after" leans on the time asked before."""
+    return re.fullmatch(r"(and\s+)?(the\s+)?(day|next day|week)\s+after", words.strip(), re.I) is not None
+
+
+def _period(words: list[str], setting: Setting) -> Period:
+    """A period word means the whole period, unless the sentence says since or from: then it runs to now."""
+    found = period(words[0], setting.now)
+    since = re.search(OPEN_START + re.escape(words[0]), setting.question, re.I)
+    if since and found.until < setting.now:
+        return Period(found.since, setting.now, f"since {words[0]}")
+    return found
+
+
+_BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
+    "place": lambda words, setting: setting.operation.gazetteer.place(words[0]),
+    "time": _time,
+    "until": _time,
+    "period": _period,
+    "bin": lambda words, setting: setting.operation.gazetteer.bins(words),
+    "truck": lambda words, setting: setting.operation.gazetteer.trucks(words),
+    "stream": lambda words, setting: setting.operation.gazetteer.stream(words[0]),
+    "text": lambda words, _setting: words[0].strip(),
+    "schedule": lambda words, _setting: words[0].strip(),
+    "ref": lambda words, _setting: "last" if words[0].strip().casefold() in NEWEST else words[0].strip().upper(),
+    "image": lambda words, _setting: words[0].strip(),
+}
+
+
+def restate(value: object, setting: Setting) -> str:
+    """What was understood, in words that a person can check."""
+    if isinstance(value, Place):
+        return value.name
+    if isinstance(value, Moment):
+        return describe(Moment(value.at.astimezone(setting.operation.zone), value.words, value.is_day))
+    if isinstance(value, Period):
+        return describe(value)
+    if isinstance(value, BinSet):
+        return (
+            f"{', '.join(value.names)} ({len(value.bin_ids)} bins)"
+            if len(value.bin_ids) > 1
+            else ", ".join(value.names)
+        )
+    if isinstance(value, TruckSet):
+        return ", ".join(value.names)
+    return str(value)
+
+
+def canonical(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> dict[str, JsonValue]:
+    """A call after resolution and defaults, comparable by equality. Words that do not resolve stand for themselves."""
+    declared = tools[call.name]
+    made: dict[str, JsonValue] = {}
+    for argument in declared.arguments:
+        said = call.parameters.get(argument.name, argument.default)
+        if said is None:
+            continue
+        try:
+            made[argument.name] = _comparable(_resolve_one(argument, said, setting))
+        except AskAgain:
+            made[argument.name] = _plain(said)
+    return _whole_periods(made)
+
+
+def _comparable(value: object) -> JsonValue:
+    if isinstance(value, Place):
+        return sorted(value.site_ids) if value.site_ids else [round(value.lat, 5), round(value.lon, 5)]  # type: ignore[return-value]
+    if isinstance(value, Moment):
+        return value.at.isoformat()
+    if isinstance(value, Period):
+        return [value.since.isoformat(), value.until.isoformat()]
+    if isinstance(value, BinSet):
+        return sorted(value.bin_ids)  # type: ignore[return-value]
+    if isinstance(value, TruckSet):
+        return sorted(value.names)  # type: ignore[return-value]
+    return _plain(cast(JsonValue, value))
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return sorted((_plain(item) for item in value), key=str)
+    return " ".join(value.casefold().split()).strip(" .,;:!?\"'") if isinstance(value, str) else value
+
+
+def _whole_periods(made: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """A period given with its own end is the same call as the period alone; `min_fill_pct` implies its `serve`."""
+    since, until = made.get("since"), made.get("until")
+    if isinstance(since, list) and isinstance(until, str):
+        ends = datetime.fromisoformat(str(since[1]))
+        said = datetime.fromisoformat(until) if re.match(r"\d{4}-", until) else None
+        if said is not None and abs((ends - said).total_seconds()) <= 86_400:
+            del made["until"]
+    if "min_fill_pct" in made and "serve" in made:
+        made["serve"] = "min_fill"
+    return made
