@@ -72,22 +72,17 @@ def epoch_steps(rows: Sequence[Row], step_tokens: int, micro_tokens: int, seed: 
 
 def collate(rows: Sequence[Row]) -> Batch:
     """Rows as one batch; a token predicts its successor, so the last prompt token is the first that counts."""
-    longest = max(len(row.ids) for row in rows)
     ids: list[int] = []
     positions: list[int] = []
-    unpad: list[int] = []
     at: list[int] = []
     labels: list[int] = []
     row_of: list[int] = []
-    pad = torch.zeros(len(rows), longest, dtype=torch.long)
     for number, row in enumerate(rows):
         start, size = len(ids), len(row.ids)
         ids.extend(row.ids)
         positions.extend(range(size))
-        unpad.extend(range(number * longest, number * longest + size))
-        pad[number, :size] = torch.arange(start, start + size)
         at.extend(range(start + row.quiet - 1, start + size - 1))
         labels.extend(row.ids[row.quiet:])
         row_of.extend([number] * (size - row.quiet))
-    flat = [torch.tensor(x, dtype=torch.long) for x in (ids, positions, unpad, at, labels, row_of)]
-    return Batch(flat[0], flat[1], pad, *flat[2:])
+    flat = [torch.tensor(x, dtype=torch.long) for x in (ids, positions, at, labels, row_of)]
+    return Batch(flat[0], flat[1], tuple(len(row.ids) for row in rows), *flat[2:])
