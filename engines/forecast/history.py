@@ -4,8 +4,8 @@ Times are local wall-clock times of the city as `datetime64[s]`, because people 
 A level is what the bin reports. BigBelly bins report in 20 % steps, read here as the last step reached: 60 means at
 least 60 and below 80, 100 full or more. Why: 0 is reported nearly twice as often as 20 or 40 (rounded, its step
 would be half as wide as theirs), and 99 % of alerts at a 60 % threshold come at reports of 60 and above.
-The likelihood of Berkeley's levels does not decide (-1.98 a report for the last step reached, -1.97 for rounding), so a level is uncertain by half
-a step either way. `step_pct = 0` is an exact level.
+The likelihood of Berkeley's levels does not decide (-1.98 a report for the last step reached,
+-1.97 for rounding), so a level is uncertain by half a step either way. `step_pct = 0` is an exact level.
 """
 
 from __future__ import annotations
