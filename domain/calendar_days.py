@@ -305,9 +305,15 @@ def _week_number(found: re.Match[str], calendar: Calendar) -> Days | None:
     return days
 
 
+def _week_of(found: re.Match[str], calendar: Calendar) -> Days | None:
+    days = days_of(found["day"], calendar)
+    return unit_days(days.first, "week") if days else None
+
+
 def _edge(found: re.Match[str], calendar: Calendar) -> Days | None:
     """ "end month" is its last day, "start next week" its first."""
-    whole = days_of(found["span"], calendar)
+    span = found["span"]
+    whole = days_of(f"this {span}" if span in {"week", "month", "quarter", "year"} else span, calendar)
     if whole is None:
         return None
     return one_day(whole.last if found["edge"] == "end" else whole.first)
@@ -322,7 +328,7 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (rf"(?P<word>{'|'.join(RELATIVE)})", _relative),
         (rf"{WHICH}(?P<weekday>{WEEKDAY})", _weekday),
         (rf"(?P<weekday>{WEEKDAY}) (?P<which>this|next|last|coming) week", _weekday_of_week),
-        (rf"{WHICH}(?P<unit>week|month|quarter|year)", _unit),
+        (r"(?P<which>this|next|last|coming|past) (?P<unit>week|month|quarter|year)", _unit),
         (rf"{WHICH}weekend", _weekend),
         (r"(?:in|next) (?P<count>\d{1,5}) (?P<unit>day|week|month|quarter|year)", _ahead),
         (r"(?P<count>\d{1,5}) (?P<unit>day|week|month|quarter|year) later", _ahead),
@@ -339,5 +345,6 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (r"(?:year )?(?P<year>(?:19|20|21)\d\d)(?: year)?", _year),
         (rf"(?:week|kw) (?P<number>\d{{1,2}})(?: {YEAR})?", _week_number),
         (r"(?P<edge>start|end) (?P<span>.+)", _edge),
+        (r"week (?P<day>.+)", _week_of),
     )
 )

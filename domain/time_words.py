@@ -121,13 +121,14 @@ sunday: sun domingo sonntag dimanche
 FILLERS = words_of(
     "the of on by for during around about approximately roughly please sometime anytime any over throughout whole "
     "entire all latest due so far el la los las de del por para le les du des aux der die das den dem am im zum zur "
-    "des von vom gegen circa ungefahr bitte vers pour sur ici que"
+    "von vom gegen circa ungefahr bitte vers pour sur ici que spatestens"
 )
 # Known words that are no times, or that only phrases hold; here so that they are not taken for typing errors.
 OTHER_WORDS = words_of(
     "soon moon never whenever always spring summer autumn winter easter some same none late later early thing close "
     "business once right away straight possible following before after date oclock uhr clock fortnight apres pasado "
-    "anoche manana morgen esta ytd mtd wtd eod eow eom eoy cob kw noche eine einer einem einen nach"
+    "anoche manana morgen esta not than spatestens tardar plus tard time ytd mtd "
+    "wtd eod eow eom eoy cob kw noche eine einer einem einen nach"
 )
 
 # Before the words are translated one by one: what means something else together.
@@ -156,6 +157,10 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"wtd", "since start this week"),
     (r"(week|month|quarter|year) before last", r"2 \1 ago"),
     (r"(week|month|quarter|year) after next", r"in 2 \1"),
+    (r"(week|month|quarter|year|weekend) after", r"next \1"),
+    (r"(week|month|quarter|year|weekend) before", r"last \1"),
+    (r"(?:this|same) time tomorrow", "in 24 hours"),
+    (r"(?:no|not) later than|a mas tardar|au plus tard", "by"),
     (r"from (?:today|now)$", "later"),
     (r"up (to|until)", r"\1"),
     (r"(?:heute|diesen) morgen|esta manana", "this morning"),
@@ -168,6 +173,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"fin de semana", "weekend"),
     (r"a (?:finales|fines) de", "end"),
     (r"a las?|a la una", "at"),
+    (r"las (week|weekend|month|quarter|year)", r"last \1"),
     (r"il y a", "before"),
     (r"(\d+) ?uhr (\d\d)", r"\1:\2"),
     (r"(?:um |at )?(\d+) ?uhr", r"\1:00"),
@@ -186,6 +192,7 @@ ORDER: tuple[tuple[str, str], ...] = (
     (rf"\bin (?!\d+(?:\.\d+)? (?:{UNIT})\b)", ""),
     (rf"\bin (?=next \d+ (?:{UNIT})\b)", ""),
     (r"\bthis coming\b", "coming"),
+    (r"\bnext hour\b", "next 1 hour"),
     (r"\b([1-4])th quarter\b", r"q\1"),
     (r"\b(morning|evening|night|afternoon|noon) (yesterday|today|tomorrow)\b", r"\2 \1"),
     (r"\bthis (tonight|today)\b", r"\1"),
@@ -203,6 +210,8 @@ def _spoken() -> Mapping[str, str]:
 
 TRANSLATION = _spoken()
 VOCABULARY = tuple(sorted({*TRANSLATION, *FILLERS, *OTHER_WORDS}))
+LONG_WORDS = tuple(word for word in VOCABULARY if len(word) > 3 or word == "the")
+ENGLISH = frozenset({*TRANSLATION.values(), *(f"{unit}s" for unit in UNIT.split("|")), "the"})
 KNOWN = frozenset({*VOCABULARY, "halfam", "halfpm"})
 
 
@@ -240,15 +249,19 @@ def _names() -> str:
 
 
 def _repaired(token: str) -> str:
-    """The token, or the one known word that it is a typing error of, or the two known words it runs together."""
-    if token in KNOWN or not token.isalpha() or len(token) < 4:
+    """The token, or the one known word that it is a typing error of, or the two known words it runs together.
+
+    A plain English word comes before short forms and other languages at the same distance; a tie stays unrepaired.
+    """
+    if token in KNOWN or not token.isalpha() or len(token) < 3:
         return token
-    near = extract(token, VOCABULARY, scorer=OSA.distance, score_cutoff=1 if len(token) < 7 else 2, limit=6)
-    best = [word for word, edits, _ in near if edits == near[0][1] and len(word) > 2]
-    if len({TRANSLATION.get(word, word) for word in best}) == 1:
-        return best[0]
-    cuts = (cut for cut in range(3, len(token) - 2) if {token[:cut], token[cut:]} <= KNOWN)
-    cut = next(cuts, None)
+    allowed = 1 if len(token) < 7 else 2
+    near = extract(token, LONG_WORDS, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+    best = [word for word, edits, _ in near if edits == near[0][1]]
+    for words in ([word for word in best if word in ENGLISH], best if len(token) > 3 else []):
+        if len({TRANSLATION.get(word, word) for word in words}) == 1:
+            return words[0]
+    cut = next((cut for cut in range(3, len(token) - 2) if {token[:cut], token[cut:]} <= KNOWN), None)
     return f"{token[:cut]} {token[cut:]}" if cut else token
 
 

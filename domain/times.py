@@ -35,7 +35,8 @@ PARTS_H = {  # part of the day: (from, to, deadline), in hours
     "afternoon": (12, 18, 15), "evening": (18, 24, 18), "midnight": (24, 24, 24),
 }  # fmt: skip
 ELAPSED = re.compile(
-    r"(?:in |next )?(?!0\d)(\d{1,6}(?:\.\d{1,3})?) (hour|minute)(?: (?:and )?(\d{1,4}) minute)?(?P<past> ago)?(?: later)?"
+    r"(?:in |next )?(?!0\d)(?P<count>\d{1,6}(?:\.\d{1,3})?) (?P<unit>hour|minute)"
+    r"(?: (?:and )?(?P<more>\d{1,4}) minute)?(?P<past> ago)?(?: later)?"
 )
 STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 ROLLING = re.compile(
@@ -173,7 +174,7 @@ def _stamp(words: str, calendar: Calendar) -> datetime:
 
 
 def _elapsed(found: re.Match[str]) -> timedelta:
-    minutes = float(found[1]) * (60 if found[2] == "hour" else 1) + float(found[3] or 0)
+    minutes = float(found["count"]) * (60 if found["unit"] == "hour" else 1) + float(found["more"] or 0)
     return timedelta(minutes=-minutes if found["past"] else minutes)
 
 
