@@ -1,31 +1,38 @@
-"""find_bins: which bins there are, and how full they were when last known."""
+"""find_bins: which bins there are, and how full they are now."""
 
 from __future__ import annotations
 
-from domain.values import Facts, Result
+from domain.errors import AskAgain
+from domain.operation import BinInfo
+from domain.values import Evidence, Facts, Reason, Result, Table
 from tools.arguments import BinsArg, Limit, Metres, Percent, PlaceArg, StreamArg
 from tools.context import Ctx
+from tools.fill import Level, basis_reason, bin_points, data_age, levels_now
 from tools.registry import Example, tool
+from tools.scope import bins_in_scope, restate_near
 
 
 class FoundBins(Facts):
-    """What find_bins counted."""
+    """What find_bins counted. Levels are estimates now, in percent of capacity."""
 
     bins_found: int
     bins_shown: int
+    where: str
     fullest_bin: str | None
     fullest_fill_pct: int | None
-    where: str
+    bins_without_estimate: int
 
 
 @tool(
-    budget_s=3,
+    budget_s=5,
     examples=[
-        Example("Which compost bins near the Campanile are over 60 percent?",
-                {"near": "the Campanile", "stream": "compost", "min_fill_pct": 60}),
+        Example(
+            "Which compost bins near the Campanile are over 60 percent?",
+            {"near": "the Campanile", "stream": "compost", "min_fill_pct": 60},
+        ),
         Example("show the zellerbach bins", {"bins": ["zellerbach"]}),
     ],
-)  # fmt: skip
+)
 def find_bins(
     near: PlaceArg | None = None,
     within_m: Metres = 500,
@@ -50,4 +57,60 @@ def find_bins(
         bins: Bin numbers or site names that were named directly.
         limit: How many to list.
     """
-    raise NotImplementedError
+    if min_fill_pct is not None and max_fill_pct is not None and min_fill_pct > max_fill_pct:
+        raise AskAgain(f"No bin is over {min_fill_pct} % and under {max_fill_pct} % at once. Which limit counts?")
+    chosen = bins_in_scope(ctx, bins, near, within_m, stream)
+    levels = levels_now(ctx, chosen)
+    kept = [(b, levels[b.bin_id]) for b in chosen if _inside(levels[b.bin_id], min_fill_pct, max_fill_pct)]
+    kept.sort(key=lambda pair: (-(pair[1].p50 if pair[1].p50 is not None else -1.0), pair[0].bin_id))
+    shown = kept[:limit]
+    fullest = shown[0] if shown and shown[0][1].p50 is not None else None
+    where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
+    facts = FoundBins(
+        bins_found=len(kept),
+        bins_shown=len(shown),
+        where=where,
+        fullest_bin=fullest[0].label if fullest else None,
+        fullest_fill_pct=round(fullest[1].p50 or 0) if fullest else None,
+        bins_without_estimate=sum(level.p50 is None for _, level in kept),
+    )
+    return Result[FoundBins](
+        headline=_headline(facts),
+        facts=facts,
+        why=[basis_reason(ctx, [b for b, _ in shown] or chosen), *_scope_reason(ctx, chosen, where)],
+        understood={"near": where} if near else {},
+        data_age=data_age(ctx),
+        table=_table(shown),
+        map=bin_points([(b, level.p50) for b, level in shown]),
+    )
+
+
+def _inside(level: Level, least: int | None, most: int | None) -> bool:
+    if least is None and most is None:
+        return True
+    if level.p50 is None:
+        return False
+    return (least is None or level.p50 >= least) and (most is None or level.p50 <= most)
+
+
+def _headline(facts: FoundBins) -> str:
+    if not facts.bins_found:
+        return "No bin matches {where}."
+    text = "{bins_found} bins match {where}"
+    text += "; the {bins_shown} fullest are shown" if facts.bins_shown < facts.bins_found else ""
+    text += ". The fullest is {fullest_bin}, now at about {fullest_fill_pct} %." if facts.fullest_bin else "."
+    return text + (" {bins_without_estimate} have no level in the records." if facts.bins_without_estimate else "")
+
+
+def _scope_reason(ctx: Ctx, chosen: list[BinInfo], where: str) -> list[Reason]:
+    text = f"{len(chosen)} bins of the records are in scope {where} before the fill limits."
+    return [Reason(text=text, evidence=[Evidence(label=f"bins of {ctx.city.title}", ref="records:bins")])]
+
+
+def _table(shown: list[tuple[BinInfo, Level]]) -> Table:
+    columns = ["bin", "site", "stream", "fill_pct", "low_pct", "high_pct", "last_emptied", "status"]
+    rows: list[list[str | int | float | None]] = [
+        [b.bin_id, b.site, b.stream, lv.whole(lv.p50), lv.whole(lv.p10), lv.whole(lv.p90), lv.last_emptied, b.status]
+        for b, lv in shown
+    ]
+    return Table(columns=columns, rows=rows)

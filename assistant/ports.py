@@ -1,0 +1,68 @@
+"""What the surfaces need of the assistant, said once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from assistant.shown import Answer, OnStep, ProposalCard, no_steps
+from domain.values import Actor
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One question: who asks what, in which thread (None opens one), from where, at which moment (None: the clock)."""
+
+    question: str
+    actor: Actor
+    thread: str | None = None
+    surface: str = "terminal"
+    now: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of an approval or a rejection. `effect_ref` is the id of what was done ("R-0001"), if anything."""
+
+    proposal_id: str
+    state: str
+    sentence: str
+    effect_ref: str | None = None
+    decision_id: str | None = None
+
+
+class Asks(Protocol):
+    """Answers questions."""
+
+    async def ask(self, inquiry: Inquiry, on_step: OnStep = no_steps) -> Answer:
+        """One question, start to finish. Never raises for what a user can do wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's word on a proposal: `shown_hash` is the hash of the content that the person saw."""
+
+    proposal_id: str
+    verdict: Literal["approve", "reject"]
+    actor: Actor
+    shown_hash: str
+    surface: str = "terminal"
+    reason: str = ""
+
+
+class Decides(Protocol):
+    """Approvals (law 1). Raises NotPermitted, AskAgain (unknown, changed, expired, decided already), NotNow."""
+
+    def decide(self, decision: Decision) -> Decided:
+        """Record the word and, on approval, do the effect exactly once."""
+        ...
+
+    def card(self, proposal_id: str) -> ProposalCard:
+        """A proposal as it stands. Raises UnknownName."""
+        ...
+
+    def open_cards(self, thread: str | None = None) -> list[ProposalCard]:
+        """Open proposals, newest first."""
+        ...
