@@ -1,0 +1,179 @@
+"""The one interface of search, over words, meaning, place and time; back ends implement `RetrievalStore`.
+
+A store holds the documents of one city. Degrees are WGS 84, `_m` metres, times aware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+from typing import Protocol
+
+from domain.errors import OutOfRange
+
+KINDS = ("bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook")
+MOST_HITS = 1_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """Something that can be found. `id` is its own within the city, `url_ref` what a person opens to read it whole.
+
+    Words are looked for in `title`, `text` and the values of `fields`; the meaning is that of title and text, so what
+    differs from row to row (addresses, ids) belongs into `fields`. Of these `site_id` and `area` also place a document.
+    `at` is when it happened. A version of a record is known `known_from` (inclusive) to `known_until` (exclusive);
+    None has no limit, so that nobody finds a note before it was written.
+    """
+
+    id: str
+    kind: str
+    title: str
+    text: str
+    url_ref: str
+    lat: float | None = None
+    lon: float | None = None
+    at: datetime | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    known_from: datetime | None = None
+    known_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Circle:
+    """What lies within `radius_m` (great circle, edge included) of a point. Raises OutOfRange off the earth."""
+
+    lat: float
+    lon: float
+    radius_m: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no circle on the earth."""
+        if not (isfinite(self.lat) and isfinite(self.lon) and abs(self.lat) <= 90 and abs(self.lon) <= 180):
+            raise OutOfRange(f"Latitude {self.lat:g}, longitude {self.lon:g} is not on the earth. Which place?")
+        if not isfinite(self.radius_m) or self.radius_m <= 0:
+            raise OutOfRange(f"A radius of {self.radius_m:g} m holds nothing. How many metres around the place?")
+
+
+@dataclass(frozen=True)
+class Area:
+    """What the records put into an area: documents of its sites, or that name it as theirs.
+
+    `circle` decides for documents of which the records say nothing; without one these are outside.
+    """
+
+    name: str
+    site_ids: frozenset[str] = frozenset()
+    circle: Circle | None = None
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What to look for. All that is given must hold; None and empty are no limit.
+
+    `alpha` is the weight of meaning against words. `since` inclusive, `until` exclusive: documents without a time are
+    outside such a window. `as_of` is the moment of asking: what happened or was known only later is not there.
+    With a `floor` a hit must hold all the words, or be at least so near in meaning (cosine, -1..1); without one the
+    nearest are hits, however far. Raises OutOfRange for values that cannot be searched.
+    """
+
+    text: str
+    k: int = 10
+    alpha: float = 0.5
+    kinds: tuple[str, ...] = ()
+    near: Circle | Area | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    as_of: datetime | None = None
+    floor: float | None = None
+    deadline_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that mean nothing."""
+        if not 1 <= self.k <= MOST_HITS:
+            raise OutOfRange(f"A search gives 1 to {MOST_HITS} hits, not {self.k}. How many do you want?")
+        if not 0 <= self.alpha <= 1:
+            raise OutOfRange(f"The weight of meaning is a share from 0 to 1, not {self.alpha:g}.")
+        unknown = sorted(set(self.kinds) - set(KINDS))
+        if unknown:
+            raise OutOfRange(f"I keep no documents of the kind “{unknown[0]}”. Kinds: {', '.join(KINDS)}.")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document found. `score` 0..1 within this search; `bm25` higher is better, `dense` the cosine of the meanings.
+
+    None where a list does not hold the document. `plan` says in which order the parts of the search ran.
+    """
+
+    document: Document
+    score: float
+    bm25: float | None
+    dense: float | None
+    distance_m: float | None
+    plan: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The hits, best first, and what a person must know about them.
+
+    `matching`: documents that hold all the words or reach the floor in meaning, shown or not (without a floor: those
+    that hold any word). `searched`: documents that the limits left to search. `newest_at`: the newest of them.
+    `degraded`: what was missing, in sentences.
+    """
+
+    hits: tuple[Hit, ...]
+    matching: int
+    searched: int
+    newest_at: datetime | None
+    plan: str
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SearchHealth:
+    """Documents by kind; distinct texts, and how many of them have a vector; the model of the vectors; faults."""
+
+    documents: Mapping[str, int]
+    texts: int
+    embedded: int
+    model: str | None
+    faults: tuple[str, ...] = ()
+
+
+class RetrievalStore(Protocol):
+    """A city's documents, kept and found. Every method raises StoreUnavailable when the store cannot be used."""
+
+    def upsert(self, documents: Sequence[Document]) -> int:
+        """Add documents, or replace those of the same id; gives back how many were new or changed."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents by id; gives back how many there were."""
+        ...
+
+    def replace(self, kind: str, documents: Sequence[Document], digest: str) -> int:
+        """Make `documents` all there is of a kind, and remember their digest; gives back how many changed."""
+        ...
+
+    def digest(self, kind: str) -> str | None:
+        """The digest given with the last `replace` of a kind."""
+        ...
+
+    def embed_pending(self, budget_s: float) -> int:
+        """Give vectors to texts that have none, for about so long; gives back how many are left."""
+        ...
+
+    def search(self, request: SearchRequest) -> Found:
+        """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
+        ...
+
+    def estimate(self, request: SearchRequest) -> int:
+        """How many documents the limits of a request leave to search, its text aside."""
+        ...
+
+    def health(self) -> SearchHealth:
+        """What the store holds and what is wrong with it."""
+        ...
