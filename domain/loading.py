@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
-from sqlalchemy import Table, delete, select, tuple_
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.city_folder import CityFacts, FileRows, RowFault, find_file, read_city, read_rows
@@ -32,6 +29,7 @@ from domain.records import (
     Truck,
 )
 from domain.store import Store
+from domain.upsert import remove_others, upsert
 
 __all__ = ["LoadReport", "load_city"]
 
@@ -200,43 +198,21 @@ def _load_settings(store: Store, facts: CityFacts, at: datetime, report: LoadRep
             )
         names = ("title", "description", "timezone", "now_local", "currency", "assumptions", "aliases")
         row = {name: getattr(facts, name) for name in names}
-        _upsert(session, City, ("name",), [{"name": facts.name, **row, "loaded_at": at, "digest": facts.digest}])
+        upsert(session, City, ("name",), [{"name": facts.name, **row, "loaded_at": at, "digest": facts.digest}])
         trucks = [{"city": facts.name, **truck._asdict()} for truck in facts.trucks]
-        _upsert(session, Truck, ("city", "name"), trucks)
+        upsert(session, Truck, ("city", "name"), trucks)
         if not facts.faults:
-            _remove_others(session, Truck, facts.name, ("name",), [(truck.name,) for truck in facts.trucks])
+            remove_others(session, Truck, facts.name, {"name": [truck.name for truck in facts.trucks]})
         entry = CityFile(file=SETTINGS, digest=facts.digest, rows=len(trucks), faults=len(facts.faults))
         _note_file(session, facts.name, entry, at)
     return replace(report, counts={**report.counts, SETTINGS: 1, "trucks": len(trucks)})
 
 
 def _put(session: Session, task: _Task, found: FileRows) -> None:
-    record, city = RECORDS[task.format.stem], task.facts.name
-    _upsert(session, record, ("city", *task.format.key), [{"city": city, **row._asdict()} for row in found.rows])
+    record, city, key = RECORDS[task.format.stem], task.facts.name, task.format.key
+    upsert(session, record, ("city", *key), [{"city": city, **row._asdict()} for row in found.rows])
     if task.format.whole and not found.fault_count:
-        keys = [tuple(getattr(row, name) for name in task.format.key) for row in found.rows]
-        _remove_others(session, record, city, task.format.key, keys)
-
-
-def _upsert(session: Session, record: type[Base], key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Writes rows by their natural key: new ones are added, known ones get the new values."""
-    if not rows:
-        return
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = insert(cast(Table, record.__table__))
-    values = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), rows)
-
-
-def _remove_others(
-    session: Session, record: type[Base], city: str, key: Sequence[str], kept: Sequence[tuple[object, ...]]
-) -> None:
-    """Removes a city's rows whose key is not among those kept."""
-    columns = [getattr(record, name) for name in key]
-    held = session.execute(select(*columns).where(record.__table__.c.city == city)).all()
-    gone = {tuple(row) for row in held} - set(kept)
-    for values in gone:
-        session.execute(delete(record).where(record.__table__.c.city == city, tuple_(*columns) == tuple_(*values)))
+        remove_others(session, record, city, {name: [getattr(row, name) for row in found.rows] for name in key})
 
 
 def _note_file(session: Session, city: str, entry: CityFile, at: datetime) -> None:

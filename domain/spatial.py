@@ -12,13 +12,14 @@ is at most 0.6 %, 3 m in 500 m, less than a bin's position is known.
 from __future__ import annotations
 
 from math import asin, cos, degrees, isfinite, pi, radians, sin, sqrt
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import Boolean, Float, inspect, literal
+from sqlalchemy import Boolean, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 
 from domain.columns import Located, MaybeLocated
 from domain.errors import OutOfRange
@@ -46,6 +47,10 @@ class WithinMetres(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Stands in a WHERE as it is; SQLAlchemy's `= 1` for SQLite would hide the ranges from its index."""
+        return self
+
 
 class DistanceMetres(FunctionElement[float]):
     """Metres from a row to a point; NULL when the row has no place."""
@@ -63,10 +68,9 @@ def within_metres(entity: Somewhere, lat: float, lon: float, radius_m: float) ->
     _check_point(lat, lon)
     if not isfinite(radius_m) or radius_m < 0:
         raise OutOfRange(f"A radius of {radius_m:g} m cannot be searched. How many metres around the place?")
-    row = inspect(entity).mapper.class_ if isinstance(entity, type) else entity
     centre = (literal(float(lat)), literal(float(lon)), literal(float(radius_m)))
     box = (literal(edge) for edge in bounding_box(lat, lon, radius_m))
-    return WithinMetres(row.lat, row.lon, row.point, *centre, *box)
+    return WithinMetres(entity.lat, entity.lon, entity.point, *centre, *box)
 
 
 def distance_metres(entity: Somewhere, lat: float, lon: float) -> DistanceMetres:

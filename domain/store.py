@@ -127,7 +127,7 @@ def _checked(url: str) -> URL:
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise BadData(f"Roundsman keeps its records in sqlite or postgresql, not in {parsed.drivername}.")
+        raise BadData(f"Roundsman keeps no records in {parsed.drivername}; write sqlite:///… or postgresql://….")
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
         raise BadData("Roundsman keeps its records in a file; write sqlite:///file.db.")
     return parsed
