@@ -82,22 +82,31 @@ class _Parts:
             return _number(argument.schema, self.spans.numbers)
         if argument.words is None:
             return argument.schema
-        one = self._copied(argument.words)
+        one = self._copied(self.spans, argument.words)
         if one is None or not argument.words.many:
             return one
         return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST}
 
-    def _copied(self, words: Words) -> JsonSchema | None:
+    def _copied(self, spans: Spans, words: Words) -> JsonSchema | None:
         name = f"words{words.max_words}"
         if name not in self.defs:
-            values = self.spans.up_to(words.max_words) if self.spans else ()
-            if values:
-                self.defs[name] = _enum(values)
+            made = _spans(spans, words.max_words)
+            if made:
+                self.defs[name] = made
         copied: JsonSchema | None = {"$ref": f"#/$defs/{name}"} if name in self.defs else None
         if not words.also:
             return copied
         own = _enum(words.also)
         return {"anyOf": [own, copied]} if copied else own
+
+
+def _spans(spans: Spans, most: int) -> JsonSchema | None:
+    """The schema of all spans of at most `most` words; None when there are none."""
+    pattern, quoted = spans.pattern(most), spans.quoted(most)
+    plain: JsonSchema = {"type": "string", "pattern": pattern}
+    if pattern and quoted:
+        return {"anyOf": [plain, _enum(quoted)]}
+    return plain if pattern else _enum(quoted) if quoted else None
 
 
 def _number(schema: JsonSchema, numbers: Sequence[int]) -> JsonSchema | None:

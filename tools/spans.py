@@ -7,9 +7,11 @@ ends behind its full stop, "library's" before its "'s", "bins=B-1042" also start
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -30,6 +32,9 @@ EDGE = r"\s()\[\]{}<>\"'“”‘’«»‹›„‚`*_~¿¡.,;:!?–—…|=/\\
 OPENING = re.compile(rf"[{EDGE}#@-]*")
 CLOSING = re.compile(rf"[{EDGE}-]*$")
 INNER = re.compile(r"(?<=\w)(?:[=/,;&+–—]|:(?!\d))(?=[\w#@])|(?<=[^\W\d_])-(?=[^\W\d_])")
+QUOTED_IN_JSON = re.compile(r'["\\\x00-\x1f]')
+MOST_QUOTED = 200
+SPECIAL = re.compile(r"[\\.^$|?*+()\[\]{}]")
 POSSESSIVE = re.compile(r"['’]s?$")
 
 
@@ -49,12 +54,17 @@ class Line:
     words: tuple[Word, ...]
     most: int
 
-    def spans(self, most: int) -> Iterator[str]:
-        """Spans of at most `most` words, by their start and then their length."""
+    def chains(self, most: int) -> Iterator[tuple[int, list[int]]]:
+        """(start, its ends ascending) of all spans of at most `most` words."""
         for first, word in enumerate(self.words):
-            reach = self.words[first : first + min(most, self.most)]
+            ends = [end for last in self.words[first : first + min(most, self.most)] for end in last.ends]
             for start in word.starts:
-                yield from (self.text[start:end] for last in reach for end in last.ends if end > start)
+                yield start, [end for end in ends if end > start]
+
+    def spans(self, most: int) -> Iterator[str]:
+        """The spans themselves, by their start and then their length."""
+        for start, ends in self.chains(most):
+            yield from (self.text[start:end] for end in ends)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,39 @@ class Spans:
     def up_to(self, most: int) -> tuple[str, ...]:
         """All distinct spans of at most `most` words, the current turn's first, then the whole values."""
         return tuple(dict.fromkeys([span for line in self.lines for span in line.spans(most)] + list(self.given)))
+
+    def pattern(self, most: int) -> str:
+        """A regular expression for the plain ones of `up_to(most)`, anchored; '' when there are none.
+
+        Nested from each start, `near( the( library)?)?`, so it grows with the words and not with the spans: grammar
+        engines compile it many times faster than the list of its strings.
+        """
+        chains = [_nested(line.text, *chain) for line in self.lines for chain in line.chains(most)]
+        whole = [_escaped(value) for value in self.given if not QUOTED_IN_JSON.search(value)]
+        parts = list(dict.fromkeys(filter(None, chains + whole)))
+        return f"^({'|'.join(parts)})$" if parts else ""
+
+    def quoted(self, most: int) -> tuple[str, ...]:
+        """Those of `up_to(most)` that JSON writes with escapes: engines differ on these in patterns. At most 200."""
+        odd = Spans(
+            tuple(line for line in self.lines if QUOTED_IN_JSON.search(line.text)),
+            tuple(value for value in self.given if QUOTED_IN_JSON.search(value)),
+            (),
+        )
+        return tuple(span for span in odd.up_to(most) if QUOTED_IN_JSON.search(span))[:MOST_QUOTED]
+
+
+def _nested(text: str, start: int, ends: Sequence[int]) -> str:
+    """The pattern of the spans from `start` to each of `ends`, as far as nothing in them needs an escape in JSON."""
+    barrier = QUOTED_IN_JSON.search(text, start)
+    within = [end for end in ends if not barrier or end <= barrier.start()]
+    pieces = [_escaped(text[a:b]) for a, b in pairwise([start, *within])]
+    return "(".join(pieces) + ")?" * (len(pieces) - 1)
+
+
+@functools.lru_cache(maxsize=2048)
+def _escaped(text: str) -> str:
+    return SPECIAL.sub(r"\\\g<0>", text)
 
 
 def _values(call: Call) -> Iterator[JsonValue]:
