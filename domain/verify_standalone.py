@@ -19,7 +19,11 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = ("at", "kind", "decision_id", "thread", "refers_to", "idem_key", "key_id", "body")
-EMPTY = {"seq": 0, "hash": bytes(32).hex(), "root": sha256(b"").hexdigest()}  # the head before the first record
+EMPTY: dict[str, Any] = {
+    "seq": 0,
+    "hash": bytes(32).hex(),
+    "root": sha256(b"").hexdigest(),
+}  # the head before the first record
 Fault = tuple[str, "int | None", str]  # kind, first record not to trust, why
 
 
