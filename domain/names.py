@@ -50,12 +50,13 @@ def words_of(text: str) -> frozenset[str]:
 
 
 BIN_WORDS = words_of("bin site container contenedor tonne behalter bac poubelle conteneur papelera")
-FILLERS = BIN_WORDS | words_of(
+ARTICLES = words_of(
     "the a an of at and near nearby around by on in to for next close front within from please "  # English
     "el la los las lo de del al y en cerca alrededor junto frente "  # Spanish
     "der die das den dem des bei beim am im um und nahe von vom an zur zum "  # German
     "le les l du d et pres autour chez au aux sur"  # French
 )
+FILLERS = ARTICLES | BIN_WORDS
 ADDABLE = words_of("hall building center area zone district campus complex place street avenue road circuit")
 ADDABLE_WEIGHT = 0.25
 UNSPLIT = re.compile(r"[’'`´]")
@@ -68,6 +69,7 @@ TIED = 0.05  # scores closer than this are equals
 COMPLETE = 0.97  # a name covered to this share was said in full
 CHOICES = 5
 NEAREST = 3
+SHORTEST_MISTYPED, LONG_NAME = 6, 12  # letters of a name that may hold one typing error, and two
 RESEMBLING = 0.5  # normalised similarity of a name worth a hint
 JOINED = 0.97  # two words written as one, or one as two
 PREFIX = 0.85  # the beginning of a longer word
@@ -86,14 +88,14 @@ def singular(token: str) -> str:
     return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
 
 
-def tokens(text: str) -> tuple[str, ...]:
+def tokens(text: str, fillers: frozenset[str] = FILLERS) -> tuple[str, ...]:
     """The words of a name: folded, abbreviations and number words unified, plurals and fillers gone.
 
     A text of fillers alone keeps them, so that "the site" is still something that can be unknown.
     """
     plain = INITIALS.sub(r"\1\2", fold(text)).replace("&", " and ").replace("@", " at ")
     found = [(word, unified(word)) for word in re.findall(r"[^\W_]+", plain)]
-    telling = tuple(word for raw, word in found if not {raw, word} & FILLERS)
+    telling = tuple(word for raw, word in found if not {raw, word} & fillers)
     return telling or tuple(word for _, word in found)
 
 
@@ -152,6 +154,12 @@ class _Form:
     entry: int
     tokens: tuple[str, ...]
     exact: Exactness
+    literal: tuple[str, ...]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers in it: a typing error in one of them names something else."""
+        return [token for token in self.tokens if token.isdigit()]
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,8 @@ class NameIndex:
         pairs: dict[str, list[int]] = {}
         self._parts: dict[str, tuple[str, str]] = {}
         for row, form in enumerate(self._forms):
-            self._whole.setdefault(form.tokens, []).append(form)
+            for whole in {form.tokens, form.literal}:
+                self._whole.setdefault(whole, []).append(form)
             if form.exact is Exactness.code:
                 continue
             for token in set(form.tokens):
@@ -210,10 +219,10 @@ class NameIndex:
         for entry, named in enumerate(self._names):
             seen: set[tuple[str, ...]] = set()
             for text, exact in forms_of(named):
-                words = tokens(text)
-                if words and words not in seen:
-                    seen.add(words)
-                    yield _Form(entry, words, exact)
+                words, literal = tokens(text), tokens(text, ARTICLES)
+                if words and literal not in seen:
+                    seen.add(literal)
+                    yield _Form(entry, words, exact, literal)
 
     def _weight(self, token: str) -> float:
         """Inverse document frequency, scaled so that a unique or unknown word weighs 1."""
@@ -225,9 +234,12 @@ class NameIndex:
     def find(self, words: str) -> Verdict:
         """The names that fit `words`: one, several equals (at most five), or none with the nearest three."""
         said = tokens(words)
-        exact = self._exact(said) or self._exact(("".join(said),))
+        exact = self._exact(tokens(words, ARTICLES)) or self._exact(said) or self._exact(("".join(said),))
         if exact or set(said) <= FILLERS:
             return Verdict(tuple(exact[:CHOICES]))
+        mistyped = self._mistyped(said)
+        if mistyped:
+            return Verdict(tuple(mistyped[:CHOICES]))
         ranked = self.rank(words)
         fitting = _equals([match for match in ranked if match.score >= ACCEPTED])
         return Verdict(tuple(fitting[:CHOICES]), () if fitting else tuple(ranked[:NEAREST] or self._resembling(said)))
@@ -238,9 +250,22 @@ class NameIndex:
         keys = dict.fromkeys(int(self._entry_of[row]) for _, _, row in near)
         return [Match(self._names[e].key, self._names[e].name, 0.0) for e in keys][:NEAREST]
 
+    def _mistyped(self, said: tuple[str, ...]) -> list[Match]:
+        """Entries with a whole form that differs by one typing error (two in long names), never in a number."""
+        joined = "".join(said)
+        allowed = 0 if len(joined) < SHORTEST_MISTYPED else 1 if len(joined) < LONG_NAME else 2
+        near = extract(joined, self._compact, scorer=OSA.distance, score_cutoff=allowed, limit=None) if allowed else []
+        numbers = [token for token in said if token.isdigit()]
+        rows = [(edits, self._forms[row]) for _, edits, row in near if self._forms[row].numbers == numbers]
+        fewest = [form for edits, form in rows if edits == rows[0][0] and form.exact is not Exactness.code]
+        return self._best(fewest)
+
     def _exact(self, said: tuple[str, ...]) -> list[Match]:
-        """Entries with a form of exactly these words, only the best kind of exactness."""
-        hits = self._whole.get(said, [])
+        """Entries with a form of exactly these words."""
+        return self._best(self._whole.get(said, []))
+
+    def _best(self, hits: Sequence[_Form]) -> list[Match]:
+        """The entries of these forms, only those of the best kind of exactness."""
         best = max((hit.exact.value for hit in hits), default=0)
         entries = {hit.entry: hit.exact for hit in hits if hit.exact.value == best}
         return [Match(self._names[e].key, self._names[e].name, 1.0, exact, True) for e, exact in entries.items()]

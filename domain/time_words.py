@@ -209,6 +209,7 @@ def _spoken() -> Mapping[str, str]:
 
 
 TRANSLATION = _spoken()
+NAMES = "|".join(word for word, canonical in TRANSLATION.items() if canonical in {*WEEKDAYS, *MONTHS})
 VOCABULARY = tuple(sorted({*TRANSLATION, *FILLERS, *OTHER_WORDS}))
 LONG_WORDS = tuple(word for word in VOCABULARY if len(word) > 3 or word == "the")
 ENGLISH = frozenset({*TRANSLATION.values(), *(f"{unit}s" for unit in UNIT.split("|")), "the"})
@@ -238,14 +239,9 @@ def _clean(words: str) -> str:
     text = re.sub(r"(\d)(?=(?!th\b)[a-z])", r"\1 ", text)
     text = re.sub(r"(?<![\d-])(\d{1,2}(?:th|\.)?)\s*-\s*(?=\d{1,2}(?:th|\.)?(?![\d-]))", r"\1 to ", text)
     text = re.sub(r"(?<=\d:\d\d)\s*-\s*(?=\d)|\s-\s|(?<=\d{4})\s*/\s*(?=\d{4})", " to ", text)
-    text = re.sub(rf"\b({_names()})-({_names()})\b", r"\1 to \2", text)
+    text = re.sub(rf"\b({NAMES})-({NAMES})\b", r"\1 to \2", text)
     text = re.sub(r"(?<![\d])-|-(?![\d])|[^\w\s:./-]|_", " ", text)
     return " ".join(token if DOTTED.fullmatch(token) else token.rstrip(".") for token in text.split())
-
-
-def _names() -> str:
-    names = (word for word, canonical in _spoken().items() if canonical in (*WEEKDAYS, *MONTHS))
-    return "|".join(names)
 
 
 def _repaired(token: str) -> str:
