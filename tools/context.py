@@ -12,6 +12,7 @@ from domain.operation import Operation
 from domain.ports import MatrixProvider, ModelIdentity
 from domain.store import Store
 from domain.values import Actor
+from tools.fill_models import FillModels
 
 if TYPE_CHECKING:
     from retrieval.store import RetrievalStore
@@ -48,6 +49,7 @@ class Ctx:
     store: Store
     search: RetrievalStore
     distances: MatrixProvider
+    fill: FillModels
     ledger: Ledger
     model: ModelIdentity
     actor: Actor

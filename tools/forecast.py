@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from domain.values import Facts, Result
+from pydantic import JsonValue
+
+from domain.errors import AskAgain, OutOfRange
+from domain.operation import BinInfo
+from domain.values import Confidence, Evidence, Facts, Reason, Result, Table
+from engines.forecast.predict import FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
+from tools.fill import bin_points, data_age, forecasts, last_emptied
 from tools.registry import Example, tool
+from tools.scope import bins_in_scope, restate_near
+
+LONGEST_H = 28 * 24
+LIKELY = 0.5
 
 
 class FillForecastFacts(Facts):
-    """To be filled."""
+    """What forecast_fill counted. `chance_pct` is the chance that the top bin is at or above the threshold then."""
+
+    bins_checked: int
+    bins_likely: int
+    bins_possible: int
+    bins_without_estimate: int
+    bins_shown: int
+    threshold_pct: int
+    by: str
+    where: str
+    top_bin: str | None
+    top_chance_pct: int | None
+    top_level_pct: int | None
+
+
+Pair = tuple[BinInfo, FillForecast]
 
 
 @tool(
-    budget_s=3,
+    budget_s=5,
     examples=[
         Example(
             "Which bins near Evans Hall will be full by tomorrow evening?",
@@ -46,4 +71,143 @@ def forecast_fill(
         threshold_pct: The fill level that counts as full or overflowing.
         limit: How many bins to list.
     """
-    raise NotImplementedError
+    ahead_h = (by.at - ctx.now).total_seconds() / 3600
+    _refuse_impossible(ahead_h, by.words, threshold_pct)
+    chosen = [b for b in bins_in_scope(ctx, bins, near, within_m, stream) if b.in_service or bins]
+    pairs = list(zip(chosen, forecasts(ctx, chosen, (ahead_h,), threshold_pct), strict=True))
+    told = sorted((p for p in pairs if p[1].by), key=lambda p: (-p[1].by[0].chance, -p[1].by[0].p50, p[0].bin_id))
+    silent = [p for p in pairs if not p[1].by]
+    shown = told[:limit]
+    where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
+    facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
+    return Result[FillForecastFacts](
+        headline=_headline(facts),
+        facts=facts,
+        why=_reasons(ctx, shown, silent),
+        understood={"near": where} if near else {},
+        data_age=data_age(ctx),
+        table=_table(ctx, shown),
+        map=bin_points([(b, f.by[0].p50) for b, f in shown]),
+        chart=_chart(shown, threshold_pct),
+        confidence=_confidence(shown),
+        degraded=_silent(silent),
+    )
+
+
+def _refuse_impossible(ahead_h: float, said: str, threshold_pct: int) -> None:
+    if ahead_h <= 0:
+        raise AskAgain(f"“{said}” is not in the future of the records. Which later time do you mean?")
+    if ahead_h > LONGEST_H:
+        raise OutOfRange(f"“{said}” is more than four weeks ahead; I forecast up to four weeks. Which earlier time?")
+    if threshold_pct < 1:
+        raise OutOfRange("A threshold of 0 % is passed by every bin. Which level counts, from 1 to 100 %?")
+
+
+def _facts(pairs: list[Pair], told: list[Pair], shown: list[Pair], said: tuple[int, str, str]) -> FillForecastFacts:
+    threshold_pct, by, where = said
+    top = shown[0] if shown else None
+    return FillForecastFacts(
+        bins_checked=len(pairs),
+        bins_likely=sum(f.by[0].chance >= LIKELY for _, f in told),
+        bins_possible=sum(0.1 <= f.by[0].chance < LIKELY for _, f in told),
+        bins_without_estimate=len(pairs) - len(told),
+        bins_shown=len(shown),
+        threshold_pct=threshold_pct,
+        by=by,
+        where=where,
+        top_bin=top[0].label if top else None,
+        top_chance_pct=round(top[1].by[0].chance * 100) if top else None,
+        top_level_pct=round(top[1].by[0].p50) if top else None,
+    )
+
+
+def _headline(facts: FillForecastFacts) -> str:
+    if not facts.bins_checked:
+        return "No bin matches {where}, so there is nothing to forecast."
+    if facts.top_bin is None:
+        return "None of the {bins_checked} bins {where} can be forecast."
+    return (
+        "By {by}, {bins_likely} of {bins_checked} bins {where} are likely to be at or above {threshold_pct} % if nobody "
+        "comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
+        "{top_level_pct} %."
+    )
+
+
+def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
+    reasons = [
+        Reason(
+            text=(
+                f"{b.label}: starts from {f.starts_from} ({f.data_age_hours:.0f} h old), usually gains "
+                f"{(f.rate_pct_per_hour or 0) * 24:.0f} % a day; {f.basis}."
+            ),
+            evidence=[
+                Evidence(label="last emptying", ref=f"records:emptyings/{b.bin_id}@{last_emptied(ctx, b.bin_id)}"),
+                Evidence(label="fill model", ref="models:fill"),
+            ],
+        )
+        for b, f in shown[:3]
+    ]
+    if silent:
+        b, f = silent[0]
+        ref = Evidence(label=b.label, ref=f"records:bins/{b.bin_id}")
+        reasons.append(Reason(text=f"{len(silent)} bins are left out; {b.label}: {f.abstained}.", evidence=[ref]))
+    return reasons or [
+        Reason(text="No bin of the records is in scope.", evidence=[Evidence(label="bins", ref="records:bins")])
+    ]
+
+
+def _silent(silent: list[Pair]) -> list[str]:
+    return [f"{len(silent)} bins cannot be forecast: {silent[0][1].abstained}"] if silent else []
+
+
+def _confidence(shown: list[Pair]) -> Confidence | None:
+    if not shown:
+        return None
+    meaning = "the level is expected inside the low to high interval of the table in eight of ten cases"
+    return Confidence(share=0.8, meaning=meaning)
+
+
+def _table(ctx: Ctx, shown: list[Pair]) -> Table:
+    columns = [
+        "bin",
+        "site",
+        "stream",
+        "chance_pct",
+        "level_pct",
+        "low_pct",
+        "high_pct",
+        "level_now_pct",
+        "last_emptied",
+    ]
+    rows: list[list[str | int | float | None]] = []
+    for b, f in shown:
+        at: LevelAt = f.by[0]
+        now = round(f.now.p50) if f.now else None
+        rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), round(at.p50), round(at.p10), round(at.p90),
+                     now, last_emptied(ctx, b.bin_id)])  # fmt: skip
+    return Table(columns=columns, rows=rows)
+
+
+def _chart(shown: list[Pair], threshold_pct: int) -> dict[str, JsonValue] | None:
+    """Expected levels with their intervals, and the threshold."""
+    top = shown[:12]
+    if not top:
+        return None
+    x: list[JsonValue] = [b.label for b, _ in top]
+    up: list[JsonValue] = [round(f.by[0].p90 - f.by[0].p50, 1) for _, f in top]
+    down: list[JsonValue] = [round(f.by[0].p50 - f.by[0].p10, 1) for _, f in top]
+    bars: dict[str, JsonValue] = {
+        "type": "bar",
+        "name": "expected level, %",
+        "x": x,
+        "y": [round(f.by[0].p50, 1) for _, f in top],
+        "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down},
+    }
+    line: dict[str, JsonValue] = {
+        "type": "line",
+        "y0": threshold_pct,
+        "y1": threshold_pct,
+        "x0": -0.5,
+        "x1": len(top) - 0.5,
+    }
+    return {"data": [bars], "layout": {"shapes": [line], "yaxis": {"range": [0, 100], "title": {"text": "level, %"}}}}

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.values import Facts, Result
+from pydantic import JsonValue
+
+from domain.errors import AskAgain, MissingPiece
+from domain.repositories.plans import NewPlan, get_plan, store_plan
+from domain.values import BinSet, Call, Facts, Result, TruckSet
+from engines.routing.insertion import compare
 from tools.arguments import (
     BinsArg,
     Hours,
@@ -19,19 +24,60 @@ from tools.arguments import (
     words,
 )
 from tools.context import Ctx
+from tools.fill import data_age
+from tools.planning import Solved, Wish, make_round, plan_as_json, plan_from_json
 from tools.registry import Example, tool
+from tools.resolve import Setting, resolve
+from tools.round_pages import change_reasons, change_table, round_map, round_reasons, stop_table, understood_round
+from tools.scope import restate_near
 
 
 class PlanFacts(Facts):
-    """To be filled."""
+    """A stored plan in numbers. Distances driven, times from leaving to returning, money in the city's currency."""
+
+    plan_id: str
+    round_starts: str
+    trucks_used: int
+    trucks_planned: int
+    bins_served: int
+    bins_considered: int
+    bins_unserved: int
+    dump_trips: int
+    distance_km: float
+    hours: float
+    cost: float
+    emissions_kg: float
+    volume_l: int
+    overflows_expected_unserved: float
+    baseline_bins: int | None
+    baseline_distance_km: float | None
+    baseline_hours: float | None
+    baseline_cost: float | None
+    currency: str
+    where: str
 
 
 class WhatIfFacts(Facts):
-    """To be filled."""
+    """Two plans side by side; changes are new less old."""
+
+    plan_id: str
+    parent_id: str
+    distance_km: float
+    hours: float
+    cost: float
+    bins_served: int
+    bins_unserved: int
+    change_km: float
+    change_hours: float
+    change_cost: float
+    change_emissions_kg: float
+    bins_gained: int
+    bins_lost: int
+    currency: str
 
 
 @tool(
-    budget_s=15,
+    budget_s=25,
     examples=[
         Example("Plan tonight's round for two trucks.", {"when": "tonight", "truck_count": 2}),
         Example(
@@ -75,11 +121,29 @@ def plan_round(
         must_serve: Bins or sites that must be served.
         max_hours: Longest working time of a truck.
     """
-    raise NotImplementedError
+    if serve == "min_fill" and min_fill_pct is None:
+        raise MissingPiece("min_fill_pct", "From which fill level on shall a bin be served?")
+    wish = Wish(
+        when, serve, goal, trucks, truck_count, near, within_m, stream, min_fill_pct, skip, must_serve, max_hours
+    )
+    solved = make_round(wish, ctx)
+    plan_id = _store(ctx, wish, solved, None)
+    facts = _facts(ctx, wish, solved, plan_id)
+    return Result[PlanFacts](
+        headline=_headline(facts),
+        facts=facts,
+        why=round_reasons(ctx, solved, plan_id),
+        understood=understood_round(ctx, wish, solved),
+        data_age=data_age(ctx),
+        table=stop_table(ctx, solved),
+        map=round_map(ctx, solved),
+        degraded=list(solved.degraded),
+        next_tool="propose_dispatch",
+    )
 
 
 @tool(
-    budget_s=15,
+    budget_s=25,
     examples=[
         Example("what if truck 2 stays home?", {"remove_trucks": ["truck 2"]}),
         Example("and with six hours at most?", {"max_hours": 6}),
@@ -115,4 +179,207 @@ def what_if(
         max_hours: Longest working time of a truck.
         when: Another night or day.
     """
-    raise NotImplementedError
+    parent_id = which_plan(ctx, plan)
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, parent_id)
+    old = _wish_again(ctx, stored.request)
+    before = plan_from_json(stored.plan)
+    used = [each.truck for each in before.rounds]
+    wish = Wish(
+        when=when or old.when,
+        serve=old.serve,
+        goal=goal or old.goal,
+        trucks=None if truck_count else _trucks(used, add_trucks, remove_trucks),
+        truck_count=truck_count,
+        near=old.near,
+        within_m=old.within_m,
+        stream=old.stream,
+        min_fill_pct=min_fill_pct if min_fill_pct is not None else old.min_fill_pct,
+        skip=_joined(old.skip, skip, must_serve),
+        must_serve=_joined(old.must_serve, must_serve, skip),
+        max_hours=max_hours or old.max_hours,
+    )
+    solved = make_round(wish, ctx)
+    plan_id = _store(ctx, wish, solved, parent_id)
+    changed = compare(before, solved.plan)
+    facts = _change_facts(ctx, solved, (plan_id, parent_id))
+    return Result[WhatIfFacts](
+        headline=(
+            "{plan_id} instead of {parent_id}: {bins_served} bins in {distance_km} km and {hours} h for {cost} {currency}; "
+            "that is {change_km} km, {change_hours} h and {change_cost} {currency} of change, {bins_gained} bins gained "
+            "and {bins_lost} lost."
+        ),
+        facts=facts.model_copy(
+            update={
+                "change_km": round(changed.metres / 1000, 1),
+                "change_hours": round(changed.seconds / 3600, 1),
+                "change_cost": round(changed.cost, 2),
+                "change_emissions_kg": round(changed.g_co2e / 1000, 1),
+                "bins_gained": len(changed.newly_served),
+                "bins_lost": len(changed.newly_unserved),
+            }
+        ),
+        why=[*change_reasons(ctx, changed, (plan_id, parent_id)), *round_reasons(ctx, solved, plan_id)[:2]],
+        understood={**understood_round(ctx, wish, solved), "plan": parent_id},
+        data_age=data_age(ctx),
+        table=change_table(before, solved.plan, changed),
+        map=round_map(ctx, solved),
+        degraded=list(solved.degraded),
+        next_tool="propose_dispatch",
+    )
+
+
+def which_plan(ctx: Ctx, said: str) -> str:
+    """The plan's id: the thread's newest for `last`. Raises MissingPiece when the thread has none."""
+    if said != "last":
+        return said
+    if ctx.thread.last_plan is None:
+        raise MissingPiece("plan", "There is no plan in this conversation yet. Shall I plan a round first?")
+    return ctx.thread.last_plan
+
+
+def _trucks(used: list[str], add: TruckSet | None, remove: TruckSet | None) -> TruckSet | None:
+    names = [n for n in used if not remove or n not in remove.names]
+    names += [n for n in (add.names if add else ()) if n not in names]
+    if not names:
+        raise AskAgain("No truck would be left. Which truck shall drive?")
+    return TruckSet(tuple(names))
+
+
+def _joined(old: BinSet | None, new: BinSet | None, against: BinSet | None) -> BinSet | None:
+    """Earlier and new bins together, without those that the other wish now names."""
+    gone = set(against.bin_ids) if against else set()
+    ids = [b for part in (old, new) if part for b in part.bin_ids if b not in gone]
+    names = [n for part in (old, new) if part for n in part.names]
+    return BinSet(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(names))) if ids else None
+
+
+def _store(ctx: Ctx, wish: Wish, solved: Solved, parent: str | None) -> str:
+    plan = plan_as_json(solved.plan)
+    plan["starts_at"] = solved.starts_at.isoformat()
+    new = NewPlan(
+        city=ctx.city.name,
+        thread=ctx.thread.thread_id,
+        kind="what_if" if parent else "plan",
+        parent=parent,
+        problem_hash=solved.problem.hash,
+        seed=ctx.tuning.seed,
+        core=solved.plan.core,
+        request=_request(wish),
+        problem=_problem_as_json(ctx, wish, solved),
+        plan=plan,
+        baseline=plan_as_json(solved.baseline) if solved.baseline else {},
+    )
+    with ctx.store.write() as session:
+        return store_plan(session, new, ctx.now).id
+
+
+def _request(wish: Wish) -> dict[str, JsonValue]:
+    """The wish in words that resolve to the same again, for what_if and replay."""
+    made: dict[str, JsonValue] = {
+        "when": wish.when.at.isoformat(timespec="minutes"),
+        "serve": wish.serve,
+        "goal": wish.goal,
+    }
+    optional: dict[str, JsonValue] = {
+        "trucks": list(wish.trucks.names) if wish.trucks else None,
+        "truck_count": wish.truck_count,
+        "near": wish.near.name if wish.near and wish.near.kind != "point" else None,
+        "within_m": wish.within_m,
+        "stream": wish.stream,
+        "min_fill_pct": wish.min_fill_pct,
+        "skip": list(wish.skip.bin_ids) if wish.skip else None,
+        "must_serve": list(wish.must_serve.bin_ids) if wish.must_serve else None,
+        "max_hours": wish.max_hours,
+    }
+    if wish.near and wish.near.kind == "point":
+        optional["near"] = f"{wish.near.lat},{wish.near.lon}"
+    return made | {name: value for name, value in optional.items() if value is not None}
+
+
+def _wish_again(ctx: Ctx, request: dict[str, JsonValue]) -> Wish:
+    resolved = resolve(Call("plan_round", request), Setting(ctx.city, ctx.now)).values
+    return Wish(**resolved)
+
+
+def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValue]:
+    """What is needed to explain and replay the plan: levels and chances seen, why others are out, distances used."""
+    seen: dict[str, JsonValue] = {
+        bin_id: {"level_pct": round(o.level_pct, 2), "chance": round(o.chance, 4), "known": o.known}
+        for bin_id, o in solved.outlooks.items()
+    }
+    return {
+        "bins": [stop.id for stop in solved.problem.stops],
+        "prizes": {stop.id: stop.prize for stop in solved.problem.stops},
+        "outlooks": seen,
+        "left_out": dict(solved.left_out),
+        "due": sorted(solved.due),
+        "serve": solved.serve,
+        "distances": ctx.distances.name,
+        "now": ctx.now.isoformat(),
+        "records": ctx.city.digest,
+        "where": restate_near(wish.near, wish.within_m) if wish.near else ctx.city.title,
+    }
+
+
+def _facts(ctx: Ctx, wish: Wish, solved: Solved, plan_id: str) -> PlanFacts:
+    plan, base = solved.plan, solved.baseline
+    unserved = [solved.outlooks[b].chance for b in solved.outlooks if b not in plan.served]
+    return PlanFacts(
+        plan_id=plan_id,
+        round_starts=solved.starts_at.strftime("%Y-%m-%d %H:%M"),
+        trucks_used=sum(bool(each.stop_ids) for each in plan.rounds),
+        trucks_planned=len(plan.rounds),
+        bins_served=len(plan.served),
+        bins_considered=len(solved.outlooks),
+        bins_unserved=len(plan.unserved),
+        dump_trips=sum(each.trips for each in plan.rounds),
+        distance_km=round(plan.metres / 1000, 1),
+        hours=round(plan.seconds / 3600, 1),
+        cost=round(plan.cost, 2),
+        emissions_kg=round(plan.g_co2e / 1000, 1),
+        volume_l=sum(each.volume_l for each in plan.rounds),
+        overflows_expected_unserved=round(sum(unserved), 1),
+        baseline_bins=len(base.served) if base else None,
+        baseline_distance_km=round(base.metres / 1000, 1) if base else None,
+        baseline_hours=round(base.seconds / 3600, 1) if base else None,
+        baseline_cost=round(base.cost, 2) if base else None,
+        currency=ctx.city.currency,
+        where=restate_near(wish.near, wish.within_m) if wish.near else f"in {ctx.city.title}",
+    )
+
+
+def _headline(facts: PlanFacts) -> str:
+    if not facts.trucks_planned:
+        return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
+    text = (
+        "Plan {plan_id} from {round_starts}: {trucks_used} trucks serve {bins_served} of {bins_considered} bins {where} in "
+        "{distance_km} km and {hours} h, with {dump_trips} trips to the dump, for {cost} {currency} and {emissions_kg} kg "
+        "CO₂e."
+    )
+    if facts.baseline_bins is None:
+        return text + " The fixed schedule has nothing due there that day."
+    return text + (
+        " The fixed schedule would serve {baseline_bins} bins in {baseline_distance_km} km and {baseline_hours} h for "
+        "{baseline_cost} {currency}."
+    )
+
+
+def _change_facts(ctx: Ctx, solved: Solved, ids: tuple[str, str]) -> WhatIfFacts:
+    plan = solved.plan
+    return WhatIfFacts(
+        plan_id=ids[0],
+        parent_id=ids[1],
+        distance_km=round(plan.metres / 1000, 1),
+        hours=round(plan.seconds / 3600, 1),
+        cost=round(plan.cost, 2),
+        bins_served=len(plan.served),
+        bins_unserved=len(plan.unserved),
+        change_km=0.0,
+        change_hours=0.0,
+        change_cost=0.0,
+        change_emissions_kg=0.0,
+        bins_gained=0,
+        bins_lost=0,
+        currency=ctx.city.currency,
+    )

@@ -1,0 +1,107 @@
+"""What several tools say about fill: levels now, forecasts, their reasons, their points on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from domain.operation import BinInfo
+from domain.values import Evidence, Reason
+from engines.forecast.predict import Ask, FillForecast, predict_all
+from tools.context import Ctx
+
+
+@dataclass(frozen=True)
+class Level:
+    """A bin's level now in percent (p10, p50, p90), or all None with the reason why it cannot be told."""
+
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    last_emptied: str | None
+    why_unknown: str | None = None
+
+    @staticmethod
+    def whole(value: float | None) -> int | None:
+        """Rounded for a table."""
+        return None if value is None else round(value)
+
+
+def forecasts(
+    ctx: Ctx, bins: Sequence[BinInfo], horizon_hours: Sequence[float], threshold_pct: float
+) -> list[FillForecast]:
+    """One forecast per bin, in order, from what was known at ctx.now."""
+    histories = ctx.fill.histories(ctx.city)
+    ask = Ask(ctx.now.astimezone(ctx.zone), tuple(horizon_hours), threshold_pct)
+    return predict_all([histories[b.bin_id] for b in bins], ctx.fill.rates(ctx.city, ctx.now), ask)
+
+
+def levels_now(ctx: Ctx, bins: Sequence[BinInfo]) -> dict[str, Level]:
+    """The level now of each bin, by bin id."""
+    threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
+    found: dict[str, Level] = {}
+    for info, forecast in zip(bins, forecasts(ctx, bins, (0.0,), threshold), strict=True):
+        last = last_emptied(ctx, info.bin_id)
+        if forecast.now is None:
+            found[info.bin_id] = Level(None, None, None, last, forecast.abstained)
+        else:
+            found[info.bin_id] = Level(forecast.now.p10, forecast.now.p50, forecast.now.p90, last)
+    return found
+
+
+def last_emptied(ctx: Ctx, bin_id: str) -> str | None:
+    """Local time of the last emptying at or before now, to the minute."""
+    known = ctx.fill.histories(ctx.city)[bin_id].until(ctx.now.astimezone(ctx.zone))
+    if not len(known.emptied_at):
+        return None
+    at: datetime = known.emptied_at[-1].astype(datetime)
+    return at.strftime("%Y-%m-%d %H:%M")
+
+
+def basis_reason(ctx: Ctx, bins: Sequence[BinInfo]) -> Reason:
+    """What a level rests on: the last emptyings and the rates, with records to open."""
+    evidence = [
+        Evidence(label=f"{b.label}: last emptied {last}", ref=f"records:emptyings/{b.bin_id}@{last}")
+        for b in bins[:5]
+        if (last := last_emptied(ctx, b.bin_id))
+    ]
+    model = Evidence(label="fill rates per bin and hour of week", ref="models:fill")
+    text = "A level is estimated from the bin's last emptying and its usual fill rate by hour of the week."
+    return Reason(text=text, evidence=[*evidence, model])
+
+
+def data_age(ctx: Ctx) -> str:
+    """Up to when the records reach, as seen from now."""
+    newest = None
+    now = ctx.now.astimezone(ctx.zone).replace(tzinfo=None)
+    for history in ctx.fill.histories(ctx.city).values():
+        for times in (history.emptied_at, history.read_at):
+            known = times[times <= now]  # type: ignore[operator]  # numpy compares with datetime
+            if len(known) and (newest is None or known[-1] > newest):
+                newest = known[-1]
+    if newest is None:
+        return "the records hold no levels up to this moment"
+    last: datetime = newest.astype(datetime)
+    age = now - last
+    words = f"{int(age / timedelta(hours=1))} h" if age < timedelta(days=3) else f"{age.days} days"
+    return f"records up to {last:%Y-%m-%d %H:%M}, {words} before the question"
+
+
+def bin_points(bins: Sequence[tuple[BinInfo, float | None]], kind: str = "bin") -> dict[str, JsonValue] | None:
+    """GeoJSON points with label, stream and fill for the map."""
+    if not bins:
+        return None
+    features: list[JsonValue] = [point(b, kind, None if fill is None else round(fill)) for b, fill in bins]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def point(info: BinInfo, kind: str, fill_pct: int | None) -> JsonValue:
+    """One GeoJSON feature of a bin."""
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [info.lon, info.lat]},
+        "properties": {"label": info.label, "kind": kind, "stream": info.stream, "fill_pct": fill_pct},
+    }

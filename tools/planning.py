@@ -1,0 +1,308 @@
+"""From a request for a round to a solved, stored plan: choose the bins, build the problem, solve, compare.
+
+A bin is one stop. Under `overflow_risk` the worth of a visit is the chance that the bin overflows before the round
+after this one, times the stated cost of an overflowing bin; the solver then decides choice and order in one model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import select
+
+from domain.errors import AskAgain, OutOfRange
+from domain.operation import BinInfo, TruckInfo
+from domain.records import CollectionRule
+from domain.values import BinSet, Moment, Place, TruckSet
+from engines.routing.baseline import fixed_schedule
+from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
+from engines.routing.problem import Place as RoutingPlace
+from engines.routing.solve import solve
+from tools.context import Ctx
+from tools.fill import forecasts
+from tools.scope import bins_in_scope
+
+MOST_STOPS = 1_200
+UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
+ROUND_PLAN = TypeAdapter(RoundPlan)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a round should be, resolved. None means not said."""
+
+    when: Moment
+    serve: str = "overflow_risk"
+    goal: str = "balanced"
+    trucks: TruckSet | None = None
+    truck_count: int | None = None
+    near: Place | None = None
+    within_m: int | None = None
+    stream: str | None = None
+    min_fill_pct: int | None = None
+    skip: BinSet | None = None
+    must_serve: BinSet | None = None
+    max_hours: int | None = None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A bin as the planner sees it at the round: level then, and the chance to overflow before the next round."""
+
+    info: BinInfo
+    level_pct: float
+    chance: float
+    known: bool
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A problem, its plan, the fixed schedule beside it, and what was left out before solving."""
+
+    starts_at: datetime
+    problem: Problem
+    plan: RoundPlan
+    baseline: RoundPlan | None
+    outlooks: Mapping[str, Outlook]
+    left_out: Mapping[str, str]
+    due: frozenset[str]
+    serve: str
+    degraded: tuple[str, ...] = ()
+    trucks: tuple[str, ...] = field(default=())
+
+
+def make_round(wish: Wish, ctx: Ctx) -> Solved:
+    """Choose, solve and compare. Raises AskAgain for a round that cannot be meant."""
+    trucks = choose_trucks(wish, ctx)
+    starts_at = round_start(wish.when, trucks, ctx)
+    scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
+    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    scope += [ctx.city.bins[b] for b in must - {s.bin_id for s in scope}]
+    outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, starts_at)}
+    serve, degraded = _serve(wish, outlooks)
+    due = due_bins(ctx, scope, starts_at)
+    worth, left_out = _worth(replace(wish, serve=serve), outlooks, due, ctx)
+    if len(worth) > MOST_STOPS:
+        raise OutOfRange(f"That is {len(worth)} bins in one round. Name an area, a circuit or a stream to plan for.")
+    problem = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
+    rule = StopRule(max_seconds=ctx.tuning.solve_seconds)
+    plan = solve(problem, rule, ctx.tuning.seed)
+    unknown = [b for b in plan.served if not outlooks[b].known]
+    if unknown:
+        degraded = (
+            *degraded,
+            f"{len(unknown)} served bins have no level in the records; 75 % was assumed for the load",
+        )
+    return Solved(
+        starts_at, problem, plan, _baseline(ctx, wish, outlooks, (due, trucks)), outlooks, left_out, due, serve,
+        degraded, tuple(t.name for t in trucks),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- trucks and time
+
+
+def choose_trucks(wish: Wish, ctx: Ctx) -> list[TruckInfo]:
+    """Named trucks, or the first `truck_count`, or all; those out of service at the time are not counted in."""
+    if wish.trucks:
+        return [ctx.city.trucks[name] for name in wish.trucks.names]
+    able = [t for t in ctx.city.trucks.values() if not _out_of_service(t, wish.when.at)]
+    if wish.truck_count is None:
+        return able
+    if wish.truck_count > len(able):
+        names = ", ".join(t.name for t in able)
+        raise OutOfRange(
+            f"You asked for {wish.truck_count} trucks; {len(able)} can go: {names}. How many shall I plan with?"
+        )
+    return able[: wish.truck_count]
+
+
+def _out_of_service(truck: TruckInfo, at: datetime) -> bool:
+    return truck.out_of_service_until is not None and truck.out_of_service_until > at
+
+
+def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime:
+    """Start of the earliest truck's shift that the words mean, local and aware, always after now.
+
+    A day means that day's shift; an evening or night hour means the round that follows it in the early morning.
+    """
+    if when.at <= ctx.now:
+        raise AskAgain(f"“{when.words}” is over. For which night or day shall I plan?")
+    hour, minute = (int(part) for part in min((t.shift_start for t in trucks), default="05:00").split(":"))
+    local = when.at.astimezone(ctx.zone)
+    late = not when.is_day and local.hour >= 18
+    day = local.date() + timedelta(days=1 if late else 0)
+    start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ctx.zone)
+    while start <= ctx.now:
+        start += timedelta(days=1)
+    return start
+
+
+# ---------------------------------------------------------------- which bins
+
+
+def outlook(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> list[Outlook]:
+    """Level at the round's start and chance to pass the overflow threshold before the next day's round."""
+    ahead = (starts_at - ctx.now).total_seconds() / 3600
+    threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
+    found = []
+    for info, forecast in zip(bins, forecasts(ctx, bins, (ahead, ahead + 24.0), threshold), strict=True):
+        if forecast.by:
+            found.append(Outlook(info, forecast.by[0].p50, forecast.by[1].chance, known=True))
+        else:
+            found.append(Outlook(info, UNKNOWN_LEVEL_PCT, 0.0, known=False))
+    return found
+
+
+def due_bins(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> frozenset[str]:
+    """Bins that the fixed schedule visits on the round's day."""
+    weekday = starts_at.strftime("%a")
+    with ctx.store.read() as session:
+        rules = {
+            rule.bin_id: rule
+            for rule in session.scalars(select(CollectionRule).where(CollectionRule.city == ctx.city.name))
+        }
+    return frozenset(b.bin_id for b in bins if b.in_service and (r := rules.get(b.bin_id)) and _is_due(r, weekday))
+
+
+def _is_due(rule: CollectionRule, weekday: str) -> bool:
+    return weekday in rule.weekdays if rule.weekdays else rule.interval_days <= 1
+
+
+def _serve(wish: Wish, outlooks: Mapping[str, Outlook]) -> tuple[str, tuple[str, ...]]:
+    """The way of choosing in force: `min_fill_pct` implies its own, and without any level the schedule must do."""
+    if wish.min_fill_pct is not None:
+        return "min_fill", ()
+    if wish.serve == "overflow_risk" and outlooks and not any(o.known for o in outlooks.values()):
+        return "scheduled", ("no level of these bins is in the records: the fixed schedule decides which are served",)
+    return wish.serve, ()
+
+
+def _worth(
+    wish: Wish, outlooks: Mapping[str, Outlook], due: frozenset[str], ctx: Ctx
+) -> tuple[dict[str, int | None], dict[str, str]]:
+    """Bins to consider with their prize in milli-currency (None: serve whenever it fits), and why others are out."""
+    skip = set(wish.skip.bin_ids) if wish.skip else set()
+    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    milli = ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000
+    worth: dict[str, int | None] = {}
+    left_out: dict[str, str] = {}
+    for bin_id, seen in outlooks.items():
+        if bin_id in must:
+            worth[bin_id] = None
+        elif bin_id in skip:
+            left_out[bin_id] = "it was to be skipped"
+        elif not seen.info.in_service:
+            left_out[bin_id] = f"it is not in service ({seen.info.status})"
+        elif wish.serve == "all" or (wish.serve == "scheduled" and bin_id in due):
+            worth[bin_id] = None
+        elif wish.serve == "scheduled":
+            left_out[bin_id] = "the fixed schedule does not visit it that day"
+        elif not seen.known:
+            left_out[bin_id] = "its level cannot be told from the records"
+        elif wish.serve == "min_fill" and seen.level_pct >= (wish.min_fill_pct or 0):
+            worth[bin_id] = None
+        elif wish.serve == "min_fill":
+            left_out[bin_id] = f"its expected level of {seen.level_pct:.0f} % is under {wish.min_fill_pct} %"
+        else:
+            worth[bin_id] = round(seen.chance * milli)
+    return worth, left_out
+
+
+# ---------------------------------------------------------------- the problem
+
+
+def build_problem(
+    ctx: Ctx, wish: Wish, stops: Sequence[tuple[Outlook, int | None]], trucks: Sequence[TruckInfo]
+) -> Problem:
+    """Depots, dumps, stops and their distances; shift times in seconds of the round's day."""
+    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks)) or [_any_depot(ctx)]
+    dumps = [
+        (f"dump {d['name']}", float(cast(float, d["lat"])), float(cast(float, d["lon"]))) for d in ctx.city.dumps()
+    ]
+    dump_s = round(ctx.city.assumed("dump_s", 900.0))
+    made = [_stop(ctx, seen, prize, seen.info.bin_id in must) for seen, prize in stops]
+    points = [(lat, lon) for _, lat, lon in (*depots, *dumps)] + [(s.lat, s.lon) for s in made]
+    metres, seconds = ctx.distances.matrix(points)
+    hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
+    return Problem(
+        stops=tuple(made),
+        trucks=tuple(_truck(t, depots) for t in trucks),
+        depots=tuple(RoutingPlace(*depot) for depot in depots),
+        dumps=tuple(RoutingPlace(*dump, dump_s) for dump in dumps),
+        metres=metres,
+        seconds=seconds,
+        goal=Goal(wish.goal),
+        max_seconds=round(hours * 3600),
+    )
+
+
+def _any_depot(ctx: Ctx) -> tuple[str, float, float]:
+    first = next(iter(ctx.city.trucks.values()), None)
+    if first is None:
+        raise AskAgain(f"{ctx.city.title} has no trucks in its records, so there is nothing to plan with.")
+    return first.depot, first.depot_lat, first.depot_lon
+
+
+def _stop(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
+    litres = max(1, round(seen.info.capacity_l * seen.level_pct / 100))
+    return Stop(
+        id=seen.info.bin_id,
+        lat=seen.info.lat,
+        lon=seen.info.lon,
+        volume_l=litres,
+        weight_kg=max(1, round(litres * ctx.city.kg_per_l(seen.info.stream))),
+        service_s=round(ctx.city.assumed("service_s_per_bin", 120.0)),
+        stream=seen.info.stream,
+        must_serve=must,
+        prize=prize,
+    )
+
+
+def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]]) -> Truck:
+    start, end = _seconds(info.shift_start), _seconds(info.shift_end)
+    return Truck(
+        name=info.name,
+        capacity_l=round(info.capacity_l * info.compaction_ratio),
+        capacity_kg=round(info.capacity_kg),
+        streams=info.streams,
+        shift_start_s=start,
+        shift_end_s=end if end > start else end + 86_400,
+        cost_per_km=info.cost_per_km,
+        cost_per_hour=info.cost_per_hour,
+        g_co2e_per_km=info.g_co2e_per_km,
+        depot=depots.index((info.depot, info.depot_lat, info.depot_lon)),
+    )
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
+
+
+def _baseline(
+    ctx: Ctx, wish: Wish, outlooks: Mapping[str, Outlook], due_and_trucks: tuple[frozenset[str], list[TruckInfo]]
+) -> RoundPlan | None:
+    """The fixed schedule's bins of the same scope, routed by the same engine; None when it visits none that day."""
+    due, trucks = due_and_trucks
+    stops = [(outlooks[b], None) for b in sorted(due)]
+    if not stops or len(stops) > MOST_STOPS or not trucks:
+        return None
+    problem = build_problem(ctx, replace(wish, must_serve=None, max_hours=None), stops, trucks)
+    rule = StopRule(max_seconds=max(0.3, ctx.tuning.solve_seconds / 2))
+    return fixed_schedule(problem, due, rule, ctx.tuning.seed)
+
+
+def plan_as_json(plan: RoundPlan) -> dict[str, JsonValue]:
+    """A plan for storing: plain JSON."""
+    return cast(dict[str, JsonValue], ROUND_PLAN.dump_python(plan, mode="json"))
+
+
+def plan_from_json(stored: Mapping[str, JsonValue]) -> RoundPlan:
+    """The stored plan again."""
+    return ROUND_PLAN.validate_python(dict(stored))

@@ -1,0 +1,157 @@
+"""How a plan is shown: its reasons, its stops as a table, its rounds on the map, and what changed between two."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from domain.values import Evidence, Reason, Table
+from engines.routing.insertion import Comparison
+from engines.routing.problem import RoundPlan, TruckRound
+from tools.context import Ctx
+from tools.fill import point
+from tools.planning import Solved, Wish
+from tools.scope import restate_near
+
+Row = list[str | int | float | None]
+CHOICE = {
+    "overflow_risk": "A bin is served when its chance to overflow before the next day's round is worth more than the way "
+    "to it costs",
+    "min_fill": "Every bin whose expected level reaches the asked fill is served if it fits",
+    "scheduled": "Every bin that the fixed schedule visits on that weekday is served if it fits",
+    "all": "Every bin in service is served if it fits",
+}
+
+
+def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
+    """Why these bins, why these distances, what each truck does, and why some bins are left."""
+    plan = Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")
+    stated = Evidence(label="stated assumptions of the city", ref="assumptions:operation")
+    cost = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
+    worth = (
+        f" (an overflowing bin counts {cost:g} {ctx.city.currency} a day)" if solved.serve == "overflow_risk" else ""
+    )
+    reasons = [
+        Reason(text=f"{CHOICE[solved.serve]}{worth}.", evidence=[plan, stated]),
+        Reason(text=f"Distances are {ctx.distances.name}, not road distances.", evidence=[stated]),
+    ]
+    reasons += [Reason(text=_truck_words(each, ctx), evidence=[plan]) for each in solved.plan.rounds if each.stop_ids]
+    reasons += [_left_reason(solved, plan)] if solved.plan.unserved or solved.left_out else []
+    if solved.baseline is None:
+        reasons.append(
+            Reason(text="No baseline: the fixed schedule visits none of these bins that day.", evidence=[stated])
+        )
+    return reasons
+
+
+def _truck_words(each: TruckRound, ctx: Ctx) -> str:
+    return (
+        f"{each.truck}: {len(each.stop_ids)} bins, {each.metres / 1000:.1f} km, {each.seconds / 3600:.1f} h, "
+        f"{each.volume_l:,} l in {each.trips} loads, {each.cost:.2f} {ctx.city.currency}."
+    )
+
+
+def _left_reason(solved: Solved, plan: Evidence) -> Reason:
+    """The commonest reasons for not serving a bin, counted."""
+    counts: dict[str, int] = {}
+    for each in solved.plan.unserved:
+        counts[each.why.value.replace("_", " ")] = counts.get(each.why.value.replace("_", " "), 0) + 1
+    for why in solved.left_out.values():
+        key = "expected level under the asked fill" if why.startswith("its expected level") else why
+        counts[key] = counts.get(key, 0) + 1
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:4]
+    text = "Not served: " + "; ".join(f"{count} because {why}" for why, count in most) + "."
+    return Reason(text=text, evidence=[plan])
+
+
+def understood_round(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, str]:
+    """When, where and with what, as it was understood."""
+    told = {"when": f"the round of {solved.starts_at:%a %Y-%m-%d}, shifts from {solved.starts_at:%H:%M}"}
+    told["trucks"] = ", ".join(solved.trucks) or "none"
+    told["near"] = restate_near(wish.near, wish.within_m) if wish.near else f"all of {ctx.city.title}"
+    return told
+
+
+def stop_table(ctx: Ctx, solved: Solved) -> Table:
+    """Every visit in driving order, dump trips among them."""
+    columns = ["truck", "order", "arrival", "bin", "site", "stream", "level_pct", "chance_pct", "load_l"]
+    midnight = solved.starts_at.replace(hour=0, minute=0)
+    rows: list[Row] = []
+    for each in solved.plan.rounds:
+        for number, visit in enumerate(each.visits, 1):
+            at = (midnight + timedelta(seconds=visit.arrival_s)).strftime("%H:%M")
+            if visit.is_dump:
+                rows.append([each.truck, number, at, visit.stop_id, None, None, None, None, visit.load_l])
+                continue
+            seen = solved.outlooks[visit.stop_id]
+            rows.append([
+                each.truck, number, at, visit.stop_id, seen.info.site, seen.info.stream, round(seen.level_pct),
+                round(seen.chance * 100), visit.load_l,
+            ])  # fmt: skip
+    return Table(columns=columns, rows=rows)
+
+
+def round_map(ctx: Ctx, solved: Solved) -> dict[str, JsonValue]:
+    """GeoJSON: a line per truck in driving order, its stops, and the bins that stay."""
+    features: list[JsonValue] = []
+    where = {p.id: [p.lon, p.lat] for p in (*solved.problem.depots, *solved.problem.dumps)}
+    where |= {s.id: [s.lon, s.lat] for s in solved.problem.stops}
+    for each in solved.plan.rounds:
+        if not each.visits:
+            continue
+        depot = solved.problem.trucks[[t.name for t in solved.problem.trucks].index(each.truck)].depot
+        home = where[solved.problem.depots[depot].id]
+        line = [home, *(where[v.stop_id] for v in each.visits), home]
+        properties: JsonValue = {"truck": each.truck, "label": each.truck, "kind": "round"}
+        geometry: JsonValue = {"type": "LineString", "coordinates": [[lon, lat] for lon, lat in line]}
+        features.append({"type": "Feature", "geometry": geometry, "properties": properties})
+    served = set(solved.plan.served)
+    for seen in solved.outlooks.values():
+        kind = "served" if seen.info.bin_id in served else "left"
+        features.append(point(seen.info, kind, round(seen.level_pct) if seen.known else None))
+    return {"type": "FeatureCollection", "features": features}
+
+
+def change_reasons(ctx: Ctx, changed: Comparison, ids: tuple[str, str]) -> list[Reason]:
+    """What the change does, truck by truck."""
+    evidence = [Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}") for plan_id in ids]
+    moved = [t for t in changed.trucks if t.gained or t.lost or t.metres]
+    words = "; ".join(
+        f"{t.truck} {t.metres / 1000:+.1f} km, {t.seconds / 3600:+.1f} h, {len(t.gained)} bins more, {len(t.lost)} fewer"
+        for t in moved
+    )
+    text = f"Solved again with the change: {words}." if words else "The change makes no difference to any truck."
+    return [Reason(text=text, evidence=evidence)]
+
+
+def change_table(before: RoundPlan, after: RoundPlan, changed: Comparison) -> Table:
+    """Per truck: before, after, difference."""
+    old = {each.truck: each for each in before.rounds}
+    new = {each.truck: each for each in after.rounds}
+    columns = [
+        "truck",
+        "bins_before",
+        "bins_after",
+        "km_before",
+        "km_after",
+        "hours_before",
+        "hours_after",
+        "cost_change",
+    ]
+    rows: list[Row] = []
+    for t in changed.trucks:
+        a, b = old.get(t.truck), new.get(t.truck)
+        rows.append([
+            t.truck, len(a.stop_ids) if a else 0, len(b.stop_ids) if b else 0, _km(a), _km(b), _hours(a), _hours(b),
+            round(t.cost, 2),
+        ])  # fmt: skip
+    return Table(columns=columns, rows=rows)
+
+
+def _km(each: TruckRound | None) -> float:
+    return round(each.metres / 1000, 1) if each else 0.0
+
+
+def _hours(each: TruckRound | None) -> float:
+    return round(each.seconds / 3600, 1) if each else 0.0
