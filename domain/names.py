@@ -60,6 +60,7 @@ FILLERS = ARTICLES | BIN_WORDS
 ADDABLE = words_of("hall building center area zone district campus complex place street avenue road circuit")
 ADDABLE_WEIGHT = 0.25
 UNSPLIT = re.compile(r"[’'`´]")
+PADDED = re.compile(r"^([a-z]{1,3})0+(\d+)$")  # "u04" is "u4"
 INITIALS = re.compile(r"\b([a-z])\s*&\s*([a-z])\b")
 CODE = re.compile(r"^(?P<code>[A-Za-z]{1,2}\d{1,4}|0\d+)\s*[-:.]*\s+(?P<rest>\S.*)$")
 PARENTHESES = re.compile(r"\s*\([^()]*\)")
@@ -101,8 +102,8 @@ def tokens(text: str, fillers: frozenset[str] = FILLERS) -> tuple[str, ...]:
 
 def unified(word: str) -> str:
     """A folded word as all its spellings are written here: a number in digits, no abbreviation, no plural."""
-    number = NUMBERS.get(word, word)
-    return number.lstrip("0") or "0" if number.isdigit() else singular(ABBREVIATIONS.get(word, word))
+    number = PADDED.sub(r"\1\2", NUMBERS.get(word, word))
+    return number.lstrip("0") or "0" if number.isdigit() else singular(ABBREVIATIONS.get(number, number))
 
 
 class Exactness(Enum):

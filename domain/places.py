@@ -40,7 +40,9 @@ WITHIN = re.compile(
     r"^\s*(?:within|inside|less than)\s+[\d.,]+\s*(?:k?m|(?:kilo)?met(?:re|er)s?|feet|ft)\b(?:\s+(?:of|from))?"
 )
 NUMBER = r"(-?\d{1,3}(?:\.\d+)?)\s*°?\s*"
-POINT = re.compile(rf"^\W*(?:lat\w*\W*)?{NUMBER}([ns])?\s*[,;/\s]\s*(?:(?:lon|lng)\w*\W*)?{NUMBER}([ewo])?\W*$", re.I)
+POINT = re.compile(
+    rf"^[\s(\[]*(?:lat\w*[\s:=]*)?{NUMBER}([ns])?\s*[,;/\s]\s*(?:(?:lon|lng)\w*[\s:=]*)?{NUMBER}([ewo])?\W*$", re.I
+)
 BIN_ID = re.compile(
     r"^(?:bin|container|contenedor|behalter|tonne|bac)?\s*(?:#|no\.?|number|nr\.?|id)?\s*(?:b\s*-\s*|b(?=\d))?\d+$"
 )
