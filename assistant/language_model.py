@@ -1,0 +1,149 @@
+"""One client for both engines: the embedded llama.cpp and a vLLM server, over the OpenAI completions endpoint.
+
+The prompt is rendered by prompts/render.py and sent raw (`/v1/completions`), so no chat template of an engine can
+change what the model was trained on. Each connection is closed after its answer: an engine that drops an idle one
+between two questions would otherwise break the second question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Literal
+
+import httpx
+from pydantic import JsonValue
+
+from domain.errors import ModelUnavailable
+from domain.ports import ModelAnswer, ModelIdentity
+from prompts.render import END
+
+Flavour = Literal["llamacpp", "vllm"]
+MAX_TOKENS = 200
+"""Longest decision; a call with a 40-word note is about 90 tokens."""
+ATTEMPTS = 2
+CONNECT_S = 5.0
+COMPACT: dict[str, JsonValue] = {"x-guidance": {"whitespace_flexible": False}}
+"""What llguidance, llama.cpp's grammar engine here, reads as "no white space between tokens"."""
+
+
+class OpenAIModel:
+    """A `LanguageModel` behind an OpenAI-compatible server.
+
+    `base_url` with or without `/v1`; `key` is sent as a bearer token and never shown in an error.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, key: str | None, flavour: Flavour, identity: ModelIdentity | None = None
+    ) -> None:
+        self.identity = identity or ModelIdentity(model, engine=flavour)
+        self._model = model
+        self._flavour = flavour
+        self._http = httpx.AsyncClient(
+            base_url=base_url.rstrip("/").removesuffix("/v1"),
+            headers={"Connection": "close"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            timeout=httpx.Timeout(None, connect=CONNECT_S),  # each call has its own deadline
+        )
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        """Complete `prompt` with one JSON object that fits `schema`; its text comes back without white space.
+
+        A broken connection, a server error or an illegal answer is tried once more within the deadline.
+        Raises ModelUnavailable.
+        """
+        started = time.perf_counter()
+        body = self._body(prompt, MAX_TOKENS) | self._forced(schema)
+        try:
+            async with asyncio.timeout(deadline_s):
+                answer = await self._complete_with_retry(body)
+        except TimeoutError:
+            raise ModelUnavailable(f"The language model did not answer within {deadline_s:g} seconds.") from None
+        usage = answer.get("usage")
+        counts = usage if isinstance(usage, dict) else {}
+        return ModelAnswer(
+            text=_call_text(answer),
+            prompt_tokens=_count(counts.get("prompt_tokens")),
+            new_tokens=_count(counts.get("completion_tokens")),
+            ms=(time.perf_counter() - started) * 1000,
+        )
+
+    async def ready(self, *, deadline_s: float = 5.0) -> bool:
+        """Whether the server completes one token in time."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._complete(self._body("Hello", 1))
+        except (TimeoutError, httpx.TransportError, _Retryable, ModelUnavailable):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close open connections."""
+        await self._http.aclose()
+
+    def _body(self, prompt: str, max_tokens: int) -> dict[str, JsonValue]:
+        stops: list[JsonValue] = list(END.values())
+        body: dict[str, JsonValue] = {
+            "model": self._model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0, "stop": stops,
+        }  # fmt: skip
+        own: dict[str, JsonValue] = {"cache_prompt": True}
+        if self._flavour == "vllm":
+            own = {"add_special_tokens": False}  # the rendered prompt has its own begin-of-text
+        return body | own
+
+    def _forced(self, schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if self._flavour == "llamacpp":
+            return {"json_schema": {**COMPACT, **schema}}
+        return {"structured_outputs": {"json": schema}}
+
+    async def _complete_with_retry(self, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        why = ""
+        for _ in range(ATTEMPTS):
+            try:
+                answer = await self._complete(body)
+                _call_text(answer)
+            except httpx.TransportError as broken:
+                why = f"the connection failed ({type(broken).__name__})"
+            except _Retryable as failed:
+                why = str(failed)
+            else:
+                return answer
+        raise ModelUnavailable(f"The language model is unavailable: {why}.")
+
+    async def _complete(self, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        response = await self._http.post("/v1/completions", json=body)
+        if response.status_code >= 500:
+            raise _Retryable(f"its server answered {response.status_code}")
+        if response.status_code != 200:
+            raise ModelUnavailable(f"The language model refused the request (HTTP {response.status_code}).")
+        try:
+            answer = response.json()
+        except ValueError:
+            raise _Retryable("its server did not answer in JSON") from None
+        if not isinstance(answer, dict):
+            raise _Retryable("its server answered in an unknown shape")
+        return answer
+
+
+class _Retryable(Exception):
+    """A failure that may pass by itself; the message is a clause for the user."""
+
+
+def _call_text(answer: dict[str, JsonValue]) -> str:
+    """The call in a completion as compact JSON. Raises _Retryable when there is none."""
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    text = choice.get("text") if isinstance(choice, dict) else None
+    try:
+        call = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        call = None
+    if not (isinstance(call, dict) and isinstance(call.get("name"), str) and isinstance(call.get("parameters"), dict)):
+        raise _Retryable("it did not answer with a call")
+    said = {"name": call["name"], "parameters": call["parameters"]}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def _count(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0

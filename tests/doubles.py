@@ -1,0 +1,121 @@
+"""Doubles for what is outside, written once: a scripted language model, and a model server that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from pydantic import JsonValue
+
+from domain.ports import ModelAnswer, ModelIdentity
+
+
+class ScriptedModel:
+    """A `LanguageModel` that gives its answers in order and keeps the prompts and schemas it was shown.
+
+    An answer is a call as JSON text, a `{"name", "parameters"}` mapping, or an exception to raise. A question beyond
+    the script is a fault of the test.
+    """
+
+    def __init__(self, answers: Sequence[str | Mapping[str, JsonValue] | Exception]) -> None:
+        self.identity = ModelIdentity("scripted", engine="test")
+        self.prompts: list[str] = []
+        self.schemas: list[dict[str, JsonValue]] = []
+        self._answers = list(answers)
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        """The next answer of the script."""
+        self.prompts.append(prompt)
+        self.schemas.append(schema)
+        assert self._answers, f"the script has no answer number {len(self.prompts)}"
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        return ModelAnswer(text, prompt_tokens=len(prompt.split()), new_tokens=len(text.split()), ms=1.0)
+
+
+# ---------------------------------------------------------------- a model server on loopback
+
+Reply = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class ModelServer:
+    """What a served double was asked: `url`, and each request's body and headers."""
+
+    url: str
+    bodies: list[dict[str, JsonValue]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+
+def says(text: str) -> Reply:
+    """A proper completion with that text."""
+    completion = {
+        "choices": [{"text": text, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 70, "completion_tokens": 25},
+    }
+    return sends(json.dumps(completion))
+
+
+def sends(body: str, status: int = 200) -> Reply:
+    """Any body with any status."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        content = body.encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return reply
+
+
+def breaks_off(handler: BaseHTTPRequestHandler) -> None:
+    """Half of a promised body, then a closed connection."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [{"text": "{\\"name\\":')
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    """A closed connection without a word."""
+    handler.close_connection = True
+
+
+def hangs(handler: BaseHTTPRequestHandler) -> None:
+    """No answer for longer than any deadline of a test."""
+    time.sleep(2.0)
+
+
+@contextmanager
+def model_server(*replies: Reply) -> Iterator[ModelServer]:
+    """A server on loopback that gives `replies` in order, and the last one ever after."""
+    served = ModelServer("")
+    script = list(replies)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            served.bodies.append(json.loads(self.rfile.read(length)))
+            served.headers.append(dict(self.headers))
+            (script.pop(0) if len(script) > 1 else script[0])(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield served
+    server.shutdown()
+    server.server_close()
