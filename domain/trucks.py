@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.names import CHOICES, Named, NameIndex, alike, tokens, words_of
+from domain.names import CHOICES, Named, NameIndex, alike, fold, tokens, unified, words_of
 from domain.values import TruckSet
 
 TRUCK_WORDS = sorted(
@@ -42,10 +42,13 @@ class Fleet:
 
     def _of_item(self, item: str) -> Sequence[str]:
         said = tokens(item)
+        parts = [part for part in JOINERS.split(item) if part.strip()]
+        if not said or not parts:
+            raise UnknownName("truck", item, self._names[:CHOICES])
         counted = COUNTED.match(item.strip())
-        number = tokens(counted[1])[0] if counted else ""
-        if BOTH_WORDS & set(said) or number.isdigit():
-            return self._counted(item, int(number or 2))
+        number = "2" if BOTH_WORDS & set(said) else unified(fold(counted[1])) if counted else ""
+        if number.isdigit():
+            return self._counted(item, int(number))
         if ALL_WORDS & set(said):
             return self._names
         exact = self._index.find(item).one
@@ -54,7 +57,7 @@ class Fleet:
         span = RANGE.search(item)
         if span and 0 < int(span[2]) - int(span[1]) < LONGEST_RANGE:
             return [self._one(item, str(n)) for n in range(int(span[1]), int(span[2]) + 1)]
-        return [self._one(item, part) for part in JOINERS.split(item) if part.strip()]
+        return [self._one(item, part) for part in parts]
 
     def _counted(self, item: str, count: int) -> Sequence[str]:
         """All trucks when the fleet has just as many; else a question."""
@@ -75,17 +78,19 @@ class Fleet:
         return self._by_name(part, " ".join(said))
 
     def _by_name(self, part: str, said: str) -> str:
+        """One truck by its name, part of it, or its initial and number ("T2" for "Truck 2")."""
         verdict = self._index.find(part)
         if not verdict.one and said:
             verdict = self._index.find(said)
         if verdict.one:
             return verdict.one.name
-        lettered = re.fullmatch(r"[a-z]\s*-?(\d+)", said)
-        numbered = [name for name in self._names if lettered and _number(name) == lettered[1].lstrip("0")]
-        if len(numbered) == 1 and not any(name[:1].isalpha() and len(_letters(name)) == 1 for name in numbered):
-            return numbered[0]
-        if verdict.matches:
-            raise AmbiguousName("truck", part, [match.name for match in verdict.matches])
+        short = re.fullmatch(r"([a-z]) ?0*(\d+)", said)
+        fitting = [name for name in self._names if short and (fold(name)[:1], _number(name)) == short.groups()]
+        if len(fitting) == 1:
+            return fitting[0]
+        several = fitting or [match.name for match in verdict.matches]
+        if several:
+            raise AmbiguousName("truck", part, several[:CHOICES])
         raise UnknownName("truck", part, [match.name for match in verdict.nearest] or self._names[:CHOICES])
 
 
@@ -93,7 +98,3 @@ def _number(name: str) -> str:
     """The last number of a truck's name, without leading zeros."""
     found = re.findall(r"\d+", name)
     return found[-1].lstrip("0") or "0" if found else ""
-
-
-def _letters(name: str) -> str:
-    return "".join(char for char in name if char.isalpha())

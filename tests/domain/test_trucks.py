@@ -1,0 +1,88 @@
+"""Words for trucks: names, numbers, counts, all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import AmbiguousName, UnknownName
+from domain.trucks import Fleet
+
+FLEETS = {
+    "named": ("Truck 1", "Truck 2", "Truck 3"),
+    "short": ("T1", "T2", "T3"),
+    "spoken": ("Old Red", "North 12", "Electric"),
+}
+
+
+def called(*words: str, fleet: str = "named") -> tuple[str, ...]:
+    return Fleet(FLEETS[fleet]).trucks(words).names
+
+
+@pytest.mark.parametrize("fleet", ["named", "short"])
+@pytest.mark.parametrize(
+    "words",
+    ["truck 2", "Truck two", "T2", "t-2", "#2", "2", "truck no. 2", "number two", "truk 2", "the truck 2",
+     "camión dos", "el camión 2", "Lkw 2", "Wagen zwei", "camion deux", "lorry 2"],
+)  # fmt: skip
+def test_a_number_finds_its_truck_however_it_is_said(words: str, fleet: str) -> None:
+    assert called(words, fleet=fleet) == (FLEETS[fleet][1],)
+
+
+@pytest.mark.parametrize(
+    "words", ["T1 and T3", "trucks 1 and 3", "truck 3, truck 1", "1 + 3", "camiones 1 y 3", "Lkw 1 und 3", "1 et 3"]
+)
+def test_several_trucks_come_in_record_order(words: str) -> None:
+    assert called(words) == ("Truck 1", "Truck 3")
+
+
+def test_words_may_be_spread_over_a_list_and_repeat() -> None:
+    assert called("truck 3", "T1", "truck one") == ("Truck 1", "Truck 3")
+
+
+@pytest.mark.parametrize("words", ["trucks 1-3", "trucks 1 to 3", "all trucks", "all three trucks", "the whole fleet"])
+def test_all_trucks_can_be_named_at_once(words: str) -> None:
+    assert called(words) == FLEETS["named"]
+
+
+@pytest.mark.parametrize(
+    "words", ["both", "both trucks", "beide", "ambos camiones", "the two trucks", "les deux camions"]
+)
+def test_both_means_all_of_two_trucks_and_is_a_question_for_three(words: str) -> None:
+    assert Fleet(["Truck 1", "Truck 2"]).trucks([words]).names == ("Truck 1", "Truck 2")
+    with pytest.raises(AmbiguousName) as caught:
+        called(words)
+    assert caught.value.choices == FLEETS["named"]
+
+
+def test_a_count_is_no_name() -> None:
+    with pytest.raises(AmbiguousName):
+        called("two trucks")
+
+
+@pytest.mark.parametrize("words", ["truck 9", "T9", "B2", "the big one", "", "and"])
+def test_a_truck_nobody_has_is_a_question_with_real_trucks(words: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        called(words)
+    assert set(caught.value.choices) <= set(FLEETS["named"])
+    assert caught.value.choices
+
+
+def test_a_number_that_two_trucks_bear_is_a_question() -> None:
+    with pytest.raises(AmbiguousName) as caught:
+        Fleet(["North 2", "South 2"]).trucks(["truck 2"])
+    assert caught.value.choices == ("North 2", "South 2")
+    assert Fleet(["North 2", "South 2"]).trucks(["S2"]).names == ("South 2",)
+
+
+def test_trucks_with_names_are_found_by_part_of_them() -> None:
+    assert called("the red truck", fleet="spoken") == ("Old Red",)
+    assert called("electrc", "12", fleet="spoken") == ("North 12", "Electric")
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=8, unique=True))
+def test_any_numbers_find_just_their_trucks(numbers: list[int]) -> None:
+    fleet = Fleet([f"Truck {number:02}" for number in range(1, 61)])
+    said = "trucks " + ", ".join(map(str, numbers))
+    assert fleet.trucks([said]).names == tuple(f"Truck {number:02}" for number in sorted(numbers))
