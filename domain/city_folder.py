@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from domain.city_rows import Cells, FileFormat, Known, LocalTimes, RowProblem, TruckRow
+from domain.city_cells import Cells, Known, LocalTimes, RowProblem
+from domain.city_rows import FileFormat, TruckRow
 from domain.errors import BadData
 
 __all__ = ["CityFacts", "FileRows", "RowFault", "find_file", "read_city", "read_rows"]
@@ -248,24 +249,37 @@ def read_rows(data: bytes, path: Path, format_: FileFormat, known: Known) -> Fil
 
 def _cells(data: bytes, path: Path, format_: FileFormat) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     """Each line's number and its cells by column, or a reason why it has none. Raises RowProblem for the whole file."""
-    reader = csv.reader(io.StringIO(_unpacked(data, path).decode("utf-8-sig"), newline=""))
+    reader = csv.reader(io.StringIO(_unpacked(data, path).decode("utf-8-sig"), newline=""), strict=True)
     header = [name.strip() for name in next(reader, [])]
-    missing = [name for name in format_.required if name not in header]
-    if missing:
-        found = ", ".join(header)[:120] or "none"
-        raise RowProblem(f"the first line must name the columns {', '.join(missing)}; it names {found}")
+    _check_header(header, format_)
     while True:
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, f"the line cannot be read ({error})"
+            yield reader.line_num, f"the line cannot be read ({error}); look for a quotation mark that is not closed"
+            continue
+        if not any(cell.strip() for cell in cells):
             continue
         if len(cells) == len(header):
             yield reader.line_num, dict(zip(header, cells, strict=True))
-        elif any(cell.strip() for cell in cells):
+        else:
             yield reader.line_num, f"{len(cells)} cells where the first line names {len(header)} columns"
+
+
+def _check_header(header: Sequence[str], format_: FileFormat) -> None:
+    """Refuses a file without its columns; and one with a strange column where one is missing: likely a misspelling."""
+    missing = [name for name in format_.required.split() if name not in header]
+    if missing:
+        found = ", ".join(header)[:120] or "none"
+        raise RowProblem(f"the first line must name the columns {', '.join(missing)}; it names {found}")
+    absent = [name for name in format_.optional.split() if name not in header]
+    strange = [name for name in header if name not in f"{format_.required} {format_.optional}".split()]
+    if absent and strange:
+        raise RowProblem(
+            f"column {strange[0]!r:.60} is not known; was {' or '.join(absent)} meant? Rename or remove it"
+        )
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
@@ -295,11 +309,13 @@ class _Reading:
             if isinstance(cells, str):
                 raise RowProblem(cells)
             row = self.format.parse(Cells(cells, self.known))
-            key = tuple(getattr(row, name) for name in self.format.key)
+            key = tuple(getattr(row, name) for name in self.format.key.split())
             first_line, first = self.rows.setdefault(key, (line, row))
             if first_line != line:
                 if first != row:
-                    raise RowProblem(f"it has the {' and '.join(self.format.key)} of line {first_line}, but says else")
+                    raise RowProblem(
+                        f"it has the {' and '.join(self.format.key.split())} of line {first_line}, but says else"
+                    )
                 self.repeats += 1
         except RowProblem as problem:
             self.fault_count += 1

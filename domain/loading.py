@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from domain.city_cells import Known, LocalTimes
 from domain.city_folder import CityFacts, FileRows, RowFault, find_file, read_city, read_rows
-from domain.city_rows import FORMATS, FileFormat, Known, LocalTimes
+from domain.city_rows import FORMATS, FileFormat
 from domain.columns import Base
 from domain.errors import BadData
 from domain.records import (
@@ -209,7 +210,7 @@ def _load_settings(store: Store, facts: CityFacts, at: datetime, report: LoadRep
 
 
 def _put(session: Session, task: _Task, found: FileRows) -> None:
-    record, city, key = RECORDS[task.format.stem], task.facts.name, task.format.key
+    record, city, key = RECORDS[task.format.stem], task.facts.name, task.format.key.split()
     upsert(session, record, ("city", *key), [{"city": city, **row._asdict()} for row in found.rows])
     if task.format.whole and not found.fault_count:
         remove_others(session, record, city, {name: [getattr(row, name) for row in found.rows] for name in key})
