@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
-from domain.values import Facts, Result
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import NotNow, UnknownName
+from domain.repositories.models import Registered, live_models
+from domain.repositories.service import first_and_last
+from domain.values import Evidence, Facts, Reason, Result, Table
 from tools.arguments import ModelArg
 from tools.context import Ctx
 from tools.registry import Example, tool
 
+NAMES = ("fill", "overflow", "vision", "language", "embeddings")
+WORDS = {
+    "fill": "fill filling level levels forecast forecasts forecaster prediction predictions predictor rate rates bin",
+    "overflow": "overflow overflows overflowing full",
+    "vision": "vision image images picture pictures photo photos camera classifier",
+    "language": "language llm llama chat text assistant agent smollm smollm2 adapter",
+    "embeddings": "embeddings embedding embedder search retrieval vector vectors minilm",
+}
+RATES = "fill rates by bin and hour of week, fitted from the records"
+
 
 class ModelFacts(Facts):
-    """To be filled."""
+    """The models in use; None where there is none or nothing is registered.
+
+    Errors in points of fill, shares in percent; `baseline_mae_pct` is the naive answer's error on the same cases.
+    """
+
+    asked: str
+    models: int
+    models_in_use: int
+    language_model: str | None = None
+    language_adapter: str | None = None
+    language_engine: str | None = None
+    fill_model: str | None = None
+    fill_version: str | None = None
+    fill_registered_at: datetime | None = None
+    fill_mae_pct: float | None = None
+    fill_within20_pct: float | None = None
+    fill_coverage80_pct: float | None = None
+    fill_cases: int | None = None
+    baseline_mae_pct: float | None = None
+    embeddings_model: str | None = None
+    embeddings_documents: int | None = None
+    vision_model: str | None = None
 
 
 @tool(
@@ -28,4 +67,163 @@ def model_status(
     Args:
         model: One of fill, overflow, vision, language, embeddings, or the user's word.
     """
-    raise NotImplementedError
+    asked = NAMES if model is None else (_named(ctx, model),)
+    with ctx.store.read() as session:
+        registered = live_models(session, ctx.now)
+        known = first_and_last(session, ctx.city.name, ctx.now)
+    parts = [_part(name, ctx, registered) for name in asked]
+    facts = _facts(asked, parts)
+    return Result[ModelFacts](
+        headline=_headline(facts, asked),
+        facts=facts,
+        why=[part.why for part in parts],
+        understood={"model": asked[0]} if model is not None else {},
+        data_age=f"records up to {known[1].astimezone(ctx.zone):%Y-%m-%d %H:%M}"
+        if known
+        else "no emptyings in the records",
+        table=_table(parts),
+        degraded=[part.missing for part in parts if part.missing],
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One model: who it is, its registered version, its facts, why, and what is missing about it."""
+
+    name: str
+    model: str | None
+    version: str | None
+    facts: dict[str, str | int | float | datetime | None]
+    why: Reason
+    missing: str = ""
+    figures: tuple[tuple[str, float], ...] = ()
+
+
+def _named(ctx: Ctx, said: str) -> str:
+    """The model that a word means. Raises UnknownName with the choices."""
+    tokens = set(re.findall(r"[a-z0-9]+", said.casefold())) - {"model", "the", "our", "your"}
+    exact = [name for name in NAMES if name in tokens]
+    fitting = exact or [name for name in NAMES if tokens & set(WORDS[name].split())]
+    if not fitting and said.casefold().strip() in ctx.model.model.casefold():
+        fitting = ["language"]
+    if len(fitting) != 1:
+        raise UnknownName("model", said, fitting or NAMES)
+    return fitting[0]
+
+
+def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
+    if name == "language":
+        return _language(ctx)
+    if name == "embeddings":
+        return _embeddings(ctx)
+    if name == "vision":
+        return _vision(registered.get("vision"))
+    return _fill(name, registered.get(name) or registered.get("fill"))
+
+
+def _language(ctx: Ctx) -> _Part:
+    who = ctx.model
+    told: dict[str, str | int | float | datetime | None] = {
+        "language_model": who.model, "language_adapter": who.adapter, "language_engine": who.engine,
+    }  # fmt: skip
+    text = "This is the model that chose the call of this answer; its identity is recorded with every decision."
+    digests = ", ".join(f"{part} {digest[:12]}" for part, digest in sorted(who.digests.items()))
+    label = " ".join(filter(None, (who.model, who.adapter, digests)))
+    return _Part("language", who.model, who.adapter, told, _reason(text, label, "models:language"))
+
+
+def _fill(name: str, version: Registered | None) -> _Part:
+    """Overflow is read from the same forecast as fill: the chance to reach the threshold."""
+    overflow = " The chance of an overflow is read from the same forecast." if name == "overflow" else ""
+    if version is None:
+        text = f"Forecasts come from {RATES}, renewed for each day on what was known at midnight.{overflow}"
+        missing = f"No tested version of the {name} model is registered, so no error of it can be told."
+        return _Part(name, RATES, None, {"fill_model": RATES}, _reason(text, RATES, f"models:{name}"), missing)
+    told: dict[str, str | int | float | datetime | None] = {
+        "fill_model": version.name, "fill_version": version.version, "fill_registered_at": version.registered_at,
+        "fill_mae_pct": _figure(version, "mae"), "fill_within20_pct": _share(version, "within20"),
+        "fill_coverage80_pct": _share(version, "coverage80"), "baseline_mae_pct": _figure(version, "baseline_mae"),
+    }  # fmt: skip
+    cases = _figure(version, "cases")
+    told["fill_cases"] = None if cases is None else round(cases)
+    text = f"The live version and the figures of the backtest it was registered with.{overflow}"
+    why = _reason(text, f"{version.name} {version.version}", f"models:{version.name}")
+    figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
+    missing = "" if told["fill_mae_pct"] is not None else "The registered version states no error."
+    return _Part(name, version.name, version.version, told, why, missing, figures)
+
+
+def _embeddings(ctx: Ctx) -> _Part:
+    why = _reason("Search turns texts into vectors with this model.", "embeddings", "models:embeddings")
+    try:
+        health = ctx.search.health()
+    except NotNow as error:
+        return _Part("embeddings", None, None, {}, why, f"The search store does not answer: {error}")
+    told: dict[str, str | int | float | datetime | None] = {
+        "embeddings_model": health.model, "embeddings_documents": sum(health.documents.values()),
+    }  # fmt: skip
+    missing = "" if health.model else "No embedding model is in use: search goes by words alone."
+    pending = health.texts - health.embedded
+    if health.model and pending:
+        missing = f"{pending} texts have no vector yet and are found by their words alone."
+    return _Part("embeddings", health.model, None, told, why, missing)
+
+
+def _vision(version: Registered | None) -> _Part:
+    if version is None:
+        why = _reason("No version of a vision model is live in the register.", "vision", "models:vision")
+        return _Part("vision", None, None, {}, why, "There is no vision model in use: pictures are not judged.")
+    why = _reason("The live version in the register.", f"{version.name} {version.version}", "models:vision")
+    figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
+    return _Part("vision", version.name, version.version, {"vision_model": version.version}, why, "", figures)
+
+
+def _figure(version: Registered, name: str) -> float | None:
+    value = version.metrics.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _share(version: Registered, name: str) -> float | None:
+    value = _figure(version, name)
+    return None if value is None else round(100 * value, 1)
+
+
+def _reason(text: str, label: str, ref: str) -> Reason:
+    return Reason(text=text, evidence=[Evidence(label=label, ref=ref)])
+
+
+def _facts(asked: Sequence[str], parts: Sequence[_Part]) -> ModelFacts:
+    told = {name: value for part in parts for name, value in part.facts.items()}
+    in_use = sum(part.model is not None for part in parts)
+    return ModelFacts.model_validate(
+        {"asked": ", ".join(asked), "models": len(parts), "models_in_use": in_use, **told},
+    )
+
+
+def _headline(facts: ModelFacts, asked: Sequence[str]) -> str:
+    if len(asked) > 1:
+        text = (
+            "{models_in_use} of {models} models are in use. Language: {language_model}, adapter {language_adapter}, on "
+        )
+        return text + "{language_engine}. Fill: {fill_model}. Embeddings: {embeddings_model}. Vision: {vision_model}."
+    if asked[0] == "language":
+        return "The language model is {language_model}, adapter {language_adapter}, on {language_engine}."
+    if asked[0] == "embeddings":
+        return "The embedding model is {embeddings_model}."
+    if asked[0] == "vision":
+        return "The vision model is {vision_model}."
+    text = "The {asked} model: {fill_model}"
+    text += ", version {fill_version}" if facts.fill_version else ""
+    if facts.fill_mae_pct is None:
+        return text + ". No error of it is registered."
+    text += ". Mean error {fill_mae_pct} points"
+    text += ", the naive answer's {baseline_mae_pct}" if facts.baseline_mae_pct is not None else ""
+    return text + (", over {fill_cases} cases." if facts.fill_cases is not None else ".")
+
+
+def _table(parts: Sequence[_Part]) -> Table:
+    rows: list[list[str | int | float | None]] = []
+    for part in parts:
+        rows.append([part.name, part.model, part.version, None, None])
+        rows += [[part.name, part.model, part.version, figure, value] for figure, value in part.figures]
+    return Table(columns=["model", "in_use", "version", "figure", "value"], rows=rows)
