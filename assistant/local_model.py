@@ -99,6 +99,11 @@ class LocalModel:
         """Whether the engine's process runs."""
         return self._engine is not None and self._engine.process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the engine; None when it was not started."""
+        return self._engine.process.pid if self._engine else None
+
     async def ready(self, *, deadline_s: float = 5.0) -> bool:
         """Whether the engine completes one token in time; it is not started for that."""
         engine = self._engine
