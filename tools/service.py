@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from domain.operation import BinInfo
 from domain.repositories.fleet import SentRound, sent_rounds
@@ -87,6 +88,7 @@ def service_history(
 class _Past:
     """What the records hold of the bins in the span. `known_until` is the city's newest emptying, None without any."""
 
+    zone: ZoneInfo
     span: Period
     bins: Sequence[BinInfo]
     emptied: Sequence[Collected]
@@ -100,13 +102,14 @@ class _Past:
         rule, last = self.rules.get(bin_id), self.before.get(bin_id)
         if done or rule is None or last is None or self.known is None:
             return False
-        return late_at(last, rule) <= min(self.span.until, self.known[1])
+        return late_at(last, rule, self.zone) <= min(self.span.until, self.known[1])
 
 
 def _read(ctx: Ctx, span: Period, bins: Sequence[BinInfo]) -> _Past:
     city = ctx.city.name
     with ctx.store.read() as session:
         return _Past(
+            ctx.zone,
             span,
             bins,
             collected(session, city, span.since, span.until, {b.bin_id for b in bins}),
