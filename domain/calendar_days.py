@@ -97,9 +97,12 @@ def months_later(day: date, months: int) -> date:
 
 
 def shifted(day: date, count: int, unit: str) -> date:
-    """The day `count` days, weeks, months, quarters or years away."""
+    """The day `count` days, weeks, months, quarters or years away. Raises OverflowError beyond `LAST_YEAR`."""
     if unit in {"day", "week"}:
-        return day + timedelta(days=count * (7 if unit == "week" else 1))
+        far = day + timedelta(days=count * (7 if unit == "week" else 1))
+        if not FIRST_YEAR <= far.year <= LAST_YEAR:
+            raise OverflowError("date value out of range")
+        return far
     return months_later(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
 
 

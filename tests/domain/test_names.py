@@ -11,25 +11,8 @@ from hypothesis import strategies as st
 
 from domain.names import Named, NameIndex, Verdict, tokens
 
-WORDS = [
-    "north",
-    "south",
-    "river",
-    "castle",
-    "market",
-    "mill",
-    "church",
-    "garden",
-    "bridge",
-    "tower",
-    "station",
-    "harbour",
-    "hill",
-    "lake",
-    "forest",
-    "oak",
-    "elm",
-]
+WORDS = ["north", "south", "river", "castle", "market", "mill", "church", "garden", "bridge", "tower", "station",
+         "harbour", "hill", "lake", "forest", "oak", "elm"]  # fmt: skip
 SLOWEST_MS = 25  # five times the aim, so that a busy machine does not fail the test
 
 
