@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from math import cos, hypot, radians
 
 from rapidfuzz.distance import OSA
-from rapidfuzz.process import extract
 
+from domain.bin_ids import BinIds
 from domain.errors import AmbiguousName, OutOfRange, UnknownName
 from domain.names import (
     ACCEPTED,
     BIN_WORDS,
     CHOICES,
     CODE,
-    NEAREST,
     PARENTHESES,
     Exactness,
     Match,
     Named,
     NameIndex,
     Verdict,
-    fold,
     tokens,
 )
+from domain.stream_words import StreamWords
 from domain.trucks import Fleet
 from domain.values import BinSet, Place, TruckSet
 
@@ -42,9 +41,6 @@ WITHIN = re.compile(
 NUMBER = r"(-?\d{1,3}(?:\.\d+)?)\s*°?\s*"
 POINT = re.compile(
     rf"^[\s(\[]*(?:lat\w*[\s:=]*)?{NUMBER}([ns])?\s*[,;/\s]\s*(?:(?:lon|lng)\w*[\s:=]*)?{NUMBER}([ewo])?\W*$", re.I
-)
-BIN_ID = re.compile(
-    r"^(?:bin|container|contenedor|behalter|tonne|bac)?\s*(?:#|no\.?|number|nr\.?|id)?\s*(?:b\s*-\s*|b(?=\d))?\d+$"
 )
 ALL_BINS = frozenset({("all",), ("every",), ("all", "of"), ("todo",), ("alle",), ("tou",), ("everything",)})
 JOINERS = re.compile(r"\s*(?:,|;|\+|\band\b|\bplus\b|\by\b|\bund\b|\bet\b|&)\s*", re.I)
@@ -122,10 +118,9 @@ class Gazetteer:
         self._bins_of: dict[str, list[str]] = {}
         for bin_ in bins:
             self._bins_of.setdefault(bin_.site_id, []).append(bin_.bin_id)
-        self._ids = {_compact(bin_id): bin_id for bin_id in self._bins}
+        self._ids = BinIds(list(self._bins))
         self._fleet = Fleet(trucks)
-        self._stream_index = NameIndex([Named(name, name, tuple(said)) for name, said in streams.items()])
-        self._stream_phrases = _phrases(streams)
+        self._streams = StreamWords(streams)
         named_sites = [Named(f"site:{s.site_id}", s.name, self._aliases(s)) for s in sites]
         named_areas = [Named(f"area:{a.name}", a.name, a.aliases) for a in areas]
         self._site_index = NameIndex(named_sites)
@@ -135,7 +130,7 @@ class Gazetteer:
         """The site's aliases, its id, and its name without a stream in parentheses: bins of one spot share that."""
         bare = CODE.sub(r"\g<rest>", site.name)
         inside = re.search(r"\(([^()]*)\)\s*$", bare)
-        unstreamed = [PARENTHESES.sub("", bare)] if inside and tokens(inside[1]) in self._stream_phrases else []
+        unstreamed = [PARENTHESES.sub("", bare)] if inside and self._streams.is_name(inside[1]) else []
         return (*site.aliases, site.site_id, *unstreamed)
 
     # ------------------------------------------------------------ places
@@ -146,12 +141,12 @@ class Gazetteer:
         if point:
             return point
         said = WITHIN.sub("", words.strip()) or words
-        bin_id = self._ids.get(_compact(said))
+        bin_id = self._ids.get(said)
         if bin_id:
             return self._site_place([self._sites[self._bins[bin_id].site_id]])
         verdict = self._place_index.find(said)
-        if not verdict.matches and self._streams_in(said):
-            said = self._without_streams(said)
+        if not verdict.matches and self._streams.named_in(said):
+            said = self._streams.without(said)
             verdict = self._place_index.find(said) if said else verdict
         return self._chosen("place", words, said, verdict)
 
@@ -209,46 +204,36 @@ class Gazetteer:
     def _bins_of_item(self, item: str) -> dict[str, str]:
         """One item of the list: bin id -> the name it was called by."""
         parts = [part for part in JOINERS.split(item) if part.strip()]
-        if parts and all(self._looks_like_id(part) for part in parts):
-            return {bin_id: bin_id for part in parts for bin_id in [self._bin_id(part)]}
-        held = [self._ids[word] for word in map(_compact, re.findall(r"[\w-]+", item)) if word in self._ids]
-        if held:
-            return {bin_id: bin_id for bin_id in held}
-        streams = self._streams_in(item)
+        if parts and all(map(self._ids.is_written, parts)):
+            return {bin_id: bin_id for bin_id in map(self._ids.find, parts)}
+        inside = self._ids.inside(item)
+        if inside:
+            return {bin_id: bin_id for bin_id in inside}
+        streams = self._streams.named_in(item)
         if len(streams) <= 1:
             try:
-                return self._bins_at(item)
+                return self._bins_at(item, None)
             except UnknownName:
                 if len(parts) < 2:
                     raise
-        shared = next(iter(streams)) if len(streams) == 1 else None
+        shared = streams[0] if len(streams) == 1 else None
         return {bin_id: name for part in parts for bin_id, name in self._bins_at(part, shared).items()}
 
-    def _looks_like_id(self, part: str) -> bool:
-        return _compact(part) in self._ids or bool(BIN_ID.match(fold(part).strip().replace("bins", "bin")))
+    def _bins_at(self, words: str, stream: str | None) -> dict[str, str]:
+        """The bins of the site or area in `words`, only those of `stream` or of the stream named in the words.
 
-    def _bin_id(self, part: str) -> str:
-        """The bin of an id, written with or without "bin", "#" or "B-". Raises UnknownName."""
-        said = _compact(part)
-        if said not in self._ids:
-            near = extract(said, list(self._ids), scorer=OSA.distance, limit=NEAREST)
-            raise UnknownName("bin", part.strip(), [self._ids[key] for key, _, _ in near])
-        return self._ids[said]
-
-    def _bins_at(self, words: str, stream: str | None = None) -> dict[str, str]:
-        """The bins of the site or area in `words`, only those of `stream` or of the stream named in the words."""
-        if stream is None:
-            verdict = self._site_index.find(words)
-            if verdict.one and not self._all_stream(words):
-                return self._held(words, words, None)
-        inside = self._streams_in(words)
-        stream = stream or next(iter(inside), None)
-        rest = self._without_streams(words)
-        if not [token for token in tokens(rest) if token not in BIN_WORDS] or tokens(rest) in ALL_BINS:
-            if stream is None and tokens(rest) not in ALL_BINS:
+        A site whose own name holds a stream ("U25 Anthropology (Compost)") is looked for before the stream is cut out.
+        """
+        rest = self._streams.without(words)
+        if stream is None and rest and self._site_index.find(words).one:
+            return self._held(words, words, None)
+        stream = stream or next(iter(self._streams.named_in(words)), None)
+        everywhere = tokens(rest) in ALL_BINS
+        if set(tokens(rest)) <= BIN_WORDS or everywhere:
+            if stream is None and not everywhere:
                 raise UnknownName("bin", words)
-            return {b.bin_id: f"all {b.stream} bins" if stream else "all bins" for b in self._bins.values()
-                    if stream in {None, b.stream}}  # fmt: skip
+            fitting = [bin_.bin_id for bin_ in self._bins.values() if stream in {None, bin_.stream}]
+            return dict.fromkeys(fitting, f"all {stream} bins" if stream else "all bins")
         return self._held(words, rest, stream)
 
     def _held(self, words: str, said: str, stream: str | None) -> dict[str, str]:
@@ -278,30 +263,11 @@ class Gazetteer:
 
     def stream(self, words: str) -> str:
         """The stream by the records' name ("compost" -> "Compostables"). Raises UnknownName, AmbiguousName."""
-        verdict = self._stream_index.find(words)
-        if verdict.one:
-            return verdict.one.key
-        if verdict.matches:
-            raise AmbiguousName("stream", words, self._choices(verdict.matches))
-        nearest = self._choices(verdict.nearest) or list(dict.fromkeys(self._stream_phrases.values()))
-        raise UnknownName("stream", words, nearest[:CHOICES])
+        return self._streams.stream(words)
 
     def trucks(self, words: Sequence[str]) -> TruckSet:
         """The trucks that the words name, in record order. Raises UnknownName, AmbiguousName."""
         return self._fleet.trucks(words)
-
-    def _streams_in(self, words: str) -> list[str]:
-        """The streams named anywhere in the words, each once."""
-        return list(dict.fromkeys(stream for stream, _, _ in _spans(tokens(words), self._stream_phrases)))
-
-    def _without_streams(self, words: str) -> str:
-        said = list(tokens(words))
-        for _, start, end in reversed(_spans(tuple(said), self._stream_phrases)):
-            del said[start:end]
-        return " ".join(said)
-
-    def _all_stream(self, words: str) -> bool:
-        return not tokens(self._without_streams(words))
 
 
 def is_twin(site: SiteName, other: SiteName) -> bool:
@@ -322,35 +288,3 @@ def _bare(name: str) -> tuple[str, ...]:
     """The words of a site name without its code, what is in parentheses, and a final number."""
     words = tokens(PARENTHESES.sub("", CODE.sub(r"\g<rest>", name)))
     return words[:-1] if len(words) > 1 and words[-1].isdigit() else words
-
-
-def _compact(text: str) -> str:
-    """A bin's id without "bin", "#", "B-", spaces and hyphens."""
-    plain = re.sub(r"^(?:bins?|container|contenedor|behalter|tonne|bac)\b", "", fold(text).strip())
-    plain = re.sub(r"^\s*(?:#|no\.?|number|nr\.?|id)\s*", "", plain)
-    return re.sub(r"[^a-z0-9]+", "", re.sub(r"^\s*b\s*-?\s*(?=\d)", "", plain))
-
-
-def _phrases(streams: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], str]:
-    """How each stream may be said inside a longer phrase. A word for any bin ("containers") is no stream there."""
-    phrases: dict[tuple[str, ...], str] = {}
-    for name, said in streams.items():
-        for text in (name, *said):
-            words = tokens(text)
-            if not set(words) <= BIN_WORDS:
-                phrases.setdefault(words, name)
-    return phrases
-
-
-def _spans(said: tuple[str, ...], phrases: Mapping[tuple[str, ...], str]) -> list[tuple[str, int, int]]:
-    """(stream, start, end) of the stream phrases in the words, longest first at each place, without overlap."""
-    longest = max(map(len, phrases), default=0)
-    spans: list[tuple[str, int, int]] = []
-    start = 0
-    while start < len(said):
-        ends = (start + size for size in range(min(longest, len(said) - start), 0, -1))
-        end = next((end for end in ends if said[start:end] in phrases), None)
-        if end:
-            spans.append((phrases[said[start:end]], start, end))
-        start = end or start + 1
-    return spans

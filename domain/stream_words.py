@@ -1,0 +1,62 @@
+"""Streams by what people call them, alone ("recycling") or inside a longer phrase ("the Zellerbach compost bin")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from domain.errors import AmbiguousName, UnknownName
+from domain.names import BIN_WORDS, CHOICES, Named, NameIndex, tokens
+
+Words = tuple[str, ...]
+
+
+class StreamWords:
+    """The streams of one city and their spoken names, ready to be asked."""
+
+    def __init__(self, streams: Mapping[str, Sequence[str]]) -> None:
+        self._names = tuple(streams)
+        self._index = NameIndex([Named(name, name, tuple(said)) for name, said in streams.items()])
+        self._phrases: dict[Words, str] = {}
+        for name, said in streams.items():
+            for words in map(tokens, (name, *said)):
+                if not set(words) <= BIN_WORDS:  # in a phrase, "containers" are bins of any stream
+                    self._phrases.setdefault(words, name)
+        self._longest = max(map(len, self._phrases), default=0)
+
+    def stream(self, words: str) -> str:
+        """The stream by the records' name ("compost" -> "Compostables"). Raises UnknownName, AmbiguousName."""
+        verdict = self._index.find(words)
+        if verdict.one:
+            return verdict.one.key
+        if verdict.matches:
+            raise AmbiguousName("stream", words, [match.name for match in verdict.matches])
+        raise UnknownName("stream", words, [match.name for match in verdict.nearest] or self._names[:CHOICES])
+
+    def is_name(self, words: str) -> bool:
+        """Whether the words are a stream and nothing else."""
+        return tokens(words) in self._phrases
+
+    def named_in(self, words: str) -> list[str]:
+        """The streams named anywhere in the words, each once."""
+        return list(dict.fromkeys(self._phrases[phrase] for phrase, _ in self._spans(tokens(words))))
+
+    def without(self, words: str) -> str:
+        """The words, folded, without the streams they name."""
+        said = list(tokens(words))
+        for phrase, start in reversed(self._spans(tuple(said))):
+            del said[start : start + len(phrase)]
+        return " ".join(said)
+
+    def _spans(self, said: Words) -> list[tuple[Words, int]]:
+        """(phrase, start) of the stream phrases in the words, the longest first at each place, without overlap."""
+        spans: list[tuple[Words, int]] = []
+        start = 0
+        while start < len(said):
+            sizes = range(min(self._longest, len(said) - start), 0, -1)
+            phrase = next(
+                (said[start : start + size] for size in sizes if said[start : start + size] in self._phrases), ()
+            )
+            if phrase:
+                spans.append((phrase, start))
+            start += len(phrase) or 1
+        return spans
