@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from assistant.shown import Answer, OnStep, ProposalCard, no_steps
 from domain.values import Actor
+from tools.use import Used
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class Decided:
     sentence: str
     effect_ref: str | None = None
     decision_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """A tool that ran for a program: its result, its record in the ledger, and the proposal it stored, if any."""
+
+    used: Used
+    decision_id: str | None = None
+    proposal: ProposalCard | None = None
 
 
 class Asks(Protocol):

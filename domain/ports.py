@@ -25,7 +25,10 @@ class Embedder(Protocol):
 class MatrixProvider(Protocol):
     """Travel between points as integer metres and seconds, each of shape (n, n); asymmetric allowed."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What a plan says about its distances."""
+        ...
 
     def matrix(self, points: Sequence[tuple[float, float]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """(metres, seconds) between all (lat, lon) points."""

@@ -127,8 +127,8 @@ def _headline(facts: FillForecastFacts) -> str:
     if facts.top_bin is None:
         return "None of the {bins_checked} bins {where} can be forecast."
     return (
-        "By {by}, {bins_likely} of {bins_checked} bins {where} are likely to be at or above {threshold_pct} % if nobody "
-        "comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
+        "By {by}, {bins_likely} of {bins_checked} bins {where} are likely to be at or above {threshold_pct} % if "
+        "nobody comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
         "{top_level_pct} %."
     )
 

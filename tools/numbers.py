@@ -7,6 +7,7 @@ number is in it; which of them an argument means is the model's choice. Digits i
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -70,7 +71,7 @@ METRES = _table("""
 FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
 MOST = 1_000_000
 TOKEN = re.compile(
-    r"(?<![\w.#])(?<![^\W\d_]-)(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,9}(?:[.,]\d{1,6})?(?:/\d{1,6})?)(?![\d_])"
+    r"(?<![\w.#])(?<![^\W\d_]-)(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
     r"|[½⅓⅔¼¾]|[^\W\d_]+"
 )
 GROUPING = re.compile(r",(?=\d{3}(?!\d))")
@@ -115,7 +116,7 @@ def _whole(value: Fraction) -> Iterator[int]:
 
 def _begun(token: str) -> Fraction | None:
     """The value of a token that can begin a quantity."""
-    if not token[0].isdigit():
+    if token[0] not in string.digits:
         return COUNTS.get(token, SHARES.get(token))
     over, _, under = GROUPING.sub("", token).replace(",", ".").partition("/")
     if not under:

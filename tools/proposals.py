@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
-from domain.values import Effect, Facts, Result
+from pydantic import JsonValue
+
+from domain.errors import AskAgain, MissingPiece
+from domain.repositories.plans import get_plan
+from domain.repositories.proposals import NewProposal, store_proposal
+from domain.values import BinSet, Effect, Evidence, Facts, Reason, Result
 from tools.arguments import (
     BinArg,
     Count,
@@ -20,11 +25,19 @@ from tools.arguments import (
     words,
 )
 from tools.context import Ctx
+from tools.fill import data_age
+from tools.planning import plan_from_json
 from tools.registry import PROPOSERS, Example, tool
+from tools.rounds import which_plan
 
 
 class ProposalFacts(Facts):
-    """To be filled."""
+    """A stored proposal. `about` is what it would do, in words; approval is asked from a person, never given here."""
+
+    proposal_id: str
+    kind: str
+    about: str
+    expires: str
 
 
 @tool(
@@ -50,7 +63,33 @@ def propose_dispatch(
         plan: The plan to send; the newest one when not named.
         trucks: Only these trucks of the plan.
     """
-    raise NotImplementedError
+    plan_id = which_plan(ctx, plan)
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, plan_id)
+    content = dict(stored.plan)
+    found = plan_from_json({k: v for k, v in content.items() if k != "starts_at"})
+    chosen = [r for r in found.rounds if r.stop_ids and (trucks is None or r.truck in trucks.names)]
+    if not chosen:
+        raise AskAgain(f"Plan {plan_id} has no round for {', '.join(trucks.names) if trucks else 'any truck'} to send.")
+    rounds = [r for r in cast(list[JsonValue], content["rounds"]) if _truck_of(r) in {c.truck for c in chosen}]
+    about = "; ".join(f"{r.truck}: {len(r.stop_ids)} bins, {r.metres / 1000:.1f} km" for r in chosen)
+    said: dict[str, JsonValue] = {
+        "plan_id": plan_id,
+        "plan_hash": stored.content_hash,
+        "starts_at": content.get("starts_at"),
+        "trucks": [r.truck for r in chosen],
+        "rounds": rounds,
+        "about": f"Dispatch {plan_id}: {about}",
+    }
+    why = Reason(
+        text=f"Plan {plan_id} as stored, hash {stored.content_hash[:12]}; a changed plan needs a new proposal.",
+        evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")],
+    )
+    return _proposed(ctx, "dispatch", said, why, plan_id)
+
+
+def _truck_of(each: JsonValue) -> str:
+    return str(each["truck"]) if isinstance(each, dict) else ""
 
 
 @tool(
@@ -84,7 +123,38 @@ def propose_ticket(
         near: The place it is about.
         when: When it should be done.
     """
-    raise NotImplementedError
+    one = _one_bin(ctx, kind, bin)
+    if one is None and near is None and truck is None:
+        raise MissingPiece("bin", "Which bin, place or truck is it about?")
+    info = ctx.city.bins[one] if one else None
+    target = info.label if info else near.name if near else truck.names[0] if truck else ""
+    said: dict[str, JsonValue] = {
+        "kind": kind,
+        "note": note,
+        "bin_id": one,
+        "truck": truck.names[0] if truck else None,
+        "near": near.name if near else None,
+        "zone": info.zone if info else None,
+        "lat": info.lat if info else near.lat if near else None,
+        "lon": info.lon if info else near.lon if near else None,
+        "due_at": when.at.isoformat() if when else None,
+        "about": f"{kind.capitalize()} ticket for {target}: “{note}”",
+    }
+    ref = f"records:bins/{one}" if one else f"records:places/{target}"
+    return _proposed(ctx, "ticket", said, Reason(text="The note is quoted as it was said.", evidence=[
+        Evidence(label=target, ref=ref)]))  # fmt: skip
+
+
+def _one_bin(ctx: Ctx, kind: str, bins: BinSet | None) -> str | None:
+    """The one bin of a ticket; a site of several becomes a question for maintenance and recovery."""
+    if bins is None:
+        if kind == "maintenance":
+            raise MissingPiece("bin", "Which bin is it? Give its number, or its site and stream.")
+        return None
+    if len(bins.bin_ids) == 1 or kind == "complaint":
+        return bins.bin_ids[0] if len(bins.bin_ids) == 1 else None
+    choices = [ctx.city.bins[b].label for b in bins.bin_ids]
+    raise AskAgain(f"{', '.join(bins.names)} stands for {len(choices)} bins. Which one is it?", choices)
 
 
 @tool(
@@ -126,4 +196,50 @@ def propose_watch(
         threshold_pct: The fill level that counts.
         min_count: How many bins it takes.
     """
-    raise NotImplementedError
+    threshold = threshold_pct if threshold_pct is not None else round(ctx.city.assumed("overflow_threshold_pct", 80.0))
+    limits = f"at least {min_count or 1} bins at or above {threshold} %"
+    scope = f"{near.name if near else ctx.city.title}{f', {stream}' if stream else ''}"
+    said: dict[str, JsonValue] = {
+        "condition": condition,
+        "schedule": schedule,
+        "channel": channel,
+        "near": near.name if near else None,
+        "stream": stream,
+        "threshold_pct": threshold,
+        "min_count": min_count or 1,
+        "about": f"Watch {scope}: “{condition}” ({limits}), {schedule or 'with every refresh of the levels'}",
+    }
+    why = Reason(
+        text=f"The condition is checked as: {limits}, in {scope}.",
+        evidence=[Evidence(label="overflow threshold of the city", ref="assumptions:operation")],
+    )
+    return _proposed(ctx, "watch", said, why)
+
+
+def _proposed(
+    ctx: Ctx, kind: str, content: dict[str, JsonValue], why: Reason, plan_id: str | None = None
+) -> Result[ProposalFacts]:
+    new = NewProposal(
+        city=ctx.city.name,
+        kind=kind,
+        content=content,
+        made_by=ctx.actor.name,
+        role=ctx.actor.role.value,
+        thread=ctx.thread.thread_id,
+        surface=ctx.tuning.surface,
+        plan_id=plan_id,
+    )
+    with ctx.store.write() as session:
+        row = store_proposal(session, new, ctx.now)
+    facts = ProposalFacts(
+        proposal_id=row.id,
+        kind=kind,
+        about=str(content["about"]),
+        expires=row.expires_at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"),
+    )
+    return Result[ProposalFacts](
+        headline="Proposal {proposal_id}, open until {expires}: {about}. Nothing happens before a person approves it.",
+        facts=facts,
+        why=[why],
+        data_age=data_age(ctx),
+    )

@@ -64,6 +64,7 @@ class Tool:
     arguments: tuple[Argument, ...]
     examples: tuple[Example, ...]
     run: Run = field(repr=False)
+    result_type: type[Result[Any]] = field(repr=False)
 
     def argument(self, name: str) -> Argument:
         """The argument of that name; KeyError when there is none."""
@@ -125,10 +126,9 @@ def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, 
         for p in inspect.signature(run).parameters.values()
         if p.kind is not p.KEYWORD_ONLY
     )
-    description = " ".join(filter(None, (doc.short_description, doc.long_description)))
-    made = Tool(
-        name, doc.short_description, " ".join(description.split()), effect, roles, budget_s, arguments, examples, run
-    )
+    text = " ".join(" ".join(filter(None, (doc.short_description, doc.long_description))).split())
+    result: type[Result[Any]] = hints["return"]
+    made = Tool(name, doc.short_description, text, effect, roles, budget_s, arguments, examples, run, result)
     if not examples:
         raise TypeError(f"tool {name!r}: needs at least one example")
     for example in examples:
@@ -187,6 +187,9 @@ def _check_value(where: str, schema: JsonSchema, value: JsonValue) -> None:
     elif kind == "integer":
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{where} must be a whole number")
+        least, most = typing.cast(int, schema["minimum"]), typing.cast(int, schema["maximum"])
+        if not least <= value <= most:
+            raise TypeError(f"{where} must be from {least} to {most}")
     elif not isinstance(value, str) or not value.strip():
         raise TypeError(f"{where} must be words")
     elif "enum" in schema and value not in typing.cast(list[str], schema["enum"]):

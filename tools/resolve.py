@@ -18,7 +18,6 @@ from domain.errors import AmbiguousName, AskAgain, MissingPiece
 from domain.operation import Operation
 from domain.times import describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
-from tools.arguments import Words
 from tools.registry import TOOLS, Argument, Tool, check_parameters
 
 OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"

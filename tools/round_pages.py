@@ -16,8 +16,8 @@ from tools.scope import restate_near
 
 Row = list[str | int | float | None]
 CHOICE = {
-    "overflow_risk": "A bin is served when its chance to overflow before the next day's round is worth more than the way "
-    "to it costs",
+    "overflow_risk": "A bin is served when its chance to overflow before the next day's round is worth more than the "
+    "way to it costs",
     "min_fill": "Every bin whose expected level reaches the asked fill is served if it fits",
     "scheduled": "Every bin that the fixed schedule visits on that weekday is served if it fits",
     "all": "Every bin in service is served if it fits",
@@ -118,7 +118,8 @@ def change_reasons(ctx: Ctx, changed: Comparison, ids: tuple[str, str]) -> list[
     evidence = [Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}") for plan_id in ids]
     moved = [t for t in changed.trucks if t.gained or t.lost or t.metres]
     words = "; ".join(
-        f"{t.truck} {t.metres / 1000:+.1f} km, {t.seconds / 3600:+.1f} h, {len(t.gained)} bins more, {len(t.lost)} fewer"
+        f"{t.truck} {t.metres / 1000:+.1f} km, {t.seconds / 3600:+.1f} h, "
+        f"{len(t.gained)} bins more, {len(t.lost)} fewer"
         for t in moved
     )
     text = f"Solved again with the change: {words}." if words else "The change makes no difference to any truck."

@@ -205,9 +205,9 @@ def what_if(
     facts = _change_facts(ctx, solved, (plan_id, parent_id))
     return Result[WhatIfFacts](
         headline=(
-            "{plan_id} instead of {parent_id}: {bins_served} bins in {distance_km} km and {hours} h for {cost} {currency}; "
-            "that is {change_km} km, {change_hours} h and {change_cost} {currency} of change, {bins_gained} bins gained "
-            "and {bins_lost} lost."
+            "{plan_id} instead of {parent_id}: {bins_served} bins in {distance_km} km and {hours} h for {cost} "
+            "{currency}; that is {change_km} km, {change_hours} h and {change_cost} {currency} of change, "
+            "{bins_gained} bins gained and {bins_lost} lost."
         ),
         facts=facts.model_copy(
             update={
@@ -282,14 +282,14 @@ def _request(wish: Wish) -> dict[str, JsonValue]:
         "goal": wish.goal,
     }
     optional: dict[str, JsonValue] = {
-        "trucks": list(wish.trucks.names) if wish.trucks else None,
+        "trucks": [*wish.trucks.names] if wish.trucks else None,
         "truck_count": wish.truck_count,
         "near": wish.near.name if wish.near and wish.near.kind != "point" else None,
         "within_m": wish.within_m,
         "stream": wish.stream,
         "min_fill_pct": wish.min_fill_pct,
-        "skip": list(wish.skip.bin_ids) if wish.skip else None,
-        "must_serve": list(wish.must_serve.bin_ids) if wish.must_serve else None,
+        "skip": [*wish.skip.bin_ids] if wish.skip else None,
+        "must_serve": [*wish.must_serve.bin_ids] if wish.must_serve else None,
         "max_hours": wish.max_hours,
     }
     if wish.near and wish.near.kind == "point":
@@ -313,7 +313,7 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
         "prizes": {stop.id: stop.prize for stop in solved.problem.stops},
         "outlooks": seen,
         "left_out": dict(solved.left_out),
-        "due": sorted(solved.due),
+        "due": [*sorted(solved.due)],
         "serve": solved.serve,
         "distances": ctx.distances.name,
         "now": ctx.now.isoformat(),
@@ -353,9 +353,9 @@ def _headline(facts: PlanFacts) -> str:
     if not facts.trucks_planned:
         return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
     text = (
-        "Plan {plan_id} from {round_starts}: {trucks_used} trucks serve {bins_served} of {bins_considered} bins {where} in "
-        "{distance_km} km and {hours} h, with {dump_trips} trips to the dump, for {cost} {currency} and {emissions_kg} kg "
-        "CO₂e."
+        "Plan {plan_id} from {round_starts}: {trucks_used} trucks serve {bins_served} of {bins_considered} bins "
+        "{where} in {distance_km} km and {hours} h, with {dump_trips} trips to the dump, for {cost} {currency} and "
+        "{emissions_kg} kg CO₂e."
     )
     if facts.baseline_bins is None:
         return text + " The fixed schedule has nothing due there that day."

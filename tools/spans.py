@@ -35,7 +35,8 @@ INNER = re.compile(r"(?<=\w)(?:[=/,;&+–—]|:(?!\d))(?=[\w#@])|(?<=[^\W\d_])-(
 QUOTED_IN_JSON = re.compile(r'["\\\x00-\x1f]')
 MOST_QUOTED = 200
 SPECIAL = re.compile(r"[\\.^$|?*+()\[\]{}]")
-POSSESSIVE = re.compile(r"['’]s?$")
+CLOSING_PAIRS = frozenset(')]}"”»')
+POSSESSIVE = re.compile(r"['’]s?$", re.I)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _word(word: str, at: int) -> Word:
         starts.add(start - 1)
     if word[end : end + 1] == "." and (end - start <= 4 or "." in word[start:end]):
         ends.add(end + 1)
-    if word[end : end + 1] in {")", "]"} and word[start:end].count("(") + word[start:end].count("["):
+    if word[end : end + 1] in CLOSING_PAIRS:
         ends.add(end + 1)
     for match in INNER.finditer(word, start, end):
         starts.add(match.end())

@@ -16,13 +16,14 @@ DECLINE_REASONS: tuple[str, ...] = get_args(DeclineReason)
 
 REPLIES: dict[str, str] = {
     "greeting": (
-        "Hello. Ask me about bins, forecasts, rounds, records or the fleet; I can also propose rounds, tickets and alerts."
+        "Hello. Ask me about bins, forecasts, rounds, records or the fleet; I can also propose rounds, tickets and "
+        "alerts."
     ),
     "thanks": "You are welcome.",
     "help": (
-        "I can find bins and forecast their fill, plan a round and vary it, say why a bin is or is not on it, show what "
-        "was collected, search requests and the handbook, report on the operation, and show the fleet, the models and "
-        "the record of decisions. I can propose a dispatch, a ticket or an alert; a person approves it before anything "
+        "I can find bins and forecast their fill, plan a round and vary it, say why a bin is or is not on it, show "
+        "what was collected, search requests and the handbook, report on the operation, and show the fleet, the models "
+        "and the record of decisions. I can propose a dispatch, a ticket or an alert; a person approves it before anything "
         "happens."
     ),
     "results": "",
@@ -30,6 +31,14 @@ REPLIES: dict[str, str] = {
     "withdraw": "You can withdraw the proposal on its card; nothing happens unless somebody approves it.",
 }
 """Texts behind reply references. `results` is filled with the deterministic rendering of this turn's results."""
+
+NOTICES: dict[str, str] = {
+    "unavailable": (
+        "The language model is not available just now. Write a tool's name and arguments instead, for example: "
+        "forecast_fill near='Sather Gate' by='tomorrow noon'."
+    ),
+}
+"""Texts that only code refers to."""
 
 QUESTIONS: dict[str, str] = {
     "bin": "Which bin is it? Give its number, or its site and stream.",

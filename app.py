@@ -1,0 +1,138 @@
+"""The front door: read the settings, build the parts, hand them to the surfaces. The only place of wiring."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrieval.indexing import index_city
+
+from assistant.answer import Assistant, Limits
+from assistant.approvals import Approvals
+from assistant.decide import Speaker
+from assistant.health import Examined, health_of
+from assistant.language_model import OpenAIModel
+from assistant.local_model import EngineOptions, LocalModel
+from assistant.memory import Memory
+from assistant.recording import Recorder
+from assistant.surfaces.cli import make_cli
+from assistant.surfaces.parts import ApiParts
+from assistant.unavailable import NoModel
+from domain.clock import Clock, clock_from, fixed_clock
+from domain.errors import BadData, ModelUnavailable
+from domain.ledger import Ledger, load_keys
+from domain.loading import load_city
+from domain.operation import Operation, load_operation
+from domain.ports import LanguageModel
+from domain.settings import Settings
+from domain.store import Store
+from domain.values import Actor
+from engines.routing.distances import HaversineMatrix
+from retrieval.embedder import MiniLM
+from retrieval.sqlite_store import SqliteSearch, search_file
+from tools.context import Ctx, ThreadView, Tuning
+from tools.fill_models import FillModels
+from tools.registry import registry_version
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+ROOT = Path(__file__).parent
+SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
+
+
+def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
+    """All parts of one city's assistant. A first start on an empty home loads the city's folder by itself."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.url())
+    store.migrate()
+    city = _operation(store, settings)
+    clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
+    ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
+    search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
+    index_city(store, search, city, settings.cities_folder / city.name)
+    search.embed_in_background()
+    model = _model(settings)
+    fill = FillModels(store)
+    distances = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
+
+    def surroundings(actor: Actor, now: datetime | None) -> Ctx:
+        at = (now or clock()).astimezone(city.zone)
+        tuning = Tuning(settings.seed, settings.solve_seconds)
+        thread = ThreadView("")
+        return Ctx(city, store, search, distances, fill, ledger, model.identity, actor, at, thread, tuning=tuning)
+
+    approvals = Approvals(store, ledger, lambda _city: (clock, city.zone))
+    recorder = Recorder(ledger, Memory(store), approvals, settings.model_prompt)
+    speaker = Speaker(
+        model, settings.model_prompt, settings.model_prompt != "small", settings.decision_deadline_s, copying=True
+    )
+    assistant = Assistant(
+        speaker,
+        surroundings,
+        recorder,
+        lambda: _checkpoints(settings.home),
+        Limits(settings.max_steps, settings.question_deadline_s),
+    )
+
+    def close() -> None:
+        if isinstance(model, LocalModel):
+            model.stop()
+        search.close()
+        ledger.close()
+        store.close()
+
+    return ApiParts(
+        asks=assistant,
+        decides=approvals,
+        store=store,
+        ledger=ledger,
+        operation=city,
+        run_tool=assistant.run_tool,
+        health=lambda: health_of(Examined(store, ledger, model, search, city)),
+        settings=settings,
+        clock=clock,
+        close=close,
+    )
+
+
+def _operation(store: Store, settings: Settings) -> Operation:
+    """The city of the settings, loaded from its folder when the records do not have it yet."""
+    try:
+        return load_operation(store, settings.city)
+    except BadData:
+        folder = settings.cities_folder / settings.city
+        if not folder.is_dir() and not settings.cities_folder.is_absolute():
+            folder = ROOT / settings.cities_folder / settings.city
+        if not folder.is_dir():
+            raise
+        load_city(store, folder, at=datetime.now(UTC))
+        return load_operation(store, settings.city)
+
+
+def _model(settings: Settings) -> LanguageModel:
+    """The server of the settings, else the embedded engine, else a stand-in that says what is missing."""
+    if settings.model_url:
+        key = settings.model_key.get_secret_value() if settings.model_key else None
+        return OpenAIModel(settings.model_url, settings.model_name, key, "vllm")
+    adapter = settings.adapter or (SHIPPED_ADAPTER if SHIPPED_ADAPTER.exists() else None)
+    options = EngineOptions(
+        settings.home, adapter=adapter, schema_hash=registry_version(), threads=settings.model_threads
+    )
+    try:
+        return LocalModel(options)
+    except ModelUnavailable as missing:
+        return NoModel(str(missing))
+
+
+def _checkpoints(home: Path) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    return AsyncSqliteSaver.from_conn_string(str(home / "checkpoints.db"))
+
+
+def main() -> None:
+    """The `roundsman` command."""
+    make_cli(build)()

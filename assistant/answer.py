@@ -1,0 +1,217 @@
+"""One question, start to finish: thread, graph, grounding, ledger, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from assistant.compose import Composed, compose
+from assistant.decide import Situation, Speaker, decide
+from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
+from assistant.memory import Past, text_of
+from assistant.ports import Inquiry, ToolRun
+from assistant.question import cleaned, refusal
+from assistant.recording import Recorder
+from assistant.shown import Answer, OnStep, ProposalCard, StepEvent, no_steps
+from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
+from domain.values import Actor, Call
+from prompts.render import Step
+from tools.commands import command
+from tools.context import Ctx, ThreadView
+from tools.registry import TOOLS
+from tools.use import Used, use
+from tools.words import reference
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    Checkpoints = Callable[[], AbstractAsyncContextManager[BaseCheckpointSaver[str]]]
+
+LEDGER_DOWN = "this answer could not be recorded in the ledger, so nothing can be proposed or done from it"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one question."""
+
+    max_steps: int = 8
+    question_s: float = 60.0
+
+
+class Assistant:
+    """Answers questions about one city. `surroundings` gives what tools need for an actor at a moment."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        surroundings: Callable[[Actor, datetime | None], Ctx],
+        recorder: Recorder,
+        checkpoints: Checkpoints,
+        limits: Limits,
+    ) -> None:
+        self._speaker, self._surroundings, self._recorder = speaker, surroundings, recorder
+        self._checkpoints, self._limits = checkpoints, limits
+
+    async def ask(self, inquiry: Inquiry, on_step: OnStep = no_steps) -> Answer:
+        """One question, start to finish. Never raises for what a user can do wrong."""
+        began = time.perf_counter()
+        ctx = self._surroundings(inquiry.actor, inquiry.now)
+        question = cleaned(inquiry.question)
+        refused = refusal(question)
+        memory = self._recorder.memory
+        thread = await asyncio.to_thread(memory.open, inquiry.thread, ctx.city.name, inquiry.actor, ctx.now)
+        past = await asyncio.to_thread(memory.past, thread)
+        tuning = replace(ctx.tuning, surface=inquiry.surface)
+        ctx = replace(ctx, question=question, thread=past.view(ctx.zone), tuning=tuning)
+        if refused:
+            state, composed = fresh_state(question[:200]), Composed(refused, "clarify", ())
+        else:
+            state = await self._run(ctx, past, question, on_step)
+            composed = compose(state, past)
+        on_step(StepEvent("answering"))
+        answer = await asyncio.to_thread(self._close, ctx, state, composed)
+        return replace(answer, ms=(time.perf_counter() - began) * 1000)
+
+    async def run_tool(self, call: Call, actor: Actor) -> ToolRun:
+        """One tool for a program: same rights, same record. Raises AskAgain, NotPermitted, NotNow."""
+        ctx = self._surroundings(actor, None)
+        thread = await asyncio.to_thread(self._recorder.memory.open, None, ctx.city.name, actor, ctx.now)
+        ctx = replace(ctx, thread=ThreadView(thread), tuning=replace(ctx.tuning, surface="api"))
+        async with asyncio.timeout(TOOLS[call.name].budget_s if call.name in TOOLS else None):
+            used = await asyncio.to_thread(use, call, ctx)
+        state = fresh_state(text_of(call))
+        state["ran"] = [_ran(call, used, used.ms)]
+        answer = await asyncio.to_thread(self._close, ctx, state, compose(state, Past(thread)))
+        return ToolRun(used, answer.decision_id, answer.proposal)
+
+    # ------------------------------------------------------------ the graph
+
+    async def _run(self, ctx: Ctx, past: Past, question: str, on_step: OnStep) -> State:
+        """The final state of the graph, or what there is when the question's deadline passes."""
+        spelt_out = command(question)
+        degraded: list[str] = [f"{past.cut} earlier turns are too long ago for the model to see"] if past.cut else []
+        latest = fresh_state(question)
+
+        async def choose(state: State) -> Call:
+            latest.update(state)
+            if spelt_out is not None:
+                return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
+            on_step(StepEvent("deciding"))
+            steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
+            today = f"{ctx.now:%Y-%m-%d}"
+            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps)
+            try:
+                return await decide(self._speaker, situation)
+            except ModelUnavailable as error:
+                degraded.append(str(error))
+                return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
+
+        async def run(call: Call, state: State) -> Ran:
+            on_step(StepEvent("calling", call.name, dict(call.parameters)))
+            ran = await run_one(call, ctx)
+            on_step(
+                StepEvent(
+                    "problem" if ran["problem_kind"] else "called",
+                    call.name,
+                    {"ms": ran["ms"], "understood": dict(ran["understood"])},
+                )
+            )
+            latest["ran"] = [*state["ran"], ran]
+            return ran
+
+        async with self._checkpoints() as saver:
+            graph = build_graph(choose, run, self._limits.max_steps, saver)
+            turn = f"{past.thread_id}/{len(past.turns) + 1}"
+            config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
+            try:
+                async with asyncio.timeout(self._limits.question_s):
+                    unfinished = await graph.aget_state(config)
+                    resumes = bool(unfinished.next) and unfinished.values.get("question") == question
+                    found = await graph.ainvoke(None if resumes else fresh_state(question), config)
+                    latest.update(cast(State, found))
+            except TimeoutError:
+                degraded.append("the question took too long; this is what was ready")
+            await saver.adelete_thread(turn)
+        latest["degraded"] = degraded
+        return latest
+
+    # ------------------------------------------------------------ the record
+
+    def _close(self, ctx: Ctx, state: State, composed: Composed) -> Answer:
+        """Record the decision, remember the turn, attach the open proposal."""
+        try:
+            decision_id: str | None = self._recorder.decision(ctx, state, composed)
+        except LedgerUnavailable:
+            decision_id = None
+            composed = replace(composed, degraded=(*composed.degraded, LEDGER_DOWN))
+        try:
+            self._recorder.turn(ctx, state, composed, decision_id)
+        except NotNow as error:
+            composed = replace(composed, degraded=(*composed.degraded, f"this turn will not be remembered: {error}"))
+        card = self._card(ctx, composed)
+        return Answer(
+            text=composed.text,
+            kind=composed.kind,
+            thread=ctx.thread.thread_id,
+            decision_id=decision_id,
+            calls=composed.calls,
+            choices=composed.choices,
+            reason=composed.reason,
+            proposal=card,
+            grounded=composed.grounded,
+            degraded=composed.degraded,
+        )
+
+    def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
+        if composed.kind != "proposal" and not composed.wants_card:
+            return None
+        cards = self._recorder.approvals.open_cards(ctx.thread.thread_id)
+        return cards[0] if cards else None
+
+
+async def run_one(call: Call, ctx: Ctx) -> Ran:
+    """One call within its tool's budget. What a user or the outside can mend becomes a problem; a bug propagates."""
+    began = time.perf_counter()
+    budget = TOOLS[call.name].budget_s if call.name in TOOLS else 5.0
+    problem: Exception
+    try:
+        async with asyncio.timeout(budget):
+            used = await asyncio.to_thread(use, call, ctx)
+        return _ran(call, used, (time.perf_counter() - began) * 1000)
+    except TimeoutError:
+        problem = DeadlineExceeded(
+            f"“{call.name}” took longer than {budget:g} seconds and was left; try a smaller request."
+        )
+    except (AskAgain, NotPermitted, NotNow) as error:
+        problem = error
+    kinds = {AskAgain: "ask", NotPermitted: "not_permitted", NotNow: "not_now"}
+    kind = next(name for cls, name in kinds.items() if isinstance(problem, cls))
+    return Ran(
+        call=text_of(call),
+        outcome={"ask": "asked", "not_permitted": "refused", "not_now": "failed"}[kind],
+        result=None,
+        understood={},
+        problem=str(problem),
+        problem_kind=kind,
+        choices=list(problem.choices) if isinstance(problem, AskAgain) else [],
+        ms=(time.perf_counter() - began) * 1000,
+    )
+
+
+def _ran(call: Call, used: Used, ms: float) -> Ran:
+    return Ran(
+        call=text_of(call),
+        outcome="ok",
+        result=used.result.model_dump(mode="json"),
+        understood=used.result.understood,
+        problem=None,
+        problem_kind=None,
+        choices=[],
+        ms=ms,
+    )

@@ -1,0 +1,201 @@
+"""Law 1: an effect is done by ordinary code, once, from a stored proposal, after a person approved what was shown.
+
+The order of writes, so that a crash at any point loses and doubles nothing:
+the approval's ledger record; the proposal's state and the outbox row in one transaction; the intent's ledger record;
+the product and `done` in one transaction under a unique key; the outcome's ledger record.
+`recover` does what a crash left pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from assistant.ports import Decided, Decision
+from assistant.shown import ProposalCard
+from domain.clock import Clock
+from domain.errors import AskAgain, NotPermitted
+from domain.ledger import Approval, Ledger, LedgerEntry, Outcome
+from domain.repositories.plans import content_hash
+from domain.repositories.proposals import get_proposal, open_proposals, pending_effects, produce
+from domain.store import Store
+from domain.values import Actor, Role
+from domain.work_records import OutboxEffect, Proposal
+
+MAY_APPROVE = {"dispatch": ("manager",), "ticket": ("manager", "dispatcher"), "watch": ("manager", "dispatcher")}
+
+
+class Approvals:
+    """Decides on proposals and does their effects. `clock_of` gives the clock of a city's operation."""
+
+    def __init__(self, store: Store, ledger: Ledger, clock_of: Callable[[str], tuple[Clock, ZoneInfo]]) -> None:
+        self._store, self._ledger, self._clock_of = store, ledger, clock_of
+
+    def card(self, proposal_id: str) -> ProposalCard:
+        """A proposal as it stands. Raises UnknownName."""
+        with self._store.read() as session:
+            return self._card(get_proposal(session, proposal_id))
+
+    def open_cards(self, thread: str | None = None) -> list[ProposalCard]:
+        """Open proposals, newest first."""
+        with self._store.read() as session:
+            return [self._card(row) for row in open_proposals(session, thread)]
+
+    def decide(self, decision: Decision) -> Decided:
+        """Record a person's word and, on approval, do the effect exactly once.
+
+        Raises UnknownName, NotPermitted, AskAgain (changed, expired, decided already), NotNow (ledger or store).
+        """
+        with self._store.read() as session:
+            row = get_proposal(session, decision.proposal_id)
+        if row.state == "approved" and decision.verdict == "approve":
+            return self._finished(row)
+        now = self._clock_of(row.city)[0]()
+        self._require(row, decision, now)
+        decision_id = self._record_word(row, decision, now)
+        if decision.verdict == "reject":
+            self._set_state(row.id, "rejected", decision, (now, decision_id))
+            return Decided(row.id, "rejected", f"{row.id} is rejected; nothing was done.", decision_id=decision_id)
+        self._set_state(row.id, "approved", decision, (now, decision_id))
+        return self._finished(row)
+
+    def recover(self) -> list[Decided]:
+        """Do the effects that were approved and not done, after a crash. Safe to run at any time."""
+        with self._store.read() as session:
+            pending = [effect.proposal_id for effect in pending_effects(session)]
+        for record in self._ledger.open_intents():
+            if record.entry.proposal_id and record.entry.proposal_id not in pending:
+                pending.append(record.entry.proposal_id)
+        done = []
+        for proposal_id in pending:
+            with self._store.read() as session:
+                row = get_proposal(session, proposal_id)
+            done.append(self._finished(row))
+        return done
+
+    # ------------------------------------------------------------ checks
+
+    def _require(self, row: Proposal, decision: Decision, now: datetime) -> None:
+        require_right(decision.actor, row)
+        if row.state != "open":
+            raise AskAgain(
+                f"{row.id} is {row.state} already; nothing was done. Make a new proposal if it is still wanted."
+            )
+        if now > row.expires_at:
+            raise AskAgain(f"{row.id} was open until {row.expires_at:%Y-%m-%d %H:%M} UTC. Make a new proposal.")
+        if decision.shown_hash != row.content_hash or content_hash(row.content) != row.content_hash:
+            raise AskAgain(f"{row.id} is not what you were shown any more; nothing was done. Look at it again.")
+
+    # ------------------------------------------------------------ writes
+
+    def _record_word(self, row: Proposal, decision: Decision, now: datetime) -> str:
+        entry = self._entry(row, "approval", now, decision.actor, decision.surface).model_copy(
+            update={
+                "approval": Approval(
+                    who=decision.actor.name,
+                    role=decision.actor.role.value,
+                    at=now,
+                    shown_hash=decision.shown_hash,
+                    surface=decision.surface,
+                    approved=decision.verdict == "approve",
+                ),
+                "question": decision.reason or None,
+            }
+        )
+        return self._ledger.append(entry, f"{decision.verdict}:{row.id}:{now.isoformat()}").decision_id
+
+    def _set_state(self, proposal_id: str, state: str, decision: Decision, when: tuple[datetime, str]) -> None:
+        """The word's consequence in one transaction; the first of two racing words wins, the second is told."""
+        now, decision_id = when
+        with self._store.write() as session:
+            row = get_proposal(session, proposal_id)
+            if row.state != "open":
+                if row.state == state:
+                    return
+                raise AskAgain(f"{row.id} is {row.state} already; nothing was done.")
+            row.state, row.decided_at, row.decision_id = state, now, decision_id
+            row.decided_by, row.decided_role = decision.actor.name, decision.actor.role.value
+            if state == "approved":
+                session.add(
+                    OutboxEffect(
+                        effect_key=effect_key(row), city=row.city, proposal_id=row.id, kind=row.kind,
+                        content=row.content, state="pending", created_at=now,
+                    )
+                )  # fmt: skip
+
+    def _finished(self, row: Proposal) -> Decided:
+        """Do the effect if it is not done yet, and say what came of it."""
+        key = effect_key(row)
+        now = self._clock_of(row.city)[0]()
+        actor = Actor(row.decided_by or row.made_by, Role(row.decided_role or row.role))
+        intent = self._ledger.append(self._entry(row, "intent", now, actor, row.surface), f"intent:{key}")
+        with self._store.write() as session:
+            effect = session.get(OutboxEffect, key)
+            if effect is None:
+                raise AskAgain(f"{row.id} has no approved effect; nothing was done.")
+            ref = _ref_of(effect) if effect.state == "done" else produce(session, effect, now)
+        outcome = self._entry(row, "outcome", now, actor, row.surface).model_copy(
+            update={"outcome": Outcome(status="done", refs=(ref,)), "refers_to": intent.seq}
+        )
+        told = self._ledger.append(outcome, f"outcome:{key}")
+        verb = {"dispatch": "dispatched", "ticket": "opened", "watch": "started"}[row.kind]
+        return Decided(row.id, "approved", f"{row.id} is approved: {ref} is {verb}.", ref, told.decision_id)
+
+    def _entry(self, row: Proposal, kind: str, now: datetime, actor: Actor, surface: str) -> LedgerEntry:
+        return LedgerEntry.model_validate(
+            {
+                "kind": kind,
+                "at": now,
+                "thread": row.thread or "",
+                "actor": actor.name,
+                "role": actor.role.value,
+                "surface": surface,
+                "city": row.city,
+                "proposal_id": row.id,
+                "content_hash": row.content_hash,
+            }
+        )
+
+    def _card(self, row: Proposal) -> ProposalCard:
+        zone = self._clock_of(row.city)[1]
+        about = str(row.content.get("about", row.kind))
+        title, _, rest = about.partition(": ")
+        return ProposalCard(
+            proposal_id=row.id,
+            kind=row.kind,
+            title=title,
+            lines=tuple(part for part in rest.split("; ") if part),
+            content_hash=row.content_hash,
+            expires_at=row.expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+            may_approve=MAY_APPROVE[row.kind],
+            state=row.state,
+        )
+
+
+def effect_key(row: Proposal) -> str:
+    """The effect's unique name: one proposal, one effect."""
+    return f"{row.kind}:{row.id}"
+
+
+def require_right(actor: Actor, row: Proposal) -> None:
+    """Managers approve everything; dispatchers tickets and alerts of their own zone. Raises NotPermitted."""
+    if actor.role.value not in MAY_APPROVE[row.kind] and f"approve:{row.kind}" not in actor.scopes:
+        may = " or ".join(MAY_APPROVE[row.kind])
+        raise NotPermitted(f"As {actor.role.value} you may not decide on {row.id}; that takes a {may}.")
+    zone = row.content.get("zone")
+    if actor.role is Role.dispatcher and actor.zone and zone and zone != actor.zone:
+        raise NotPermitted(f"{row.id} is in {zone}; your zone is {actor.zone}. A manager can decide on it.")
+
+
+def _ref_of(effect: OutboxEffect) -> str:
+    return str((effect.outcome or {}).get("ref", ""))
+
+
+def products_of(session: Session, proposal_id: str) -> list[str]:
+    """Refs of what a proposal's effects produced: one at most."""
+    effects = session.scalars(select(OutboxEffect).where(OutboxEffect.proposal_id == proposal_id))
+    return [ref for effect in effects if (ref := _ref_of(effect))]

@@ -1,0 +1,109 @@
+"""From what the graph did to the answer a person sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.graph import Ran, State
+from assistant.grounding import FIGURE, REFERENCE, ground, render_results
+from assistant.memory import Past, call_of
+from assistant.shown import Kind, ShownCall
+from domain.values import Effect, Result
+from tools.registry import TOOLS
+from tools.words import DECLINES, QUESTIONS
+
+JsonDict = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The answer before it is recorded. `grounded` is False when the model's own words had to be replaced."""
+
+    text: str
+    kind: Kind
+    calls: tuple[ShownCall, ...]
+    reason: str | None = None
+    choices: tuple[str, ...] = ()
+    grounded: bool = True
+    degraded: tuple[str, ...] = ()
+    wants_card: bool = False
+
+
+def compose(state: State, past: Past) -> Composed:
+    """The last problem decides; else the word; else the results speak for themselves."""
+    calls = tuple(_shown(ran) for ran in state["ran"])
+    results = [call.result for call in calls if call.result is not None]
+    limited = [*state["degraded"], *(words for result in results for words in result.degraded)]
+    degraded = tuple(dict.fromkeys(limited))
+    last = state["ran"][-1] if state["ran"] else None
+    if last and last["problem_kind"]:
+        return _problem(last, calls, results, degraded)
+    word = state["word"] or {"name": "reply", "parameters": {"text": "{{results}}"}}
+    said = word.get("parameters")
+    parameters = said if isinstance(said, dict) else {}
+    if word["name"] == "clarify":
+        question = _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
+        return Composed(question, "clarify", calls, choices=_choices(parameters.get("choices")), degraded=degraded)
+    if word["name"] == "decline":
+        reason = str(parameters.get("reason", "out_of_scope"))
+        text = _own_words(str(parameters.get("text", "")), {}, DECLINES.get(reason, DECLINES["out_of_scope"]))
+        return Composed(text, "decline", calls, reason=reason, degraded=degraded)
+    text = str(parameters.get("text", ""))
+    shown = ground(text, results or last_results(past))
+    kind: Kind = "proposal" if _proposes(calls) else "answer"
+    card = any(name in text for name in ("{{approval}}", "{{withdraw}}"))
+    return Composed(shown.text, kind, calls, grounded=shown.kept, degraded=degraded, wants_card=card)
+
+
+def _problem(
+    last: Ran, calls: tuple[ShownCall, ...], results: Sequence[Result[Any]], degraded: tuple[str, ...]
+) -> Composed:
+    """A call that did not run: a question, a refusal, or what is left with the outage said."""
+    problem = last["problem"] or ""
+    before = render_results(results) + "\n\n" if results else ""
+    if last["problem_kind"] == "ask":
+        return Composed(before + problem, "clarify", calls, choices=tuple(last["choices"]), degraded=degraded)
+    if last["problem_kind"] == "not_permitted":
+        return Composed(before + problem, "decline", calls, reason="not_permitted", degraded=degraded)
+    return Composed(before + problem, "answer", calls, degraded=(*degraded, problem))
+
+
+def _own_words(text: str, owned: dict[str, str], instead: str) -> str:
+    """A reference's text, or the model's own words when they hold no figure, or `instead`."""
+    found = REFERENCE.fullmatch(text.strip())
+    if found:
+        return owned.get(found.group(1), instead)
+    return text if text.strip() and not FIGURE.search(text) and not REFERENCE.search(text) else instead
+
+
+def _choices(given: object) -> tuple[str, ...]:
+    return tuple(str(c) for c in given if not FIGURE.search(str(c))) if isinstance(given, list) else ()
+
+
+def _proposes(calls: Sequence[ShownCall]) -> bool:
+    return any(c.result is not None and TOOLS[c.name].effect is Effect.propose for c in calls)
+
+
+def _shown(ran: Ran) -> ShownCall:
+    call = call_of(ran["call"])
+    result = result_of(call.name, ran["result"])
+    return ShownCall(call.name, call.parameters, ran["understood"], result, ran["ms"], ran["problem"])
+
+
+def result_of(tool: str, stored: JsonDict | None) -> Result[Any] | None:
+    """A result again from its JSON; None when there was none or its tool is gone."""
+    if not stored or tool not in TOOLS:
+        return None
+    return TOOLS[tool].result_type.model_validate(stored)
+
+
+def last_results(past: Past) -> list[Result[Any]]:
+    """The results of the newest turn that had any: what "how many was that again?" is about."""
+    for turn in reversed(past.turns):
+        pairs = zip(turn.steps, turn.results, strict=False)
+        found = [r for step, stored in pairs if (r := result_of(call_of(step.call).name, stored))]
+        if found:
+            return found
+    return []

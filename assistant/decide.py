@@ -1,0 +1,83 @@
+"""One decision: render the thread, restrict the decoder to the actor's tools and the user's words, read the call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.memory import Past, call_of
+from domain.errors import ModelUnavailable
+from domain.ports import LanguageModel
+from domain.values import Call
+from prompts.render import Setting, Step, Turn, render
+from tools.registry import TOOLS
+from tools.schema import call_schema
+from tools.spans import Spans
+
+LONGEST_QUESTION = 1_200
+"""Characters of the current question that the embedded model sees: its beginning and its end."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A language model and the way it is spoken to: `style` of prompts/render.py, own words or references only."""
+
+    model: LanguageModel
+    style: str = "small"
+    free_words: bool = False
+    deadline_s: float = 20.0
+    copying: bool = True
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn."""
+
+    city: str
+    role: str
+    today: str
+    past: Past
+    question: str
+    steps: Sequence[Step] = ()
+
+
+async def decide(speaker: Speaker, situation: Situation) -> Call:
+    """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
+    spans = spans_of(situation) if speaker.copying else None
+    schema = call_schema(TOOLS, spans, free_words=speaker.free_words)
+    answer = await speaker.model.decide(prompt_of(speaker, situation), schema, deadline_s=speaker.deadline_s)
+    try:
+        return call_of(answer.text)
+    except ValueError as error:
+        raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+def prompt_of(speaker: Speaker, situation: Situation) -> str:
+    """The bytes the model completes."""
+    shown = "" if speaker.style == "small" else tool_block()
+    setting = Setting(situation.city, situation.role, shown, situation.today)
+    now = Turn(shortened(situation.question), tuple(situation.steps))
+    return render(speaker.style, setting, [*situation.past.for_prompt(), now])
+
+
+def spans_of(situation: Situation) -> Spans:
+    """What may be copied: the user's words of the thread and the values of its calls."""
+    calls = [*situation.past.calls(), *(call_of(step.call) for step in situation.steps)]
+    return Spans.of([*situation.past.said(), situation.question], calls=calls)
+
+
+def shortened(question: str) -> str:
+    """A long question by its beginning and end, cut at words."""
+    if len(question) <= LONGEST_QUESTION:
+        return question
+    half = LONGEST_QUESTION // 2
+    return f"{question[:half].rsplit(' ', 1)[0]} ... {question[-half:].split(' ', 1)[-1]}"
+
+
+def tool_block() -> str:
+    """All tools as JSON, a line each, for models that read their tools in the prompt."""
+    tools = [
+        {"name": t.name, "description": t.description, "parameters": t.parameters_schema()} for t in TOOLS.values()
+    ]
+    return "\n".join(json.dumps(tool) for tool in tools)

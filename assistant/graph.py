@@ -1,0 +1,96 @@
+"""decide -> use tool -> ... -> end, as a LangGraph state graph, checkpointed after every node.
+
+The graph holds only JSON in its state, so that a killed process can go on from its last checkpoint. What it decides
+with and what it runs are arguments: `Decide` asks the model, `Use` runs one call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.words import WORDS
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+JsonObject = dict[str, JsonValue]
+RECURSION_LIMIT = 40
+"""LangGraph's own bound, far above two nodes a step; the step limit below ends a turn first."""
+
+
+class Ran(TypedDict):
+    """One call of this turn. `result` is the result's JSON, or None with the `problem` and who can repair it."""
+
+    call: str
+    outcome: str
+    result: JsonObject | None
+    understood: dict[str, str]
+    problem: str | None
+    problem_kind: str | None
+    choices: list[str]
+    ms: float
+
+
+class State(TypedDict):
+    """One question on its way: calls that ran, the word that ended it, and what is limited."""
+
+    question: str
+    ran: list[Ran]
+    next_call: JsonObject | None
+    word: JsonObject | None
+    degraded: list[str]
+
+
+Decide = Callable[[State], Awaitable[Call]]
+Use = Callable[[Call, State], Awaitable[Ran]]
+
+
+def build_graph(
+    decide: Decide, use: Use, max_steps: int, checkpoints: BaseCheckpointSaver[str] | None = None
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The compiled graph. `decide` may raise ModelUnavailable, which ends the turn with what there is."""
+    from langgraph.graph import END, START, StateGraph
+
+    async def choose(state: State) -> dict[str, Any]:
+        call = await decide(state)
+        said: JsonObject = {"name": call.name, "parameters": call.parameters}
+        return {"word": said, "next_call": None} if call.name in WORDS else {"next_call": said}
+
+    async def run_tool(state: State) -> dict[str, Any]:
+        said = state["next_call"] or {}
+        parameters = said.get("parameters")
+        call = Call(str(said.get("name")), parameters if isinstance(parameters, dict) else {})
+        ran = await use(call, state)
+        return {"ran": [*state["ran"], ran], "next_call": None}
+
+    def after_choice(state: State) -> Literal["run_tool", "__end__"]:
+        repeated = any(_same(ran, state["next_call"]) for ran in state["ran"])
+        return "__end__" if state["word"] or not state["next_call"] or repeated else "run_tool"
+
+    def after_tool(state: State) -> Literal["choose", "__end__"]:
+        last = state["ran"][-1]
+        return "__end__" if last["problem_kind"] or len(state["ran"]) >= max_steps else "choose"
+
+    graph = StateGraph(State)
+    graph.add_node("choose", choose)
+    graph.add_node("run_tool", run_tool)
+    graph.add_edge(START, "choose")
+    graph.add_conditional_edges("choose", after_choice, {"run_tool": "run_tool", "__end__": END})
+    graph.add_conditional_edges("run_tool", after_tool, {"choose": "choose", "__end__": END})
+    return graph.compile(checkpointer=checkpoints)
+
+
+def _same(ran: Ran, said: JsonObject | None) -> bool:
+    """The very same call again: the turn ends with what there is."""
+    return said is not None and json.loads(ran["call"]) == said
+
+
+def fresh_state(question: str) -> State:
+    """The state in which a question begins."""
+    return State(question=question, ran=[], next_call=None, word=None, degraded=[])

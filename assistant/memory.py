@@ -1,0 +1,131 @@
+"""The thread: what was said and called before, and what "it" and "the plan" stand for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
+
+from domain.repositories.threads import add_turn, named_thread, open_thread, turns_of
+from domain.store import Store
+from domain.values import Actor, Call
+from domain.work_records import Turn
+from prompts.render import Step
+from prompts.render import Turn as SaidTurn
+from tools.context import ThreadView
+
+JsonObject = dict[str, JsonValue]
+
+LONGEST_PAST = 3_000
+"""Characters of earlier turns in a prompt: about 900 tokens of the embedded model's 4,096."""
+PLAN_ID = re.compile(r"^P-\d{4,}$")
+
+
+@dataclass(frozen=True)
+class PastTurn:
+    """A turn as it is remembered. `results` are the results' JSON in the order of the calls that ran."""
+
+    question: str
+    steps: tuple[Step, ...]
+    results: tuple[JsonObject, ...] = ()
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """The thread so far; `cut` turns were left out of what the model sees."""
+
+    thread_id: str
+    turns: tuple[PastTurn, ...] = ()
+    cut: int = field(default=0)
+
+    def said(self) -> list[str]:
+        """The user's words, oldest first."""
+        return [turn.question for turn in self.turns]
+
+    def calls(self) -> list[Call]:
+        """All calls made, oldest first."""
+        return [call_of(step.call) for turn in self.turns for step in turn.steps]
+
+    def for_prompt(self) -> list[SaidTurn]:
+        """The newest whole turns that fit the prompt."""
+        kept: list[SaidTurn] = []
+        room = LONGEST_PAST
+        for turn in reversed(self.turns):
+            room -= len(turn.question) + sum(len(step.call) + len(step.outcome) for step in turn.steps)
+            if room < 0:
+                break
+            kept.insert(0, SaidTurn(turn.question, turn.steps))
+        return kept
+
+    def view(self, zone: ZoneInfo) -> ThreadView:
+        """What tools may know: the newest plan, subject, decision and asked time (shown in the city's `zone`)."""
+        plan = subject = earlier = None
+        for turn in self.turns:
+            for step, result in zip(turn.steps, turn.results, strict=False):
+                call = call_of(step.call)
+                facts = cast(JsonObject, result.get("facts") or {})
+                made = str(facts.get("plan_id", ""))
+                plan, subject = (made, made) if PLAN_ID.match(made) else (plan, subject)
+                subject = "forecast" if call.name == "forecast_fill" else subject
+                earlier = _time_asked(facts, zone) or earlier
+        decisions = [turn.decision_id for turn in self.turns if turn.decision_id]
+        return ThreadView(self.thread_id, plan, subject, decisions[-1] if decisions else None, earlier)
+
+
+def _time_asked(facts: JsonObject, zone: ZoneInfo) -> datetime | None:
+    at = facts.get("by") or facts.get("round_starts")
+    return datetime.fromisoformat(str(at)).replace(tzinfo=zone) if at else None
+
+
+def call_of(text: str) -> Call:
+    """A call from its compact JSON. ValueError for anything else."""
+    said = json.loads(text)
+    if not isinstance(said, dict) or not isinstance(said.get("name"), str):
+        raise ValueError("not a call")
+    parameters = said.get("parameters")
+    return Call(said["name"], parameters if isinstance(parameters, dict) else {})
+
+
+def text_of(call: Call) -> str:
+    """A call as the model writes it: compact JSON."""
+    said: JsonObject = {"name": call.name, "parameters": call.parameters}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+class Memory:
+    """Threads in the records. A thread belongs to one city; its owner is who opened it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, thread: str | None, city: str, actor: Actor, now: datetime) -> str:
+        """The thread's id, made when None or new."""
+        with self._store.write() as session:
+            if thread is None:
+                return open_thread(session, city, actor.name, now).id
+            return named_thread(session, thread, city, actor.name, now).id
+
+    def past(self, thread_id: str) -> Past:
+        """What was said and called in the thread."""
+        with self._store.read() as session:
+            rows = turns_of(session, thread_id)
+        past = Past(thread_id, tuple(_past_turn(row) for row in rows))
+        return Past(thread_id, past.turns, cut=len(past.turns) - len(past.for_prompt()))
+
+    def add(self, turn: Turn) -> None:
+        """Append a turn."""
+        with self._store.write() as session:
+            add_turn(session, turn)
+
+
+def _past_turn(row: Turn) -> PastTurn:
+    steps = [cast(dict[str, str], each) for each in cast(Sequence[JsonValue], row.calls)]
+    results = tuple(cast(JsonObject, each) for each in cast(Sequence[JsonValue], row.results))
+    return PastTurn(row.question, tuple(Step(s["call"], s["outcome"]) for s in steps), results, row.decision_id)

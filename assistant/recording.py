@@ -1,0 +1,107 @@
+"""Writing a decision down: its ledger record and its turn in the thread."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import cast
+
+from pydantic import JsonValue
+
+from assistant.approvals import Approvals
+from assistant.compose import Composed
+from assistant.graph import Ran, State
+from assistant.memory import Memory, text_of
+from assistant.shown import ShownCall
+from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
+from domain.ports import ModelIdentity
+from domain.values import Call, Effect
+from domain.work_records import Turn
+from prompts.render import HASH_OF_STYLE
+from tools.context import Ctx
+from tools.registry import TOOLS, registry_version
+from tools.result_bytes import result_hash
+
+
+class Recorder:
+    """Where a finished question goes."""
+
+    def __init__(self, ledger: Ledger, memory: Memory, approvals: Approvals, prompt_style: str) -> None:
+        self.ledger, self.memory, self.approvals = ledger, memory, approvals
+        self._style = prompt_style
+
+    def decision(self, ctx: Ctx, state: State, composed: Composed) -> str:
+        """Append the decision; its id. Raises LedgerUnavailable."""
+        number = len(self.memory.past(ctx.thread.thread_id).turns) + 1
+        entry = LedgerEntry(
+            kind="decision",
+            at=ctx.now,
+            thread=ctx.thread.thread_id,
+            actor=ctx.actor.name,
+            role=ctx.actor.role.value,
+            surface=ctx.tuning.surface,
+            city=ctx.city.name,
+            question=state["question"],
+            versions=versions_of(ctx.model, self._style),
+            calls=tuple(_ledger_call(ctx, call, ran) for call, ran in zip(composed.calls, state["ran"], strict=True)),
+            answer=composed.text,
+            answer_kind=composed.kind,
+            grounded=composed.grounded,
+            degraded=composed.degraded,
+            proposal_id=_proposal_of(composed.calls),
+        )
+        asked = hashlib.sha256(state["question"].encode()).hexdigest()[:16]
+        key = f"decision:{ctx.thread.thread_id}:{number}:{asked}:{ctx.now.isoformat()}"
+        return self.ledger.append(entry, key).decision_id
+
+    def turn(self, ctx: Ctx, state: State, composed: Composed, decision_id: str | None) -> None:
+        """Remember the turn for follow-ups."""
+        calls = [{"call": ran["call"], "outcome": ran["outcome"]} for ran in state["ran"]]
+        word = state["word"]
+        if word and word.get("name") == "clarify" and not calls:
+            asked = word.get("parameters")
+            calls = [{"call": text_of(Call("clarify", asked if isinstance(asked, dict) else {})), "outcome": "ok"}]
+        self.memory.add(
+            Turn(
+                thread=ctx.thread.thread_id,
+                question=state["question"],
+                calls=cast(list[JsonValue], calls),
+                results=[ran["result"] or {} for ran in state["ran"]],
+                answer=composed.text,
+                kind=composed.kind,
+                decision_id=decision_id,
+                at=ctx.now,
+            )
+        )
+
+
+def versions_of(model: ModelIdentity, style: str) -> Versions:
+    """Which weights, prompt and tools speak."""
+    return Versions(
+        model=f"{model.model} on {model.engine}",
+        model_hash=model.digests.get("model"),
+        adapter_hash=model.digests.get("adapter"),
+        prompt_hash=HASH_OF_STYLE[style],
+        tool_schema_hash=registry_version(),
+    )
+
+
+def _ledger_call(ctx: Ctx, call: ShownCall, ran: Ran) -> LedgerCall:
+    return LedgerCall(
+        name=call.name,
+        parameters=call.parameters,
+        resolved=dict(call.understood),
+        result_hash=result_hash(call.result) if call.result is not None else None,
+        seed=ctx.tuning.seed,
+        data_snapshot=ctx.city.digest,
+        deterministic=call.name in TOOLS and TOOLS[call.name].effect is Effect.read,
+        ms=ran["ms"],
+        error=call.problem,
+    )
+
+
+def _proposal_of(calls: Sequence[ShownCall]) -> str | None:
+    for call in reversed(calls):
+        if call.result is not None and TOOLS[call.name].effect is Effect.propose:
+            return str(call.result.facts.model_dump()["proposal_id"])
+    return None
