@@ -1,0 +1,267 @@
+"""Search in one SQLite file: FTS5 for words, an R*Tree for places, exact vectors in numpy for meaning.
+
+search = SqliteSearch(search_file(store, home), "berkeley", MiniLM())
+index_city(store, search, "berkeley", Path("cities/berkeley"))
+found = search.search(SearchRequest("contaminated compost", kinds=("handbook",)))
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from domain.errors import BadData, NotNow
+from domain.ports import Embedder
+from domain.store import Store
+from retrieval import writing
+from retrieval.ranking import Asked, Floats, coverage, extent, rank
+from retrieval.scope import Scope, scope_of
+from retrieval.store import Area, Document, Found, SearchHealth, SearchRequest
+from retrieval.tables import Connections, city_number
+from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
+from retrieval.words import plain, terms
+
+__all__ = ["SqliteSearch", "search_file"]
+
+log = logging.getLogger(__name__)
+AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
+TEXTS_AT_ONCE = 32
+QUERIES_KEPT = 512
+NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
+ALONE = "meaning search is off, documents were found by words alone: {why}"
+NONE = Vectors(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
+PAUSE_SHARE = 0.5  # of the time that a batch took: leaves room for questions
+
+
+def search_file(store: Store, home: Path) -> Path:
+    """Where the search tables belong: with the records when these are a SQLite file, else a file under home."""
+    return Path(str(store.url.database)) if store.is_sqlite else home / "search.db"
+
+
+class SqliteSearch:
+    """The documents of one city in a SQLite file. Making one opens nothing; safe for many threads and processes.
+
+    Without an embedder, or while it cannot work, documents are found by words alone and `degraded` says so.
+    """
+
+    def __init__(self, path: Path, city: str, embedder: Embedder | None = None) -> None:
+        self.city = city
+        self._embedder = embedder
+        self._connections = Connections(path)
+        self._vectors = VectorCache(embedder.dimensions if embedder else 0)
+        self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
+        self._closing = threading.Event()
+        self._background: threading.Thread | None = None
+
+    # ------------------------------------------------------------ writing
+
+    def upsert(self, documents: Sequence[Document]) -> int:
+        """Add documents, or replace those of the same id; gives back how many were new or changed."""
+        changed = 0
+        for start in range(0, len(documents), AT_ONCE):
+            with self._connections.write() as connection:
+                city = writing.make_city(connection, self.city)
+                changed += writing.write(connection, city, documents[start : start + AT_ONCE])
+        return changed
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents by id; gives back how many there were."""
+        with self._connections.write() as connection:
+            city = city_number(connection, self.city)
+            if city is None:
+                return 0
+            rows = [row for row, _ in writing.read_digests(connection, city, ids).values()]
+            writing.remove(connection, city, rows)
+            writing.sweep_texts(connection)
+        return len(rows)
+
+    def replace(self, kind: str, documents: Sequence[Document], digest: str) -> int:
+        """Make `documents` all there is of a kind, and remember their digest; gives back how many changed."""
+        kept = {plain(document.id) for document in documents}
+        changed = self.upsert(documents) + self.delete(sorted(self._ids(kind) - kept))
+        with self._connections.write() as connection:
+            city = writing.make_city(connection, self.city)
+            connection.execute("INSERT OR REPLACE INTO search_digests VALUES (?, ?, ?)", (city, kind, digest))
+        return changed
+
+    def digest(self, kind: str) -> str | None:
+        """The digest given with the last `replace` of a kind."""
+        sql = "SELECT digest FROM search_digests JOIN search_cities ON number = city WHERE name = ? AND kind = ?"
+        with self._connections.read() as connection:
+            found = connection.execute(sql, (self.city, kind)).fetchone()
+        return str(found[0]) if found else None
+
+    def _ids(self, kind: str) -> set[str]:
+        sql = "SELECT id FROM search_documents JOIN search_cities ON number = city WHERE name = ? AND kind = ?"
+        with self._connections.read() as connection:
+            return {id_ for (id_,) in connection.execute(sql, (self.city, kind))}
+
+    # ------------------------------------------------------------ searching
+
+    def search(self, request: SearchRequest) -> Found:
+        """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
+        ends = time.monotonic() + request.deadline_s
+        with self._connections.read(request.deadline_s) as connection:
+            scope = self._scope(connection, request)
+            if scope is None:
+                return Found((), 0, 0, None, "nothing", (NOT_INDEXED.format(city=self.city),))
+            city, where = scope
+            size = extent(connection, where)
+            words = terms(request.text)
+            if not words or not size.documents:
+                return Found((), 0, size.documents, size.newest_at, "nothing")
+            vector, fault = self._meaning(connection, request, ends)
+            vectors = NONE if vector is None else self._vectors.current(connection)
+            ranked = rank(connection, Asked(request, city, where, words, vector, vectors), size.documents)
+            gap = fault if vector is None else _gap(connection, where, size.documents)
+        degraded = (gap,) if gap else ()
+        return Found(ranked.hits, ranked.matching, size.documents, size.newest_at, ranked.plan, degraded)
+
+    def estimate(self, request: SearchRequest) -> int:
+        """How many documents the limits of a request leave to search, its text aside; here the exact number."""
+        with self._connections.read(request.deadline_s) as connection:
+            scope = self._scope(connection, request)
+            return extent(connection, scope[1]).documents if scope else 0
+
+    def _scope(self, connection: sqlite3.Connection, request: SearchRequest) -> tuple[int, Scope] | None:
+        """The city's number and the request's condition; None when the city has never been written to."""
+        city = city_number(connection, self.city)
+        if city is None:
+            return None
+        known = (
+            isinstance(request.near, Area)
+            and connection.execute(
+                "SELECT 1 FROM search_documents WHERE city = ? AND area = ? LIMIT 1", (city, request.near.name)
+            ).fetchone()
+        )
+        return city, scope_of(request, city, area_is_known=bool(known))
+
+    def _meaning(
+        self, connection: sqlite3.Connection, request: SearchRequest, ends: float
+    ) -> tuple[Floats | None, str | None]:
+        """The vector of the question, or why there is none; neither when meaning was not asked for."""
+        if request.alpha == 0:
+            return None, None
+        if self._embedder is None:
+            return None, ALONE.format(why="no embedding model is configured")
+        fault = model_fault(connection, self._embedder)
+        if fault is not None or time.monotonic() > ends:
+            return None, ALONE.format(why=fault or "its time was up before meaning could be compared")
+        try:
+            return self._query_vector(" ".join(plain(request.text).split())), None
+        except NotNow as error:
+            return None, ALONE.format(why=error)
+
+    def _embedded_query(self, text: str) -> Floats:
+        assert self._embedder is not None
+        vector: Floats = self._embedder.embed([text])[0]
+        return vector
+
+    # ------------------------------------------------------------ vectors
+
+    def embed_pending(self, budget_s: float) -> int:
+        """Give vectors to texts that have none, for about so long; gives back how many are left.
+
+        Raises BadData when the file holds another model's vectors, ModelUnavailable when there is no embedder.
+        """
+        ends = time.monotonic() + budget_s
+        while self._embedder is not None and time.monotonic() < ends and self._embed_batch(self._embedder):
+            pass
+        return self._pending()
+
+    def embed_in_background(self) -> None:
+        """Give vectors to all texts that have none, in a thread of low eagerness that ends by itself or at `close`."""
+        if self._embedder is None or (self._background and self._background.is_alive()):
+            return
+        self._background = threading.Thread(target=self._embed_all, name="embedding", daemon=True)
+        self._background.start()
+
+    def adopt_model(self) -> bool:
+        """Forget the vectors of another model than the embedder's, so that they are made again; whether it did."""
+        with self._connections.write() as connection:
+            foreign = self._embedder is not None and model_fault(connection, self._embedder) is not None
+            if foreign:
+                forget_vectors(connection)
+        return foreign
+
+    def _embed_all(self) -> None:
+        """Batch after batch, with pauses, until none is left, the search is closed, or something is in the way."""
+        assert self._embedder is not None
+        try:
+            more = True
+            while more and not self._closing.is_set():
+                began = time.monotonic()
+                more = self._embed_batch(self._embedder)
+                self._closing.wait((time.monotonic() - began) * PAUSE_SHARE)
+        except (NotNow, BadData) as error:
+            log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
+
+    def _embed_batch(self, embedder: Embedder) -> bool:
+        """Embed some texts; False when none was left. The lock of the file is not held while the model works."""
+        sql = (
+            "SELECT number, t.text FROM search_texts t LEFT JOIN search_vectors v ON v.text = number"
+            " WHERE v.text IS NULL ORDER BY number LIMIT ?"
+        )
+        with self._connections.read() as connection:
+            rows = connection.execute(sql, (TEXTS_AT_ONCE,)).fetchall()
+            fault = model_fault(connection, embedder)
+        if fault is not None:
+            raise BadData(f"Vectors refused: {fault}.")
+        if not rows:
+            return False
+        vectors = embedder.embed([text for _, text in rows])
+        with self._connections.write() as connection:
+            write_vectors(connection, embedder, [number for number, _ in rows], vectors)
+        return True
+
+    def _pending(self) -> int:
+        with self._connections.read() as connection:
+            return _unread(connection)
+
+    # ------------------------------------------------------------ care
+
+    def health(self) -> SearchHealth:
+        """What the store holds and what is wrong with it."""
+        with self._connections.read() as connection:
+            city = city_number(connection, self.city)
+            kinds = connection.execute(
+                "SELECT kind, count(*) FROM search_documents WHERE city = ? GROUP BY kind ORDER BY kind", (city,)
+            ).fetchall()
+            texts, embedded = connection.execute(
+                "SELECT count(*), count(v.text) FROM (SELECT DISTINCT meaning FROM search_documents WHERE city = ?)"
+                " LEFT JOIN search_vectors v ON v.text = meaning",
+                (city,),
+            ).fetchone()
+            fault = model_fault(connection, self._embedder) if self._embedder else "no embedding model is configured"
+            faults = [NOT_INDEXED.format(city=self.city)] if not kinds else []
+            return SearchHealth(
+                dict(kinds), texts, embedded, kept_model(connection), (*faults, *([fault] if fault else []))
+            )
+
+    def close(self) -> None:
+        """End the background thread and close the file."""
+        self._closing.set()
+        if self._background is not None:
+            self._background.join()
+        self._connections.close()
+
+
+def _unread(connection: sqlite3.Connection) -> int:
+    """Texts without a vector."""
+    sql = "SELECT (SELECT count(*) FROM search_texts) - (SELECT count(*) FROM search_vectors)"
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _gap(connection: sqlite3.Connection, scope: Scope, documents: int) -> str | None:
+    """The sentence for documents within the limits that have no vector yet."""
+    covered = coverage(connection, scope) if _unread(connection) else documents
+    if covered == documents:
+        return None
+    return f"meaning search still covers {covered} of {documents} documents; the others are found by words alone"

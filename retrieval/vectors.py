@@ -1,0 +1,127 @@
+"""The vectors of a search file: written once, and held in memory for exact scoring."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import BadData
+from domain.ports import Embedder
+
+__all__ = ["VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "write_vectors"]
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+MODEL, FORGOTTEN = "vectors_by", "vectors_forgotten"
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Unit vectors by text number: `numbers` of shape (n,), ascending within `matrix` of shape (n, dimensions)."""
+
+    numbers: Numbers
+    matrix: Floats
+
+    def nearest(self, query: Floats, among: Numbers | None = None) -> tuple[Numbers, Floats]:
+        """Text numbers and their cosines with `query`, nearest first: all texts, or those `among` that have a vector.
+
+        Cosines are rounded to what float32 can tell, so that equals stay equals on every machine.
+        """
+        numbers, matrix = self.numbers, self.matrix
+        if among is not None:
+            places = np.searchsorted(numbers, among)
+            held = places[(places < len(numbers)) & (numbers.take(places, mode="clip") == among)]
+            numbers, matrix = numbers[held], matrix[held]
+        cosines = np.round(matrix @ query, 6)
+        order = np.lexsort((numbers, -cosines))
+        return numbers[order], cosines[order]
+
+
+class VectorCache:
+    """The vectors in memory, brought up to date by what was added since the last look. Safe for many threads."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._lock = threading.Lock()
+        self._reset((None, None))
+
+    def _reset(self, edition: tuple[str | None, str | None]) -> None:
+        self._edition, self._last = edition, 0
+        self._vectors = Vectors(np.zeros(0, dtype=np.int64), np.zeros((0, self._dimensions), dtype=np.float32))
+
+    def current(self, connection: sqlite3.Connection) -> Vectors:
+        """What the file holds now."""
+        with self._lock:
+            edition = (_note(connection, MODEL), _note(connection, FORGOTTEN))
+            if edition != self._edition:
+                self._reset(edition)
+            rows = connection.execute(
+                "SELECT turn, text, vector FROM search_vectors WHERE turn > ? ORDER BY turn", (self._last,)
+            ).fetchall()
+            if rows:
+                self._add(rows)
+            return self._vectors
+
+    def _add(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
+        numbers = np.concatenate([self._vectors.numbers, np.array([row[1] for row in rows], dtype=np.int64)])
+        new = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), -1)
+        matrix = np.concatenate([self._vectors.matrix, new])
+        order = np.argsort(numbers, kind="stable")
+        self._vectors = Vectors(numbers[order], np.ascontiguousarray(matrix[order], dtype=np.float32))
+        self._last = rows[-1][0]
+
+
+def kept_model(connection: sqlite3.Connection) -> str | None:
+    """The model whose vectors the file holds, with their width; None when it holds none."""
+    return _note(connection, MODEL)
+
+
+def model_fault(connection: sqlite3.Connection, embedder: Embedder) -> str | None:
+    """Why the file's vectors cannot be compared with the embedder's, and what to do; None when they can."""
+    kept = kept_model(connection)
+    if kept is None or kept == _named(embedder):
+        return None
+    return (
+        f"the search index holds meanings by {kept} and this program reads meanings by {_named(embedder)}; "
+        "load the city again to rebuild them: roundsman load CITY_FOLDER"
+    )
+
+
+def write_vectors(connection: sqlite3.Connection, embedder: Embedder, numbers: Sequence[int], vectors: Floats) -> None:
+    """Keep the vectors of texts. Raises BadData when the file holds another model's, or the width is wrong."""
+    fault = model_fault(connection, embedder)
+    if fault:
+        raise BadData(f"Vectors refused: {fault}.")
+    if vectors.shape != (len(numbers), embedder.dimensions):
+        raise BadData(
+            f"{embedder.name} gave vectors of shape {vectors.shape}, not {len(numbers), embedder.dimensions}."
+        )
+    connection.execute("INSERT OR IGNORE INTO search_notes VALUES (?, ?)", (MODEL, _named(embedder)))
+    rows = [(number, vector.astype("<f4").tobytes()) for number, vector in zip(numbers, vectors, strict=True)]
+    connection.executemany(
+        "INSERT INTO search_vectors (text, vector) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM search_texts"
+        " WHERE number = ?1) ON CONFLICT (text) DO NOTHING",
+        rows,
+    )
+
+
+def forget_vectors(connection: sqlite3.Connection) -> None:
+    """Remove all vectors and the name of their model; whoever holds them in memory sees it by a count."""
+    times = int(_note(connection, FORGOTTEN) or 0) + 1
+    connection.execute("DELETE FROM search_vectors")
+    connection.execute("DELETE FROM search_notes WHERE name = ?", (MODEL,))
+    connection.execute("INSERT OR REPLACE INTO search_notes VALUES (?, ?)", (FORGOTTEN, str(times)))
+
+
+def _note(connection: sqlite3.Connection, name: str) -> str | None:
+    found = connection.execute("SELECT value FROM search_notes WHERE name = ?", (name,)).fetchone()
+    return str(found[0]) if found else None
+
+
+def _named(embedder: Embedder) -> str:
+    return f"{embedder.name} ({embedder.dimensions} numbers)"

@@ -1,0 +1,112 @@
+"""Writing documents into the search tables: row, words, place and text, always together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from retrieval.scope import sphere_point
+from retrieval.store import Document
+from retrieval.tables import words_table
+from retrieval.words import plain
+
+__all__ = ["document_digest", "make_city", "meaning_of", "read_digests", "remove", "sweep_texts", "write"]
+
+COLUMNS = (
+    "city", "id", "kind", "title", "text", "url_ref", "lat", "lon", "x", "y", "z", "at", "known_from", "known_until",
+    "site_id", "area", "fields", "meaning", "digest",
+)  # fmt: skip
+INSERT = f"INSERT INTO search_documents ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+
+
+def make_city(connection: sqlite3.Connection, name: str) -> int:
+    """The number of a city, given on its first document together with its table of words."""
+    connection.execute("INSERT OR IGNORE INTO search_cities (name) VALUES (?)", (name,))
+    number: int = connection.execute("SELECT number FROM search_cities WHERE name = ?", (name,)).fetchone()[0]
+    connection.execute(
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {words_table(number)}"
+        " USING fts5(title, text, fields, tokenize = 'porter unicode61')"
+    )
+    return number
+
+
+def meaning_of(document: Document) -> str:
+    """The text whose meaning a document has: what documents of one wording share is embedded once."""
+    return " ".join(plain(f"{document.title}. {document.text}" if document.text else document.title).split())
+
+
+def document_digest(document: Document) -> bytes:
+    """Sixteen bytes that change whenever anything of the document does."""
+    times = [moment and moment.timestamp() for moment in (document.at, document.known_from, document.known_until)]
+    told = [document.kind, document.title, document.text, document.url_ref, document.lat, document.lon, *times]
+    return hashlib.sha256(json.dumps([*told, sorted(document.fields.items())]).encode()).digest()[:16]
+
+
+def read_digests(connection: sqlite3.Connection, city: int, ids: Iterable[str]) -> dict[str, tuple[int, bytes]]:
+    """Row and digest of the documents that are there, by id."""
+    rows = connection.execute(
+        "SELECT id, row, digest FROM search_documents WHERE city = ? AND id IN (SELECT value FROM json_each(?))",
+        (city, json.dumps(list(ids))),
+    )
+    return {id_: (row, digest) for id_, row, digest in rows}
+
+
+def write(connection: sqlite3.Connection, city: int, documents: Sequence[Document]) -> int:
+    """Add or replace documents, the last of an id counting; gives back how many changed."""
+    latest = {plain(document.id): document for document in documents}
+    there = read_digests(connection, city, latest)
+    changed = 0
+    for id_, document in latest.items():
+        digest = document_digest(document)
+        row, old = there.get(id_, (None, b""))
+        if old == digest:
+            continue
+        if row is not None:
+            remove(connection, city, [row])
+        _insert(connection, city, document, digest)
+        changed += 1
+    return changed
+
+
+def remove(connection: sqlite3.Connection, city: int, rows: Sequence[int]) -> None:
+    """Remove documents by row."""
+    numbered = [(row,) for row in rows]
+    connection.executemany(f"DELETE FROM {words_table(city)} WHERE rowid = ?", numbered)  # noqa: S608  # a number
+    connection.executemany("DELETE FROM search_places WHERE row = ?", numbered)
+    connection.executemany("DELETE FROM search_documents WHERE row = ?", numbered)
+
+
+def sweep_texts(connection: sqlite3.Connection) -> None:
+    """Forget texts that no document has any more, and their vectors."""
+    connection.execute("DELETE FROM search_texts WHERE number NOT IN (SELECT meaning FROM search_documents)")
+    connection.execute("DELETE FROM search_vectors WHERE text NOT IN (SELECT number FROM search_texts)")
+
+
+def _insert(connection: sqlite3.Connection, city: int, document: Document, digest: bytes) -> None:
+    title, text = plain(document.title), plain(document.text)
+    fields = {plain(name): plain(value) for name, value in document.fields.items()}
+    x, y, z = (None, None, None) if document.lat is None or document.lon is None else sphere_point(
+        document.lat, document.lon
+    )  # fmt: skip
+    times = (moment and moment.timestamp() for moment in (document.at, document.known_from, document.known_until))
+    values = (
+        city, plain(document.id), document.kind, title, text, plain(document.url_ref), document.lat, document.lon,
+        x, y, z, *times, fields.get("site_id"), fields.get("area"), json.dumps(fields, ensure_ascii=False),
+        _text_number(connection, meaning_of(document)), digest,
+    )  # fmt: skip
+    row = connection.execute(INSERT, values).lastrowid
+    words = (row, title, text, " ".join(fields.values()))
+    connection.execute(f"INSERT INTO {words_table(city)} (rowid, title, text, fields) VALUES (?, ?, ?, ?)", words)  # noqa: S608
+    if x is not None:
+        connection.execute("INSERT INTO search_places VALUES (?, ?, ?, ?, ?, ?, ?)", (row, x, x, y, y, z, z))
+
+
+def _text_number(connection: sqlite3.Connection, text: str) -> int:
+    key = hashlib.sha256(text.encode()).digest()
+    found = connection.execute("SELECT number FROM search_texts WHERE key = ?", (key,)).fetchone()
+    if found:
+        return int(found[0])
+    made = connection.execute("INSERT INTO search_texts (key, text) VALUES (?, ?)", (key, text)).lastrowid
+    return int(made or 0)
