@@ -1,7 +1,6 @@
 """Verifies an exported ledger without any part of Roundsman: one file, Python's standard library.
 
-    python verify_standalone.py export.jsonl --key hmac.key --checkpoints FOLDER [--vkey checkpoints.vkey]
-
+    python domain/verify_standalone.py export.jsonl --key hmac.key --checkpoints FOLDER [--vkey checkpoints.vkey]
 Exit code 0: whole, 1: not whole, 2: cannot be read. Signatures are looked at where the package `cryptography` is.
 """
 
@@ -12,7 +11,7 @@ import hmac
 import json
 import sys
 from base64 import b64decode, b64encode
-from functools import cache
+from functools import reduce
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,27 +62,25 @@ def name_fault(key: bytes, records: list[dict[str, Any]], wanted: int, last: str
     return "key" if len(records) > 1 and not any(genuine(key, other, other["seq"]) for other in records) else "edit"
 
 
-class Tree:
-    """The Merkle tree over the records, by the definition in RFC 6962, section 2.1."""
-
-    def __init__(self, records: list[dict[str, Any]]) -> None:
-        self.leaves = [sha256(b"\x00" + covered(record, record["seq"])).digest() for record in records]
-        self.size, self.root = len(records), cache(self._root)
-
-    def _root(self, start: int, end: int) -> bytes:
-        if end - start < 2:
-            return self.leaves[start] if end > start else sha256(b"").digest()
-        middle = start + (1 << ((end - start - 1).bit_length() - 1))  # the largest power of two below the number
-        return sha256(b"\x01" + self.root(start, middle) + self.root(middle, end)).digest()
+def tree_roots(records: list[dict[str, Any]]) -> list[bytes]:
+    """The root of the tree (RFC 6962, section 2.1) over no record, over the first, over the first two, and so on."""
+    roots, peaks = [sha256(b"").digest()], list[bytes]()
+    for size, record in enumerate(records, 1):
+        peaks.append(sha256(b"\x00" + covered(record, record["seq"])).digest())
+        for _ in range((size & -size).bit_length() - 1):  # as often as two equal subtrees stand at the end
+            peaks[-2:] = [sha256(b"\x01" + peaks[-2] + peaks[-1]).digest()]
+        roots.append(reduce(lambda right, left: sha256(b"\x01" + left + right).digest(), reversed(peaks)))
+    return roots
 
 
-def head_fault(last: str, tree: Tree, head: dict[str, Any]) -> Fault | None:
+def head_fault(last: str, roots: list[bytes], head: dict[str, Any]) -> Fault | None:
     """Whether the ledger ends where it says; `last` is the last record's seal."""
-    size = tree.size
-    if head["seq"] != size:
-        behind = ("edit", head["seq"] + 1, "there are records behind the head")
-        return ("truncation", size + 1, "the head knows of more records") if head["seq"] > size else behind
-    changed = (head["hash"], head["root"]) != (last, tree.root(0, size).hex())
+    size = len(roots) - 1
+    if head["seq"] > size:
+        return "truncation", size + 1, "the head knows of more records"
+    if head["seq"] < size:
+        return "edit", head["seq"] + 1, "there are records behind the head"
+    changed = (head["hash"], head["root"]) != (last, roots[size].hex())
     return ("edit", size, "the head was changed") if changed else None
 
 
@@ -104,22 +101,22 @@ def signature_fault(note: str, vkey: str) -> str | None:
     return None if line == f"— {name} {b64encode(signature).decode()}\n" else "edit"
 
 
-def checkpoint_fault(tree: Tree, folder: Path, vkey: str | None) -> Fault | None:
+def checkpoint_fault(roots: list[bytes], folder: Path, vkey: str | None) -> Fault | None:
     """Holds every checkpoint, by size, against the records; without `vkey` their signatures are not looked at."""
     good = 0
     for size, file in sorted((int(f.stem), f) for f in folder.glob("*.checkpoint") if f.stem.isdigit()):
         try:
             note = file.read_bytes().decode("utf-8")
-            origin, said, root = note.split("\n\n")[0].split("\n")
-            changed = (origin, said) != ("roundsman/ledger", str(size))
-            fault = (signature_fault(note, vkey) if vkey else None) or ("edit" if changed else None)
+            root = note.split("\n")[2]
+            changed = None if note.startswith(f"roundsman/ledger\n{size}\n") else "edit"
+            fault = (signature_fault(note, vkey) if vkey else None) or changed
         except (ValueError, IndexError):
             fault = "edit"
         if fault:
             return fault, None, f"the checkpoint {file.name} was changed, or signed by somebody else"
-        if size > tree.size:
-            return "truncation", tree.size + 1, f"the checkpoint {file.name} knows of more than {tree.size} records"
-        if b64encode(tree.root(0, size)).decode() != root:
+        if size >= len(roots):
+            return "truncation", len(roots), f"the checkpoint {file.name} knows of more records"
+        if b64encode(roots[size]).decode() != root:
             return "fork", good + 1, f"these are not the records of the checkpoint {file.name}"
         good = size
     return None
@@ -133,18 +130,17 @@ def main() -> int:
         parser.add_argument(name, type=Path, required=name != "--vkey")
     given = parser.parse_args()
     try:
-        key = bytes.fromhex(given.key.read_text())
         records = [json.loads(line) for line in given.export.read_text().splitlines()]
         public = given.vkey or given.checkpoints / "checkpoints.vkey"
         vkey = public.read_text() if find_spec("cryptography") and public.exists() else None
         head = records.pop()["head"] if records and "head" in records[-1] else EMPTY
-        tree, last = Tree(records), records[-1]["hash"] if records else EMPTY["hash"]
-        fault = chain_fault(key, records) or head_fault(last, tree, head)
+        roots, last = tree_roots(records), records[-1]["hash"] if records else EMPTY["hash"]
+        fault = chain_fault(bytes.fromhex(given.key.read_text()), records) or head_fault(last, roots, head)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.stdout.write(f"cannot read: {error!r}\n")
         return 2
-    fault = fault or checkpoint_fault(tree, given.checkpoints, vkey)
-    said = f"{fault[0]} at record {fault[1]}: {fault[2]}" if fault else f"whole: {tree.size} records"
+    fault = fault or checkpoint_fault(roots, given.checkpoints, vkey)
+    said = f"{fault[0]} at record {fault[1]}: {fault[2]}" if fault else f"whole: {len(records)} records"
     sys.stdout.write(said + ("\n" if vkey else " (signatures not looked at: no cryptography or no public key)\n"))
     return 1 if fault else 0
 

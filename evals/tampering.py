@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -62,7 +63,7 @@ class Victim:
         prepare(self.store)
         ledger = self.ledger()
         for number in range(1, records + 1):
-            ledger.append(example(number), f"key-{number}")
+            ledger.append(example(number), sha256(bytes([number])).hexdigest())  # no change makes one key another
         ledger.close()
         self.file = sqlite3.connect(home / "ledger.db", isolation_level=None)
         self.file.execute("PRAGMA synchronous=OFF")
