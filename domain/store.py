@@ -189,7 +189,7 @@ def _faults_explained(*, writes: bool) -> Iterator[None]:
 def _prepare_file(store: Store) -> None:
     """The folder, and write-ahead logging, which the file then keeps. Switching to it does not wait for a lock."""
     try:
-        Path(str(store.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(store.url.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"The folder of {store.url.database} cannot be made: {error.strerror}.") from error
     give_up = time.monotonic() + store.limits.lock_ms / 1000

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
-import psycopg
-
 from domain.errors import DeadlineExceeded, NotNow, StoreUnavailable
 
 BUSY = "the database is busy with another writer; try again in a moment"
 NO_TABLES = "the database has no tables of Roundsman yet; run `roundsman doctor`"
 SERVER_GONE = "the server cannot be reached; check that it runs, and the address in ROUNDSMAN_DATABASE_URL"
 SERVER_DISK = "the database server's disk is full; free some space there and try again"
+TOO_LONG = "the database took too long for one question; ask for less at once"
 REFUSED = "the server refuses the user or password; check ROUNDSMAN_DATABASE_URL"
 
 SQLITE = {  # primary result code: https://www.sqlite.org/rescode.html
@@ -36,6 +35,7 @@ POSTGRESQL = {  # SQLSTATE or its class: https://www.postgresql.org/docs/15/errc
     "53100": SERVER_DISK,
     "53": "the server has no room left (memory or connections); try again in a moment",
     "55P03": BUSY,
+    "57014": TOO_LONG,
     "57P": SERVER_GONE,
     "58P01": "the server lacks a file, most likely PostGIS: install postgis on it",
     "58": "the server's disk gives errors; look at its log",
@@ -44,14 +44,9 @@ POSTGRESQL = {  # SQLSTATE or its class: https://www.postgresql.org/docs/15/errc
 
 def outside_fault(error: BaseException | None, *, writes: bool) -> NotNow | None:
     """The error to show for a driver's error, or None when the fault is our own (a bug) and should be seen as one."""
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return DeadlineExceeded("The database took too long for one question; ask for less at once.")
-    if isinstance(error, sqlite3.Error):
-        advice = _sqlite_advice(error, writes)
-    elif isinstance(error, psycopg.Error):
-        advice = _postgresql_advice(error, writes)
-    else:
-        advice = None
+    advice = _sqlite_advice(error, writes) if isinstance(error, sqlite3.Error) else _postgresql_advice(error, writes)
+    if advice == TOO_LONG:
+        return DeadlineExceeded(f"The records cannot be used: {advice}.")
     return StoreUnavailable(f"The records cannot be used: {advice}.") if advice else None
 
 
@@ -64,7 +59,11 @@ def _sqlite_advice(error: sqlite3.Error, writes: bool) -> str | None:
     return SQLITE.get(code)
 
 
-def _postgresql_advice(error: psycopg.Error, writes: bool) -> str | None:
+def _postgresql_advice(error: BaseException | None, writes: bool) -> str | None:
+    import psycopg  # here, because an installation on SQLite never loads it
+
+    if not isinstance(error, psycopg.Error):
+        return None
     state = error.sqlstate
     if state is None:  # no answer from a server at all; libpq says why in words only
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):

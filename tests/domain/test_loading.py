@@ -284,7 +284,7 @@ def enlarge(folder: Path, rows: int) -> None:
     edit(folder / "emptyings.csv.gz", lambda text: text.splitlines()[0] + "\n" + "\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize("wait_s", [0.0, 0.15, 0.4])
+@pytest.mark.parametrize("wait_s", [0.1, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.0, 0.2, 0.4))])
 def test_a_load_killed_half_way_leaves_whole_files_and_can_be_repeated(
     fresh_url: str, small_city_folder: Path, wait_s: float
 ) -> None:

@@ -142,10 +142,10 @@ def test_processes_that_start_together_make_the_tables_once(fresh_url: str) -> N
         "with store.write() as s: s.add(Person(name=sys.argv[2], role='viewer'))\n"
         "store.close()"
     )
-    processes = [python(code, fresh_url, name) for name in ("ana", "ben", "cleo", "dan")]
-    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+    processes = [python(code, fresh_url, name) for name in ("ana", "ben", "cleo")]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 3
     store = Store(fresh_url)
-    assert names(store) == ["ana", "ben", "cleo", "dan"]
+    assert names(store) == ["ana", "ben", "cleo"]
     store.close()
 
 
@@ -276,7 +276,7 @@ def test_a_killed_writer_leaves_only_whole_transactions(file: Path) -> None:
         "        s.add_all([Person(name=f'{n}a', role='viewer'), Person(name=f'{n}b', role='viewer')])\n"
     )
     store = Store(f"sqlite:///{file}")
-    for _ in range(3):
+    for _ in range(2):
         before = len(names(store))
         process = python(code.replace("count()", f"count({before})"), f"sqlite:///{file}")
         give_up = time.monotonic() + 30
