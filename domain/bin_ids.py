@@ -12,9 +12,8 @@ from rapidfuzz.process import extract
 from domain.errors import UnknownName
 from domain.names import NEAREST, fold
 
-BIN_WORD = r"(?:bins?|container|contenedor|behalter|tonne|bac)"
+BIN_WORD = r"(?:bins?|container|contenedor(?:es)?|behalter|tonne|bac)"
 NUMBER_WORD = r"(?:#|no\.?|number|nr\.?|id)"
-WRITTEN = re.compile(rf"^{BIN_WORD}?\s*{NUMBER_WORD}?\s*(?:b\s*-\s*|b(?=\d))?\d+$")
 SHORTEST_ALONE = 4  # digits that are plainly an id in the middle of other words
 
 
@@ -24,6 +23,7 @@ class BinIds:
     def __init__(self, bin_ids: Sequence[str]) -> None:
         self._known = {compact(bin_id): bin_id for bin_id in bin_ids}
         self._spelt = {fold(bin_id): bin_id for bin_id in bin_ids}
+        self._prefixes = {re.sub(r"\d+$", "", key) for key in self._known} | {""}
         digits = Counter(_digits(bin_id) for bin_id in bin_ids)
         for bin_id in bin_ids:
             if digits[_digits(bin_id)] == 1:
@@ -35,7 +35,8 @@ class BinIds:
 
     def is_written(self, words: str) -> bool:
         """Whether the words are an id, of a bin or of none."""
-        return self.get(words) is not None or bool(WRITTEN.match(fold(words).strip()))
+        prefix, number = re.sub(r"\d+$", "", compact(words)), re.search(r"\d+$", compact(words))
+        return self.get(words) is not None or bool(number and prefix in self._prefixes)
 
     def find(self, words: str) -> str:
         """The bin of an id. Raises UnknownName with the nearest real ids."""
@@ -55,10 +56,10 @@ class BinIds:
 
 def compact(text: str) -> str:
     """A bin's id without "bin", "#", "B-", leading zeros, spaces and hyphens."""
-    plain = re.sub(rf"^{BIN_WORD}\b", "", fold(text).strip())
+    plain = re.sub(rf"^{BIN_WORD}\b", "", fold(text).strip().removeprefix("the "))
     plain = re.sub(rf"^\s*{NUMBER_WORD}\s*(?=\S*\d)", "", plain)
     bare = re.sub(r"[^a-z0-9]+", "", re.sub(r"^\s*b\s*-?\s*(?=\d)", "", plain))
-    return re.sub(r"^0+(?=\d)", "", bare)
+    return re.sub(r"^([a-z]*)0+(?=\d)", r"\1", bare)
 
 
 def _digits(bin_id: str) -> str:

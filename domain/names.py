@@ -49,12 +49,12 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-BIN_WORDS = words_of("bin site container contenedor tonne behalter bac poubelle conteneur papelera")
-ARTICLES = words_of(
-    "the a an of at and near nearby around by on in to for next close front within from please "  # English
-    "el la los las lo de del al y en cerca alrededor junto frente "  # Spanish
-    "der die das den dem des bei beim am im um und nahe von vom an zur zum "  # German
-    "le les l du d et pres autour chez au aux sur"  # French
+BIN_WORDS = words_of("bin site container contenedor contenedore papelera tonne tonnen behalter bac poubelle conteneur")
+ARTICLES = words_of(  # no single letters: they are names, as in "zone A"
+    "the an of at and near nearby around by on in to for next close front within from please "  # English
+    "el la los las lo de del al en cerca alrededor junto frente "  # Spanish
+    "der die das den dem des bei beim am im um und nahe von vom zur zum "  # German
+    "le les du et pres autour chez au aux sur"  # French
 )
 FILLERS = ARTICLES | BIN_WORDS
 ADDABLE = words_of("hall building center area zone district campus complex place street avenue road circuit")
@@ -157,11 +157,6 @@ class _Form:
     exact: Exactness
     literal: tuple[str, ...]
 
-    @property
-    def numbers(self) -> list[str]:
-        """The numbers in it: a typing error in one of them names something else."""
-        return [token for token in self.tokens if token.isdigit()]
-
 
 @dataclass(frozen=True)
 class _Hit:
@@ -199,7 +194,9 @@ class NameIndex:
         words: dict[str, list[int]] = {}
         pairs: dict[str, list[int]] = {}
         self._parts: dict[str, tuple[str, str]] = {}
+        self._numbers_of: dict[str, list[list[str]]] = {}
         for row, form in enumerate(self._forms):
+            self._numbers_of.setdefault(self._names[form.entry].key, []).append(_numbers(form.tokens))
             for whole in {form.tokens, form.literal}:
                 self._whole.setdefault(whole, []).append(form)
             if form.exact is Exactness.code:
@@ -242,7 +239,10 @@ class NameIndex:
         if mistyped:
             return Verdict(tuple(mistyped[:CHOICES]))
         ranked = self.rank(words)
-        fitting = _equals([match for match in ranked if match.score >= ACCEPTED])
+        fitting = self._in_order(said, _equals([match for match in ranked if match.score >= ACCEPTED]))
+        if not any(token.isalpha() and len(token) > 2 and token not in ADDABLE for token in said) and _numbers(said):
+            # a number alone tells little: "C 99" is no stop 99 of some circuit C
+            fitting = [match for match in fitting if match.complete]
         return Verdict(tuple(fitting[:CHOICES]), () if fitting else tuple(ranked[:NEAREST] or self._resembling(said)))
 
     def _resembling(self, said: tuple[str, ...]) -> list[Match]:
@@ -251,13 +251,19 @@ class NameIndex:
         keys = dict.fromkeys(int(self._entry_of[row]) for _, _, row in near)
         return [Match(self._names[e].key, self._names[e].name, 0.0) for e in keys][:NEAREST]
 
+    def _in_order(self, said: tuple[str, ...], matches: list[Match]) -> list[Match]:
+        """The matches that hold the numbers in the order said, if any do: "circuit 7 stop 12" is not 12 and 7."""
+        numbers = _numbers(said)
+        ordered = [match for match in matches if any(_follows(numbers, form) for form in self._numbers_of[match.key])]
+        return ordered or matches
+
     def _mistyped(self, said: tuple[str, ...]) -> list[Match]:
         """Entries with a whole form that differs by one typing error (two in long names), never in a number."""
         joined = "".join(said)
         allowed = 0 if len(joined) < SHORTEST_MISTYPED else 1 if len(joined) < LONG_NAME else 2
         near = extract(joined, self._compact, scorer=OSA.distance, score_cutoff=allowed, limit=None) if allowed else []
-        numbers = [token for token in said if token.isdigit()]
-        rows = [(edits, self._forms[row]) for _, edits, row in near if self._forms[row].numbers == numbers]
+        numbers = _numbers(said)
+        rows = [(edits, self._forms[row]) for _, edits, row in near if _numbers(self._forms[row].tokens) == numbers]
         fewest = [form for edits, form in rows if edits == rows[0][0] and form.exact is not Exactness.code]
         return self._best(fewest)
 
@@ -355,6 +361,17 @@ def alike(token: str, vocabulary: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in takewhile(lambda word: word.startswith(token), islice(vocabulary, start, None)):
         if word not in seen:
             yield word, PREFIX
+
+
+def _numbers(words: Sequence[str]) -> list[str]:
+    """The numbers among the words: a typing error in one of them names something else."""
+    return [word for word in words if word.isdigit()]
+
+
+def _follows(numbers: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the numbers stand among the others, in their order."""
+    rest = iter(others)
+    return all(number in rest for number in numbers)
 
 
 def _equals(ranked: list[Match]) -> list[Match]:

@@ -208,6 +208,15 @@ def test_circuits_are_found_by_their_codes() -> None:
         city.place("DU_RM_CL_01")
 
 
+def test_a_number_in_a_name_does_not_answer_for_a_code_nobody_has() -> None:
+    names = ["C_DU_RM_CL_08 stop 099", "CH_DU_RM_CL_07 stop 012", "CH_DU_RM_CL_12 stop 007"]
+    city = Gazetteer([SiteName(name, name, -34.9, -56.2) for name in names], [], [], [], {})
+    assert city.place("CH 7 stop 12").name == "CH_DU_RM_CL_07 stop 012"
+    for words in ("C 99", "district 7"):
+        with pytest.raises(UnknownName):
+            city.place(words)
+
+
 @pytest.mark.parametrize(
     ("words", "lat", "lon"),
     [
@@ -242,6 +251,14 @@ def test_any_point_of_the_earth_is_read_as_written(lat: float, lon: float) -> No
 @pytest.mark.parametrize("words", ["1514000", "bin 1514000", "B-1514000", "b1514000", "#1514000", "bin no. 1514000"])
 def test_a_bin_is_found_by_its_id_however_it_is_written(words: str) -> None:
     assert CAMPUS.bins([words]).bin_ids == ("1514000",)
+
+
+def test_ids_with_letters_and_zeros_are_found_without_them() -> None:
+    city = Gazetteer(SITES[:1], [], [BinName(f"BOS-{n:03}", "u04", "Waste") for n in range(1, 130)], [], STREAMS)
+    for words in ("BOS-012", "bos 12", "bin BOS12", "bin 12", "B-12", "12"):
+        assert city.bins([words]).bin_ids == ("BOS-012",), words
+    with pytest.raises(UnknownName, match="no bin called “BOS-999”"):
+        city.bins(["BOS-999"])
 
 
 def test_an_id_nobody_has_is_a_question_with_the_nearest_real_ids() -> None:
