@@ -1,0 +1,69 @@
+"""When a call is right: equal name, and every parameter equal after the product's own resolution and defaults.
+
+Free text matches when it holds all content words of the expected text, inflections aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from domain.values import Call
+from evals.cases_file import CaseTurn, Expectation
+from tools.registry import TOOLS
+from tools.resolve import Setting, canonical
+
+FREE = {"query", "note", "condition"}
+EMPTY_WORDS = frozenset(
+    "a an and any are as at be been by do does for from had has have i if in is it its me my of on or our please so some "
+    "than that the their them there these they this those to us was we were when which will with you".split()
+)
+
+
+def content_words(text: str) -> set[str]:
+    """The words that carry meaning, cut to their stems."""
+    words = re.findall(r"[\w%]+", text.casefold())
+    return {stem(word) for word in words if word not in EMPTY_WORDS}
+
+
+def stem(word: str) -> str:
+    """Common English inflections taken off."""
+    for ending in ("ing", "edly", "ed", "ies", "es", "s", "ly"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)] + ("y" if ending == "ies" else "")
+    return word
+
+
+def same_call(said: Call, wanted: Call, setting: Setting) -> bool:
+    """Whether `said` is the wanted call."""
+    if said.name != wanted.name or said.name not in TOOLS:
+        return False
+    mine, right = canonical(said, setting), canonical(wanted, setting)
+    for name in FREE & (set(mine) | set(right)):
+        text, expected = mine.pop(name, None), right.pop(name, None)
+        if not (_words(expected) <= _words(text)):
+            return False
+    return mine == right
+
+
+def _words(value: JsonValue) -> set[str]:
+    return content_words(value) if isinstance(value, str) else set()
+
+
+def fits(choice: Expectation, calls: Sequence[Call], kind: str, setting: Setting) -> bool:
+    """Whether the calls made and the kind of the answer are those of one right choice."""
+    if choice.expect is not None:
+        wanted = [each.call() for each in choice.expect]
+        return len(calls) == len(wanted) and all(
+            same_call(said, right, setting) for said, right in zip(calls, wanted, strict=True)
+        )
+    said, _, detail = (choice.say or "").partition(":")
+    own, _, own_detail = kind.partition(":")
+    return own == said and (not detail or own_detail == detail)
+
+
+def right(turn: CaseTurn, calls: Sequence[Call], kind: str, setting: Setting) -> bool:
+    """Whether any right choice fits."""
+    return any(fits(choice, calls, kind, setting) for choice in turn.choices())
