@@ -1,0 +1,69 @@
+"""Which models answer, and how good they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene import a_ctx, ask, at
+
+from domain.errors import UnknownName
+from domain.store import Store
+from domain.work_records import ModelVersion
+from tools.context import Ctx
+
+
+@pytest.fixture
+def ctx(store: Store, tmp_path: Path) -> Ctx:
+    return a_ctx(store, tmp_path)
+
+
+def register(store: Store, version: str, alias: str | None, mae: float, day: str = "2025-08-20") -> None:
+    figures = {"mae": mae, "within20": 0.81, "coverage80": 0.79, "cases": 1200, "baseline_mae": 17.5}
+    with store.write() as session:
+        session.add(
+            ModelVersion(
+                name="fill", version=version, alias=alias, digest="d", metrics=figures, registered_at=at(f"{day} 09:00")
+            )
+        )
+
+
+def test_without_a_word_all_five_models_are_shown_and_what_is_missing_is_said(ctx: Ctx) -> None:
+    result = ask(ctx, "model_status")
+    assert (result.facts.models, result.facts.language_model) == (5, "SmolLM2-135M")
+    assert result.facts.language_adapter == "rounds-3"
+    assert result.facts.vision_model is None
+    assert any("no vision model" in told for told in result.degraded)
+
+
+def test_an_unregistered_fill_model_has_no_error_figure(ctx: Ctx) -> None:
+    result = ask(ctx, "model_status", model="fill")
+    assert result.facts.fill_mae_pct is None
+    assert any("no error of it can be told" in told for told in result.degraded)
+
+
+def test_the_live_version_tells_its_backtest_beside_the_naive_answer(store: Store, ctx: Ctx) -> None:
+    register(store, "7", "live", 12.5)
+    register(store, "8", "canary", 11.0)
+    facts = ask(ctx, "model_status", model="the fill model").facts
+    assert (facts.fill_version, facts.fill_mae_pct, facts.baseline_mae_pct) == ("7", 12.5, 17.5)
+    assert (facts.fill_within20_pct, facts.fill_coverage80_pct, facts.fill_cases) == (81.0, 79.0, 1200)
+
+
+def test_a_version_registered_after_the_moment_of_asking_does_not_exist(store: Store, ctx: Ctx) -> None:
+    register(store, "9", "live", 1.0, day="2025-09-02")
+    assert ask(ctx, "model_status", model="fill").facts.fill_version is None
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("llm", "language"), ("photos", "vision"), ("search model", "embeddings"), ("SmolLM2-135M", "language")],
+)
+def test_a_users_word_finds_its_model(ctx: Ctx, said: str, meant: str) -> None:
+    assert ask(ctx, "model_status", model=said).facts.asked == meant
+
+
+def test_an_unknown_model_is_asked_back_with_the_choices(ctx: Ctx) -> None:
+    with pytest.raises(UnknownName) as asked:
+        ask(ctx, "model_status", model="horoscope")
+    assert asked.value.choices == ("fill", "overflow", "vision", "language", "embeddings")
