@@ -58,6 +58,9 @@ ARTICLES = words_of(  # no single letters: they are names, as in "zone A"
 )
 FILLERS = ARTICLES | BIN_WORDS
 ADDABLE = words_of("hall building center area zone district campus complex place street avenue road circuit")
+OPPOSITES = words_of(
+    "north south east west northwest northeast southwest southeast upper lower inner outer left right old new"
+)
 ADDABLE_WEIGHT = 0.25
 UNSPLIT = re.compile(r"[’'`´]")
 PADDED = re.compile(r"^([a-z]{1,3})0+(\d+)$")  # "u04" is "u4"
@@ -258,12 +261,19 @@ class NameIndex:
         return ordered or matches
 
     def _mistyped(self, said: tuple[str, ...]) -> list[Match]:
-        """Entries with a whole form that differs by one typing error (two in long names), never in a number."""
+        """Entries with a whole form that differs by one typing error (two in long names).
+
+        Never in a number, nor by a word that is right as it stands: "North Path" is no mistyped "South Path".
+        """
         joined = "".join(said)
         allowed = 0 if len(joined) < SHORTEST_MISTYPED else 1 if len(joined) < LONG_NAME else 2
         near = extract(joined, self._compact, scorer=OSA.distance, score_cutoff=allowed, limit=None) if allowed else []
-        numbers = _numbers(said)
-        rows = [(edits, self._forms[row]) for _, edits, row in near if _numbers(self._forms[row].tokens) == numbers]
+        right = [token for token in said if token in self._rows or token in OPPOSITES]
+        rows = [
+            (edits, self._forms[row])
+            for text, edits, row in near
+            if _numbers(self._forms[row].tokens) == _numbers(said) and all(token in text for token in right)
+        ]
         fewest = [form for edits, form in rows if edits == rows[0][0] and form.exact is not Exactness.code]
         return self._best(fewest)
 

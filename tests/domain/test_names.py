@@ -58,6 +58,19 @@ def test_one_typing_error_does_not_turn_a_number_into_another() -> None:
     assert not index("Stadium Gate 3").find("Stadium Gate 5").matches
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("South Path Drive", "North Path Drive"),
+        ("Bechtel West Side", "Bechtel East Side"),
+        ("Upper Park", "Lower Park"),
+    ],
+)
+def test_an_opposite_is_no_typing_error(name: str, said: str) -> None:
+    assert not index(name).find(said).matches
+    assert keys(index(name).find(name.replace("t", "", 1))) == [name]
+
+
 def test_a_tie_is_never_broken_by_order() -> None:
     for names in (("Castle East", "Castle West"), ("Castle West", "Castle East")):
         assert set(keys(index(*names).find("castle"))) == set(names)
