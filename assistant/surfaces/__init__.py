@@ -1,1 +1,1 @@
-"""Where people and programs meet the assistant: page, API, terminal."""
+"""Where people and programs meet Roundsman: terminal, HTTP, chat page. A surface shows; it decides nothing."""

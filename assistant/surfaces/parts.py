@@ -1,0 +1,66 @@
+"""What every surface is given: the parts that app.py builds, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from assistant.ports import Asks, Decides, ToolRun
+from domain.clock import Clock, wall_clock
+from domain.ledger import Ledger
+from domain.operation import Operation
+from domain.settings import Settings
+from domain.store import Store
+from domain.values import Actor, Call
+
+
+@dataclass(frozen=True)
+class PartHealth:
+    """One part as `roundsman doctor` and `/readyz` show it. `advice` says what to do when it is not `ok`.
+
+    `needed` is False for a part whose loss has a fallback: Roundsman then answers with less, and says so.
+    """
+
+    name: str
+    ok: bool
+    detail: str = ""
+    advice: str = ""
+    needed: bool = True
+
+
+RunTool = Callable[[Call, Actor], Awaitable[ToolRun]]
+"""Runs one tool for an actor. Raises AskAgain, NotPermitted, NotNow."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server takes on. Beyond `questions_at_once` it refuses at once instead of letting everybody wait."""
+
+    body_bytes: int = 64 * 1024
+    questions_at_once: int = 16
+    keep_alive_s: float = 15.0
+
+
+def _nothing() -> None:
+    """For parts that hold nothing open."""
+
+
+@dataclass(frozen=True)
+class ApiParts:
+    """Everything the surfaces use. `close` ends what was started (model engine, connections, last checkpoint).
+
+    `clock` is the operation's, which in a demo shows another day; `wall` is the computer's.
+    """
+
+    asks: Asks
+    decides: Decides
+    store: Store
+    ledger: Ledger
+    operation: Operation
+    run_tool: RunTool
+    health: Callable[[], list[PartHealth]]
+    settings: Settings
+    clock: Clock = wall_clock
+    wall: Clock = wall_clock
+    close: Callable[[], None] = _nothing
+    limits: Limits = field(default_factory=Limits)
