@@ -52,7 +52,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
     search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
-    index_city(store, search, city, settings.cities_folder / city.name)
+    index_city(store, search, city.name, _city_folder(settings))
     search.embed_in_background()
     model = _model(settings)
     fill = FillModels(store)
@@ -103,13 +103,17 @@ def _operation(store: Store, settings: Settings) -> Operation:
     try:
         return load_operation(store, settings.city)
     except BadData:
-        folder = settings.cities_folder / settings.city
-        if not folder.is_dir() and not settings.cities_folder.is_absolute():
-            folder = ROOT / settings.cities_folder / settings.city
-        if not folder.is_dir():
+        folder = _city_folder(settings)
+        if folder is None:
             raise
         load_city(store, folder, at=datetime.now(UTC))
         return load_operation(store, settings.city)
+
+
+def _city_folder(settings: Settings) -> Path | None:
+    """The city's folder, looked for under `cities_folder` here and beside this file."""
+    tried = (settings.cities_folder / settings.city, ROOT / settings.cities_folder / settings.city)
+    return next((folder for folder in tried if folder.is_dir()), None)
 
 
 def _model(settings: Settings) -> LanguageModel:

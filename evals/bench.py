@@ -47,7 +47,7 @@ class Bench:
             load_city(self.store, folder, at=datetime.now(UTC))
             self.operations[city] = load_operation(self.store, city)
             search = SqliteSearch(self.home / "search.db", city, None)
-            index_city(self.store, search, self.operations[city], folder)
+            index_city(self.store, search, city, folder, embed_s=0.0)
             self.searches[city] = search
         return self.operations[city]
 

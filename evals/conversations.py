@@ -1,0 +1,235 @@
+"""Suite `conversations`: does the assistant make the right calls, ask, decline and reply, on cases of chapter-7 form.
+
+Every turn goes the product's own way: decide on the rendered thread with spans, run the tool on the loaded city, decide
+again, compose the answer. Later turns are fed the expected calls of the earlier ones.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from assistant.answer import run_one
+from assistant.compose import Composed, compose
+from assistant.decide import Situation, Speaker, decide
+from assistant.graph import Ran, State, fresh_state
+from assistant.memory import Past, PastTurn, call_of, text_of
+from domain.errors import AskAgain, ModelUnavailable
+from domain.values import Call
+from evals.bench import Bench
+from evals.cases_file import Case, CaseTurn
+from evals.matching import right
+from evals.numbers_seen import unsupported
+from prompts.render import Step
+from tools.context import Ctx
+from tools.resolve import Setting, resolve
+from tools.words import WORDS, reference
+
+MOST_STEPS = 4
+PLAN_OF_CASE = "P-0001"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """One turn as it went."""
+
+    case: Case
+    turn: CaseTurn
+    calls: tuple[Call, ...]
+    kind: str
+    right: bool
+    seconds: tuple[float, ...]
+    unsupported: tuple[str, ...]
+
+    @property
+    def wants_call(self) -> bool:
+        """Whether a call is among the right answers."""
+        return any(choice.expect for choice in self.turn.choices())
+
+    @property
+    def tool_right(self) -> bool:
+        """Whether the names of the calls are right, whatever their parameters."""
+        names = [c.name for c in self.calls]
+        return any(names == [e.name for e in choice.expect] for choice in self.turn.choices() if choice.expect)
+
+
+async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Random | None = None) -> list[Marked]:
+    """All turns of a case; with `noise` each turn's surface is roughened first."""
+    ctx = bench.ctx(case.city, case.role, case.now)
+    past = Past("C-0001")
+    marked = []
+    for turn in case.turns:
+        said = roughened(turn.user, noise) if noise else turn.user
+        here = replace(ctx, question=said, thread=past.view(ctx.zone))
+        state, seconds = await _run_turn(speaker, here, past, said)
+        composed = compose(state, past)
+        calls = tuple(call_of(ran["call"]) for ran in state["ran"])
+        kind = kind_of(composed)
+        setting = Setting(ctx.city, ctx.now, said, here.thread.earlier_time)
+        ok = right(turn, calls, kind, setting)
+        marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), unsupported(composed, past)))
+        past = Past("C-0001", (*past.turns, _as_expected(turn, said, setting)))
+    return marked
+
+
+async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[State, list[float]]:
+    state = fresh_state(said)
+    seconds: list[float] = []
+    while len(state["ran"]) < MOST_STEPS:
+        steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
+        situation = Situation(ctx.city.name, ctx.actor.role.value, f"{ctx.now:%Y-%m-%d}", past, said, steps)
+        began = time.perf_counter()
+        try:
+            call = await decide(speaker, situation)
+        except ModelUnavailable as error:
+            state["degraded"] = [str(error)]
+            break
+        finally:
+            seconds.append(time.perf_counter() - began)
+        if call.name in WORDS:
+            state["word"] = {"name": call.name, "parameters": call.parameters}
+            break
+        if any(call_of(ran["call"]) == call for ran in state["ran"]):
+            break
+        ran = await run_one(call, ctx)
+        state["ran"] = [*state["ran"], ran]
+        if _ends(ran):
+            break
+    return state, seconds
+
+
+def _ends(ran: Ran) -> bool:
+    return ran["problem_kind"] is not None
+
+
+def kind_of(composed: Composed) -> str:
+    """The kind in the words of a case."""
+    if composed.kind == "decline":
+        return f"decline:{composed.reason}"
+    return "clarify" if composed.kind == "clarify" else "reply"
+
+
+def _as_expected(turn: CaseTurn, said: str, setting: Setting) -> PastTurn:
+    """The turn as if it had gone as expected: what later turns lean on."""
+    if turn.expect is None:
+        asked = text_of(Call("clarify", {"question": reference("what")}))
+        return PastTurn(said, (Step(asked),) if turn.say == "clarify" else ())
+    steps = tuple(Step(text_of(each.call())) for each in turn.expect)
+    return PastTurn(said, steps, tuple(_result(each.call(), setting) for each in turn.expect))
+
+
+def _result(call: Call, setting: Setting) -> dict[str, JsonValue]:
+    """The facts that later turns refer to: a plan's id, the time asked."""
+    facts: dict[str, JsonValue] = {"plan_id": PLAN_OF_CASE} if call.name in {"plan_round", "what_if"} else {}
+    try:
+        values = resolve(call, setting).values
+    except AskAgain:
+        return {"facts": facts}
+    asked = values.get("by") or values.get("when")
+    if asked is not None:
+        facts["by"] = datetime.strftime(asked.at, "%Y-%m-%d %H:%M")
+    return {"facts": facts}
+
+
+def roughened(text: str, chance: random.Random) -> str:
+    """Light surface noise: case, end punctuation, and one typo inside a long lower-case word."""
+    if chance.random() < 0.5:
+        text = text.lower() if chance.random() < 0.7 else text[:1].upper() + text[1:]
+    if chance.random() < 0.5:
+        text = text.rstrip("?.!") if chance.random() < 0.5 else text.rstrip("?.!") + "?"
+    common = [m for m in re.finditer(r"\b(which|what|please|about|could|would|show|there|should|again)\b", text)]
+    if common:
+        at = chance.choice(common).start() + 1
+        text = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    return text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`runs` > 1 repeats the longer conversations with noise, for `multi_pass4`; `mistakes` is where wrong turns go."""
+
+    runs: int = 4
+    seed: int = 0
+    mistakes: Path | None = None
+
+
+async def measure(bench: Bench, speaker: Speaker, cases: Sequence[Case], plan: Plan) -> dict[str, JsonValue]:
+    """All figures."""
+    runs, seed = plan.runs, plan.seed
+    first = [await run_case(bench, speaker, case) for case in cases]
+    if plan.mistakes:
+        lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in mistakes(first)]
+        plan.mistakes.write_text("".join(lines), encoding="utf-8")
+    passed = [all(turn.right for turn in turns) for turns in first]
+    for run in range(1, runs):
+        for index, case in enumerate(cases):
+            if len(case.turns) > 1 and passed[index]:
+                again = await run_case(bench, speaker, case, random.Random(f"{seed}-{run}-{case.id}"))
+                passed[index] = all(turn.right for turn in again)
+    return figures(first, passed if runs > 1 else None)
+
+
+def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None = None) -> dict[str, JsonValue]:
+    """Shares 0..1 over the turns they are about; None where no turn is."""
+    single = [turns[0] for turns in marked if len(turns) == 1]
+    longer = [turns for turns in marked if len(turns) > 1]
+    flat = [turn for turns in marked for turn in turns]
+    none_fits = [t for t in flat if not t.wants_call]
+    asking = [t for t in flat if t.turn.say == "clarify"]
+    seconds = sorted(s for t in flat for s in t.seconds)
+    with_calls = [t for t in single if t.wants_call]
+    return {
+        "single_exact": _share(t.right for t in single),
+        "single_call_exact": _share(t.right for t in with_calls),
+        "tool_right": _share(t.tool_right for t in with_calls),
+        "multi_turn_exact": _share(t.right for turns in longer for t in turns),
+        "multi_pass1": _share(all(t.right for t in turns) for turns in longer),
+        "multi_pass4": _share(p for p, t in zip(every_run, marked, strict=True) if len(t) > 1) if every_run else None,
+        "abstention": _share(not t.calls or not t.kind.startswith("reply") for t in none_fits),
+        "ask_back": _share(t.kind == "clarify" for t in asking),
+        "tool_hallucination": _share(bool(t.calls) and t.kind == "reply" for t in none_fits),
+        "unsupported_numbers": sum(len(t.unsupported) for t in flat),
+        "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,
+        "turn_p95_s": round(seconds[int(len(seconds) * 0.95)], 3) if seconds else None,
+        "by_tool": _grouped(flat, lambda t: [t.turn.expect[0].name] if t.turn.expect else [f"say {t.turn.say}"]),
+        "by_tag": _grouped(flat, lambda t: t.case.tags),
+    }
+
+
+def _share(values: Iterable[bool]) -> float | None:
+    found = list(values)
+    return round(sum(found) / len(found), 4) if found else None
+
+
+def _grouped(turns: Sequence[Marked], keys: Callable[[Marked], Sequence[str]]) -> JsonValue:
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for turn in turns:
+        for key in keys(turn):
+            groups[key].append(turn.right)
+    return {k: {"right": round(sum(v) / len(v), 3), "turns": len(v)} for k, v in sorted(groups.items())}
+
+
+def mistakes(marked: Sequence[Sequence[Marked]]) -> list[dict[str, JsonValue]]:
+    """Every wrong turn with what was wanted and what came, for choosing on the dev half."""
+    return [
+        {
+            "id": t.case.id,
+            "user": t.turn.user,
+            "wanted": t.turn.model_dump(exclude={"user", "any_of"}, exclude_none=True),
+            "calls": [{"name": c.name, "parameters": c.parameters} for c in t.calls],
+            "kind": t.kind,
+        }
+        for turns in marked
+        for t in turns
+        if not t.right
+    ]
