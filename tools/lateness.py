@@ -6,10 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import zip_longest
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from domain.repositories.service import Collected, Rule
+from sqlalchemy.orm import Session
+
+from domain.operation import Operation
+from domain.repositories.service import Collected, Rule, count_emptyings, first_and_last, rules
 from domain.values import Evidence, Period, Reason
 
 DEFINITION = (
@@ -17,6 +21,10 @@ DEFINITION = (
     "both in calendar days, after the emptying before; counted once for each such gap, on the first day that it is "
     "late. A bin without an earlier emptying, and time after the newest record, give no evidence and count as nothing."
 )
+
+
+THIN_SHARE = 0.25  # Berkeley's months hold 0.41 to 1.43 of what the schedule asks for, Boston's sample 0.01 to 0.03
+THIN_DAYS = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,9 @@ def late_at(last: datetime, rule: Rule, zone: ZoneInfo) -> datetime:
     return datetime.combine(due + timedelta(days=2), time.min, zone)
 
 
-def misses(emptied: Iterable[Collected], rules: Mapping[str, Rule], bins: Collection[str], span: Period) -> list[Miss]:
+def misses(
+    emptied: Iterable[Collected], schedule: Mapping[str, Rule], bins: Collection[str], span: Period
+) -> list[Miss]:
     """The gaps of `bins` that became late within `span` (in the city's zone), in order of time.
 
     `emptied` are all emptyings known, from before the span to its end; the span must end no later than the records.
@@ -46,14 +56,35 @@ def misses(emptied: Iterable[Collected], rules: Mapping[str, Rule], bins: Collec
     found = []
     for bin_id in bins:
         times = sorted(by_bin.get(bin_id, ()))
-        rule = rules.get(bin_id)
-        for last, following in zip(times, [*times[1:], None], strict=True):
+        rule = schedule.get(bin_id)
+        for last, following in zip_longest(times, times[1:]):
             if rule is None:
                 break
             late = late_at(last, rule, zone)
             if span.since <= late < span.until and (following is None or following > late):
                 found.append(Miss(bin_id, last, late))
     return sorted(found, key=lambda miss: (miss.at, miss.bin_id))
+
+
+def thinness(session: Session, city: Operation, span: Period) -> str | None:
+    """Why records cannot show a miss at all: a sample of a city's emptyings is full of gaps that were none.
+
+    Judged over the whole city, on 60 days before the span's end or on the span where that is longer.
+    """
+    since = min(span.since, span.until - THIN_DAYS)
+    known, every_rule = first_and_last(session, city.name, span.until), rules(session, city.name)
+    if known is None or not every_rule:
+        return None
+    since = max(since, known[0].astimezone(city.zone))
+    days = max((span.until - since) / timedelta(days=1), 1.0)
+    due = sum(days / every_rule[b.bin_id].interval_days for b in city.bins.values()
+              if b.in_service and b.bin_id in every_rule)  # fmt: skip
+    held = count_emptyings(session, city.name, since, span.until)
+    if held >= THIN_SHARE * due:
+        return None
+    return (
+        f"The records hold {held} emptyings where the fixed schedule asks for about {due:.0f}: too few to tell a miss."
+    )
 
 
 def definition() -> Reason:

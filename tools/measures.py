@@ -18,10 +18,8 @@ from domain.repositories.requests import Asked, newest_request, requests_opened
 from domain.repositories.service import Collected, area_of_sites, collected, first_and_last, rules
 from domain.values import Evidence, Period, Place, Reason
 from tools.context import Ctx
-from tools.lateness import definition, misses
+from tools.lateness import definition, misses, thinness
 from tools.scope import bins_in_scope, in_service, point_is_near
-
-LOOK_BACK = timedelta(days=400)  # a gap that began earlier is a bin out of use
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,15 @@ class Item:
 class Observed:
     """A measure over one span. `known` is the oldest and newest record it could rest on, local, None without any.
 
-    `left_out` counts records that belong to the span but have no level. `gaps` says what the records cannot tell.
+    `left_out` counts records that belong to the span but have no level; `blind` when that is all of them. `gaps` says
+    what the records cannot tell.
     """
 
     items: list[Item] = field(default_factory=list)
     known: tuple[datetime, datetime] | None = None
     left_out: int = 0
     gaps: tuple[str, ...] = ()
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _overflows(session: Session, scope: Scope, span: Period) -> Observed:
     found, seen = _emptied(session, scope, span)
     full = full_pct(scope)
     items = [_item(scope, e, 1) for e in found if e.fill_pct is not None and e.fill_pct >= full]
-    return Observed(items, seen.known, _without_level(found), seen.gaps)
+    return Observed(items, seen.known, _without_level(found), seen.gaps, _blind(found))
 
 
 def _fill_found(session: Session, scope: Scope, span: Period) -> Observed:
@@ -134,7 +134,7 @@ def _tonnage(session: Session, scope: Scope, span: Period) -> Observed:
     found, seen = _emptied(session, scope, span)
     items = [_item(scope, e, _tonnes(scope, e, e.fill_pct)) for e in found if e.fill_pct is not None]
     gap = "No weight is in the records: tonnes are estimated from levels found, the bins' litres and stated densities."
-    return Observed(items, seen.known, _without_level(found), (*seen.gaps, gap))
+    return Observed(items, seen.known, _without_level(found), (*seen.gaps, gap), _blind(found))
 
 
 def _missed(session: Session, scope: Scope, span: Period) -> Observed:
@@ -142,10 +142,14 @@ def _missed(session: Session, scope: Scope, span: Period) -> Observed:
     _, seen = _emptied(session, scope, Period(span.since, span.since, span.words))
     if seen.known is None:
         return seen
-    until = min(span.until, seen.known[1])
+    until = min(span.until, seen.known[1].astimezone(ctx.zone))
+    thin = thinness(session, ctx.city, Period(span.since, until, span.words)) if until > span.since else None
+    if thin:
+        return Observed(gaps=(thin,))
     bins = [each.bin_id for each in in_service(scope.bins.values())]
-    past = collected(session, city, span.since - LOOK_BACK, ctx.now, bins)
     every_rule = rules(session, city)
+    longest = max((rule.interval_days for rule in every_rule.values()), default=0.0)
+    past = collected(session, city, span.since - timedelta(days=longest + 3), span.until, bins)
     gaps = () if every_rule else (f"The records of {ctx.city.title} hold no fixed schedule.",)
     items = []
     for miss in misses(past, every_rule, bins, Period(span.since, until, span.words)):
@@ -158,6 +162,10 @@ def _missed(session: Session, scope: Scope, span: Period) -> Observed:
 
 def _without_level(found: list[Collected]) -> int:
     return sum(each.fill_pct is None for each in found)
+
+
+def _blind(found: list[Collected]) -> bool:
+    return bool(found) and _without_level(found) == len(found)
 
 
 def _tonnes(scope: Scope, each: Collected, fill_pct: float) -> float:

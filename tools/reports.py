@@ -152,8 +152,8 @@ def _value(kind: Measure, items: Sequence[Item]) -> int | float | None:
 
 
 def _total(kind: Measure, seen: Observed, span: Period) -> int | float | None:
-    """The value of a span; None where the records do not reach it at all."""
-    if seen.known is None or span.since > seen.known[1] or span.until <= seen.known[0]:
+    """The value of a span; None where the records do not reach it, or tell no level in it."""
+    if seen.known is None or seen.blind or span.since > seen.known[1] or span.until <= seen.known[0]:
         return None
     return _value(kind, seen.items)
 

@@ -14,7 +14,7 @@ from domain.times import describe
 from domain.values import BinSet, Evidence, Facts, Period, Place, Reason, Result, Table
 from tools.arguments import BinsArg, Metres, PlaceArg, SinceArg, TruckArg, UntilArg, words
 from tools.context import Ctx
-from tools.lateness import definition, late_at
+from tools.lateness import definition, late_at, thinness
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, in_service, is_one_day, restate_near, window
 
@@ -96,9 +96,12 @@ class _Past:
     rules: Mapping[str, Rule]
     known: tuple[datetime, datetime] | None
     rounds: Sequence[SentRound]
+    thin: str | None
 
     def late(self, bin_id: str, done: bool) -> bool:
         """Late at the end of the span, as far as the records reach."""
+        if self.thin:
+            return False
         rule, last = self.rules.get(bin_id), self.before.get(bin_id)
         if done or rule is None or last is None or self.known is None:
             return False
@@ -117,6 +120,7 @@ def _read(ctx: Ctx, span: Period, bins: Sequence[BinInfo]) -> _Past:
             rules(session, city),
             first_and_last(session, city, ctx.now),
             [r for r in sent_rounds(session, city, ctx.now) if span.since <= r.starts_at < span.until],
+            thinness(session, ctx.city, span),
         )
 
 
@@ -137,7 +141,7 @@ def _of_bins(ctx: Ctx, past: _Past, where: str) -> Result[ServiceFacts]:
         understood={"where": where, "period": facts.period},
         data_age=_data_age(ctx, past),
         table=table,
-        degraded=silent,
+        degraded=silent or ([past.thin] if past.thin and facts.bins_without_emptying else []),
     )
 
 
@@ -164,14 +168,10 @@ def _headline(facts: ServiceFacts, past: _Past, silent: bool) -> str:
         return "The records hold no bin in service for {where}."
     if silent and not facts.emptyings:
         return "There is no evidence either way: the records hold no emptying of any bin for {period}."
-    if facts.bins_in_scope == 1:
-        text = "{where} was emptied in {period} ({emptyings} emptyings)." if facts.emptyings else ""
-        text = text or "The records hold no emptying of {where} in {period}."
-    else:
-        text = "{bins_emptied} of {bins_in_scope} bins ({where}) were emptied in {period}"
-        text += "." if is_one_day(past.span) else ", {emptyings} emptyings in all."
-    text += " {bins_without_emptying} have no emptying in the records." if facts.bins_without_emptying > 0 else ""
-    return text + (" {bins_late} of them are late by the fixed schedule." if facts.bins_late else "")
+    text = "{period}: {bins_emptied} of {bins_in_scope} bins ({where}) emptied"
+    text += "." if is_one_day(past.span) else ", {emptyings} emptyings in all."
+    text += " No emptying is recorded for {bins_without_emptying}." if facts.bins_without_emptying else ""
+    return text + (" Late by the fixed schedule: {bins_late}." if facts.bins_late else "")
 
 
 def _verdicts(ctx: Ctx, past: _Past, silent: bool) -> Table:
@@ -199,6 +199,8 @@ def _verdict(past: _Past, about: BinInfo, done: bool, silent: bool) -> str:
         return "no evidence"
     if past.late(about.bin_id, done):
         return "not done, late by the fixed schedule"
+    if past.thin:
+        return "no emptying recorded"
     rule, last = past.rules.get(about.bin_id), past.before.get(about.bin_id)
     return "not done, not late" if rule and last else "not done, no schedule or earlier emptying to judge by"
 

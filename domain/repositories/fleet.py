@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 from sqlalchemy import select
@@ -63,15 +63,32 @@ def _rounds_of(row: Dispatch) -> Iterator[SentRound]:
     by_truck = {str(part.get("truck")): part for part in parts}
     for truck in row.trucks:
         part = by_truck.get(truck, {})
-        visits = part.get("visits")
-        stops = (
-            [v for v in visits if not (isinstance(v, dict) and v.get("is_dump"))] if isinstance(visits, list) else None
-        )
+        stops = [visit for visit in _visits(part) if not visit.get("is_dump")]
         yield SentRound(
-            row.id, row.plan_id, truck, row.starts_at or row.created_at, row.state,
-            None if stops is None else len(stops), _number(part.get("metres")), _number(part.get("seconds")),
-            _number(part.get("weight_kg")), _number(part.get("cost")), _number(part.get("g_co2e")),
+            row.id, row.plan_id, truck, _leaves_at(row, part), row.state,
+            len(stops) if isinstance(part.get("visits"), list) else None, _number(part.get("metres")),
+            _number(part.get("seconds")), _number(part.get("weight_kg")), _number(part.get("cost")),
+            _number(part.get("g_co2e")),
         )  # fmt: skip
+
+
+def _leaves_at(row: Dispatch, part: dict[str, JsonValue]) -> datetime:
+    """When this truck leaves: its return, told in seconds of the plan's local day, less the length of its round.
+
+    The dispatch's own start is the earliest shift's, and stands in where the round does not tell.
+    """
+    starts, visits, home = row.content.get("starts_at"), _visits(part), part.get("home")
+    length, last = _number(part.get("seconds")), _number(visits[-1].get("depart_s")) if visits else None
+    back = _number(home.get("seconds")) if isinstance(home, dict) else None
+    if length is None or last is None or back is None or not isinstance(starts, str):
+        return row.starts_at or row.created_at
+    midnight = datetime.fromisoformat(starts).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight + timedelta(seconds=last + back - length)).astimezone(UTC)
+
+
+def _visits(part: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    visits = part.get("visits")
+    return [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
 
 
 def _number(value: JsonValue) -> float | None:

@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from domain.records import CollectionRule, Emptying, Site
 
-__all__ = ["Collected", "Rule", "area_of_sites", "collected", "first_and_last", "last_before", "rules"]
+__all__ = [
+    "Collected",
+    "Rule",
+    "area_of_sites",
+    "collected",
+    "count_emptyings",
+    "first_and_last",
+    "last_before",
+    "rules",
+]
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,12 @@ def first_and_last(session: Session, city: str, until: datetime) -> tuple[dateti
     )
     first, last = session.execute(select(*span).where(Emptying.city == city, Emptying.emptied_at <= until)).one()
     return (first, last) if first is not None else None
+
+
+def count_emptyings(session: Session, city: str, since: datetime, until: datetime) -> int:
+    """How many emptyings the city's records hold from `since` (inclusive) to `until` (exclusive)."""
+    held = Emptying.city == city, Emptying.emptied_at >= since, Emptying.emptied_at < until
+    return session.execute(select(func.count()).select_from(Emptying).where(*held)).scalar_one()
 
 
 def last_before(session: Session, city: str, at: datetime) -> dict[str, datetime]:

@@ -80,7 +80,8 @@ def send_round(store: Store, truck: str, starts_at: datetime, part: dict[str, Js
         session.add(
             Dispatch(
                 id=f"R-{number:04d}", city="smalltown", effect_key=f"e-{number}", proposal_id=f"A-{number:04d}",
-                created_at=starts_at, plan_id=f"P-{number:04d}", trucks=[truck], starts_at=starts_at,
-                content={"rounds": [{"truck": truck, **part}]},
+                created_at=at("2025-06-02 09:00"), plan_id=f"P-{number:04d}", trucks=[truck],
+                starts_at=starts_at,
+                content={"starts_at": starts_at.isoformat(), "rounds": [{"truck": truck, **part}]},
             )
         )  # fmt: skip

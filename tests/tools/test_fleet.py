@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from scene import a_ctx, ask, at, send_round
 from sqlalchemy import update
 
@@ -65,3 +66,16 @@ def test_only_the_trucks_that_were_named_are_shown(ctx: Ctx) -> None:
     assert result.table is not None
     assert [row[0] for row in result.table.rows] == ["Truck 2"]
     assert result.facts.trucks == 1
+
+
+def test_a_truck_with_a_later_shift_leaves_later_than_its_plan_begins(store: Store, ctx: Ctx) -> None:
+    # back at 22:00 (79,200 s) + 600 s home, an hour after leaving: it leaves at 21:10 though the plan begins at 05:00
+    part: dict[str, JsonValue] = {
+        "seconds": 3600,
+        "visits": [{"stop_id": "101", "depart_s": 79_200}],
+        "home": {"seconds": 600},
+    }
+    send_round(store, "Truck 2", at("2025-09-01 05:00"), part)
+    assert ask(ctx, "fleet_status", when="2025-09-01 05:30").facts.dispatched == 0
+    assert ask(ctx, "fleet_status", when="2025-09-01 21:05").facts.dispatched == 0
+    assert ask(ctx, "fleet_status", when="2025-09-01 22:05").facts.dispatched_trucks == ["Truck 2"]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from scene import a_ctx, ask, at, send_round
+from sqlalchemy import delete, update
 
+from domain.records import Emptying
 from domain.store import Store
 from domain.values import Table
 from tools.context import Ctx
@@ -168,3 +170,28 @@ def test_a_period_beyond_the_records_has_no_figure_rather_than_zero(ctx: Ctx) ->
     partly = ask(ctx, "operations_report", measure="collections", since="2025")
     assert partly.facts.value == 229
     assert any("begin at 2025-06-02 08:13" in told for told in partly.degraded)
+
+
+def test_a_bin_without_any_emptying_gives_no_evidence_of_a_miss(store: Store, ctx: Ctx) -> None:
+    with store.write() as session:
+        session.execute(delete(Emptying).where(Emptying.bin_id == "101"))
+    assert ask(ctx, "operations_report", measure="missed", since="August").facts.value == 1
+
+
+def test_records_that_are_only_a_sample_show_no_miss(store: Store, ctx: Ctx) -> None:
+    # August's schedule asks for about 78 emptyings; with 2 of bin 110 alone in 60 days nothing can be told
+    with store.write() as session:
+        session.execute(delete(Emptying).where(Emptying.bin_id != "110"))
+    result = ask(ctx, "operations_report", measure="missed", since="August")
+    assert result.facts.value is None
+    assert "too few to tell a miss" in result.degraded[0]
+
+
+@pytest.mark.parametrize("measure", ["overflows", "tonnage", "fill_at_collection"])
+def test_emptyings_without_any_level_give_no_figure_rather_than_none_found(
+    store: Store, ctx: Ctx, measure: str
+) -> None:
+    with store.write() as session:
+        session.execute(update(Emptying).values(fill_pct=None))
+    result = ask(ctx, "operations_report", measure=measure, since="August")
+    assert (result.facts.value, result.facts.records_without_level) == (None, 77)
