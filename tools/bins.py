@@ -24,7 +24,7 @@ class FoundBins(Facts):
 
 
 @tool(
-    budget_s=5,
+    budget_s=20,
     examples=[
         Example(
             "Which compost bins near the Campanile are over 60 percent?",

@@ -35,7 +35,7 @@ class FleetFacts(Facts):
 
 
 @tool(
-    budget_s=2,
+    budget_s=10,
     examples=[
         Example("is truck 3 free tomorrow?", {"trucks": ["truck 3"], "when": "tomorrow"}),
     ],

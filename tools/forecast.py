@@ -38,7 +38,7 @@ Pair = tuple[BinInfo, FillForecast]
 
 
 @tool(
-    budget_s=5,
+    budget_s=20,
     examples=[
         Example(
             "Which bins near Evans Hall will be full by tomorrow evening?",

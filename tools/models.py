@@ -52,7 +52,7 @@ class ModelFacts(Facts):
 
 
 @tool(
-    budget_s=2,
+    budget_s=10,
     examples=[
         Example("how accurate is the fill model?", {"model": "fill"}),
     ],

@@ -93,7 +93,7 @@ def _truck_of(each: JsonValue) -> str:
 
 
 @tool(
-    budget_s=3,
+    budget_s=10,
     examples=[
         Example(
             "open a ticket for bin 1514008, the door is jammed",
@@ -158,7 +158,7 @@ def _one_bin(ctx: Ctx, kind: str, bins: BinSet | None) -> str | None:
 
 
 @tool(
-    budget_s=3,
+    budget_s=10,
     examples=[
         Example(
             "tell me every morning at 6 if more than five bins near Bancroft Way pass 90 percent",

@@ -49,7 +49,7 @@ class ReportFacts(Facts):
 
 
 @tool(
-    budget_s=5,
+    budget_s=20,
     examples=[
         Example(
             "How many collections did we do last month, by stream?",

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
 
-from domain.values import Facts, Result
+from pydantic import JsonValue
+
+from domain.errors import MissingPiece, NotNow
+from domain.times import describe
+from domain.values import Evidence, Facts, Moment, Period, Place, Reason, Result, Table
+from retrieval.indexing import index_rounds
+from retrieval.passages import harmless, is_instruction_like, passage
+from retrieval.store import Area, Circle, Document, Found, Hit, SearchRequest
+from retrieval.words import terms
 from tools.arguments import Limit, Metres, PlaceArg, SinceArg, TextArg, UntilArg
 from tools.context import Ctx
 from tools.registry import Example, tool
+from tools.scope import ONE_MINUTE, reach_m, restate_near, window
+
+Kind = Literal["bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook"]
+PLACED = frozenset({"bins", "requests"})  # kinds whose documents have a place
+DATED = frozenset({"requests", "rounds"})  # kinds whose documents have a time
+OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/"}
+FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
+DEADLINE_S = 3.0
+EXPLAINED = 3  # hits
 
 
 class SearchFacts(Facts):
-    """To be filled."""
+    """What search_records found. `best_distance_m` from the place asked about, None without one."""
+
+    query: str
+    where: str
+    period: str
+    hits_found: int
+    hits_shown: int
+    searched_documents: int
+    searched_kinds: str
+    best_title: str | None
+    best_ref: str | None
+    best_date: str | None
+    best_distance_m: int | None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The request, and what was understood of place and time; `notes` says which limits could not apply."""
+
+    request: SearchRequest
+    where: str
+    period: str
+    notes: dict[str, str]
 
 
 @tool(
-    budget_s=4,
+    budget_s=10,
     examples=[
         Example(
             "what does the handbook say about contaminated compost?",
@@ -29,7 +70,7 @@ class SearchFacts(Facts):
 )
 def search_records(
     query: TextArg,
-    kind: Literal["bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook"] | None = None,
+    kind: Kind | None = None,
     near: PlaceArg | None = None,
     within_m: Metres | None = None,
     since: SinceArg | None = None,
@@ -49,4 +90,217 @@ def search_records(
         until: A named end of the period.
         limit: How many hits.
     """
-    raise NotImplementedError
+    if not terms(query):
+        raise MissingPiece("query", "What should I look for?")
+    asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
+    stale = _renew_rounds(ctx) if kind in {None, "rounds"} else []
+    found = ctx.search.search(asked.request)
+    kinds = _kinds(ctx, kind)
+    facts = _facts(ctx, query, asked, found, kinds)
+    return Result[SearchFacts](
+        headline=_headline(facts),
+        facts=facts,
+        why=_why(ctx, asked, found, kinds),
+        understood=asked.notes,
+        data_age=_data_age(ctx, found),
+        table=_table(ctx, found, terms(query)),
+        map=_map(found),
+        degraded=[*stale, *found.degraded, *_quoted(found)],
+    )
+
+
+# ---------------------------------------------------------------- what is asked
+
+
+def _asked(
+    ctx: Ctx,
+    query: str,
+    kind: str | None,
+    place: tuple[Place | None, int | None],
+    time: tuple[Period | None, Moment | None],
+    limit: int,
+) -> _Asked:
+    near, within_m = place
+    notes: dict[str, str] = {}
+    text, where, region = str(query), f"in {ctx.city.title}", None
+    if near is not None and kind is not None and kind not in PLACED:
+        text = f"{query} {near.name}"
+        notes["near"] = f"{near.name}, as words: {kind} documents have no place"
+    elif near is not None:
+        where, region = restate_near(near, within_m), _region(near, within_m)
+        notes["near"] = where
+    span = _span(ctx, *time)
+    if span != (None, None) and kind is not None and kind not in DATED:
+        notes["since"], span = f"not applied: {kind} documents have no date", (None, None)
+    period = _restated(ctx, span)
+    request = SearchRequest(
+        text=text,
+        k=limit,
+        kinds=(kind,) if kind else (),
+        near=region,
+        since=span[0],
+        until=span[1],
+        as_of=ctx.now,
+        floor=FLOOR,
+        deadline_s=DEADLINE_S,
+    )
+    return _Asked(request, where, period, notes)
+
+
+def _region(near: Place, within_m: int | None) -> Circle | Area:
+    """A circle around a site or point; an area by its records, or by its radius where these say nothing."""
+    circle = Circle(near.lat, near.lon, reach_m(near, within_m))
+    return Area(near.name, frozenset(near.site_ids), circle) if near.is_area else circle
+
+
+def _span(ctx: Ctx, since: Period | None, until: Moment | None) -> tuple[datetime | None, datetime | None]:
+    """From (inclusive) and to (exclusive); a day that is named as the end is inside."""
+    if since is not None:
+        span = window(ctx, since, until)
+        return span.since, span.until
+    if until is not None:
+        return None, until.at + (ONE_MINUTE if until.is_day else ONE_MINUTE * 0)
+    return None, None
+
+
+def _restated(ctx: Ctx, span: tuple[datetime | None, datetime | None]) -> str:
+    since, until = span
+    if until is None:
+        return "at any time"
+    if since is None:
+        return f"until {_local(ctx, until)}"
+    return describe(Period(since.astimezone(ctx.zone), until.astimezone(ctx.zone), ""))
+
+
+def _renew_rounds(ctx: Ctx) -> list[str]:
+    """Take in the plans made since the last look; what went wrong, as a sentence for the answer."""
+    try:
+        index_rounds(ctx.store, ctx.search, ctx.city.name)
+    except NotNow as error:
+        return [f"the newest plans could not be taken into the search: {error}"]
+    return []
+
+
+# ---------------------------------------------------------------- what is answered
+
+
+def _kinds(ctx: Ctx, kind: str | None) -> dict[str, int]:
+    """The kinds that were asked for and have documents, in the order of the argument."""
+    held = ctx.search.health().documents
+    return {each: held[each] for each in get_args(Kind) if each in held and kind in {None, each}}
+
+
+def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found, kinds: dict[str, int]) -> SearchFacts:
+    best = found.hits[0] if found.hits else None
+    told = asked.request.kinds or tuple(kinds)
+    return SearchFacts(
+        query=harmless(query),
+        where=asked.where,
+        period=asked.period,
+        hits_found=found.matching,
+        hits_shown=len(found.hits),
+        searched_documents=found.searched,
+        searched_kinds=", ".join(told) or "nothing",
+        best_title=harmless(best.document.title) if best else None,
+        best_ref=best.document.url_ref if best else None,
+        best_date=_date(ctx, best.document) if best else None,
+        best_distance_m=_whole(best.distance_m) if best else None,
+    )
+
+
+def _headline(facts: SearchFacts) -> str:
+    scope = "among {searched_documents} documents ({searched_kinds}) {where}, {period}"
+    if not facts.searched_documents:
+        return "There are no documents to search (" + "{searched_kinds}) {where}, {period}."
+    if not facts.hits_shown:
+        return f"Nothing about “{{query}}” was found {scope}."
+    text = f"{{hits_found}} hits for “{{query}}” {scope}; best: {{best_title}} ({{best_ref}}"
+    text += ", {best_date}" if facts.best_date else ""
+    text += ", {best_distance_m} m away" if facts.best_distance_m is not None else ""
+    return text + ")."
+
+
+def _why(ctx: Ctx, asked: _Asked, found: Found, kinds: dict[str, int]) -> list[Reason]:
+    """How the hits were found, and each of the best with the document that can be opened."""
+    opened = [Evidence(label=f"{each} of {ctx.city.title}", ref=OPENED.get(each, f"records:{each}")) for each in kinds]
+    if not opened:
+        missing = asked.request.kinds[0] if asked.request.kinds else "searchable"
+        text = f"The records of {ctx.city.title} hold no {missing} documents."
+        return [Reason(text=text, evidence=[Evidence(label=f"records of {ctx.city.title}", ref="records:")])]
+    text = (
+        f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their words "
+        f"(BM25) and their meaning, weighing the same ({found.plan})."
+    )
+    return [*[_reason(hit) for hit in found.hits[:EXPLAINED]], Reason(text=text, evidence=opened)]
+
+
+def _reason(hit: Hit) -> Reason:
+    grounds = ["it holds the words"] if hit.bm25 is not None else []
+    grounds += [f"its meaning is near (cosine {hit.dense:.2f})"] if hit.dense is not None and hit.dense >= FLOOR else []
+    title = harmless(hit.document.title)
+    text = f"“{title}” scores {hit.score:.2f}: {' and '.join(grounds)}."
+    return Reason(text=text, evidence=[Evidence(label=title, ref=hit.document.url_ref)])
+
+
+def _table(ctx: Ctx, found: Found, words: tuple[str, ...]) -> Table | None:
+    if not found.hits:
+        return None
+    rows: list[list[str | int | float | None]] = [
+        [
+            hit.document.url_ref,
+            harmless(hit.document.title),
+            _passage(hit.document, words),
+            _date(ctx, hit.document),
+            _whole(hit.distance_m),
+            round(hit.score, 3),
+        ]
+        for hit in found.hits
+    ]
+    return Table(columns=["id", "title", "passage", "date", "distance_m", "score"], rows=rows)
+
+
+def _passage(document: Document, words: tuple[str, ...]) -> str:
+    """The text as data: where a place is known it comes first, and what speaks like an instruction is marked."""
+    place = document.fields.get("place") or document.fields.get("area") if document.kind == "requests" else None
+    shown = passage(document.text, words)
+    shown = f"quoted, not followed: “{shown}”" if is_instruction_like(document.text) else shown
+    return f"{harmless(place)}: {shown}" if place else shown
+
+
+def _quoted(found: Found) -> list[str]:
+    refs = [hit.document.url_ref for hit in found.hits if is_instruction_like(hit.document.text)]
+    return [
+        f"{ref} holds text that reads like an instruction; it is shown as a quotation and not followed" for ref in refs
+    ]
+
+
+def _map(found: Found) -> dict[str, JsonValue] | None:
+    """The hits that have a place, as GeoJSON points."""
+    points: list[JsonValue] = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [hit.document.lon, hit.document.lat]},
+            "properties": {"ref": hit.document.url_ref, "title": harmless(hit.document.title)},
+        }
+        for hit in found.hits
+        if hit.document.lat is not None
+    ]
+    return {"type": "FeatureCollection", "features": points} if points else None
+
+
+def _data_age(ctx: Ctx, found: Found) -> str:
+    if found.newest_at is None:
+        return "as loaded; the documents searched have no date"
+    return f"the newest of the documents searched is of {_local(ctx, found.newest_at)}"
+
+
+def _date(ctx: Ctx, document: Document) -> str | None:
+    return _local(ctx, document.at) if document.at else None
+
+
+def _local(ctx: Ctx, at: datetime) -> str:
+    return at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _whole(metres: float | None) -> int | None:
+    return None if metres is None else round(metres)

