@@ -1,17 +1,21 @@
-"""Doubles for what is outside, written once: a scripted language model, and a model server that misbehaves."""
+"""Doubles, written once: a scripted language model, a model server that misbehaves, and an assistant for surfaces."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pydantic import JsonValue
 
+from assistant.ports import Decided, Decision, Inquiry
+from assistant.shown import Answer, OnStep, ProposalCard, StepEvent, no_steps
+from domain.errors import AskAgain, NotPermitted, UnknownName
 from domain.ports import ModelAnswer, ModelIdentity
 
 
@@ -119,3 +123,71 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
     yield served
     server.shutdown()
     server.server_close()
+
+
+# ---------------------------------------------------------------- an assistant and approvals, for the surfaces
+
+
+class ScriptedAssistant:
+    """An `Asks` that answers by the first key its question contains, and keeps the inquiries.
+
+    A value is an answer or an exception to raise. Every call of an answer is told as two steps before it. A thread
+    that the inquiry names is the answer's thread. `wait_s` passes before each answer.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer | Exception], wait_s: float = 0.0) -> None:
+        self.inquiries: list[Inquiry] = []
+        self._answers, self._wait_s = dict(answers), wait_s
+
+    async def ask(self, inquiry: Inquiry, on_step: OnStep = no_steps) -> Answer:
+        """The answer of the script."""
+        self.inquiries.append(inquiry)
+        asked = inquiry.question.casefold()
+        found = next((a for key, a in self._answers.items() if key.casefold() in asked), None)
+        assert found is not None, f"the script has no answer to {inquiry.question!r}"
+        on_step(StepEvent("deciding"))
+        await asyncio.sleep(self._wait_s)
+        if isinstance(found, Exception):
+            raise found
+        for call in found.calls:
+            on_step(StepEvent("calling", call.name, dict(call.parameters)))
+            on_step(StepEvent("called", call.name, {"ms": call.ms, "understood": dict(call.understood)}))
+        on_step(StepEvent("answering"))
+        return replace(found, thread=inquiry.thread or found.thread)
+
+
+class KeptApprovals:
+    """A `Decides` over cards in memory. `effects` are the ids of what was done, one for each approval that counted."""
+
+    def __init__(self, cards: Sequence[ProposalCard]) -> None:
+        self.cards = {card.proposal_id: card for card in cards}
+        self.words: list[Decision] = []
+        self.effects: list[str] = []
+
+    def card(self, proposal_id: str) -> ProposalCard:
+        """A proposal as it stands."""
+        if proposal_id not in self.cards:
+            raise UnknownName("proposal", proposal_id)
+        return self.cards[proposal_id]
+
+    def open_cards(self, thread: str | None = None) -> list[ProposalCard]:
+        """Open proposals, newest first; of all threads."""
+        return [card for card in reversed(self.cards.values()) if card.state == "open"]
+
+    def decide(self, decision: Decision) -> Decided:
+        """Take the word as the real one does: right, state, hash."""
+        card = self.card(decision.proposal_id)
+        if decision.actor.role.value not in card.may_approve:
+            raise NotPermitted(f"As {decision.actor.role.value} you may not decide on {card.proposal_id}.")
+        if card.state != "open":
+            raise AskAgain(f"{card.proposal_id} is {card.state} already; nothing was done.")
+        if decision.shown_hash != card.content_hash:
+            raise AskAgain(f"{card.proposal_id} is not what you were shown any more; nothing was done.")
+        self.words.append(decision)
+        if decision.verdict == "reject":
+            self.cards[card.proposal_id] = replace(card, state="rejected")
+            return Decided(card.proposal_id, "rejected", f"{card.proposal_id} is rejected; nothing was done.")
+        self.effects.append(f"R-{len(self.effects) + 1:04d}")
+        self.cards[card.proposal_id] = replace(card, state="approved")
+        sentence = f"{card.proposal_id} is approved: {self.effects[-1]} is dispatched."
+        return Decided(card.proposal_id, "approved", sentence, self.effects[-1], "D-0002")

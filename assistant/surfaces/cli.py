@@ -31,7 +31,6 @@ from assistant.surfaces.terminal import (
 from domain.clock import wall_clock
 from domain.errors import AskAgain, BadData, RoundsmanError
 from domain.loading import LoadReport, load_city
-from domain.store import Store
 from domain.values import Role
 
 MOST_FAULTS = 20
@@ -130,15 +129,10 @@ def _add_load(cli: typer.Typer, terminal: Terminal) -> None:
         strict: bool = typer.Option(False, "--strict", help="Load no file that has a faulty row."),
     ) -> None:
         """Load a city folder into the records."""
-        settings = terminal.read_settings()
         if not folder.is_dir():
             raise BadData(f"{folder} is not a folder. Give the folder that holds city.toml.")
-        store = Store(settings.url())
-        try:
-            store.migrate()
+        with terminal.store() as store:
             report = load_city(store, folder, strict=strict, at=wall_clock())
-        finally:
-            store.close()
         show(_load_report(report))
         for fault in report.faults[:MOST_FAULTS]:
             typer.echo(f"roundsman: {fault}", err=True)

@@ -8,7 +8,6 @@ from assistant.surfaces.directory import add_person, list_people, remove_person
 from assistant.surfaces.failures import clear, show
 from assistant.surfaces.printed import print_table
 from assistant.surfaces.terminal import Terminal
-from domain.store import Store
 from domain.values import Actor, Role, Table
 
 
@@ -18,12 +17,6 @@ def people_commands(terminal: Terminal) -> typer.Typer:
     for add in (_add_add, _add_list, _add_remove):
         add(cli, terminal)
     return cli
-
-
-def _store(terminal: Terminal) -> Store:
-    store = Store(terminal.read_settings().url())
-    store.migrate()
-    return store
 
 
 def _add_add(cli: typer.Typer, terminal: Terminal) -> None:
@@ -38,7 +31,8 @@ def _add_add(cli: typer.Typer, terminal: Terminal) -> None:
         scope: list[str] = typer.Option([], "--scope", help="For a program: read, propose or a tool's name."),
     ) -> None:
         """Add a person or program, or give them a new key and role."""
-        key = add_person(_store(terminal), Actor(name.strip(), role, zone, frozenset(scope)))
+        with terminal.store() as store:
+            key = add_person(store, Actor(name.strip(), role, zone, frozenset(scope)))
         show(f"{name.strip()} may now act as {role.value}. The key, shown only this once:\n{key}")
 
 
@@ -47,10 +41,12 @@ def _add_list(cli: typer.Typer, terminal: Terminal) -> None:
     @clear
     def list_all() -> None:
         """List the directory."""
+        with terminal.store() as store:
+            people = list_people(store)
         rows: list[list[str | int | float | None]] = [
             [p.name, p.role, p.zone, " ".join(p.scopes), f"{p.key_prefix}..." if p.key_prefix else None,
              "yes" if p.active else "no"]
-            for p in list_people(_store(terminal))
+            for p in people
         ]  # fmt: skip
         show(print_table(Table(columns=["name", "role", "zone", "scopes", "key", "active"], rows=rows), len(rows)))
 
@@ -60,5 +56,6 @@ def _add_remove(cli: typer.Typer, terminal: Terminal) -> None:
     @clear
     def remove(name: str) -> None:
         """Take a person's key away, at once."""
-        remove_person(_store(terminal), name.strip())
+        with terminal.store() as store:
+            remove_person(store, name.strip())
         show(f"{name.strip()} may do nothing any more.")

@@ -11,6 +11,7 @@ import typer
 
 from assistant.surfaces.parts import ApiParts
 from domain.settings import Settings
+from domain.store import Store
 from domain.values import Actor, Role
 
 SURFACE = "terminal"
@@ -49,6 +50,16 @@ class Terminal:
             yield built
         finally:
             built.close()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The records alone, for commands that must work before there is a city."""
+        store = Store(self.read_settings().url())
+        try:
+            store.migrate()
+            yield store
+        finally:
+            store.close()
 
 
 def actor_at_terminal(role: Role) -> Actor:
