@@ -71,6 +71,16 @@ def test_an_opposite_is_no_typing_error(name: str, said: str) -> None:
     assert keys(index(name).find(name.replace("t", "", 1))) == [name]
 
 
+def test_a_number_that_a_name_lacks_rules_it_out_however_much_else_fits() -> None:
+    assert not index("Castle Mill Church Garden 3").find("castle mill church garden 5").matches
+
+
+def test_one_letter_nearer_is_not_near_enough_to_choose() -> None:
+    names = index("Wheeltown Lake North", "Wheaton Lake South")
+    assert len(keys(names.find("wheelton lake"))) == 2
+    assert keys(names.find("wheeltown lake")) == ["Wheeltown Lake North"]
+
+
 def test_a_tie_is_never_broken_by_order() -> None:
     for names in (("Castle East", "Castle West"), ("Castle West", "Castle East")):
         assert set(keys(index(*names).find("castle"))) == set(names)
