@@ -47,6 +47,7 @@ __all__ = [
 ]  # fmt: skip
 
 AT_ONCE: frozenset[EntryKind] = frozenset({"approval", "intent", "outcome", "erasure"})  # never left without checkpoint
+MAX_SEQ = 2**31  # the databases' whole numbers end there
 log = logging.getLogger(__name__)
 
 
@@ -127,10 +128,10 @@ class Ledger:
     def show(self, seq: int) -> LedgerRecord:
         """One record by its number. Raises UnknownName."""
         with self._store.read() as session:
-            found = reading.records(session, reading.read_rows(session, TABLE.c.seq == seq))
-        if not found:
-            raise UnknownName("record in the ledger", str(seq))
-        return found[0]
+            rows = reading.read_rows(session, TABLE.c.seq == seq) if 0 < seq < MAX_SEQ else []
+            if not rows:
+                raise UnknownName("record in the ledger", str(seq))
+            return reading.records(session, rows)[0]
 
     def find(self, decision_id: str) -> list[LedgerRecord]:
         """All records of a decision, in order; empty when there is none."""

@@ -1,19 +1,19 @@
 """The ledger's tables: records, the head they end in, and the keys that make their text readable.
 
 Moments are kept as the very text that is sealed ("2026-11-22T20:12:00.000000Z"), so that no byte of a record is outside
-its seal. The database itself refuses to change or delete a record; see `append_only`.
+its seal. The database itself refuses to change or delete a record (the triggers of migration 0003).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, LargeBinary, Table, event
+from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.columns import Base, UtcTime
 
-__all__ = ["LedgerHead", "LedgerRow", "SubjectKey", "append_only"]
+__all__ = ["LedgerHead", "LedgerRow", "SubjectKey"]
 
 
 class LedgerRow(Base):
@@ -60,28 +60,3 @@ class SubjectKey(Base):
     key: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     destroyed_at: Mapped[datetime | None] = mapped_column(UtcTime)
-
-
-REFUSAL = "the ledger is append-only"
-
-
-def append_only(dialect: str) -> tuple[str, ...]:
-    """The statements by which a database ("sqlite" or "postgresql") refuses to change or delete a record."""
-    if dialect == "sqlite":
-        body = f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
-        return (
-            f"CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger {body}",
-            f"CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger {body}",
-        )
-    return (
-        "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$",
-        "CREATE TRIGGER ledger_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()",
-    )
-
-
-@event.listens_for(LedgerRow.__table__, "after_create")
-def _made(table: Table, connection: Connection, **arguments: object) -> None:
-    for statement in append_only(connection.dialect.name):
-        connection.exec_driver_sql(statement)

@@ -25,7 +25,7 @@ from domain.clock import wall_clock
 from domain.errors import BadData, LedgerUnavailable
 from domain.ledger import Ledger, LedgerEntry, load_keys
 from domain.store import Store
-from evals.tampering import DEEDS, Victim, example, prepare
+from evals.tampering import DEEDS, Victim, example
 
 __all__ = ["figures"]
 
@@ -83,7 +83,7 @@ class Scene:
         self.home, self.url, self.store = home, url, Store(url)
         home.mkdir(parents=True)
         load_keys(home)
-        prepare(self.store)
+        self.store.migrate()
         with self.store.read() as session:
             if session.execute(text("SELECT count(*) FROM ledger")).scalar_one():
                 raise BadData("This measurement wants an empty ledger; give the URL of a database made for it.")

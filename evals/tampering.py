@@ -19,10 +19,9 @@ from domain.chain import GENESIS, Row, grow, leaf, message, seal
 from domain.clock import fixed_clock
 from domain.ledger import Keys, Ledger, LedgerCall, LedgerEntry, load_keys
 from domain.ledger_keys import new_keys
-from domain.ledger_records import LedgerHead, LedgerRow, SubjectKey
 from domain.store import Store
 
-__all__ = ["DEEDS", "Deed", "Victim", "example", "prepare"]
+__all__ = ["DEEDS", "Deed", "Victim", "example"]
 
 NOON = datetime(2025, 9, 1, 12, tzinfo=UTC)
 TEXTS = ("at", "kind", "decision_id", "thread", "idem_key", "key_id")
@@ -36,13 +35,6 @@ def example(number: int, thread: str = "t-1") -> LedgerEntry:
         city="berkeley", question=f"Which bins near gate {number} overflow by tomorrow noon?", answer="None of them.",
         calls=(LedgerCall(name="forecast_fill", parameters={"near": f"gate {number}"}, seed=number, ms=12.5),),
     )  # fmt: skip
-
-
-def prepare(store: Store) -> None:
-    """The tables, where they are missing."""
-    store.migrate()
-    made_here = [LedgerRow.metadata.tables[table.__tablename__] for table in (LedgerRow, LedgerHead, SubjectKey)]
-    LedgerRow.metadata.create_all(store.engine, tables=made_here)
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class Victim:
     def __init__(self, home: Path, records: int = 20, every: int = 6) -> None:
         self.home, self.every, self.checkpoints = home, every, home / "checkpoints"
         self.store, self.keys = Store(f"sqlite:///{home / 'ledger.db'}"), load_keys(home)
-        prepare(self.store)
+        self.store.migrate()
         ledger = self.ledger()
         for number in range(1, records + 1):
             ledger.append(example(number), sha256(bytes([number])).hexdigest())  # no change makes one key another

@@ -26,7 +26,6 @@ from domain.errors import BadData, LedgerUnavailable, UnknownName
 from domain.ledger import Approval, Ledger, LedgerCall, LedgerEntry, Outcome, load_keys
 from domain.store import Store, StoreLimits
 from evals.ledger import Scene
-from evals.tampering import prepare
 
 NOON = datetime(2025, 9, 1, 12, tzinfo=UTC)
 
@@ -36,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with an empty ledger; tests get copies."""
     file = tmp_path_factory.mktemp("made") / "ledger.db"
     empty = Store(f"sqlite:///{file}")
-    prepare(empty)
+    empty.migrate()
     empty.close()
     return file
 
@@ -46,13 +45,6 @@ def store(made: Path, tmp_path: Path) -> Iterator[Store]:
     ours = Store(f"sqlite:///{shutil.copy(made, tmp_path / 'ledger.db')}", StoreLimits(lock_ms=2_000))
     yield ours
     ours.close()
-
-
-@pytest.fixture
-def either_store(empty_store: Store) -> Store:
-    """The same on SQLite and on PostgreSQL."""
-    prepare(empty_store)
-    return empty_store
 
 
 @pytest.fixture
@@ -83,9 +75,9 @@ def checkpoints(home: Path) -> list[int]:
 # ---------------------------------------------------------------- one record
 
 
-def test_a_record_is_there_for_everybody_when_append_returns(either_store: Store, tmp_path: Path) -> None:
-    ref = opened(either_store, tmp_path).append(asked(), "k-1")
-    other = Store(either_store.url.render_as_string(hide_password=False))
+def test_a_record_is_there_for_everybody_when_append_returns(empty_store: Store, tmp_path: Path) -> None:
+    ref = opened(empty_store, tmp_path).append(asked(), "k-1")
+    other = Store(empty_store.url.render_as_string(hide_password=False))
     assert opened(other, tmp_path).show(ref.seq).entry.question == "Which bins overflow?"
     other.close()
 
@@ -151,13 +143,14 @@ def test_the_last_decision_is_that_of_the_thread(ledger: Ledger) -> None:
     assert ledger.last("t-3") is None
 
 
-def test_a_record_that_is_not_there_is_an_unknown_name(ledger: Ledger) -> None:
-    with pytest.raises(UnknownName, match="7"):
-        ledger.show(7)
+@pytest.mark.parametrize("seq", [-1, 0, 7, 10**30])
+def test_a_record_that_is_not_there_is_an_unknown_name(ledger: Ledger, seq: int) -> None:
+    with pytest.raises(UnknownName, match=str(seq)):
+        ledger.show(seq)
 
 
-def test_an_effect_without_outcome_stays_open_until_it_is_closed(either_store: Store, tmp_path: Path) -> None:
-    ledger = opened(either_store, tmp_path)
+def test_an_effect_without_outcome_stays_open_until_it_is_closed(empty_store: Store, tmp_path: Path) -> None:
+    ledger = opened(empty_store, tmp_path)
     intent = ledger.append(asked(kind="intent", decision_id="D-0001"), "intent:A-0001")
     ledger.append(asked(kind="intent", decision_id="D-0002"), "intent:A-0002")
     closing = asked(kind="outcome", decision_id="D-0001", refers_to=intent.seq, outcome=Outcome(status="done"))
@@ -168,13 +161,13 @@ def test_an_effect_without_outcome_stays_open_until_it_is_closed(either_store: S
 # ---------------------------------------------------------------- once, and one after another
 
 
-def test_the_same_key_again_gives_the_first_record_and_adds_none(either_store: Store, tmp_path: Path) -> None:
-    ledger = opened(either_store, tmp_path)
+def test_the_same_key_again_gives_the_first_record_and_adds_none(empty_store: Store, tmp_path: Path) -> None:
+    ledger = opened(empty_store, tmp_path)
     first = ledger.append(asked(), "k-1")
     again = ledger.append(asked(at=NOON + timedelta(minutes=1)), "k-1")
     assert (again.seq, again.hash, again.decision_id) == (first.seq, first.hash, first.decision_id)
     assert (first.fresh, again.fresh) == (True, False)
-    assert len(sealed_by(either_store)) == 1
+    assert len(sealed_by(empty_store)) == 1
 
 
 @pytest.mark.parametrize("change", [{"question": "Which?"}, {"role": "viewer"}, {"thread": "t-2"}, {"kind": "intent"},
@@ -186,9 +179,9 @@ def test_the_same_key_for_something_else_is_refused(ledger: Ledger, store: Store
     assert len(sealed_by(store)) == 1
 
 
-def test_many_writers_never_fork(either_store: Store, tmp_path: Path) -> None:
+def test_many_writers_never_fork(empty_store: Store, tmp_path: Path) -> None:
     stores = [
-        Store(either_store.url.render_as_string(hide_password=False), StoreLimits(lock_ms=60_000)) for _ in range(3)
+        Store(empty_store.url.render_as_string(hide_password=False), StoreLimits(lock_ms=60_000)) for _ in range(3)
     ]
     writers = [opened(of_one, tmp_path) for of_one in stores for _ in range(2)]
 
@@ -198,16 +191,16 @@ def test_many_writers_never_fork(either_store: Store, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(len(writers)) as pool:
         list(pool.map(write, range(len(writers))))
-    chain = sealed_by(either_store)
+    chain = sealed_by(empty_store)
     assert [seq for seq, _, _ in chain] == list(range(1, 61))
     assert [before for _, before, _ in chain] == [GENESIS, *(own for _, _, own in chain[:-1])]
-    assert opened(either_store, tmp_path).verify().ok
+    assert opened(empty_store, tmp_path).verify().ok
     for of_one in stores:
         of_one.close()
 
 
-def test_writers_that_race_with_one_key_make_one_record(either_store: Store, tmp_path: Path) -> None:
-    writers = [opened(either_store, tmp_path) for _ in range(6)]
+def test_writers_that_race_with_one_key_make_one_record(empty_store: Store, tmp_path: Path) -> None:
+    writers = [opened(empty_store, tmp_path) for _ in range(6)]
     with ThreadPoolExecutor(len(writers)) as pool:
         refs = list(pool.map(lambda writer: writer.append(asked(), "k-1"), writers))
     assert sum(ref.fresh for ref in refs) == 1
@@ -327,10 +320,10 @@ def test_a_cut_ledger_stops_at_the_checkpoint_it_contradicts(store: Store, made:
 
 
 @pytest.mark.parametrize("change", ["UPDATE ledger SET thread = 'x'", "DELETE FROM ledger"])
-def test_the_database_itself_refuses_to_change_a_record(either_store: Store, tmp_path: Path, change: str) -> None:
-    ledger = opened(either_store, tmp_path)
+def test_the_database_itself_refuses_to_change_a_record(empty_store: Store, tmp_path: Path, change: str) -> None:
+    ledger = opened(empty_store, tmp_path)
     ledger.append(asked(), "k-1")
-    with pytest.raises(DBAPIError, match="append-only"), either_store.write() as session:
+    with pytest.raises(DBAPIError, match="append-only"), empty_store.write() as session:
         session.execute(text(change))
     assert ledger.verify().ok
 

@@ -17,7 +17,6 @@ from domain.errors import BadData, LedgerUnavailable, UnknownName
 from domain.ledger import Approval, Ledger, LedgerCall, LedgerEntry, LedgerRef, load_keys
 from domain.privacy import decrypt, encrypt
 from domain.store import Store, StoreLimits
-from evals.tampering import prepare
 
 NOON = datetime(2025, 9, 1, 12, tzinfo=UTC)
 SECRET = "my neighbour Zebulon Quux leaves boxes out"
@@ -28,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with an empty ledger; tests get copies."""
     file = tmp_path_factory.mktemp("made") / "ledger.db"
     empty = Store(f"sqlite:///{file}")
-    prepare(empty)
+    empty.migrate()
     empty.close()
     return file
 
@@ -38,13 +37,6 @@ def store(made: Path, tmp_path: Path) -> Iterator[Store]:
     ours = Store(f"sqlite:///{shutil.copy(made, tmp_path / 'ledger.db')}", StoreLimits(lock_ms=2_000))
     yield ours
     ours.close()
-
-
-@pytest.fixture
-def either_store(empty_store: Store) -> Store:
-    """The same on SQLite and on PostgreSQL."""
-    prepare(empty_store)
-    return empty_store
 
 
 @pytest.fixture
@@ -109,8 +101,8 @@ def test_what_is_nobodys_words_outlives_the_erasure(ledger: Ledger) -> None:
     assert (entry.approval.who, entry.approval.shown_hash) == ("(erased)", "ab")
 
 
-def test_no_table_holds_the_words_before_nor_the_name_or_key_after(either_store: Store, tmp_path: Path) -> None:
-    store, ledger = either_store, opened(either_store, tmp_path)
+def test_no_table_holds_the_words_before_nor_the_name_or_key_after(empty_store: Store, tmp_path: Path) -> None:
+    store, ledger = empty_store, opened(empty_store, tmp_path)
     ref = ask(ledger, "Zebulon", "k-1")
     key = key_bytes(store, "Zebulon").hex()
     assert SECRET not in everything(store)
