@@ -25,9 +25,8 @@ from domain.spatial import haversine_m
 from domain.store_faults import outside_fault
 from domain.work_records import Counter
 
-__all__ = ["HEAD", "Store", "StoreLimits", "next_id"]
+__all__ = ["Store", "StoreLimits", "newest_revision", "next_id"]
 
-HEAD = "0002"  # the newest revision in domain/migrations/versions; a test holds the two together
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_KEY, WRITER_KEY = 7_207_001, 7_207_002  # any constants: keys of PostgreSQL's advisory locks
 MODE = "roundsman_mode"
@@ -216,9 +215,9 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_KEY})
     current = _revision(connection)
-    if current == HEAD:
+    if current == newest_revision():
         return
-    if current is not None and current > HEAD:
+    if current is not None and current > newest_revision():
         raise StoreUnavailable(f"The database was made by a newer Roundsman (tables {current}): update the program.")
     from alembic import command  # slow to import, and needed once in a database's life
     from alembic.config import Config
@@ -227,6 +226,11 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """The revision that this program's tables have: migrations are numbered files, "0001_words.py"."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _revision(connection: Connection) -> str | None:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,16 +42,14 @@ def small_city_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(small_city_file: Path, tmp_path: Path) -> Iterator[Store]:
     """A SQLite store, migrated and loaded with the small city (`smalltown`)."""
-    with_city = Store(f"sqlite:///{shutil.copy(small_city_file, tmp_path / 'store.db')}")
-    yield with_city
-    with_city.close()
+    with closing(Store(f"sqlite:///{shutil.copy(small_city_file, tmp_path / 'store.db')}")) as with_city:
+        yield with_city
 
 
 def _fill(url: str) -> None:
-    filled = Store(url)
-    filled.migrate()
-    load_city(filled, SMALL_CITY, at=LOADED_AT)
-    filled.close()
+    with closing(Store(url)) as filled:
+        filled.migrate()
+        load_city(filled, SMALL_CITY, at=LOADED_AT)
 
 
 # ---------------------------------------------------------------- the same test on SQLite and on PostGIS
@@ -69,13 +67,17 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield url
 
 
-@pytest.fixture
-def empty_store(fresh_url: str) -> Iterator[Store]:
+@pytest.fixture(params=BOTH)
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A migrated store without a city."""
-    empty = Store(fresh_url)
-    empty.migrate()
-    yield empty
-    empty.close()
+    if request.param == "sqlite":
+        with closing(Store(f"sqlite:///{tmp_path / 'empty.db'}")) as empty:
+            empty.migrate()
+            yield empty
+    else:
+        server = request.getfixturevalue("postgres_templates")
+        with _new_database(server, "with_tables") as url, closing(Store(url)) as empty:
+            yield empty
 
 
 @pytest.fixture(params=BOTH)
@@ -84,10 +86,9 @@ def city_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "sqlite":
         yield request.getfixturevalue("store")
     else:
-        with _new_database(request.getfixturevalue("postgres_city_url"), "with_city") as url:
-            with_city = Store(url)
+        server = request.getfixturevalue("postgres_templates")
+        with _new_database(server, "with_city") as url, closing(Store(url)) as with_city:
             yield with_city
-            with_city.close()
 
 
 # ---------------------------------------------------------------- a private PostGIS server
@@ -116,10 +117,13 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_city_url(postgres_url: str) -> str:
-    """The URL of a database with the small city in it, made once; tests get copies."""
+def postgres_templates(postgres_url: str) -> str:
+    """The server's URL, once it holds `with_tables` (migrated) and `with_city` (the small city): tests get copies."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE with_city TEMPLATE with_postgis")
+        connection.execute("CREATE DATABASE with_tables TEMPLATE with_postgis")
+        with closing(Store(postgres_url.replace("/postgres?", "/with_tables?"))) as tables:
+            tables.migrate()
+        connection.execute("CREATE DATABASE with_city TEMPLATE with_tables")
     _fill(postgres_url.replace("/postgres?", "/with_city?"))
     return postgres_url
 

@@ -174,16 +174,20 @@ def test_strict_takes_a_file_whole_or_not_at_all(empty_store: Store, small_city_
 
 
 @pytest.mark.parametrize("name", ["sites.csv", "bins.csv", "city.toml"])
-@pytest.mark.parametrize("content", [None, b"", b"\x00\xff" * 50, b"not,the,columns\n1,2,3\n"])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\x00\xff" * 50, b"not,the,columns\n1,2,3\n"],
+    ids=["missing", "empty", "binary", "other columns"],
+)
 def test_without_its_sites_bins_or_settings_there_is_no_city(
-    empty_store: Store, small_city_folder: Path, name: str, content: bytes | None
+    store: Store, small_city_folder: Path, name: str, content: bytes | None
 ) -> None:
     path = small_city_folder / name
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadData, match=name.replace(".", r"\.")):
-        load_city(empty_store, small_city_folder, at=AT)
+        load_city(store, small_city_folder, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +200,7 @@ def test_without_its_sites_bins_or_settings_there_is_no_city(
         ("truncated", "ends early or is damaged"),
         ("a folder", "cannot be read"),
     ],
+    ids=["missing", "empty", "garbage", "other columns", "truncated", "a folder"],
 )
 def test_another_file_that_cannot_be_read_is_a_fault_and_the_rest_is_loaded(
     empty_store: Store, small_city_folder: Path, content: bytes | str | None, words: str

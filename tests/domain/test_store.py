@@ -310,8 +310,8 @@ def test_a_database_that_does_not_exist_says_so(postgres_url: str) -> None:
 
 
 @pytest.mark.postgis
-def test_a_connection_cut_by_the_server_is_replaced(postgres_city_url: str) -> None:
-    store = Store(postgres_city_url.replace("/postgres?", "/with_postgis?"))
+def test_a_connection_cut_by_the_server_is_replaced(postgres_url: str) -> None:
+    store = Store(postgres_url.replace("/postgres?", "/with_postgis?"))
     cut = text("SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(StoreUnavailable, match="cannot be reached"), store.read() as session:
         session.execute(cut)
@@ -321,16 +321,16 @@ def test_a_connection_cut_by_the_server_is_replaced(postgres_city_url: str) -> N
 
 
 @pytest.mark.postgis
-def test_a_statement_that_takes_too_long_is_stopped(postgres_city_url: str) -> None:
-    store = Store(postgres_city_url.replace("/postgres?", "/with_postgis?"), IMPATIENT)
+def test_a_statement_that_takes_too_long_is_stopped(postgres_url: str) -> None:
+    store = Store(postgres_url.replace("/postgres?", "/with_postgis?"), IMPATIENT)
     with pytest.raises(DeadlineExceeded, match="too long"), store.read() as session:
         session.execute(text("SELECT pg_sleep(5)"))
     store.close()
 
 
 @pytest.mark.postgis
-def test_a_writer_on_the_server_waits_and_then_says_busy(postgres_city_url: str) -> None:
-    url = postgres_city_url.replace("/postgres?", "/with_postgis?")
+def test_a_writer_on_the_server_waits_and_then_says_busy(postgres_url: str) -> None:
+    url = postgres_url.replace("/postgres?", "/with_postgis?")
     store, second = Store(url), Store(url, IMPATIENT)
     with store.write():
         with pytest.raises(StoreUnavailable, match="busy with another writer"), second.write():
