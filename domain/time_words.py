@@ -192,6 +192,7 @@ ORDER: tuple[tuple[str, str], ...] = (
     (rf"\bin (?!\d+(?:\.\d+)? (?:{UNIT})\b)", ""),
     (rf"\bin (?=next \d+ (?:{UNIT})\b)", ""),
     (r"\bthis coming\b", "coming"),
+    (r"^and ", ""),
     (r"\bnext hour\b", "next 1 hour"),
     (r"\b([1-4])th quarter\b", r"q\1"),
     (r"\b(morning|evening|night|afternoon|noon) (yesterday|today|tomorrow)\b", r"\2 \1"),

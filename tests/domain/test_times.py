@@ -56,6 +56,7 @@ def span(words: str, now: datetime = SUNDAY_NIGHT) -> str:
         ("tomorrow evening", "Thu 2025-08-28 18:00"),
         ("tomorrow evening at 7", "Thu 2025-08-28 19:00"),
         ("the day after tomorrow", "Fri 2025-08-29 23:59"),
+        ("and the day after?", "Thu 2025-08-28 23:59"),
         ("Friday", "Fri 2025-08-29 23:59"),
         ("this Friday", "Fri 2025-08-29 23:59"),
         ("next Friday", "Fri 2025-09-05 23:59"),
