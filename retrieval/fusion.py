@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 __all__ = ["fuse", "relative"]
 
@@ -19,13 +19,17 @@ def relative(scores: Mapping[int, float]) -> dict[int, float]:
     return {row: (score - least) / (most - least) for row, score in scores.items()}
 
 
-def fuse(words: Mapping[int, float], meaning: Mapping[int, float], alpha: float) -> dict[int, float]:
+def fuse(
+    words: Mapping[int, float], meaning: Mapping[int, float], alpha: float, unread: Set[int] = frozenset()
+) -> dict[int, float]:
     """`alpha` x relative meaning + (1 - `alpha`) x relative words; what a list does not hold counts 0 there.
 
-    The method is Weaviate's relativeScoreFusion. Measured on SciFact, an equal weight beats reciprocal rank fusion
-    (Cormack et al. 2009) and a weight of 0.75.
+    The meaning of what is `unread` is not known yet, rather than far: it counts by its words alone. The method is
+    Weaviate's relativeScoreFusion; measured on SciFact, an equal weight beats reciprocal rank fusion (Cormack et al.
+    2009) and a weight of 0.75.
     """
     by_words, by_meaning = relative(words), relative(meaning)
+    by_meaning |= {row: by_words[row] for row in unread & by_words.keys()}
     return {
         row: round(alpha * by_meaning.get(row, 0.0) + (1 - alpha) * by_words.get(row, 0.0), ROUNDING)
         for row in by_words.keys() | by_meaning.keys()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,16 +95,16 @@ def rank(connection: sqlite3.Connection, asked: Asked, documents: int) -> Ranked
     by_words = {} if asked.vector is not None and asked.request.alpha == 1 else _by_words(connection, asked)
     plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if documents <= FEW else MEANING_FIRST
     meanings = _by_meaning(connection, asked, plan) if asked.vector is not None else _Meanings({}, {})
-    alpha = 0.0 if asked.vector is None else asked.request.alpha
-    scores = fuse(by_words, meanings.of_rows, alpha)
-    table = _rows(connection, asked, scores)
+    table = _rows(connection, by_words.keys() | meanings.of_rows.keys())
+    unread = {row for row in table if not _has_vector(asked, table[row]["meaning"])}
+    scores = fuse(by_words, meanings.of_rows, asked.request.alpha, unread)
     near = _near_enough(asked, meanings)
     if near is not None:
         whole = _holding_all(connection, asked, scores)
         scores = {
             row: score
             for row, score in scores.items()
-            if row in whole or table[row]["meaning"] in near or not _has_vector(asked, table[row]["meaning"])
+            if row in whole or row in unread or table[row]["meaning"] in near
         }
     best = sorted(scores, key=lambda row: (-scores[row], -(table[row]["at"] or 0.0), table[row]["id"]))
     hits = tuple(
@@ -212,7 +212,7 @@ def _matching(connection: sqlite3.Connection, asked: Asked, near: set[int] | Non
 # ---------------------------------------------------------------- documents
 
 
-def _rows(connection: sqlite3.Connection, asked: Asked, rows: Mapping[int, float]) -> dict[int, dict[str, Any]]:
+def _rows(connection: sqlite3.Connection, rows: Set[int]) -> dict[int, dict[str, Any]]:
     cursor = connection.execute(
         "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields, meaning"
         " FROM search_documents WHERE row IN (SELECT value FROM json_each(?))",

@@ -37,6 +37,10 @@ QUERIES_KEPT = 512
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 ALONE = "meaning search is off, documents were found by words alone: {why}"
 NONE = Vectors(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
+UNREAD = (
+    "NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = number)"
+    " AND EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = number AND d.city = ?)"
+)
 PAUSE_SHARE = 0.5  # of the time that a batch took: leaves room for questions
 
 
@@ -86,13 +90,17 @@ class SqliteSearch:
         """Make `documents` all there is of a kind, and remember their digest; gives back how many changed."""
         kept = {plain(document.id) for document in documents}
         changed = self.upsert(documents) + self.delete(sorted(self._ids(kind) - kept))
+        self.remember(kind, digest)
+        return changed
+
+    def remember(self, kind: str, digest: str) -> None:
+        """Keep the digest of what a kind's documents are made from."""
         with self._connections.write() as connection:
             city = writing.make_city(connection, self.city)
             connection.execute("INSERT OR REPLACE INTO search_digests VALUES (?, ?, ?)", (city, kind, digest))
-        return changed
 
     def digest(self, kind: str) -> str | None:
-        """The digest given with the last `replace` of a kind."""
+        """The digest that was last remembered for a kind."""
         sql = "SELECT digest FROM search_digests JOIN search_cities ON number = city WHERE name = ? AND kind = ?"
         with self._connections.read() as connection:
             found = connection.execute(sql, (self.city, kind)).fetchone()
@@ -205,12 +213,9 @@ class SqliteSearch:
 
     def _embed_batch(self, embedder: Embedder) -> bool:
         """Embed some texts; False when none was left. The lock of the file is not held while the model works."""
-        sql = (
-            "SELECT number, t.text FROM search_texts t LEFT JOIN search_vectors v ON v.text = number"
-            " WHERE v.text IS NULL ORDER BY number LIMIT ?"
-        )
+        sql = f"SELECT number, text FROM search_texts WHERE {UNREAD} ORDER BY number LIMIT {TEXTS_AT_ONCE}"  # noqa: S608
         with self._connections.read() as connection:
-            rows = connection.execute(sql, (TEXTS_AT_ONCE,)).fetchall()
+            rows = connection.execute(sql, (city_number(connection, self.city),)).fetchall()
             fault = model_fault(connection, embedder)
         if fault is not None:
             raise BadData(f"Vectors refused: {fault}.")
@@ -223,7 +228,8 @@ class SqliteSearch:
 
     def _pending(self) -> int:
         with self._connections.read() as connection:
-            return _unread(connection)
+            sql = f"SELECT count(*) FROM search_texts WHERE {UNREAD}"  # noqa: S608
+            return int(connection.execute(sql, (city_number(connection, self.city),)).fetchone()[0])
 
     # ------------------------------------------------------------ care
 
@@ -253,15 +259,12 @@ class SqliteSearch:
         self._connections.close()
 
 
-def _unread(connection: sqlite3.Connection) -> int:
-    """Texts without a vector."""
-    sql = "SELECT (SELECT count(*) FROM search_texts) - (SELECT count(*) FROM search_vectors)"
-    return int(connection.execute(sql).fetchone()[0])
-
-
 def _gap(connection: sqlite3.Connection, scope: Scope, documents: int) -> str | None:
-    """The sentence for documents within the limits that have no vector yet."""
-    covered = coverage(connection, scope) if _unread(connection) else documents
+    """The sentence for documents within the limits that have no vector; quick when every text of the file has one."""
+    texts, vectors = connection.execute(
+        "SELECT (SELECT count(*) FROM search_texts), (SELECT count(*) FROM search_vectors)"
+    ).fetchone()
+    covered = documents if texts == vectors else coverage(connection, scope)
     if covered == documents:
         return None
     return f"meaning search still covers {covered} of {documents} documents; the others are found by words alone"

@@ -159,7 +159,11 @@ class RetrievalStore(Protocol):
         ...
 
     def digest(self, kind: str) -> str | None:
-        """The digest given with the last `replace` of a kind."""
+        """The digest that was last remembered for a kind."""
+        ...
+
+    def remember(self, kind: str, digest: str) -> None:
+        """Keep the digest of what a kind's documents are made from."""
         ...
 
     def embed_pending(self, budget_s: float) -> int:

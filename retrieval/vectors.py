@@ -27,7 +27,7 @@ class Vectors:
     numbers: Numbers
     matrix: Floats
 
-    def nearest(self, query: Floats, among: Numbers | None = None) -> tuple[Numbers, Floats]:
+    def nearest(self, query: Floats, among: Numbers | None = None) -> tuple[Numbers, npt.NDArray[np.float64]]:
         """Text numbers and their cosines with `query`, nearest first: all texts, or those `among` that have a vector.
 
         Cosines are rounded to what float32 can tell, so that equals stay equals on every machine.
@@ -37,7 +37,7 @@ class Vectors:
             places = np.searchsorted(numbers, among)
             held = places[(places < len(numbers)) & (numbers.take(places, mode="clip") == among)]
             numbers, matrix = numbers[held], matrix[held]
-        cosines = np.round(matrix @ query, 6)
+        cosines = (matrix @ query).astype(np.float64).round(6)
         order = np.lexsort((numbers, -cosines))
         return numbers[order], cosines[order]
 
