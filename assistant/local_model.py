@@ -42,7 +42,8 @@ class EngineOptions:
 
     `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it and for the very
     bytes of the base file, unless `check_adapter` is off (for experiments). `context` is tokens for each of `slots`
-    simultaneous questions. Without `base` the packaged weights are taken.
+    simultaneous questions. Without `base` the packaged weights are taken. One thread, because the engine's threads wait
+    for each other by spinning: two of them beside other work on two cores took a hundred times longer than one.
     """
 
     log_folder: Path
@@ -50,10 +51,10 @@ class EngineOptions:
     adapter: Path | None = None
     schema_hash: str = ""
     check_adapter: bool = True
-    threads: int = 2
+    threads: int = 1
     context: int = 4096
     slots: int = 2
-    start_s: float = 30.0
+    start_s: float = 90.0
 
 
 class LocalModel:

@@ -140,7 +140,7 @@ async def test_a_model_that_was_not_started_says_so_and_is_not_ready(tmp_path: P
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
     """The packaged weights, running."""
-    with LocalModel(EngineOptions(tmp_path_factory.mktemp("engine"), threads=1)) as model:
+    with LocalModel(EngineOptions(tmp_path_factory.mktemp("engine"))) as model:
         yield model
 
 
@@ -187,7 +187,7 @@ async def test_an_engine_that_is_killed_is_started_again(engine: LocalModel) -> 
 
 @pytest.mark.model
 async def test_an_engine_that_dies_twice_before_it_answers_stays_off(tmp_path: Path) -> None:
-    with LocalModel(EngineOptions(tmp_path, threads=1)) as model:
+    with LocalModel(EngineOptions(tmp_path)) as model:
         first = model.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -213,10 +213,10 @@ async def test_a_long_answer_is_given_up_at_the_deadline_and_the_engine_lives_on
 
 @pytest.mark.model
 def test_stop_ends_the_process_and_leaves_a_quiet_log(tmp_path: Path) -> None:
-    model = LocalModel(EngineOptions(tmp_path, threads=1))
+    model = LocalModel(EngineOptions(tmp_path))
     started = time.monotonic()
     model.start()
-    assert time.monotonic() - started < 10  # well under 3 s on a quiet machine
+    assert time.monotonic() - started < 20  # half a second on a quiet machine
     pid = model.pid
     model.stop()
     assert ended(pid, within_s=0.1)
@@ -229,7 +229,7 @@ def test_no_engine_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time, pathlib\n"
         "from assistant.local_model import EngineOptions, LocalModel\n"
-        "model = LocalModel(EngineOptions(pathlib.Path(sys.argv[1]), threads=1)); model.start()\n"
+        "model = LocalModel(EngineOptions(pathlib.Path(sys.argv[1]))); model.start()\n"
         "print(model.pid, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -246,6 +246,6 @@ def test_no_engine_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
 async def test_the_engine_loads_an_adapter_for_the_packaged_weights(tmp_path: Path) -> None:
     digest = file_digest(packaged_weights())
     adapter = adapter_file(tmp_path / "rank-one.gguf", schema_hash="abc", base_digest=digest)
-    with LocalModel(EngineOptions(tmp_path, adapter=adapter, schema_hash="abc", threads=1)) as model:
+    with LocalModel(EngineOptions(tmp_path, adapter=adapter, schema_hash="abc")) as model:
         assert await model.ready(deadline_s=10)
         assert model.identity.adapter == "rank-one"
