@@ -64,9 +64,8 @@ def index_city(
     with store.read() as session:
         if session.get(City, city) is None:
             raise BadData(f"no city {city!r} is loaded; run roundsman load FOLDER")
-        files = dict(
-            session.execute(select(CityFile.file, CityFile.digest).where(CityFile.city == city)).tuples().all()
-        )
+        loaded = select(CityFile.file, CityFile.digest).where(CityFile.city == city)
+        files = {file: digest for file, digest in session.execute(loaded)}
         places = _of(files, "sites.", "bins.") | {"aliases": _aliases_digest(session, city)}
         _renew(search, "bins", _digest(places), lambda: _sites(session, city), changed)
         _renew(search, "requests", _digest(_of(files, "requests.")), lambda: _requests(session, city), changed)
@@ -86,13 +85,9 @@ def index_rounds(store: Store, search: RetrievalStore, city: str, *, embed_s: fl
         plans = list(session.scalars(newer.order_by(number)))
         if not plans:
             return 0
-        sites = dict(
-            session.execute(
-                select(Bin.bin_id, Site.name)
-                .join(Site, (Site.city == Bin.city) & (Site.site_id == Bin.site_id))
-                .where(Bin.city == city)
-            ).tuples()
-        )
+        places = (Site.city == Bin.city) & (Site.site_id == Bin.site_id)
+        named = select(Bin.bin_id, Site.name).join(Site, places).where(Bin.city == city)
+        sites = {bin_id: name for bin_id, name in session.execute(named)}
     search.upsert([plan_document(plan, sites) for plan in plans])
     search.remember("rounds", f"{FORM}:{int(plans[-1].id.removeprefix('P-'))}")
     _embed(search, embed_s)
