@@ -36,8 +36,7 @@ from domain.ledger_entry import (
     words_of,
 )
 from domain.ledger_keys import Keys, load_keys
-from domain.ledger_reading import TABLE, LedgerRecord
-from domain.ledger_records import LedgerHead
+from domain.ledger_reading import HEAD, TABLE, LedgerRecord
 from domain.privacy import destroy_key, encrypt, key_of, overwrite_freed, read_words
 from domain.store import Store, next_id
 
@@ -47,6 +46,7 @@ __all__ = [
 ]  # fmt: skip
 
 AT_ONCE: frozenset[EntryKind] = frozenset({"approval", "intent", "outcome", "erasure"})  # never left without checkpoint
+ADD_RECORD, MOVE_HEAD = insert(TABLE), update(HEAD).where(HEAD.c.id == 1)
 MAX_SEQ = 2**31  # the databases' whole numbers end there
 log = logging.getLogger(__name__)
 
@@ -197,17 +197,15 @@ class Ledger:
         peaks = grow(split_peaks(head.peaks), head.seq, leaf(data))
         if self._checkpoints.contradicts(row.seq, root(peaks)):
             raise LedgerUnavailable(_contradiction(f"a checkpoint already says another record {row.seq}"))
-        session.execute(insert(TABLE).values(**row._asdict()))
-        session.execute(
-            update(LedgerHead).where(LedgerHead.id == 1).values(seq=row.seq, hash=row.hash, peaks=b"".join(peaks))
-        )
+        session.execute(ADD_RECORD, row._asdict())
+        session.execute(MOVE_HEAD, Head(row.seq, row.hash, b"".join(peaks))._asdict())
         return LedgerRef(row.seq, row.decision_id, row.hash.hex()), peaks
 
     def _locked_head(self, session: Session) -> Head:
         head = reading.read_head(session, lock=True)
         if head is None:  # the first record of all; the records' own numbers refuse a second beginning
             head = Head(0, GENESIS, b"")
-            session.execute(insert(LedgerHead).values(id=1, **head._asdict()))
+            session.execute(insert(HEAD).values(id=1, **head._asdict()))
         return head
 
     def _fit_together(self, session: Session, head: Head) -> None:

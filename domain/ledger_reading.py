@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import DBAPIError
@@ -21,9 +22,12 @@ from domain.store_faults import outside_fault
 
 __all__ = ["LedgerRecord", "count", "export_rows", "open_intents", "read_head", "read_rows", "records", "scan"]
 
+HEAD = LedgerHead.metadata.tables[LedgerHead.__tablename__]
 TABLE = LedgerRow.metadata.tables[LedgerRow.__tablename__]
+THE_HEAD = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.peaks).where(HEAD.c.id == 1)
 BATCH = 500
-TYPES = (int, str, str, str, str, int, str, str, bytes, bytes, bytes, bytes)
+TEXT, BYTES = (str,), (bytes,)
+SHAPES = frozenset((int, *TEXT * 4, refers_to, *TEXT * 2, *BYTES * 4) for refers_to in (int, NoneType))
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,8 @@ def read_rows(session: Session, where: ColumnElement[bool] | None = None, limit:
 
 def read_head(session: Session, lock: bool = False) -> Head | None:
     """Where the ledger says it ends; `lock` makes this the one writer until the transaction ends (PostgreSQL)."""
-    query = select(LedgerHead.seq, LedgerHead.hash, LedgerHead.peaks).where(LedgerHead.id == 1)
     try:
-        found = session.execute(query.with_for_update() if lock else query).one_or_none()
+        found = session.execute(THE_HEAD.with_for_update() if lock else THE_HEAD).one_or_none()
         return Head(*found) if found else None
     except TypeError:  # SQLite takes text where bytes belong
         return Head(0, b"", b"")
@@ -118,9 +121,8 @@ def _record(session: Session, row: Row) -> LedgerRecord:
 
 
 def _row(values: tuple[object, ...]) -> Row:
-    row = Row(*values)  # type: ignore[arg-type]  # looked at in the next line
-    fits = all(isinstance(value, type_) for value, type_ in zip(row, TYPES, strict=True) if value is not None)
-    return row if fits else _empty(row.seq)
+    row = Row._make(values)
+    return row if tuple(map(type, values)) in SHAPES else _empty(row.seq)
 
 
 def _alone(session: Session, seq: int) -> Row:
