@@ -27,7 +27,7 @@ from domain.loading import load_city
 from domain.operation import Operation, load_operation
 from domain.ports import LanguageModel
 from domain.settings import Settings
-from domain.store import Store
+from domain.store import Store, StoreLimits
 from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
 from retrieval.embedder import MiniLM
@@ -46,7 +46,7 @@ SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     """All parts of one city's assistant. A first start on an empty home loads the city's folder by itself."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    store = Store(settings.url())
+    store = Store(settings.url(), StoreLimits(statement_ms=settings.postgres_statement_timeout_ms))
     store.migrate()
     city = _operation(store, settings)
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)

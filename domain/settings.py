@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     model_key: SecretStr | None = Field(None, description="API key for the server at model_url.")
     model_prompt: str = Field("small", description="Prompt style: `small` (embedded model) or `llama3` (Llama 3.1).")
     adapter: Path | None = Field(None, description="LoRA adapter (GGUF) for the embedded engine; default: the shipped.")
-    model_threads: int = Field(2, ge=1, le=64, description="Threads of the embedded engine.")
+    model_threads: int = Field(1, ge=1, le=64, description="Threads of the embedded engine.")
     decision_deadline_s: float = Field(20.0, gt=0, description="Longest wait for one decision of the model.")
     question_deadline_s: float = Field(60.0, gt=0, description="Longest wait for one whole question.")
     max_steps: int = Field(8, ge=1, le=12, description="Most tool calls in one question.")

@@ -64,7 +64,7 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
         return
     adapter = {"shipped": SHIPPED, "none": None}.get(options.adapter, Path(options.adapter))
     with TemporaryDirectory() as logs:
-        engine = EngineOptions(Path(logs), adapter=adapter, schema_hash=registry_version(), threads=2)
+        engine = EngineOptions(Path(logs), adapter=adapter, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
             yield Speaker(model, copying=not options.free)
 

@@ -98,19 +98,25 @@ def export(adapter: Path, out: Path, heads: Heads, marks: Mapping[str, str]) -> 
 
 def main() -> None:
     """Export as the flags say."""
-    from finetune.base import base_folder
+    import tools  # noqa: F401  # declares them
+    from finetune.base import base_folder, file_digest, gguf_file
     from finetune.sft import BASE_CACHE
+    from tools.registry import registry_version
 
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--adapter", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--rows", type=Path, required=True, help="the rows it was tuned on; their digest goes with it")
     p.add_argument("--base", type=Path, help="the Hugging Face folder it was tuned on; the packaged one when left out")
-    for mark in ("schema-hash", "base-digest", "data-digest"):
-        p.add_argument(f"--{mark}", required=True, help=f"kept as roundsman.{mark.replace('-', '_')}")
     args = p.parse_args()
-    marks = {"schema_hash": args.schema_hash, "base_digest": args.base_digest, "data_digest": args.data_digest}
+    marks = {
+        "schema_hash": registry_version(),
+        "base_digest": file_digest(gguf_file()),
+        "data_digest": file_digest(args.rows),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     export(args.adapter, args.out, read_heads(args.base or base_folder(BASE_CACHE)), marks)
-    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, {marks}")
 
 
 if __name__ == "__main__":
