@@ -58,7 +58,10 @@ class EngineOptions:
 
 
 class LocalModel:
-    """A `LanguageModel` on this machine. `start()` and `stop()` block; `decide` starts a dead engine again, once."""
+    """A `LanguageModel` on this machine.
+
+    `start()` and `stop()` block. The first `decide` starts the engine; a dead one is started again, once.
+    """
 
     def __init__(self, options: EngineOptions) -> None:
         """Find and check the weights; raises ModelUnavailable. Nothing is started."""
@@ -73,17 +76,19 @@ class LocalModel:
         self._engine: _Engine | None = None
         self._changing = threading.Lock()
         self._revived = False  # since the last answer
+        self._stopped = False
 
     def start(self) -> None:
         """Start the engine unless it runs, and wait until it listens. Raises ModelUnavailable."""
         with self._changing:
-            self._revived = False
+            self._revived = self._stopped = False
             if not self.alive:
                 self._replace()
 
     def stop(self) -> None:
         """End the engine; harmless when it does not run."""
         with self._changing:
+            self._stopped = True
             if self._engine is not None:
                 self._engine.close()
                 self._engine = None
@@ -121,6 +126,8 @@ class LocalModel:
         return answer
 
     async def _decide(self, prompt: str, schema: dict[str, JsonValue], deadline_s: float) -> ModelAnswer:
+        if self._engine is None and not self._stopped:
+            await asyncio.to_thread(self.start)
         engine = self._running()
         try:
             return await engine.client.decide(prompt, schema, deadline_s=deadline_s)
@@ -131,7 +138,7 @@ class LocalModel:
 
     def _running(self) -> _Engine:
         if self._engine is None:
-            raise ModelUnavailable("The embedded language model is not started.")
+            raise ModelUnavailable("The embedded language model was stopped.")
         return self._engine
 
     def _revive(self, failed: _Engine) -> bool:

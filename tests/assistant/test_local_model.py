@@ -126,12 +126,12 @@ def test_weights_that_are_no_model_end_in_a_sentence_that_names_the_log(tmp_path
     assert (tmp_path / "logs" / "engine.log").stat().st_size > 0
 
 
-async def test_a_model_that_was_not_started_says_so_and_is_not_ready(tmp_path: Path, base: Path) -> None:
+async def test_a_model_that_was_stopped_stays_off_and_says_so(tmp_path: Path, base: Path) -> None:
     model = LocalModel(EngineOptions(tmp_path, base=base))
-    with pytest.raises(ModelUnavailable, match="not started"):
-        await model.decide("<prompt>", {}, deadline_s=5)
     assert not await model.ready()
     model.stop()
+    with pytest.raises(ModelUnavailable, match="was stopped"):
+        await model.decide("<prompt>", {}, deadline_s=5)
 
 
 # ---------------------------------------------------------------- the real engine
