@@ -22,7 +22,14 @@ def actor_of_key(store: Store, key: str) -> Actor | None:
     with store.read() as session:
         query = select(Person).where(Person.key_sha256 == _digest(key), Person.active.is_(True))
         found = session.scalars(query).one_or_none()
-    return Actor(found.name, Role(found.role), found.zone, frozenset(found.scopes)) if found else None
+    return _actor(found) if found else None
+
+
+def actor_named(store: Store, name: str) -> Actor | None:
+    """The active person of that name."""
+    with store.read() as session:
+        found = session.get(Person, name)
+    return _actor(found) if found and found.active else None
 
 
 def has_keys(store: Store) -> bool:
@@ -59,6 +66,10 @@ def remove_person(store: Store, name: str) -> None:
         if session.get(Person, name) is None:
             raise UnknownName("person in the directory", name)
         session.execute(update(Person).where(Person.name == name).values(active=False, key_sha256=None))
+
+
+def _actor(person: Person) -> Actor:
+    return Actor(person.name, Role(person.role), person.zone, frozenset(person.scopes))
 
 
 def _digest(key: str) -> str:

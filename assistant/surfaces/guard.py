@@ -17,7 +17,7 @@ OURS = ("/api", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json")
 """What belongs to the API; everything else belongs to the chat page."""
 REFUSALS = {401: "unknown_caller", 403: "not_permitted", 413: "too_large", 422: "unreadable", 503: "not_now"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
-SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
 
 def is_ours(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from assistant.ports import Asks, Inquiry
 from assistant.shown import Answer, StepEvent
@@ -11,7 +11,7 @@ from assistant.shown import Answer, StepEvent
 
 async def ask_with_steps(
     asks: Asks, inquiry: Inquiry, keep_alive_s: float = 15.0
-) -> AsyncIterator[StepEvent | Answer | None]:
+) -> AsyncGenerator[StepEvent | Answer | None, None]:
     """Steps, then the answer; None whenever nothing happened for `keep_alive_s`. Raises what `ask` raises.
 
     Steps may come from any thread. Whoever stops listening cancels the question.
