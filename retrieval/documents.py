@@ -13,14 +13,17 @@ from retrieval.store import Document
 
 __all__ = ["plan_document", "request_documents", "site_document"]
 
+CALLED = {"bins": "site station bins", "requests": "request complaint case", "rounds": "plan round route"}
+"""How people name a kind when they mean any of it: as words only, so that "request 42" holds all the words of 42's."""
 ON_TIME = {True: "on time", False: "late overdue", None: None}
 
 
 def site_document(site: Site, bins: Sequence[Bin], aliases: Sequence[str]) -> Document:
     """A site with its bins, by every name that people have for it."""
     streams = ", ".join(sorted({each.stream for each in bins}))
-    called = ", ".join(aliases)
+    spoken = ", ".join(aliases)
     fields = {
+        "called": CALLED["bins"],
         "site_id": site.site_id,
         "area": site.area,
         "zones": _joined(each.zone for each in bins),
@@ -32,7 +35,7 @@ def site_document(site: Site, bins: Sequence[Bin], aliases: Sequence[str]) -> Do
         id=f"sites/{site.site_id}",
         kind="bins",
         title=site.name,
-        text=_sentences(streams and f"Bins for {streams}", called and f"Also called {called}"),
+        text=_sentences(streams and f"Bins for {streams}", spoken and f"Also called {spoken}"),
         url_ref=f"records:sites/{site.site_id}",
         lat=site.lat,
         lon=site.lon,
@@ -55,7 +58,7 @@ def plan_document(plan: StoredPlan, sites: Mapping[str, str]) -> Document:
     asked = plan.request
     wishes = [f"{name.replace('_', ' ')} {_told(asked[name], sites)}" for name in sorted(asked)]
     stops = [sites.get(stop, stop) for stop in _stops(plan.plan)]
-    fields = {"number": plan.id, "parent": plan.parent, "stops": _joined(stops)}
+    fields = {"called": CALLED["rounds"], "number": plan.id, "parent": plan.parent, "stops": _joined(stops)}
     return Document(
         id=f"plans/{plan.id}",
         kind="rounds",
@@ -74,6 +77,7 @@ def _request(
     title = request.title or request.kind or "Request"
     kind = None if request.kind == title else request.kind
     fields = {
+        "called": CALLED["requests"],
         "area": request.area,
         "place": request.place,
         "reason": request.reason,

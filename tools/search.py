@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -26,6 +27,8 @@ DATED = frozenset({"requests", "rounds"})  # kinds whose documents have a time
 OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/"}
 FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
+EQUAL, NUMBERED = 0.5, 0.2  # weight of meaning against words; a number has no meaning, it is there or it is not
+NUMBER = re.compile(r"\d\S\S|\S\d\S|\S\S\d")  # at least three characters with a digit among them
 EXPLAINED = 3  # hits
 
 
@@ -136,6 +139,7 @@ def _asked(
     request = SearchRequest(
         text=text,
         k=limit,
+        alpha=NUMBERED if any(NUMBER.search(word) for word in terms(query)) else EQUAL,
         kinds=(kind,) if kind else (),
         near=region,
         since=span[0],
@@ -229,7 +233,7 @@ def _why(ctx: Ctx, asked: _Asked, found: Found, kinds: dict[str, int]) -> list[R
         return [Reason(text=text, evidence=[Evidence(label=f"records of {ctx.city.title}", ref="records:")])]
     text = (
         f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their words "
-        f"(BM25) and their meaning, weighing the same ({found.plan})."
+        f"(BM25) and their meaning, weighing {asked.request.alpha:.0%} ({found.plan})."
     )
     return [*[_reason(hit) for hit in found.hits[:EXPLAINED]], Reason(text=text, evidence=opened)]
 
@@ -268,10 +272,9 @@ def _passage(document: Document, words: tuple[str, ...]) -> str:
 
 
 def _quoted(found: Found) -> list[str]:
+    """The sentence for found texts that speak to a program."""
     refs = [hit.document.url_ref for hit in found.hits if is_instruction_like(hit.document.text)]
-    return [
-        f"{ref} holds text that reads like an instruction; it is shown as a quotation and not followed" for ref in refs
-    ]
+    return [f"{', '.join(refs)}: holds text like an instruction; it is quoted and not followed"] if refs else []
 
 
 def _map(found: Found) -> dict[str, JsonValue] | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from doubles import ConceptEmbedder, NoEmbedder
+from embedders import ConceptEmbedder, NoEmbedder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +72,7 @@ def test_a_word_that_no_document_holds_finds_by_meaning(search: SqliteSearch) ->
     found = search.search(SearchRequest("vermin", k=1, floor=0.2))
     assert [hit.document.id for hit in found.hits] == ["requests/1"]
     assert found.hits[0].bm25 is None
-    assert found.hits[0].dense == pytest.approx(1 / 8**0.5, abs=1e-6)  # one word of six, two of which share an axis
+    assert found.hits[0].dense == pytest.approx(1 / 6**0.5, abs=1e-6)  # one word of six
 
 
 def test_fields_are_found_by_words_and_have_no_meaning(search: SqliteSearch) -> None:
@@ -396,7 +396,7 @@ def test_vectors_of_another_model_are_refused_with_what_to_do(search: SqliteSear
         other.embed_pending(10)
     found = other.search(SearchRequest("rats"))
     assert found.hits[0].document.id == "requests/1"
-    assert "meanings by concepts (32 numbers)" in found.degraded[0]
+    assert "meanings by concepts (512 numbers)" in found.degraded[0]
     assert "rebuild" in found.degraded[0]
     assert other.health().faults == (found.degraded[0].split("alone: ")[1],)
     assert other.adopt_model()

@@ -12,11 +12,11 @@ from domain.errors import ModelUnavailable
 
 MEANINGS = ["rat rats rodent vermin", "overflow overflowing full spilling", "truck lorry vehicle", "snow ice storm"]
 CONCEPTS = {word: axis for axis, words in enumerate(MEANINGS) for word in words.split()}  # words of one meaning
-HASHED = 28
+HASHED = 508
 
 
 class ConceptEmbedder:
-    """Counts words on 32 axes: four meanings that several words share, the other words by their hash.
+    """Counts words on 512 axes: four meanings that several words share, the other words by their hash.
 
     `seen` are all texts that were embedded, in order.
     """
