@@ -19,6 +19,7 @@ from domain.operation import BinInfo, TruckInfo
 from domain.records import CollectionRule
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
+from engines.routing.improve import STOPPED_BY_CLOCK
 from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
 from engines.routing.problem import Place as RoutingPlace
 from engines.routing.solve import solve
@@ -28,6 +29,7 @@ from tools.scope import bins_in_scope
 
 MOST_STOPS = 1_200
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
+PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
 ROUND_PLAN = TypeAdapter(RoundPlan)
 
 
@@ -89,8 +91,10 @@ def make_round(wish: Wish, ctx: Ctx) -> Solved:
     if len(worth) > MOST_STOPS:
         raise OutOfRange(f"That is {len(worth)} bins in one round. Name an area, a circuit or a stream to plan for.")
     problem = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
-    rule = StopRule(max_seconds=ctx.tuning.solve_seconds)
+    rule = StopRule.of_work(len(problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
     plan = solve(problem, rule, ctx.tuning.seed)
+    if plan.core == STOPPED_BY_CLOCK:
+        degraded = (*degraded, "the machine was busy and the search was cut short: another try may find a better round")
     unknown = [b for b in plan.served if not outlooks[b].known]
     if unknown:
         degraded = (
@@ -294,7 +298,7 @@ def _baseline(
     if not stops or len(stops) > MOST_STOPS or not trucks:
         return None
     problem = build_problem(ctx, replace(wish, must_serve=None, max_hours=None), stops, trucks)
-    rule = StopRule(max_seconds=max(0.3, ctx.tuning.solve_seconds / 2))
+    rule = StopRule.of_work(len(stops), ctx.tuning.solve_seconds * BASELINE_SHARE)
     return fixed_schedule(problem, due, rule, ctx.tuning.seed)
 
 

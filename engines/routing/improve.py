@@ -8,7 +8,8 @@ put no dump trip in and would drop stops instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from engines.routing.rounds import Failure, Order, assemble, drive, milli_rates,
 
 ALWAYS, MUST = 10**9, 10**11
 FEWEST_MS = 20
+STOPPED_BY_CLOCK = "or-tools, stopped by the clock"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +62,37 @@ def improve(problem: Problem, plan: RoundPlan, servable: list[int], rule: StopRu
     _add_loads(problem, nodes, manager, model)
     _add_stops(problem, nodes, manager, model)
     parameters = _search(rule)
+    looks = _Looks(rule.max_looks)
+    if rule.max_looks is not None:
+        model.AddSearchMonitor(model.solver().CustomLimit(looks.used_up))
     model.CloseModelWithParameters(parameters)
     routes = _as_routes(problem, plan, nodes, manager)
     first = model.ReadAssignmentFromRoutes(routes, True)
     if first is None:
         return None
     found = model.SolveFromAssignmentWithParameters(first, parameters)
-    return None if found is None else _read(problem, nodes, (manager, model, found), plan.seed)
+    if found is None:
+        return None
+    made = _read(problem, nodes, (manager, model, found), plan.seed)
+    by_clock = rule.max_looks is not None and looks.seconds >= rule.max_seconds and looks.count < rule.max_looks
+    return replace(made, core=STOPPED_BY_CLOCK) if made and by_clock else made
+
+
+class _Looks:
+    """Counts how often the search asks whether to go on, and ends it after `most`."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most, self.count, self._began = most, 0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since the search was set up."""
+        return time.monotonic() - self._began
+
+    def used_up(self) -> bool:
+        """Whether the search must end."""
+        self.count += 1
+        return self.most is not None and self.count >= self.most
 
 
 def _nodes(problem: Problem, plan: RoundPlan, servable: list[int]) -> _Nodes:
