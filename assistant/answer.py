@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, cast
 from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
-from assistant.memory import Past, text_of
+from assistant.memory import Past, PastTurn, text_of
 from assistant.ports import Inquiry, ToolRun
 from assistant.question import cleaned, refusal
-from assistant.recording import Recorder
-from assistant.shown import Answer, OnStep, ProposalCard, StepEvent, no_steps
+from assistant.recording import Recorder, proposals_in
+from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
 from domain.values import Actor, Call
 from prompts.render import Step
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Checkpoints = Callable[[], AbstractAsyncContextManager[BaseCheckpointSaver[str]]]
 
+UNKNOWN_TOOL_S = 5.0
 LEDGER_DOWN = "this answer could not be recorded in the ledger, so nothing can be proposed or done from it"
 
 
@@ -65,7 +66,11 @@ class Assistant:
         question = cleaned(inquiry.question)
         refused = refusal(question)
         memory = self._recorder.memory
-        thread = await asyncio.to_thread(memory.open, inquiry.thread, ctx.city.name, inquiry.actor, ctx.now)
+        try:
+            thread = await asyncio.to_thread(memory.open, inquiry.thread, ctx.city.name, inquiry.actor, ctx.now)
+        except AskAgain as elsewhere:  # a thread of another city: the refusal begins a thread of its own
+            refused = str(elsewhere)
+            thread = await asyncio.to_thread(memory.open, None, ctx.city.name, inquiry.actor, ctx.now)
         past = await asyncio.to_thread(memory.past, thread)
         tuning = replace(ctx.tuning, surface=inquiry.surface)
         ctx = replace(ctx, question=question, thread=past.view(ctx.zone), tuning=tuning)
@@ -83,8 +88,12 @@ class Assistant:
         ctx = self._surroundings(actor, None)
         thread = await asyncio.to_thread(self._recorder.memory.open, None, ctx.city.name, actor, ctx.now)
         ctx = replace(ctx, thread=ThreadView(thread), tuning=replace(ctx.tuning, surface="api"))
-        async with asyncio.timeout(TOOLS[call.name].budget_s if call.name in TOOLS else None):
-            used = await asyncio.to_thread(use, call, ctx)
+        budget = _budget_s(call)
+        try:
+            async with asyncio.timeout(budget):
+                used = await asyncio.to_thread(use, call, ctx)
+        except TimeoutError:
+            raise DeadlineExceeded(_too_long(call, budget)) from None
         state = fresh_state(text_of(call))
         state["ran"] = [_ran(call, used, used.ms)]
         answer = await asyncio.to_thread(self._close, ctx, state, compose(state, Past(thread)))
@@ -114,7 +123,7 @@ class Assistant:
 
         async def run(call: Call, state: State) -> Ran:
             on_step(StepEvent("calling", call.name, dict(call.parameters)))
-            ran = await run_one(call, ctx)
+            ran = await run_one(call, as_of(ctx, past, state))
             on_step(
                 StepEvent(
                     "problem" if ran["problem_kind"] else "called",
@@ -149,7 +158,7 @@ class Assistant:
             decision_id: str | None = self._recorder.decision(ctx, state, composed)
         except LedgerUnavailable:
             decision_id = None
-            composed = replace(composed, degraded=(*composed.degraded, LEDGER_DOWN))
+            composed = self._unrecorded(composed)
         try:
             self._recorder.turn(ctx, state, composed, decision_id)
         except NotNow as error:
@@ -168,6 +177,13 @@ class Assistant:
             degraded=composed.degraded,
         )
 
+    def _unrecorded(self, composed: Composed) -> Composed:
+        """The answer without a record (law 4): what it proposed is withdrawn, and it says so."""
+        for proposal_id in proposals_in(composed.calls):
+            self._recorder.approvals.withdraw(proposal_id)
+        kind: Kind = "answer" if composed.kind == "proposal" else composed.kind
+        return replace(composed, kind=kind, wants_card=False, degraded=(*composed.degraded, LEDGER_DOWN))
+
     def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
         if composed.kind != "proposal" and not composed.wants_card:
             return None
@@ -178,16 +194,14 @@ class Assistant:
 async def run_one(call: Call, ctx: Ctx) -> Ran:
     """One call within its tool's budget. What a user or the outside can mend becomes a problem; a bug propagates."""
     began = time.perf_counter()
-    budget = TOOLS[call.name].budget_s if call.name in TOOLS else 5.0
+    budget = _budget_s(call)
     problem: Exception
     try:
         async with asyncio.timeout(budget):
             used = await asyncio.to_thread(use, call, ctx)
         return _ran(call, used, (time.perf_counter() - began) * 1000)
     except TimeoutError:
-        problem = DeadlineExceeded(
-            f"“{call.name}” took longer than {budget:g} seconds and was left; try a smaller request."
-        )
+        problem = DeadlineExceeded(_too_long(call, budget))
     except (AskAgain, NotPermitted, NotNow) as error:
         problem = error
     kinds = {AskAgain: "ask", NotPermitted: "not_permitted", NotNow: "not_now"}
@@ -202,6 +216,21 @@ async def run_one(call: Call, ctx: Ctx) -> Ran:
         choices=list(problem.choices) if isinstance(problem, AskAgain) else [],
         ms=(time.perf_counter() - began) * 1000,
     )
+
+
+def _budget_s(call: Call) -> float:
+    return TOOLS[call.name].budget_s if call.name in TOOLS else UNKNOWN_TOOL_S
+
+
+def _too_long(call: Call, budget: float) -> str:
+    return f"“{call.name}” took longer than {budget:g} seconds and was left; try a smaller request."
+
+
+def as_of(ctx: Ctx, past: Past, state: State) -> Ctx:
+    """What the next call of a turn sees: `last` may be what an earlier call of the same turn made."""
+    steps = tuple(Step(ran["call"], ran["outcome"]) for ran in state["ran"])
+    so_far = PastTurn(state["question"], steps, tuple(ran["result"] or {} for ran in state["ran"]))
+    return replace(ctx, thread=Past(past.thread_id, (*past.turns, so_far)).view(ctx.zone))
 
 
 def _ran(call: Call, used: Used, ms: float) -> Ran:

@@ -8,6 +8,8 @@ the product and `done` in one transaction under a unique key; the outcome's ledg
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -18,7 +20,7 @@ from sqlalchemy.orm import Session
 from assistant.ports import Decided, Decision
 from assistant.shown import ProposalCard
 from domain.clock import Clock
-from domain.errors import AskAgain, NotPermitted
+from domain.errors import AskAgain, LedgerUnavailable, NotPermitted
 from domain.ledger import Approval, Ledger, LedgerEntry, Outcome
 from domain.repositories.plans import content_hash
 from domain.repositories.proposals import get_proposal, open_proposals, pending_effects, produce
@@ -26,6 +28,7 @@ from domain.store import Store
 from domain.values import Actor, Role
 from domain.work_records import OutboxEffect, Proposal
 
+VERBS = {"dispatch": "dispatched", "ticket": "opened", "watch": "started"}
 MAY_APPROVE = {"dispatch": ("manager",), "ticket": ("manager", "dispatcher"), "watch": ("manager", "dispatcher")}
 
 
@@ -52,8 +55,9 @@ class Approvals:
         """
         with self._store.read() as session:
             row = get_proposal(session, decision.proposal_id)
-        if row.state == "approved" and decision.verdict == "approve":
-            return self._finished(row)
+        require_right(decision.actor, row)
+        if row.state == "approved" and (decision.verdict, decision.shown_hash) == ("approve", row.content_hash):
+            return self._finished(row.id)
         now = self._clock_of(row.city)[0]()
         self._require(row, decision, now)
         decision_id = self._record_word(row, decision, now)
@@ -61,7 +65,7 @@ class Approvals:
             self._set_state(row.id, "rejected", decision, (now, decision_id))
             return Decided(row.id, "rejected", f"{row.id} is rejected; nothing was done.", decision_id=decision_id)
         self._set_state(row.id, "approved", decision, (now, decision_id))
-        return self._finished(row)
+        return self._finished(row.id)
 
     def recover(self) -> list[Decided]:
         """Do the effects that were approved and not done, after a crash. Safe to run at any time."""
@@ -70,25 +74,25 @@ class Approvals:
         for record in self._ledger.open_intents():
             if record.entry.proposal_id and record.entry.proposal_id not in pending:
                 pending.append(record.entry.proposal_id)
-        done = []
-        for proposal_id in pending:
-            with self._store.read() as session:
-                row = get_proposal(session, proposal_id)
-            done.append(self._finished(row))
-        return done
+        return [self._finished(proposal_id) for proposal_id in pending]
+
+    def withdraw(self, proposal_id: str) -> None:
+        """Close an open proposal whose decision could not be recorded. Raises NotNow."""
+        with self._store.write() as session:
+            row = get_proposal(session, proposal_id)
+            if row.state == "open":
+                row.state = "withdrawn"
 
     # ------------------------------------------------------------ checks
 
     def _require(self, row: Proposal, decision: Decision, now: datetime) -> None:
-        require_right(decision.actor, row)
         if row.state != "open":
             raise AskAgain(
                 f"{row.id} is {row.state} already; nothing was done. Make a new proposal if it is still wanted."
             )
         if now > row.expires_at:
             raise AskAgain(f"{row.id} was open until {row.expires_at:%Y-%m-%d %H:%M} UTC. Make a new proposal.")
-        if decision.shown_hash != row.content_hash or content_hash(row.content) != row.content_hash:
-            raise AskAgain(f"{row.id} is not what you were shown any more; nothing was done. Look at it again.")
+        require_as_shown(row, decision)
 
     # ------------------------------------------------------------ writes
 
@@ -106,7 +110,9 @@ class Approvals:
                 "question": decision.reason or None,
             }
         )
-        return self._ledger.append(entry, f"{decision.verdict}:{row.id}:{now.isoformat()}").decision_id
+        said = (decision.actor.name, decision.actor.role.value, decision.surface, decision.shown_hash, decision.reason)
+        mark = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        return self._ledger.append(entry, f"{decision.verdict}:{row.id}:{now.isoformat()}:{mark}").decision_id
 
     def _set_state(self, proposal_id: str, state: str, decision: Decision, when: tuple[datetime, str]) -> None:
         """The word's consequence in one transaction; the first of two racing words wins, the second is told."""
@@ -117,6 +123,7 @@ class Approvals:
                 if row.state == state:
                     return
                 raise AskAgain(f"{row.id} is {row.state} already; nothing was done.")
+            require_as_shown(row, decision)
             row.state, row.decided_at, row.decision_id = state, now, decision_id
             row.decided_by, row.decided_role = decision.actor.name, decision.actor.role.value
             if state == "approved":
@@ -127,8 +134,10 @@ class Approvals:
                     )
                 )  # fmt: skip
 
-    def _finished(self, row: Proposal) -> Decided:
-        """Do the effect if it is not done yet, and say what came of it."""
+    def _finished(self, proposal_id: str) -> Decided:
+        """Do the effect if it is not done yet, and say what came of it. The row is read again: who decided is in it."""
+        with self._store.read() as session:
+            row = get_proposal(session, proposal_id)
         key = effect_key(row)
         now = self._clock_of(row.city)[0]()
         actor = Actor(row.decided_by or row.made_by, Role(row.decided_role or row.role))
@@ -141,9 +150,13 @@ class Approvals:
         outcome = self._entry(row, "outcome", now, actor, row.surface).model_copy(
             update={"outcome": Outcome(status="done", refs=(ref,)), "refers_to": intent.seq}
         )
-        told = self._ledger.append(outcome, f"outcome:{key}")
-        verb = {"dispatch": "dispatched", "ticket": "opened", "watch": "started"}[row.kind]
-        return Decided(row.id, "approved", f"{row.id} is approved: {ref} is {verb}.", ref, told.decision_id)
+        sentence = f"{row.id} is approved: {ref} is {VERBS[row.kind]}."
+        try:
+            told = self._ledger.append(outcome, f"outcome:{key}")
+        except LedgerUnavailable:  # it is done and its intent is recorded; `recover` writes the outcome later
+            late = " Its outcome could not be written into the ledger yet; that will be made up for."
+            return Decided(row.id, "approved", sentence + late, ref, intent.decision_id)
+        return Decided(row.id, "approved", sentence, ref, told.decision_id)
 
     def _entry(self, row: Proposal, kind: str, now: datetime, actor: Actor, surface: str) -> LedgerEntry:
         return LedgerEntry.model_validate(
@@ -179,6 +192,12 @@ class Approvals:
 def effect_key(row: Proposal) -> str:
     """The effect's unique name: one proposal, one effect."""
     return f"{row.kind}:{row.id}"
+
+
+def require_as_shown(row: Proposal, decision: Decision) -> None:
+    """Raises AskAgain unless the stored content is the one that the person saw."""
+    if decision.shown_hash != row.content_hash or content_hash(row.content) != row.content_hash:
+        raise AskAgain(f"{row.id} is not what you were shown any more; nothing was done. Look at it again.")
 
 
 def require_right(actor: Actor, row: Proposal) -> None:

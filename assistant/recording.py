@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Sequence
 from typing import cast
 
@@ -32,7 +32,6 @@ class Recorder:
 
     def decision(self, ctx: Ctx, state: State, composed: Composed) -> str:
         """Append the decision; its id. Raises LedgerUnavailable."""
-        number = len(self.memory.past(ctx.thread.thread_id).turns) + 1
         entry = LedgerEntry(
             kind="decision",
             at=ctx.now,
@@ -50,9 +49,7 @@ class Recorder:
             degraded=composed.degraded,
             proposal_id=_proposal_of(composed.calls),
         )
-        asked = hashlib.sha256(state["question"].encode()).hexdigest()[:16]
-        key = f"decision:{ctx.thread.thread_id}:{number}:{asked}:{ctx.now.isoformat()}"
-        return self.ledger.append(entry, key).decision_id
+        return self.ledger.append(entry, f"decision:{ctx.thread.thread_id}:{secrets.token_hex(8)}").decision_id
 
     def turn(self, ctx: Ctx, state: State, composed: Composed, decision_id: str | None) -> None:
         """Remember the turn for follow-ups."""
@@ -101,7 +98,10 @@ def _ledger_call(ctx: Ctx, call: ShownCall, ran: Ran) -> LedgerCall:
 
 
 def _proposal_of(calls: Sequence[ShownCall]) -> str | None:
-    for call in reversed(calls):
-        if call.result is not None and TOOLS[call.name].effect is Effect.propose:
-            return str(call.result.facts.model_dump()["proposal_id"])
-    return None
+    return next(reversed(proposals_in(calls)), None)
+
+
+def proposals_in(calls: Sequence[ShownCall]) -> list[str]:
+    """The proposals that the calls stored, oldest first."""
+    proposing = (c.result for c in calls if c.result is not None and TOOLS[c.name].effect is Effect.propose)
+    return [str(result.facts.model_dump()["proposal_id"]) for result in proposing]

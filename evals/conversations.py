@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from assistant.answer import run_one
+from assistant.answer import as_of, run_one
 from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.graph import Ran, State, fresh_state
@@ -101,7 +101,7 @@ async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[
             break
         if any(call_of(ran["call"]) == call for ran in state["ran"]):
             break
-        ran = await run_one(call, ctx)
+        ran = await run_one(call, as_of(ctx, past, state))
         state["ran"] = [*state["ran"], ran]
         if _ends(ran):
             break
