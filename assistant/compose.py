@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.graph import Ran, State
-from assistant.grounding import FIGURE, REFERENCE, ground, render_results
+from assistant.grounding import REFERENCE, ground, has_figure, render_results
 from assistant.memory import Past, call_of
 from assistant.shown import Kind, ShownCall
 from domain.values import Effect, Result
 from tools.registry import TOOLS
-from tools.words import DECLINES, QUESTIONS
+from tools.words import DECLINES, QUESTIONS, reference
 
 JsonDict = dict[str, Any]
 
@@ -40,20 +40,22 @@ def compose(state: State, past: Past) -> Composed:
     last = state["ran"][-1] if state["ran"] else None
     if last and last["problem_kind"]:
         return _problem(last, calls, results, degraded)
-    word = state["word"] or {"name": "reply", "parameters": {"text": "{{results}}"}}
+    nothing = "results" if state["ran"] else "unavailable"
+    word = state["word"] or {"name": "reply", "parameters": {"text": reference(nothing)}}
     said = word.get("parameters")
     parameters = said if isinstance(said, dict) else {}
     if word["name"] == "clarify":
         question = _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
         return Composed(question, "clarify", calls, choices=_choices(parameters.get("choices")), degraded=degraded)
     if word["name"] == "decline":
-        reason = str(parameters.get("reason", "out_of_scope"))
-        text = _own_words(str(parameters.get("text", "")), {}, DECLINES.get(reason, DECLINES["out_of_scope"]))
+        reason = str(parameters.get("reason"))
+        reason = reason if reason in DECLINES else "out_of_scope"
+        text = _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
         return Composed(text, "decline", calls, reason=reason, degraded=degraded)
     text = str(parameters.get("text", ""))
     shown = ground(text, results or last_results(past))
     kind: Kind = "proposal" if _proposes(calls) else "answer"
-    card = any(name in text for name in ("{{approval}}", "{{withdraw}}"))
+    card = any(found.group(1) in {"approval", "withdraw"} for found in REFERENCE.finditer(text))
     return Composed(shown.text, kind, calls, grounded=shown.kept, degraded=degraded, wants_card=card)
 
 
@@ -75,11 +77,11 @@ def _own_words(text: str, owned: dict[str, str], instead: str) -> str:
     found = REFERENCE.fullmatch(text.strip())
     if found:
         return owned.get(found.group(1), instead)
-    return text if text.strip() and not FIGURE.search(text) and not REFERENCE.search(text) else instead
+    return text if text.strip() and not has_figure(text) and not REFERENCE.search(text) else instead
 
 
 def _choices(given: object) -> tuple[str, ...]:
-    return tuple(str(c) for c in given if not FIGURE.search(str(c))) if isinstance(given, list) else ()
+    return tuple(str(c) for c in given if not has_figure(str(c))) if isinstance(given, list) else ()
 
 
 def _proposes(calls: Sequence[ShownCall]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tools.registry import TOOLS
 from tools.schema import call_schema
 from tools.spans import Spans
 
+GRACE_S = 0.5
+"""Beyond a model's own deadline, so that the model's own sentence comes first."""
 LONGEST_QUESTION = 1_200
 """Characters of the current question that the embedded model sees: its beginning and its end."""
 
@@ -46,7 +49,12 @@ async def decide(speaker: Speaker, situation: Situation) -> Call:
     """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
     spans = spans_of(situation) if speaker.copying else None
     schema = call_schema(TOOLS, spans, free_words=speaker.free_words)
-    answer = await speaker.model.decide(prompt_of(speaker, situation), schema, deadline_s=speaker.deadline_s)
+    prompt = prompt_of(speaker, situation)
+    try:
+        async with asyncio.timeout(speaker.deadline_s + GRACE_S):
+            answer = await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s)
+    except TimeoutError:
+        raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
         return call_of(answer.text)
     except ValueError as error:

@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.values import Result, say
+from tools.numbers import COUNTS, SCALES, SHARES
 from tools.words import NOTICES, REPLIES
 
 REFERENCE = re.compile(r"\{\{\s*(\w+)(?:\.(\w+))?\s*\}\}")
-NUMBER_WORDS = (
-    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
-    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|half|quarter|"
-    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|april|june|july|august|september|"
-    "october|november|december|percent"
+HARMLESS = "one single un una uno une ein eine einen einem once none empty full score media medio k mi"
+"""Number words that everyday sentences hold without counting: "which one", "once a person approves"."""
+ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+DATES = (
+    "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
+    "october november december"
 )
-FIGURE = re.compile(rf"\d|\b(?:{NUMBER_WORDS})\b", re.I)
+MORE = f"{ORDINALS} {DATES} million billion percent double triple thrice dozens hundreds thousands millions"
+NUMBER_WORDS = sorted({*COUNTS, *SCALES, *SHARES, *MORE.split()} - {*HARMLESS.split()}, key=lambda w: (-len(w), w))
+COUNTING = "|".join(map(re.escape, NUMBER_WORDS))
+FIGURE = re.compile(rf"\b(?:{COUNTING})s?\b|\b(?:in|on|of|by|since|until) (?:march|may)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Grounded:
 
 def ground(text: str, results: Sequence[Result[Any]]) -> Grounded:
     """Put the references in; words with a figure of their own, or an unknown reference, give way to the rendering."""
-    if FIGURE.search(REFERENCE.sub("", text)):
+    own = REFERENCE.sub(" ", text)
+    if has_figure(own) or "{{" in own or "}}" in own:
         return Grounded(render_results(results), kept=False)
     try:
         shown = REFERENCE.sub(lambda found: _value(found, results), text).strip()
@@ -43,11 +49,16 @@ def ground(text: str, results: Sequence[Result[Any]]) -> Grounded:
     return Grounded(shown or render_results(results), kept=True)
 
 
+def has_figure(text: str) -> bool:
+    """Whether words hold a digit of any script, a number word, or a weekday or month."""
+    return any(letter.isnumeric() for letter in text) or FIGURE.search(text) is not None
+
+
 def _value(found: re.Match[str], results: Sequence[Result[Any]]) -> str:
     name, fact = found.group(1), found.group(2)
     if name == "results":
         return render_results(results)
-    if not name.isdigit():
+    if not name.isdecimal():
         return {**REPLIES, **NOTICES}[name]
     if not 1 <= int(name) <= len(results):
         raise KeyError(name)
