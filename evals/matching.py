@@ -19,8 +19,8 @@ FREE = {"query", "note", "condition"}
 EMPTY_WORDS = frozenset(
     re.findall(
         r"\w+",
-        """a an and any are as at be been by do does for from had has have i if in is it its me my of on or our please so
-        some than that the their them there these they this those to us was we were when which will with you""",
+        """a an and any are as at be been by do does for from had has have i if in is it its me my of on or our please
+        so some than that the their them there these they this those to us was we were when which will with you""",
     )
 )
 

@@ -59,6 +59,15 @@ def explain(
         question: Why it is so, why something is not so, or what would change it.
     """
     kind, name = _subject(ctx, subject)
+    result = _explained(ctx, (kind, name), (bin, truck), question)
+    told = name if kind != "forecast" else "the last forecast"
+    return result.model_copy(update={"understood": {**result.understood, "subject": told}})
+
+
+def _explained(
+    ctx: Ctx, subject: tuple[str, str], part: tuple[BinSet | None, TruckSet | None], question: str
+) -> Result[ExplanationFacts]:
+    (kind, name), (bin, truck) = subject, part
     if kind == "decision":
         return _explain_decision(ctx, name)
     if kind == "forecast":

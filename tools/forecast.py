@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 
 from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo
 from domain.values import Confidence, Evidence, Facts, Reason, Result, Table
-from engines.forecast.predict import FillForecast, LevelAt
+from engines.forecast.baselines import last_plus_mean_rate
+from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
 from tools.fill import bin_points, data_age, forecasts, last_emptied
@@ -19,7 +22,10 @@ LIKELY = 0.5
 
 
 class FillForecastFacts(Facts):
-    """What forecast_fill counted. `chance_pct` is the chance that the top bin is at or above the threshold then."""
+    """What forecast_fill counted. `top_chance_pct` is the chance that the top bin is at or above the threshold then.
+
+    `baseline_likely` is the naive count: bins whose last level plus their mean rate reaches it; None without any.
+    """
 
     bins_checked: int
     bins_likely: int
@@ -32,6 +38,7 @@ class FillForecastFacts(Facts):
     top_bin: str | None
     top_chance_pct: int | None
     top_level_pct: int | None
+    baseline_likely: int | None
 
 
 Pair = tuple[BinInfo, FillForecast]
@@ -80,10 +87,11 @@ def forecast_fill(
     shown = told[:limit]
     where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
     facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
+    facts = facts.model_copy(update={"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct)})
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
-        why=_reasons(ctx, shown, silent),
+        why=[*_reasons(ctx, shown, silent), _baseline_reason(facts)],
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
         table=_table(ctx, shown),
@@ -118,7 +126,26 @@ def _facts(pairs: list[Pair], told: list[Pair], shown: list[Pair], said: tuple[i
         top_bin=top[0].label if top else None,
         top_chance_pct=round(top[1].by[0].chance * 100) if top else None,
         top_level_pct=round(top[1].by[0].p50) if top else None,
+        baseline_likely=None,
     )
+
+
+def _naive_count(ctx: Ctx, bins: Sequence[BinInfo], ahead_h: float, threshold_pct: int) -> int | None:
+    """How many bins the naive rule names: last level plus mean rate; None when it can tell of no bin."""
+    histories = ctx.fill.histories(ctx.city)
+    ask = Ask(ctx.now.astimezone(ctx.zone), (ahead_h,), threshold_pct)
+    levels = [level for b in bins if (level := last_plus_mean_rate(histories[b.bin_id], ask)[0]) is not None]
+    return sum(level >= threshold_pct for level in levels) if levels else None
+
+
+def _baseline_reason(facts: FillForecastFacts) -> Reason:
+    """The naive answer to the same question (law 9)."""
+    told = (
+        "No naive answer stands beside it: no bin in scope has a last level and a mean rate."
+        if facts.baseline_likely is None
+        else f"The naive rule, last level plus mean rate, names {facts.baseline_likely} bins at or above the threshold."
+    )
+    return Reason(text=told, evidence=[Evidence(label="fill model and its naive rivals", ref="models:fill")])
 
 
 def _headline(facts: FillForecastFacts) -> str:

@@ -85,7 +85,8 @@ def propose_dispatch(
         text=f"Plan {plan_id} as stored, hash {stored.content_hash[:12]}; a changed plan needs a new proposal.",
         evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")],
     )
-    return _proposed(ctx, "dispatch", said, why, plan_id)
+    result = _proposed(ctx, "dispatch", said, why, plan_id)
+    return result.model_copy(update={"understood": {"plan": plan_id}})
 
 
 def _truck_of(each: JsonValue) -> str:

@@ -100,6 +100,8 @@ def tool(
     """Register a function as a tool. Raises TypeError at import when its declaration breaks a law."""
 
     def register(run: Run) -> Run:
+        if run.__name__ in TOOLS:
+            raise TypeError(f"tool {run.__name__!r} is declared twice")
         TOOLS[run.__name__] = _declare(run, effect, roles, budget_s, tuple(examples))
         return run
 
@@ -118,14 +120,22 @@ def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, 
         raise TypeError(f"tool {name!r}: the docstring's first line is its summary and is missing")
     hints = typing.get_type_hints(run, include_extras=True)
     _require_result(name, hints.get("return"))
-    if effect is Effect.propose and Role.viewer in roles:
-        raise TypeError(f"tool {name!r}: a viewer may not propose")
+    if effect is Effect.propose and roles & {Role.viewer, Role.auditor}:
+        raise TypeError(f"tool {name!r}: viewers and auditors may not propose")
+    if not roles or budget_s <= 0:
+        raise TypeError(f"tool {name!r}: needs at least one role and a budget above 0 s")
+    _require_context(name, run)
     told = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
     arguments = tuple(
-        _argument(name, p, hints[p.name], told)
+        _argument(name, p, hints.get(p.name), told)
         for p in inspect.signature(run).parameters.values()
         if p.kind is not p.KEYWORD_ONLY
     )
+    strangers = sorted(set(told) - {a.name for a in arguments})
+    if strangers:
+        raise TypeError(
+            f"tool {name!r}: the docstring tells of arguments that it does not have: {', '.join(strangers)}"
+        )
     text = " ".join(" ".join(filter(None, (doc.short_description, doc.long_description))).split())
     result: type[Result[Any]] = hints["return"]
     made = Tool(name, doc.short_description, text, effect, roles, budget_s, arguments, examples, run, result)
@@ -141,6 +151,14 @@ def _require_result(name: str, hint: object) -> None:
         raise TypeError(f"tool {name!r} must return a Result: reasons are not optional (law 3)")
 
 
+def _require_context(name: str, run: Run) -> None:
+    """Ours is `ctx`, keyword-only; everything else is the model's and stands alone."""
+    kinds = {p.name: p.kind for p in inspect.signature(run).parameters.values()}
+    ours = [n for n, kind in kinds.items() if kind is inspect.Parameter.KEYWORD_ONLY]
+    if ours != ["ctx"] or {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} & set(kinds.values()):
+        raise TypeError(f"tool {name!r} must end in `*, ctx: Ctx` and take no *args or **kwargs")
+
+
 def _argument(tool_name: str, parameter: inspect.Parameter, hint: object, told: Mapping[str, str]) -> Argument:
     if not told.get(parameter.name):
         raise TypeError(f"tool {tool_name!r}: argument {parameter.name!r} has no line in the docstring")
@@ -148,13 +166,16 @@ def _argument(tool_name: str, parameter: inspect.Parameter, hint: object, told: 
     given = parameter.default
     default: JsonValue = None if required else given.words if isinstance(given, Default) else given
     schema, marked = _wire(tool_name, parameter.name, hint)
+    if default is not None:
+        _check_value(f"tool {tool_name!r}: the default of {parameter.name}", schema, default)
     return Argument(parameter.name, told[parameter.name], schema, required, default, marked)
 
 
 def _wire(tool_name: str, argument: str, hint: object) -> tuple[JsonSchema, Words | None]:
     """The JSON type of a hint, and its mark when it holds the user's words."""
     if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union:
-        hint = next(part for part in get_args(hint) if part is not type(None))
+        parts = [part for part in get_args(hint) if part is not type(None)]
+        hint = parts[0] if len(parts) == 1 else None
     if get_origin(hint) is Literal:
         return {"type": "string", "enum": list(get_args(hint))}, None
     if get_origin(hint) is typing.Annotated:
@@ -172,7 +193,7 @@ def check_parameters(declared: Tool, parameters: Mapping[str, JsonValue]) -> Non
     known = {a.name: a for a in declared.arguments}
     for name, value in parameters.items():
         if name not in known:
-            raise TypeError(f"{declared.name} has no argument {name!r}")
+            raise TypeError(f"{declared.name} has no such argument; it has {', '.join(known)}")
         _check_value(f"{declared.name}.{name}", known[name].schema, value)
     missing = [a.name for a in declared.arguments if a.required and a.name not in parameters]
     if missing:

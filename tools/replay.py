@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from domain.store import Store
 from domain.values import Actor, Call, Effect, Role
 from tools.context import Ctx, ThreadView
 from tools.registry import TOOLS, Tool, registry_version
+from tools.resolve import COUNTED_FROM
 from tools.result_bytes import result_hash
 from tools.use import use
 
@@ -102,9 +104,20 @@ def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
         now=entry.at.astimezone(ctx.zone),
         question=entry.question or "",
         actor=Actor(entry.actor, Role(entry.role), scopes=frozenset({call.name})),
-        thread=ThreadView(entry.thread),
+        thread=_thread_then(entry, call, ctx),
         tuning=replace(ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed),
         store=_Rehearsal(ctx.store),
+    )
+
+
+def _thread_then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> ThreadView:
+    """What `last` and "the day after" stood for, as the record says that they were understood."""
+    plan, subject, time = (call.resolved.get(name) for name in ("plan", "subject", COUNTED_FROM))
+    return ThreadView(
+        entry.thread,
+        last_plan=str(plan) if plan else None,
+        last_subject=str(subject) if subject else None,
+        earlier_time=datetime.fromisoformat(str(time)).replace(tzinfo=ctx.zone) if time else None,
     )
 
 

@@ -20,6 +20,8 @@ from domain.times import describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.registry import TOOLS, Argument, Tool, check_parameters
 
+COUNTED_FROM = "counted from"
+"""In `understood`: the time of the thread that "the day after" leaned on, local; a replay reads it again."""
 OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
@@ -58,6 +60,8 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
         values[argument.name] = value
         if value is not None and argument.words:
             understood[argument.name] = restate(value, setting)
+            if argument.words.kind in {"time", "until"} and setting.earlier_time and _relative(str(said)):
+                understood[COUNTED_FROM] = f"{setting.earlier_time.astimezone(setting.operation.zone):%Y-%m-%d %H:%M}"
     return Resolved(values, understood)
 
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from pydantic import JsonValue
 
 from domain.values import Result
 
+MADE = "P-made"
+
 
 def result_bytes(result: Result[Any]) -> bytes:
-    """Canonical JSON: keys sorted, no spaces, UTF-8; without `ms` and `*_ms`, which no two runs share."""
+    """Canonical JSON: keys sorted, no spaces, UTF-8; without `ms` and `*_ms`, which no two runs share.
+
+    The id of a plan that the call itself stored is given anew each time, so it stands as MADE, wherever it occurs.
+    """
     plain = _timeless(result.model_dump(mode="json"))
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    made = getattr(result.facts, "plan_id", None)
+    return (re.sub(rf"(?<![\w-]){re.escape(made)}(?![\w-])", MADE, text) if made else text).encode()
 
 
 def result_hash(result: Result[Any]) -> str:

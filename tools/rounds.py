@@ -277,7 +277,7 @@ def _store(ctx: Ctx, wish: Wish, solved: Solved, parent: str | None) -> str:
 def _request(wish: Wish) -> dict[str, JsonValue]:
     """The wish in words that resolve to the same again, for what_if and replay."""
     made: dict[str, JsonValue] = {
-        "when": wish.when.at.isoformat(timespec="minutes"),
+        "when": f"{wish.when.at:%Y-%m-%d}" if wish.when.is_day else wish.when.at.isoformat(timespec="minutes"),
         "serve": wish.serve,
         "goal": wish.goal,
     }

@@ -46,7 +46,7 @@ def use(call: Call, ctx: Ctx, tools: Mapping[str, Tool] = TOOLS) -> Used:
     """Run one call for `ctx.actor`. Raises AskAgain, NotPermitted, NotNow; anything else is a bug."""
     declared = tools.get(call.name)
     if declared is None:
-        raise AskAgain(f"There is no tool “{call.name}”. What would you like to know or do?")
+        raise AskAgain("There is no such tool. What would you like to know or do?")
     require_permission(ctx.actor, declared)
     began = time.perf_counter()
     setting = Setting(ctx.city, ctx.now, ctx.question, ctx.thread.earlier_time)

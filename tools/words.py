@@ -22,9 +22,9 @@ REPLIES: dict[str, str] = {
     "thanks": "You are welcome.",
     "help": (
         "I can find bins and forecast their fill, plan a round and vary it, say why a bin is or is not on it, show "
-        "what was collected, search requests and the handbook, report on the operation, and show the fleet, the models "
-        "and the record of decisions. I can propose a dispatch, a ticket or an alert; a person approves it before anything "
-        "happens."
+        "what was collected, search requests and the handbook, report on the operation, and show the fleet, the "
+        "models and the record of decisions. I can propose a dispatch, a ticket or an alert; a person approves it "
+        "before anything happens."
     ),
     "results": "",
     "approval": "Please use the approval control of the open proposal: typed words do not approve anything.",
