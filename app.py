@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.indexing import index_city
-
 from assistant.answer import Assistant, Limits
 from assistant.approvals import Approvals
 from assistant.decide import Speaker
@@ -31,6 +29,7 @@ from domain.store import Store, StoreLimits
 from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
 from retrieval.embedder import MiniLM
+from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch, search_file
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels

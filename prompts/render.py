@@ -65,7 +65,8 @@ def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
         "Environment: ipython\n"
         f"Today Date: {setting.today}\n\n"
         f"You operate waste-collection rounds. City: {setting.city}. The user's role: {setting.role}. "
-        "Answer each step with one JSON object. Copy the user's own words into the parameters; leave out what was not said."
+        "Answer each step with one JSON object. Copy the user's own words into the parameters; leave out what was not "
+        "said."
     )
     parts = ["<|begin_of_text|>", _block("system", system)]
     for number, turn in enumerate(turns):
@@ -73,7 +74,8 @@ def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
         if number == 0 and setting.tools:
             text = (
                 "Given the following functions, respond with a JSON for a function call with its proper arguments.\n"
-                'Respond in the format {"name": function name, "parameters": dictionary of argument name and its value}.\n\n'
+                'Respond in the format {"name": function name, "parameters": dictionary of argument name and its '
+                "value}.\n\n"
                 f"{setting.tools}\n\n{text}"
             )
         parts.append(_block("user", text))
