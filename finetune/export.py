@@ -1,6 +1,6 @@
 """A PEFT adapter folder as the GGUF LoRA file that llama.cpp loads beside the base weights.
 
-    python -m finetune.export --adapter FOLDER --out FILE.gguf --schema-hash H --base-digest H --data-digest H
+    python -m finetune.export --adapter FOLDER --out FILE.gguf --rows train.jsonl
 
 llama.cpp turns neighbouring pairs of a query or key head (its NORM rope) where Hugging Face turns its two halves, so
 GGUF files of Llama models carry the rows of q_proj and k_proj in another order. An adapter's B has the same rows and
