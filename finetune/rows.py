@@ -21,35 +21,21 @@ from pydantic import JsonValue
 
 import tools  # noqa: F401  # declares them
 from finetune.fillers import CityWords, Fillers, read_city
-from finetune.frames import Frame, Said, Segment, arguments_of, read_frames, words_of
+from finetune.frames import Frame, Said, arguments_of, read_frames, words_of
+from finetune.surface_noise import roughen
 from prompts.render import END, Setting, Step, Turn, render
 from tools.registry import TOOLS, check_parameters
 from tools.words import reference
 
 ROOT = Path(__file__).parent
 ROLES = ["manager", "dispatcher", "dispatcher", "viewer", "auditor", "api"]
-OPENERS = ["hey ", "hi, ", "hello, ", "please ", "pls ", "ok ", "quick one: ", "morning, ", "good morning. ", "so ", "um ",
-           "and ", "sorry, ", "can you ", "one more: ", "for the meeting: ", "hey there, "]  # fmt: skip
-CLOSERS = [
-    " please",
-    " pls",
-    " thanks",
-    " thx",
-    "?",
-    "??",
-    "!",
-    " asap",
-    " when you can",
-    ", cheers",
-    " - urgent",
-    "...",
-]
 JOINTS = [", and then ", ". Then ", " and also ", ". Also, ", " and ", ", then ", "; "]
 MIX = {"call": 0.47, "follow": 0.26, "after": 0.06, "two": 0.04, "asked": 0.04, "clarify": 0.03, "decline": 0.06,
        "reply": 0.04}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 WEIGHT = {"find_bins": 1.4, "forecast_fill": 1.6, "plan_round": 1.8, "search_records": 1.4, "service_history": 1.4,
-          "operations_report": 1.5, "what_if": 0.7, "explain": 0.7, "propose_ticket": 1.2, "propose_watch": 1.2}  # fmt: skip
+          "operations_report": 1.5, "what_if": 0.7, "explain": 0.7, "propose_ticket": 1.2,
+          "propose_watch": 1.2}  # fmt: skip
 PLAN_TOOLS = frozenset({"plan_round", "what_if"})
 LAST_OF = {"what_if": PLAN_TOOLS, "propose_dispatch": PLAN_TOOLS, "explain": PLAN_TOOLS | {"forecast_fill"}}
 
@@ -250,49 +236,6 @@ def _enum_words() -> frozenset[str]:
     own = [w for t in TOOLS.values() for a in t.arguments if a.words for w in a.words.also]
     enums = [str(v) for t in TOOLS.values() for a in t.arguments for v in (a.schema.get("enum") or [])]  # type: ignore[union-attr]
     return frozenset(own + enums)
-
-
-def roughen(segments: list[Segment], chance: random.Random) -> list[Segment]:
-    """Surface noise that never touches what a value is: case for all, typos and trimmings outside the slots."""
-    kind = chance.random()
-    if kind < 0.38:
-        segments = [_lower(s) for s in segments]
-    elif kind < 0.42:
-        segments = [replace(s, text=s.text.upper()) if not s.slots else s for s in segments]
-    if chance.random() < 0.12:
-        segments = [_typo(s, chance) if not s.slots else s for s in segments]
-    if chance.random() < 0.12:
-        segments = [Segment(chance.choice(OPENERS)), *segments]
-    if chance.random() < 0.10:
-        segments = [*segments, Segment(chance.choice(CLOSERS))]
-    elif chance.random() < 0.25 and segments and not segments[-1].slots:
-        segments = [*segments[:-1], replace(segments[-1], text=segments[-1].text.rstrip("?.! "))]
-    return segments
-
-
-def _lower(segment: Segment) -> Segment:
-    value: JsonValue = segment.value
-    if isinstance(value, list):
-        value = [str(v).lower() for v in value]
-    keep = {"plan", "subject", "decision", "image"} & set(segment.slots)
-    return segment if keep else Segment(segment.text.lower(), segment.slots, value)
-
-
-def _typo(segment: Segment, chance: random.Random) -> Segment:
-    text = segment.text
-    if len(text) < 6:
-        return segment
-    at = chance.randrange(1, len(text) - 2)
-    if not (text[at].isalpha() and text[at + 1].isalpha()):
-        return segment
-    changed = chance.choice(
-        [
-            text[:at] + text[at + 1] + text[at] + text[at + 2 :],
-            text[:at] + text[at + 1 :],
-            text[:at] + text[at] + text[at:],
-        ]
-    )
-    return replace(segment, text=changed)
 
 
 def _word(label: str) -> tuple[str, dict[str, JsonValue]]:

@@ -1,0 +1,70 @@
+"""Light noise on what people type, for training rows: case, a typing error, an opening, a closing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from finetune.frames import Segment
+
+OPENERS = ["hey ", "hi, ", "hello, ", "please ", "pls ", "ok ", "quick one: ", "morning, ", "good morning. ", "so ",
+           "um ", "and ", "sorry, ", "can you ", "one more: ", "for the meeting: ", "hey there, "]  # fmt: skip
+CLOSERS = [
+    " please",
+    " pls",
+    " thanks",
+    " thx",
+    "?",
+    "??",
+    "!",
+    " asap",
+    " when you can",
+    ", cheers",
+    " - urgent",
+    "...",
+]
+
+
+def roughen(segments: list[Segment], chance: random.Random) -> list[Segment]:
+    """Surface noise that never touches what a value is: case for all, typos and trimmings outside the slots."""
+    kind = chance.random()
+    if kind < 0.38:
+        segments = [_lower(s) for s in segments]
+    elif kind < 0.42:
+        segments = [replace(s, text=s.text.upper()) if not s.slots else s for s in segments]
+    if chance.random() < 0.12:
+        segments = [_typo(s, chance) if not s.slots else s for s in segments]
+    if chance.random() < 0.12:
+        segments = [Segment(chance.choice(OPENERS)), *segments]
+    if chance.random() < 0.10:
+        segments = [*segments, Segment(chance.choice(CLOSERS))]
+    elif chance.random() < 0.25 and segments and not segments[-1].slots:
+        segments = [*segments[:-1], replace(segments[-1], text=segments[-1].text.rstrip("?.! "))]
+    return segments
+
+
+def _lower(segment: Segment) -> Segment:
+    value: JsonValue = segment.value
+    if isinstance(value, list):
+        value = [str(v).lower() for v in value]
+    keep = {"plan", "subject", "decision", "image"} & set(segment.slots)
+    return segment if keep else Segment(segment.text.lower(), segment.slots, value)
+
+
+def _typo(segment: Segment, chance: random.Random) -> Segment:
+    text = segment.text
+    if len(text) < 6:
+        return segment
+    at = chance.randrange(1, len(text) - 2)
+    if not (text[at].isalpha() and text[at + 1].isalpha()):
+        return segment
+    changed = chance.choice(
+        [
+            text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+            text[:at] + text[at + 1 :],
+            text[:at] + text[at] + text[at:],
+        ]
+    )
+    return replace(segment, text=changed)
