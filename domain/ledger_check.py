@@ -117,7 +117,7 @@ def _name_fault(row: Row, walk: _Walk, scan: Scan) -> Fault:
     if row.seq > wanted:
         return Fault("gap", wanted, f"record {wanted} is missing")
     if row.seq == wanted and _genuine(key, row):
-        return Fault("fork", wanted, f"record {wanted} is genuine but follows another record {walk.seq}")
+        return Fault("fork", max(1, walk.seq), f"record {wanted} is genuine but follows another record {walk.seq}")
     others = list(scan())
     if _is_another(key, row, max(len(others), others[-1].seq) + 1):
         if any(_genuine(key, other._replace(seq=wanted)) and other.prev_hash == walk.last for other in others):

@@ -28,7 +28,7 @@ Fault = tuple[str, "int | None", str]  # kind, first record not to trust, why
 
 def covered(record: dict[str, Any], seq: int) -> bytes:
     """The bytes under a record's seal, as if its number were `seq`."""
-    values = [seq, *(record[name] for name in TEXTS)]
+    values = (seq, *map(record.get, TEXTS))
     parts = [b"" if value is None else str(value).encode("utf-8", "surrogateescape") for value in values]
     parts += [b64decode(record["asked_ciphertext"]), bytes.fromhex(record["prev_hash"])]
     return b"roundsman ledger record v1\n" + b"".join(len(part).to_bytes(8, "big") + part for part in parts)
@@ -41,25 +41,26 @@ def genuine(key: bytes, record: dict[str, Any], seq: int) -> bool:
 
 def chain_fault(key: bytes, records: list[dict[str, Any]]) -> Fault | None:
     """The first record that is not the one that belongs there."""
-    last = bytes(32).hex()
+    last: str = EMPTY["hash"]
     for wanted, record in enumerate(records, 1):
         if record["seq"] != wanted or record["prev_hash"] != last or not genuine(key, record, wanted):
-            return name_fault(key, records, wanted, last), wanted, "another record belongs here"
+            return name_fault(key, records, wanted, last)
         last = record["hash"]
     return None
 
 
-def name_fault(key: bytes, records: list[dict[str, Any]], wanted: int, last: str) -> str:
+def name_fault(key: bytes, records: list[dict[str, Any]], wanted: int, last: str) -> Fault:
     """What was done to the ledger at record `wanted`, whose predecessor has the seal `last`."""
     record = records[wanted - 1]
     if record["seq"] > wanted:
-        return "gap"
+        return "gap", wanted, "it is missing"
     if record["seq"] == wanted and genuine(key, record, wanted):
-        return "fork"
+        return "fork", max(1, wanted - 1), "the next one follows another record"
     if any(genuine(key, record, seq) for seq in range(1, max(len(records), records[-1]["seq"]) + 2)):
         moved = any(genuine(key, other, wanted) and other["prev_hash"] == last for other in records)
-        return "reorder" if moved else "gap"
-    return "key" if len(records) > 1 and not any(genuine(key, other, other["seq"]) for other in records) else "edit"
+        return "reorder" if moved else "gap", wanted, "another genuine record stands here"
+    strange = len(records) > 1 and not any(genuine(key, other, other["seq"]) for other in records)
+    return ("key", 1, "no record fits the key") if strange else ("edit", wanted, "it was changed or put in")
 
 
 def tree_roots(records: list[dict[str, Any]]) -> list[bytes]:
@@ -80,8 +81,8 @@ def head_fault(last: str, roots: list[bytes], head: dict[str, Any]) -> Fault | N
         return "truncation", size + 1, "the head knows of more records"
     if head["seq"] < size:
         return "edit", head["seq"] + 1, "there are records behind the head"
-    changed = (head["hash"], head["root"]) != (last, roots[size].hex())
-    return ("edit", size, "the head was changed") if changed else None
+    whole = (head["hash"], head["root"]) == (last, roots[size].hex())
+    return None if whole else ("edit", size, "the head was changed")
 
 
 def signature_fault(note: str, vkey: str) -> str | None:
@@ -104,16 +105,15 @@ def signature_fault(note: str, vkey: str) -> str | None:
 def checkpoint_fault(roots: list[bytes], folder: Path, vkey: str | None) -> Fault | None:
     """Holds every checkpoint, by size, against the records; without `vkey` their signatures are not looked at."""
     good = 0
-    for size, file in sorted((int(f.stem), f) for f in folder.glob("*.checkpoint") if f.stem.isdigit()):
+    for size, file in sorted((int(f.stem), f) for f in folder.glob("*.checkpoint") if f.stem.isdecimal()):
         try:
             note = file.read_bytes().decode("utf-8")
             root = note.split("\n")[2]
-            changed = None if note.startswith(f"roundsman/ledger\n{size}\n") else "edit"
-            fault = (signature_fault(note, vkey) if vkey else None) or changed
+            fault = signature_fault(note, vkey) if vkey else None
         except (ValueError, IndexError):
             fault = "edit"
-        if fault:
-            return fault, None, f"the checkpoint {file.name} was changed, or signed by somebody else"
+        if fault or not note.startswith(f"roundsman/ledger\n{size}\n"):
+            return fault or "edit", None, f"the checkpoint {file.name} was changed, or signed by somebody else"
         if size >= len(roots):
             return "truncation", len(roots), f"the checkpoint {file.name} knows of more records"
         if b64encode(roots[size]).decode() != root:

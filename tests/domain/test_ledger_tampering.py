@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.chain import Row
+from domain.chain import Row, message, seal
 from domain.errors import LedgerUnavailable
 from domain.ledger import Keys, Verdict
 from evals.tampering import DEEDS, TEXTS, Deed, Victim, example, truncate
@@ -109,6 +109,17 @@ def test_any_changed_byte_of_any_record_is_found(
     verdict = victim.ledger().verify()
     assert (verdict.ok, verdict.first_bad_seq, verdict.kind) == (False, at + 1, "edit")
     victim.restore()
+
+
+def test_a_record_resealed_alone_with_the_stolen_key_is_betrayed_by_the_next(victim: Victim) -> None:
+    for note in victim.checkpoints.glob("*.checkpoint"):
+        note.unlink()
+    changed = victim.rows[6]._replace(body=b"{}")
+    changed = changed._replace(hash=seal(victim.keys.hmac_key, message(changed)))
+    victim.write([*victim.rows[:6], changed, *victim.rows[7:]])
+    verdict = victim.ledger().verify()
+    assert (verdict.kind, verdict.first_bad_seq) == ("fork", 7)
+    assert verdict_of_the_script(victim, victim.keys)[1].startswith("fork at record 7:")
 
 
 def test_a_tail_cut_after_the_last_checkpoint_is_the_one_thing_unseen(tmp_path: Path) -> None:
