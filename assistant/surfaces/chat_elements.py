@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import chainlit
+from chainlit.utils import utc_now
 
 from assistant.ports import Decided
 from assistant.shown import Answer, ProposalCard, ShownCall, StepEvent
@@ -68,10 +69,12 @@ class StepsShown:
                 name=event.name, type="tool", show_input="json", parent_id=run.id if run else None
             )
             self._open.input = event.detail
+            self._open.start = utc_now()
             await self._open.send()
         elif event.kind in {"called", "problem"} and self._open is not None:
             self._open.output = step_text(event)
             self._open.is_error = event.kind == "problem"
+            self._open.end = utc_now()
             await self._open.update()
             self._open = None
 

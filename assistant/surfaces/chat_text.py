@@ -7,6 +7,7 @@ import io
 import re
 
 from assistant.shown import Answer, ProposalCard, ShownCall, StepEvent
+from assistant.surfaces.answers import own_words
 from domain.values import Reason, Table
 
 MARKS = re.compile(r"([\\`*_\[\]<>#|~!$&])")
@@ -27,7 +28,7 @@ def code(text: str) -> str:
 
 def answer_text(answer: Answer) -> str:
     """The answer, what is degraded, the reasons, and what was understood of it."""
-    parts = [plain(answer.text)]
+    parts = [plain(own_words(answer))]
     parts += [f"> **Reduced:** {plain(sentence)}" for sentence in answer.degraded]
     reasons = _once([_reason(reason) for call in answer.calls if call.result for reason in call.result.why])
     if reasons:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assistant.shown import Answer, ProposalCard, ShownCall
+from assistant.surfaces.answers import own_words
 from domain.values import Reason, Table
 
 MOST_ROWS = 15
+MOST_EVIDENCE = 3
 WIDEST_CELL = 32
 NOTHING = "-"  # stands where a record says nothing
 
 
 def print_answer(answer: Answer, approve_with: str = "roundsman approve") -> str:
     """The whole answer: text, table, reasons, what was understood, the proposal and how to approve it."""
-    parts = [answer.text, _choices(answer)]
+    parts = [own_words(answer), _choices(answer)]
     for call in answer.calls:
         parts += _call(call)
     parts += [f"Note: {sentence}" for sentence in answer.degraded]
@@ -75,7 +77,9 @@ def _confidence(call: ShownCall) -> str:
 
 
 def _reason(reason: Reason) -> str:
-    return f"{reason.text} [{'; '.join(f'{e.label}: {e.ref}' for e in reason.evidence)}]"
+    shown = [f"{e.label}: {e.ref}" for e in reason.evidence[:MOST_EVIDENCE]]
+    left = len(reason.evidence) - MOST_EVIDENCE
+    return f"{reason.text} [{'; '.join(shown)}{f'; and {left} more' if left > 0 else ''}]"
 
 
 def _choices(answer: Answer) -> str:
