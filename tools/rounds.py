@@ -76,6 +76,13 @@ class WhatIfFacts(Facts):
     currency: str
 
 
+CHANGE = (
+    "{plan_id} instead of {parent_id}: {bins_served} bins in {distance_km} km and {hours} h for {cost} {currency}; "
+    "that is {change_km} km, {change_hours} h and {change_cost} {currency} of change, {bins_gained} bins gained and "
+    "{bins_lost} lost."
+)
+
+
 @tool(
     budget_s=25,
     examples=[
@@ -204,11 +211,7 @@ def what_if(
     changed = compare(before, solved.plan)
     facts = _change_facts(ctx, solved, (plan_id, parent_id))
     return Result[WhatIfFacts](
-        headline=(
-            "{plan_id} instead of {parent_id}: {bins_served} bins in {distance_km} km and {hours} h for {cost} "
-            "{currency}; that is {change_km} km, {change_hours} h and {change_cost} {currency} of change, "
-            "{bins_gained} bins gained and {bins_lost} lost."
-        ),
+        headline=CHANGE,
         facts=facts.model_copy(
             update={
                 "change_km": round(changed.metres / 1000, 1),
