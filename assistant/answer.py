@@ -24,6 +24,7 @@ from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
 from tools.registry import TOOLS
+from tools.resolve import Setting, readers
 from tools.use import Used, use
 from tools.words import reference
 
@@ -104,6 +105,7 @@ class Assistant:
     async def _run(self, ctx: Ctx, past: Past, question: str, on_step: OnStep) -> State:
         """The final state of the graph, or what there is when the question's deadline passes."""
         spelt_out = command(question)
+        read = readers(Setting(ctx.city, ctx.now, question, ctx.thread.earlier_time))
         degraded: list[str] = [f"{past.cut} earlier turns are too long ago for the model to see"] if past.cut else []
         latest = fresh_state(question)
 
@@ -114,7 +116,7 @@ class Assistant:
             on_step(StepEvent("deciding"))
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
-            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps)
+            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps, read)
             try:
                 return await decide(self._speaker, situation)
             except ModelUnavailable as error:
@@ -136,7 +138,7 @@ class Assistant:
 
         async with self._checkpoints() as saver:
             graph = build_graph(choose, run, self._limits.max_steps, saver)
-            turn = f"{past.thread_id}/{len(past.turns) + 1}"
+            turn = f"{past.thread_id}/{len(past.turns) + 1}/{ctx.actor.role.value}/{ctx.actor.name}"
             config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
             try:
                 async with asyncio.timeout(self._limits.question_s):

@@ -13,7 +13,7 @@ from domain.ports import LanguageModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.registry import TOOLS
-from tools.schema import call_schema
+from tools.schema import Readers, call_schema
 from tools.spans import Spans
 
 GRACE_S = 0.5
@@ -35,7 +35,10 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Situation:
-    """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn."""
+    """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
+
+    `readers` tell which spans code can read as a time, a stream or a truck.
+    """
 
     city: str
     role: str
@@ -43,12 +46,14 @@ class Situation:
     past: Past
     question: str
     steps: Sequence[Step] = ()
+    readers: Readers | None = None
 
 
 async def decide(speaker: Speaker, situation: Situation) -> Call:
     """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
     spans = spans_of(situation) if speaker.copying else None
-    schema = call_schema(TOOLS, spans, free_words=speaker.free_words)
+    readers = situation.readers if speaker.copying else None
+    schema = await asyncio.to_thread(call_schema, TOOLS, spans, free_words=speaker.free_words, readers=readers)
     prompt = prompt_of(speaker, situation)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):

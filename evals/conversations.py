@@ -14,7 +14,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -24,7 +23,7 @@ from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.graph import Ran, State, fresh_state
 from assistant.memory import Past, PastTurn, call_of, text_of
-from domain.errors import AskAgain, ModelUnavailable
+from domain.errors import ModelUnavailable
 from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn
@@ -32,11 +31,10 @@ from evals.matching import right
 from evals.numbers_seen import unsupported
 from prompts.render import Step
 from tools.context import Ctx
-from tools.resolve import Setting, resolve
+from tools.resolve import Setting, readers
 from tools.words import WORDS, reference
 
 MOST_STEPS = 4
-PLAN_OF_CASE = "P-0001"
 
 
 @dataclass(frozen=True)
@@ -78,16 +76,18 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
         setting = Setting(ctx.city, ctx.now, said, here.thread.earlier_time)
         ok = right(turn, calls, kind, setting)
         marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), unsupported(composed, past)))
-        past = Past("C-0001", (*past.turns, _as_expected(turn, said, setting)))
+        past = Past("C-0001", (*past.turns, await _as_expected(turn, here, state["ran"] if ok else [])))
     return marked
 
 
 async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[State, list[float]]:
     state = fresh_state(said)
+    read = readers(Setting(ctx.city, ctx.now, said, ctx.thread.earlier_time))
     seconds: list[float] = []
     while len(state["ran"]) < MOST_STEPS:
         steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
-        situation = Situation(ctx.city.name, ctx.actor.role.value, f"{ctx.now:%Y-%m-%d}", past, said, steps)
+        today = f"{ctx.now:%Y-%m-%d}"
+        situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, said, steps, read)
         began = time.perf_counter()
         try:
             call = await decide(speaker, situation)
@@ -119,26 +119,15 @@ def kind_of(composed: Composed) -> str:
     return "clarify" if composed.kind == "clarify" else "reply"
 
 
-def _as_expected(turn: CaseTurn, said: str, setting: Setting) -> PastTurn:
-    """The turn as if it had gone as expected: what later turns lean on."""
+async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn:
+    """The turn as if it had gone as expected: what later turns lean on. Calls that did not run yet run now."""
     if turn.expect is None:
         asked = text_of(Call("clarify", {"question": reference("what")}))
-        return PastTurn(said, (Step(asked),) if turn.say == "clarify" else ())
-    steps = tuple(Step(text_of(each.call())) for each in turn.expect)
-    return PastTurn(said, steps, tuple(_result(each.call(), setting) for each in turn.expect))
-
-
-def _result(call: Call, setting: Setting) -> dict[str, JsonValue]:
-    """The facts that later turns refer to: a plan's id, the time asked."""
-    facts: dict[str, JsonValue] = {"plan_id": PLAN_OF_CASE} if call.name in {"plan_round", "what_if"} else {}
-    try:
-        values = resolve(call, setting).values
-    except AskAgain:
-        return {"facts": facts}
-    asked = values.get("by") or values.get("when")
-    if asked is not None:
-        facts["by"] = datetime.strftime(asked.at, "%Y-%m-%d %H:%M")
-    return {"facts": facts}
+        return PastTurn(ctx.question, (Step(asked),) if turn.say == "clarify" else ())
+    done = {each["call"]: each for each in ran}
+    texts = [text_of(each.call()) for each in turn.expect]
+    results = [done.get(text) or await run_one(call_of(text), ctx) for text in texts]
+    return PastTurn(ctx.question, tuple(Step(text) for text in texts), tuple(r["result"] or {} for r in results))
 
 
 def roughened(text: str, chance: random.Random) -> str:

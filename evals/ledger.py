@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -49,6 +50,7 @@ def figures(rounds: int, seed: int = 0, url: str | None = None) -> dict[str, int
         killed = scene.kill(rounds, random)
         speed = scene.measure_speed()
         scene.store.close()
+        speed["bare_commits_per_s"] = bare_commits(home / "bare.db")
         return killed | speed | tampered(home / "tampering", rounds * MUTATIONS_A_ROUND, random)
 
 
@@ -195,6 +197,18 @@ class Scene:
             "forked": sum(count - 1 for count in parents.values()),
             "whole": int(ledger.verify().ok),
         }
+
+
+def bare_commits(file: Path) -> float:
+    """What this disk allows at most: commits a second of one writer to a bare table, as durable as the ledger's."""
+    database = sqlite3.connect(file, isolation_level=None)
+    database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE bare (body BLOB)")
+    commits, start = 0, time.monotonic()
+    while (passed := time.monotonic() - start) < SPEED_S / 3:
+        database.execute("INSERT INTO bare VALUES (?)", (bytes(1000),))
+        commits += 1
+    database.close()
+    return round(commits / passed, 1)
 
 
 def tampered(home: Path, mutations: int, random: Random) -> dict[str, int | float]:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from retrieval.fusion import fuse
 from retrieval.scope import Scope
 from retrieval.store import Circle, Document, Hit, SearchRequest
 from retrieval.tables import words_table
-from retrieval.vectors import Vectors
+from retrieval.vectors import Nearness, Vectors
 from retrieval.words import all_words, any_word
 
 __all__ = ["Asked", "Extent", "Ranked", "coverage", "extent", "rank"]
@@ -32,11 +32,15 @@ FEW = 10_000  # documents: scoring so many takes 5 ms
 LIMITS_FIRST, MEANING_FIRST, WORDS_ALONE = "limits first", "meaning first", "words alone"
 
 Floats = npt.NDArray[np.float32]
+NOTHING = Nearness(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request made ready: its words (at least one), its condition, and its vector when meaning takes part."""
+    """A request made ready: its words (at least one), its condition, and its vector when meaning takes part.
+
+    `complete` says that every text of the file has a vector.
+    """
 
     request: SearchRequest
     city: int
@@ -44,6 +48,7 @@ class Asked:
     words: tuple[str, ...]
     vector: Floats | None
     vectors: Vectors
+    complete: bool
 
     @property
     def table(self) -> str:
@@ -68,12 +73,12 @@ class Ranked:
     plan: str
 
 
-@dataclass(frozen=True)
-class _Meanings:
-    """Cosines by document, for the fusion, and by text, for all texts that were scored."""
+class _Candidate(NamedTuple):
+    """A document in one of the lists; `at` is in seconds, 0 without a time."""
 
-    of_rows: dict[int, float]
-    of_texts: dict[int, float]
+    id: str
+    at: float
+    text: int
 
 
 def extent(connection: sqlite3.Connection, scope: Scope) -> Extent:
@@ -92,33 +97,33 @@ def coverage(connection: sqlite3.Connection, scope: Scope) -> int:
 
 def rank(connection: sqlite3.Connection, asked: Asked, documents: int) -> Ranked:
     """Search; `documents` is how many the limits leave."""
-    by_words = {} if asked.vector is not None and asked.request.alpha == 1 else _by_words(connection, asked)
     plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if documents <= FEW else MEANING_FIRST
-    meanings = _by_meaning(connection, asked, plan) if asked.vector is not None else _Meanings({}, {})
-    table = _rows(connection, by_words.keys() | meanings.of_rows.keys())
-    unread = {row for row in table if not _has_vector(asked, table[row]["meaning"])}
-    scores = fuse(by_words, meanings.of_rows, asked.request.alpha, unread)
-    near = _near_enough(asked, meanings)
-    if near is not None:
-        whole = _holding_all(connection, asked, scores)
-        scores = {
-            row: score
-            for row, score in scores.items()
-            if row in whole or row in unread or table[row]["meaning"] in near
-        }
-    best = sorted(scores, key=lambda row: (-scores[row], -(table[row]["at"] or 0.0), table[row]["id"]))
+    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _by_words(connection, asked)
+    nearness = _compared(connection, asked, plan)
+    by_meaning = _by_meaning(connection, asked, nearness)
+    pool = _pool(connection, by_words.keys() | by_meaning.keys())
+    cosines = dict(zip(pool, nearness.of([each.text for each in pool.values()]), strict=True))
+    unread = {row for row, cosine in cosines.items() if cosine is None}
+    scores = fuse(by_words, by_meaning, asked.request.alpha, unread)
+    floor = None if plan == WORDS_ALONE else asked.request.floor
+    if floor is not None:
+        kept = unread | _holding_all(connection, asked, scores)
+        scores = {row: score for row, score in scores.items() if row in kept or (cosines[row] or -1) >= floor}
+    best = sorted(scores, key=lambda row: (-scores[row], -pool[row].at, pool[row].id))[: asked.request.k]
+    table = _rows(connection, best)
     hits = tuple(
         Hit(
             document=_document(table[row]),
             score=scores[row],
             bm25=by_words.get(row),
-            dense=meanings.of_texts.get(table[row]["meaning"]),
+            dense=cosines[row],
             distance_m=_distance(asked.request, table[row]),
             plan=plan,
         )
-        for row in best[: asked.request.k]
+        for row in best
     )
-    return Ranked(hits, _matching(connection, asked, near), plan)
+    near = None if plan == WORDS_ALONE else nearness.at_least(floor or 0)
+    return Ranked(hits, documents if asked.request.floor is None else _matching(connection, asked, near), plan)
 
 
 # ---------------------------------------------------------------- the two lists
@@ -131,59 +136,46 @@ def _by_words(connection: sqlite3.Connection, asked: Asked) -> dict[int, float]:
     """
     sql = (
         f"SELECT d.row, -{asked.table}.rank AS score FROM {asked.table} CROSS JOIN search_documents d"  # noqa: S608
-        f" ON d.row = {asked.table}.rowid WHERE {asked.table} MATCH :any AND {asked.scope.condition}"
+        f" ON d.row = {asked.table}.rowid WHERE {asked.table} MATCH :any AND {asked.scope.check}"
         " ORDER BY score DESC, d.at DESC, d.id LIMIT :depth"
     )
     values = {**asked.scope.values, "any": any_word(asked.words), "depth": max(DEPTH, asked.request.k)}
     return dict(connection.execute(sql, values).fetchall())
 
 
-def _by_meaning(connection: sqlite3.Connection, asked: Asked, plan: str) -> _Meanings:
-    """Cosines of the texts nearest in meaning, and of their documents, at most k of one text."""
-    among = _texts_within(connection, asked.scope) if plan == LIMITS_FIRST else None
-    assert asked.vector is not None
-    numbers, cosines = asked.vectors.nearest(asked.vector, among)
-    of_texts = dict(zip(numbers.tolist(), cosines.tolist(), strict=True))
-    of_rows: dict[int, float] = {}
-    start, step, texts = 0, max(DEPTH, asked.request.k), 0
-    while start < len(numbers) and texts < max(DEPTH, asked.request.k):
-        rows = _documents_of(connection, asked, numbers[start : start + step].tolist())
-        texts += len({text for _, text in rows})
-        of_rows.update((row, of_texts[text]) for row, text in rows)
-        start, step = start + step, step * 2
-    return _Meanings(of_rows, of_texts)
+def _compared(connection: sqlite3.Connection, asked: Asked, plan: str) -> Nearness:
+    """The cosines of all texts, or of those within the limits; of none when meaning takes no part."""
+    if asked.vector is None:
+        return NOTHING
+    if plan == MEANING_FIRST:
+        return asked.vectors.compared(asked.vector)
+    sql = f"SELECT DISTINCT d.meaning FROM search_documents d WHERE {asked.scope.condition} ORDER BY 1"  # noqa: S608
+    among = np.array([row[0] for row in connection.execute(sql, asked.scope.values)], dtype=np.int64)
+    return asked.vectors.compared(asked.vector, among)
 
 
-def _texts_within(connection: sqlite3.Connection, scope: Scope) -> npt.NDArray[np.int64]:
-    sql = f"SELECT DISTINCT d.meaning FROM search_documents d WHERE {scope.condition}"  # noqa: S608
-    return np.array([row[0] for row in connection.execute(sql, scope.values)], dtype=np.int64)
+def _by_meaning(connection: sqlite3.Connection, asked: Asked, nearness: Nearness) -> dict[int, float]:
+    """Cosines by row of documents of the nearest texts, the newest k of each text.
 
-
-def _documents_of(connection: sqlite3.Connection, asked: Asked, texts: Sequence[int]) -> list[tuple[int, int]]:
-    """(row, text) of the documents within the limits that have one of the texts: the newest k of each text."""
-    turn = "row_number() OVER (PARTITION BY d.meaning ORDER BY d.at DESC, d.id)"
+    One question for each text: those of one wording may be thousands, of which the index gives the newest at once.
+    """
     sql = (
-        f"SELECT row, meaning FROM (SELECT d.row, d.meaning, {turn} AS turn FROM search_documents d"  # noqa: S608
-        f" WHERE d.meaning IN (SELECT value FROM json_each(:texts)) AND {asked.scope.condition}) WHERE turn <= :k"
+        "SELECT d.row FROM search_documents d INDEXED BY search_documents_meaning"  # noqa: S608
+        f" WHERE d.meaning = :text AND {asked.scope.check} ORDER BY d.at DESC, d.id LIMIT :k"
     )
-    values = {**asked.scope.values, "texts": json.dumps(texts), "k": asked.request.k}
-    return connection.execute(sql, values).fetchall()
+    values = {**asked.scope.values, "k": asked.request.k}
+    found: dict[int, float] = {}
+    texts = 0
+    for text, cosine in nearness.nearest_first():
+        rows = connection.execute(sql, {**values, "text": text}).fetchall()
+        found.update((row, cosine) for (row,) in rows)
+        texts += bool(rows)
+        if texts >= max(DEPTH, asked.request.k):
+            break
+    return found
 
 
 # ---------------------------------------------------------------- what counts as found
-
-
-def _near_enough(asked: Asked, meanings: _Meanings) -> set[int] | None:
-    """The texts that reach the floor; None when there is no floor, or no meaning to hold against it."""
-    floor = asked.request.floor
-    if floor is None or asked.vector is None:
-        return None
-    return {text for text, cosine in meanings.of_texts.items() if cosine >= floor}
-
-
-def _has_vector(asked: Asked, text: int) -> bool:
-    place = int(np.searchsorted(asked.vectors.numbers, text))
-    return place < len(asked.vectors.numbers) and int(asked.vectors.numbers[place]) == text
 
 
 def _holding_all(connection: sqlite3.Connection, asked: Asked, rows: Mapping[int, float]) -> set[int]:
@@ -195,16 +187,17 @@ def _holding_all(connection: sqlite3.Connection, asked: Asked, rows: Mapping[int
     return {row for (row,) in connection.execute(sql, (all_words(asked.words), json.dumps(list(rows))))}
 
 
-def _matching(connection: sqlite3.Connection, asked: Asked, near: set[int] | None) -> int:
-    """All documents within the limits that count as found."""
+def _matching(connection: sqlite3.Connection, asked: Asked, near: list[int] | None) -> int:
+    """All documents within the limits that count as found: `near` are the texts that reach the floor, if any could."""
     held = f"d.row IN (SELECT rowid FROM {asked.table} WHERE {asked.table} MATCH :words)"  # noqa: S608
     values: dict[str, Any] = {**asked.scope.values, "words": any_word(asked.words)}
     condition = held
     if near is not None:
-        values.update(words=all_words(asked.words), any=any_word(asked.words), near=json.dumps(sorted(near)))
-        alike = "d.meaning IN (SELECT value FROM json_each(:near))"
+        values.update(words=all_words(asked.words), any=any_word(asked.words), near=json.dumps(near))
+        alike = "+d.meaning IN (SELECT value FROM json_each(:near))"
         unread = "NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = d.meaning)"
-        condition = f"({held} OR {alike} OR ({held.replace(':words', ':any')} AND {unread}))"
+        alone = "" if asked.complete else f" OR ({held.replace(':words', ':any')} AND {unread})"
+        condition = f"({alike} OR {held}{alone})"
     sql = f"SELECT count(*) FROM search_documents d WHERE {asked.scope.condition} AND {condition}"  # noqa: S608
     return int(connection.execute(sql, values).fetchone()[0])
 
@@ -212,11 +205,18 @@ def _matching(connection: sqlite3.Connection, asked: Asked, near: set[int] | Non
 # ---------------------------------------------------------------- documents
 
 
-def _rows(connection: sqlite3.Connection, rows: Set[int]) -> dict[int, dict[str, Any]]:
+def _pool(connection: sqlite3.Connection, rows: Set[int]) -> dict[int, _Candidate]:
+    """What ordering needs of the documents in either list, by row."""
+    sql = "SELECT row, id, ifnull(at, 0), meaning FROM search_documents WHERE row IN (SELECT value FROM json_each(?))"
+    return {row: _Candidate(*rest) for row, *rest in connection.execute(sql, (json.dumps(list(rows)),))}
+
+
+def _rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The documents to show, by row."""
     cursor = connection.execute(
-        "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields, meaning"
+        "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields"
         " FROM search_documents WHERE row IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(rows)),),
+        (json.dumps(rows),),
     )
     names = [column[0] for column in cursor.description]
     return {values[0]: dict(zip(names, values, strict=True)) for values in cursor}

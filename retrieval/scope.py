@@ -18,15 +18,24 @@ ROUNDING = 1e-15  # of a squared chord, 0.2 mm: a document at the very edge, or 
 BOX = """SELECT row FROM search_places
     WHERE x1 >= :x - :chord AND x0 <= :x + :chord AND y1 >= :y - :chord AND y0 <= :y + :chord
       AND z1 >= :z - :chord AND z0 <= :z + :chord"""
+AMONG_PLACES = f"d.row IN ({BOX}) AND "
 CHORD = "(d.x - :x) * (d.x - :x) + (d.y - :y) * (d.y - :y) + (d.z - :z) * (d.z - :z) <= :squared_chord"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A condition on `search_documents d`, and its values by name."""
+    """A condition on `search_documents d`, and its values by name.
+
+    `condition` finds documents by the index of places, `check` says the same of documents that are at hand already.
+    """
 
     condition: str
     values: Mapping[str, Value]
+
+    @property
+    def check(self) -> str:
+        """The condition without its search in the index of places."""
+        return self.condition.replace(AMONG_PLACES, "")
 
 
 def scope_of(request: SearchRequest, city: int, *, area_is_known: bool = False) -> Scope:
@@ -65,7 +74,7 @@ def _inside(circle: Circle, values: dict[str, Value]) -> str:
     chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
     x, y, z = sphere_point(circle.lat, circle.lon)
     values.update(x=x, y=y, z=z, chord=chord + ROUNDING, squared_chord=chord * chord + ROUNDING)
-    return f"(d.row IN ({BOX}) AND {CHORD})"
+    return f"({AMONG_PLACES}{CHORD})"
 
 
 def _held(area: Area, values: dict[str, Value], area_is_known: bool) -> str:

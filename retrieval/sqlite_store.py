@@ -127,8 +127,10 @@ class SqliteSearch:
                 return Found((), 0, size.documents, size.newest_at, "nothing")
             vector, fault = self._meaning(connection, request, ends)
             vectors = NONE if vector is None else self._vectors.current(connection)
-            ranked = rank(connection, Asked(request, city, where, words, vector, vectors), size.documents)
-            gap = fault if vector is None else _gap(connection, where, size.documents)
+            complete = _all_read(connection)
+            asked = Asked(request, city, where, words, vector, vectors, complete)
+            ranked = rank(connection, asked, size.documents)
+            gap = fault if vector is None or complete else _gap(connection, where, size.documents)
         degraded = (gap,) if gap else ()
         return Found(ranked.hits, ranked.matching, size.documents, size.newest_at, ranked.plan, degraded)
 
@@ -259,12 +261,15 @@ class SqliteSearch:
         self._connections.close()
 
 
+def _all_read(connection: sqlite3.Connection) -> bool:
+    """Whether every text of the file has a vector."""
+    sql = "SELECT (SELECT count(*) FROM search_texts) = (SELECT count(*) FROM search_vectors)"
+    return bool(connection.execute(sql).fetchone()[0])
+
+
 def _gap(connection: sqlite3.Connection, scope: Scope, documents: int) -> str | None:
-    """The sentence for documents within the limits that have no vector; quick when every text of the file has one."""
-    texts, vectors = connection.execute(
-        "SELECT (SELECT count(*) FROM search_texts), (SELECT count(*) FROM search_vectors)"
-    ).fetchone()
-    covered = documents if texts == vectors else coverage(connection, scope)
+    """The sentence for documents within the limits that have no vector."""
+    covered = coverage(connection, scope)
     if covered == documents:
         return None
     return f"meaning search still covers {covered} of {documents} documents; the others are found by words alone"

@@ -74,8 +74,8 @@ class SearchRequest:
 
     `alpha` is the weight of meaning against words. `since` inclusive, `until` exclusive: documents without a time are
     outside such a window. `as_of` is the moment of asking: what happened or was known only later is not there.
-    With a `floor` a hit must hold all the words, or be at least so near in meaning (cosine, -1..1); without one the
-    nearest are hits, however far. Raises OutOfRange for values that cannot be searched.
+    With a `floor` a hit must hold all the words, or be at least so near in meaning (cosine, -1..1), or hold any of the
+    words where its meaning is not known; without one the nearest are hits, however far. Raises OutOfRange for values that cannot be searched.
     """
 
     text: str
@@ -119,8 +119,8 @@ class Hit:
 class Found:
     """The hits, best first, and what a person must know about them.
 
-    `matching`: documents that hold all the words or reach the floor in meaning, shown or not (without a floor: those
-    that hold any word). `searched`: documents that the limits left to search. `newest_at`: the newest of them.
+    `searched`: documents that the limits left to search; `newest_at`: the newest of them. `matching`: those of them
+    that are hits, shown or not; without a floor that is all of them.
     `degraded`: what was missing, in sentences.
     """
 

@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS search_documents (
     title TEXT NOT NULL, text TEXT NOT NULL, url_ref TEXT NOT NULL, lat REAL, lon REAL, x REAL, y REAL, z REAL,
     at REAL, known_from REAL, known_until REAL, site_id TEXT, area TEXT, fields TEXT NOT NULL,
     meaning INTEGER NOT NULL, digest BLOB NOT NULL, UNIQUE (city, id));
-CREATE INDEX IF NOT EXISTS search_documents_kind ON search_documents (city, kind, at, known_from, known_until);
-CREATE INDEX IF NOT EXISTS search_documents_meaning ON search_documents (meaning);
+CREATE INDEX IF NOT EXISTS search_documents_kind ON search_documents (city, kind, at, known_from, known_until, meaning);
+CREATE INDEX IF NOT EXISTS search_documents_meaning ON search_documents (meaning, at DESC, id);
 CREATE INDEX IF NOT EXISTS search_documents_area ON search_documents (city, area);
 CREATE VIRTUAL TABLE IF NOT EXISTS search_places USING rtree(row, x0, x1, y0, y1, z0, z1);
 """  # the last one's presence says that all are there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,12 @@ import numpy.typing as npt
 from domain.errors import BadData
 from domain.ports import Embedder
 
-__all__ = ["VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "write_vectors"]
+__all__ = ["Nearness", "VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "write_vectors"]
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
+TELLING_DECIMALS = 6
+SORTED_FIRST = 2_000  # texts: more than a search looks at, unless its limits leave out most
 MODEL, FORGOTTEN = "vectors_by", "vectors_forgotten"
 
 
@@ -27,19 +29,51 @@ class Vectors:
     numbers: Numbers
     matrix: Floats
 
-    def nearest(self, query: Floats, among: Numbers | None = None) -> tuple[Numbers, npt.NDArray[np.float64]]:
-        """Text numbers and their cosines with `query`, nearest first: all texts, or those `among` that have a vector.
-
-        Cosines are rounded to what float32 can tell, so that equals stay equals on every machine.
-        """
+    def compared(self, query: Floats, among: Numbers | None = None) -> Nearness:
+        """The cosines with `query` of all texts, or of those `among` (ascending) that have a vector."""
         numbers, matrix = self.numbers, self.matrix
         if among is not None:
             places = np.searchsorted(numbers, among)
             held = places[(places < len(numbers)) & (numbers.take(places, mode="clip") == among)]
             numbers, matrix = numbers[held], matrix[held]
-        cosines = (matrix @ query).astype(np.float64).round(6)
-        order = np.lexsort((numbers, -cosines))
-        return numbers[order], cosines[order]
+        return Nearness(numbers, (matrix @ query).astype(np.float64).round(TELLING_DECIMALS))
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Cosines of texts with a question, in order of the texts' numbers; two arrays of shape (n,).
+
+    They are rounded to what float32 can tell, so that equals stay equals on every machine.
+    """
+
+    numbers: Numbers
+    cosines: npt.NDArray[np.float64]
+
+    def of(self, texts: Sequence[int]) -> list[float | None]:
+        """The cosine of each text; None for one that was not compared."""
+        if not len(self.numbers):
+            return [None] * len(texts)
+        asked = np.array(texts, dtype=np.int64)
+        places = np.searchsorted(self.numbers, asked).clip(max=len(self.numbers) - 1)
+        found = zip((self.numbers[places] == asked).tolist(), self.cosines[places].tolist(), strict=True)
+        return [cosine if there else None for there, cosine in found]
+
+    def nearest_first(self) -> Iterator[tuple[int, float]]:
+        """Texts and their cosines; those of one cosine by number. Sorts the rest only when somebody comes so far."""
+        first = np.arange(len(self.cosines))
+        if len(first) > SORTED_FIRST:
+            first = np.argpartition(-self.cosines, SORTED_FIRST)[:SORTED_FIRST]
+        yield from self._sorted(first)
+        yield from self._sorted(np.setdiff1d(np.arange(len(self.cosines)), first))
+
+    def at_least(self, floor: float) -> list[int]:
+        """The texts that reach a cosine."""
+        found: list[int] = self.numbers[self.cosines >= floor].tolist()
+        return found
+
+    def _sorted(self, places: npt.NDArray[np.intp]) -> Iterator[tuple[int, float]]:
+        order = places[np.lexsort((self.numbers[places], -self.cosines[places]))]
+        yield from zip(self.numbers[order].tolist(), self.cosines[order].tolist(), strict=True)
 
 
 class VectorCache:

@@ -6,6 +6,7 @@ comparing two calls (`canonical`).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,6 +113,30 @@ _BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
     "ref": lambda words, _setting: "last" if words[0].strip().casefold() in NEWEST else words[0].strip().upper(),
     "image": lambda words, _setting: words[0].strip(),
 }
+
+
+READ_KINDS = ("time", "until", "period", "stream", "truck")
+LONGEST_READ = 48
+
+
+def readers(setting: Setting) -> dict[str, Callable[[str], bool]]:
+    """For each of READ_KINDS, whether code can make something of a span: what the decoder may put there."""
+
+    def can_read(kind: str) -> Callable[[str], bool]:
+        @functools.cache
+        def read(span: str) -> bool:
+            if len(span) > LONGEST_READ:
+                return False
+            try:
+                _BY_KIND[kind]([span], setting)
+            except AskAgain:
+                return False
+            return True
+
+        return read
+
+    found = {kind: can_read(kind) for kind in READ_KINDS if kind != "until"}
+    return {**found, "until": found["time"]}
 
 
 def restate(value: object, setting: Setting) -> str:

@@ -6,7 +6,7 @@ user said, a number is one that was said, and an argument that nothing said coul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -20,14 +20,24 @@ LONGEST_LIST = 12
 """Most items of a list argument: keeps a decision inside its token limit."""
 
 
-def call_schema(tools: Mapping[str, Tool], spans: Spans | None, *, free_words: bool = False) -> JsonSchema:
+READ_WORDS = 6
+"""Longest span that is tried as a time, a stream or a truck."""
+MOST_READ = 60
+Readers = Mapping[str, Callable[[str], bool]]
+"""By kind of words: whether code can read a span as that kind (a time, a stream, a truck)."""
+
+
+def call_schema(
+    tools: Mapping[str, Tool], spans: Spans | None, *, free_words: bool = False, readers: Readers | None = None
+) -> JsonSchema:
     """The schema of one decision over `tools`, the ones that the actor may use.
 
     Shape: `anyOf` over `{"name": const, "parameters": closed object}`; arguments in the registry's order. Without
     `spans` free arguments are any words. `free_words` lets `reply`, `clarify` and `decline` use own words beside the
-    references of tools/words.py; the embedded model has only the references.
+    references of tools/words.py; the embedded model has only the references. With `readers` an argument of their kinds
+    takes only spans that code can read, as long as there are any: what nobody can read is asked back, not excluded.
     """
-    part = _Parts(spans)
+    part = _Parts(spans, readers or {})
     calls = [_call(name, part.parameters(tool)) for name, tool in tools.items() if part.fillable(tool)]
     words = WORD_SCHEMAS if free_words else _closed_words()
     said = [_call(name, schema) for name, schema in words.items()]
@@ -62,7 +72,9 @@ class _Parts:
     """Builds argument schemas; equal sets of spans become one shared definition."""
 
     spans: Spans | None
+    readers: Readers = field(default_factory=dict)
     defs: JsonSchema = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
 
     def fillable(self, tool: Tool) -> bool:
         """Whether each required argument can be given a value."""
@@ -88,6 +100,8 @@ class _Parts:
         return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST}
 
     def _copied(self, spans: Spans, words: Words) -> JsonSchema | None:
+        if words.kind in self.readers and self._read(spans, words.kind):
+            return {"$ref": f"#/$defs/{words.kind}"}
         name = f"words{words.max_words}"
         if name not in self.defs:
             made = _spans(spans, words.max_words)
@@ -98,6 +112,15 @@ class _Parts:
             return copied
         own = _enum(words.also)
         return {"anyOf": [own, copied]} if copied else own
+
+    def _read(self, spans: Spans, kind: str) -> bool:
+        """Whether any span can be read as `kind`; those that can become the definition of that name."""
+        if kind not in self.tried:
+            self.tried.add(kind)
+            found = [span for span in spans.up_to(READ_WORDS) if self.readers[kind](span)]
+            if found:
+                self.defs[kind] = _enum(found[:MOST_READ])
+        return kind in self.defs
 
 
 def _spans(spans: Spans, most: int) -> JsonSchema | None:

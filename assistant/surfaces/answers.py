@@ -19,5 +19,10 @@ def own_words(answer: Answer) -> str:
     return "\n".join(lines).strip() or answer.text
 
 
+def news_of(answer: Answer) -> list[str]:
+    """What is degraded and not already said by the answer's text."""
+    return [sentence for sentence in answer.degraded if sentence not in answer.text]
+
+
 def _repeats(line: str, reasons: set[str]) -> bool:
     return line.startswith(REPEATED) or line.removeprefix("- ") in reasons

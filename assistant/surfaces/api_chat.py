@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from assistant.ports import Inquiry
 from assistant.shown import Answer, StepEvent
 from assistant.surfaces.gate import Gate
-from assistant.surfaces.identity import CurrentActor, parts_of, require_scope
+from assistant.surfaces.identity import CurrentActor, parts_of, require_own_thread, require_scope
 from assistant.surfaces.once import MayRepeat, once
 from assistant.surfaces.problems import Problem, problem_of
 from assistant.surfaces.progress import ask_with_steps
@@ -70,6 +70,7 @@ async def chat(request: Request, question: Question, actor: CurrentActor, key: M
     """One question, one answer."""
     require_scope(actor, "read")
     inquiry = _inquiry(request, question, actor)
+    await require_own_thread(request, actor, inquiry.thread)
     gate: Gate = request.app.state.gate
     if EVENTS in request.headers.get("accept", ""):
         if key is not None:

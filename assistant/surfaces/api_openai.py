@@ -22,7 +22,7 @@ from assistant.ports import Inquiry
 from assistant.shown import Answer
 from assistant.surfaces.gate import Gate
 from assistant.surfaces.housekeeping import answer_housekeeping
-from assistant.surfaces.identity import CurrentActor, parts_of, require_scope
+from assistant.surfaces.identity import CurrentActor, parts_of, require_own_thread, require_scope
 from assistant.surfaces.openai_shapes import MODEL, Completion, Message, chunks, completion, spoken
 from assistant.surfaces.problems import Problem
 from assistant.surfaces.progress import ask_with_steps
@@ -71,6 +71,7 @@ async def completions(request: Request, wanted: Completion, actor: CurrentActor)
         return await _reply(request, wanted, _one(reply))
     known: ThreadsByTalk = request.app.state.threads_by_talk
     thread = read_thread(wanted.metadata.get("thread")) or known.of(actor, said[:-1])
+    await require_own_thread(request, actor, thread)
     inquiry = Inquiry(read_question(said[-1].text()), actor, thread, SURFACE)
     request.app.state.gate.look()
     return await _reply(request, wanted, _asked(request, inquiry, said))

@@ -11,11 +11,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field, JsonValue
 
 from assistant.ports import ToolRun
+from assistant.surfaces.api_jobs import Jobs, wants_job
 from assistant.surfaces.identity import CurrentActor, parts_of
 from assistant.surfaces.once import MayRepeat, once
 from assistant.surfaces.tool_parameters import checked, read_parameters
 from domain.values import Actor, Call
 from tools.registry import Tool
+from tools.use import require_permission
 
 R = TypeVar("R")
 ALIASES: Mapping[str, str] = {
@@ -80,7 +82,12 @@ def _endpoint(declared: Tool) -> Callable[..., Coroutine[Any, Any, Response]]:
         async def work() -> dict[str, Any]:
             return await _run(request, asked, actor)
 
-        return await once(request, actor, work)
+        async def start() -> dict[str, Any]:
+            require_permission(actor, declared)
+            jobs: Jobs = request.app.state.jobs
+            return jobs.start(actor, work).as_json()
+
+        return await (once(request, actor, start, status=202) if wants_job(request) else once(request, actor, work))
 
     return use_tool
 
@@ -114,4 +121,8 @@ def _request_body(declared: Tool) -> dict[str, Any]:
 
 def _reply_model(declared: Tool) -> dict[int | str, dict[str, Any]]:
     result: Any = typing.get_type_hints(declared.run)["return"]
-    return {200: {"model": ToolReply.__class_getitem__(result), "description": "The result, with its reasons."}}
+    accepted = {"description": "With `Prefer: respond-async`: a job, whose address is in Location."}
+    return {
+        202: accepted,
+        200: {"model": ToolReply.__class_getitem__(result), "description": "The result, with its reasons."},
+    }

@@ -21,7 +21,7 @@ TRUCKS = ("#2563eb", "#d97706", "#7c3aed", "#0d9488", "#db2777", "#4d7c0f", "#b9
 FILL_SCALE = [[0, "#16a34a"], [0.5, "#facc15"], [0.8, "#f97316"], [1, "#b91c1c"]]
 KIND_NAMES = {"bin": "Bins", "served": "Served", "left": "Not on the round", "depot": "Depot", "dump": "Dump"}
 SYMBOLS = {"depot": "square", "dump": "diamond", "left": "circle-open"}
-LOWEST_PX, HIGHEST_PX, WIDTH_PX = 380, 560, 720
+LOWEST_PX, HIGHEST_PX, WIDTH_PX = 320, 440, 800
 MODEBAR = {"bgcolor": CLEAR, "color": GREY, "remove": ["zoom2d", "pan2d", "select2d", "lasso2d", "autoScale2d"]}
 SCALE_BARS_M = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 

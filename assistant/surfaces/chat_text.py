@@ -7,13 +7,13 @@ import io
 import re
 
 from assistant.shown import Answer, ProposalCard, ShownCall, StepEvent
-from assistant.surfaces.answers import own_words
+from assistant.surfaces.answers import news_of, own_words
 from domain.values import Reason, Table
 
 MARKS = re.compile(r"([\\`*_\[\]<>#|~!$&])")
 LISTS = re.compile(r"^(\s*)([-+]|\d+[.)])(\s)", re.M)
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-MOST_REASONS, MOST_EVIDENCE = 6, 4
+MOST_REASONS, MOST_EVIDENCE = 6, 2
 
 
 def plain(text: str) -> str:
@@ -29,7 +29,7 @@ def code(text: str) -> str:
 def answer_text(answer: Answer) -> str:
     """The answer, what is degraded, the reasons, and what was understood of it."""
     parts = [plain(own_words(answer))]
-    parts += [f"> **Reduced:** {plain(sentence)}" for sentence in answer.degraded]
+    parts += [f"> **Reduced:** {plain(sentence)}" for sentence in news_of(answer)]
     reasons = _once([_reason(reason) for call in answer.calls if call.result for reason in call.result.why])
     if reasons:
         left = len(reasons) - MOST_REASONS

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from domain.errors import AskAgain, UnknownName
 from domain.store import Store
 from domain.values import Actor, Role
-from domain.work_records import Person
+from domain.work_records import Person, Thread
 
 KEY_BYTES = 32
 PREFIX = "rdm_"  # lets a leaked key be recognised by secret scanners
@@ -37,6 +37,13 @@ def has_keys(store: Store) -> bool:
     with store.read() as session:
         query = select(Person.name).where(Person.key_sha256.is_not(None), Person.active.is_(True)).limit(1)
         return session.scalars(query).first() is not None
+
+
+def owner_of_thread(store: Store, thread: str) -> str | None:
+    """Who began a conversation; None when there is none of that id."""
+    with store.read() as session:
+        found = session.get(Thread, thread)
+    return found.owner if found else None
 
 
 def list_people(store: Store) -> list[Person]:

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
-from assistant.surfaces.directory import actor_of_key
+from assistant.surfaces.directory import actor_of_key, owner_of_thread
 from assistant.surfaces.parts import ApiParts
 from assistant.surfaces.problems import Problem
 from domain.errors import NotPermitted
@@ -54,6 +54,15 @@ def require_scope(actor: Actor, scope: str) -> None:
     """Programs need the scope by name; people have it by their role. Raises NotPermitted."""
     if actor.role is Role.api and scope not in actor.scopes:
         raise NotPermitted(f"This key lacks the scope “{scope}”.")
+
+
+async def require_own_thread(request: Request, actor: Actor, thread: str | None) -> None:
+    """A conversation is gone on with by who began it. Raises Problem 404. The demo's manager sits at the machine."""
+    if thread is None or actor is DEMO:
+        return
+    owner = await run_sync(owner_of_thread, parts_of(request).store, thread)
+    if owner not in {None, actor.name}:
+        raise Problem(404, "There is no conversation of yours under that id.")
 
 
 def on_this_machine(connection: HTTPConnection) -> bool:

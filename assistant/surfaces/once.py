@@ -35,11 +35,16 @@ MayRepeat = Annotated[
 Work = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def once(request: Request, actor: Actor, work: Work, *, required: bool = False) -> JSONResponse:
-    """Does `work` the first time a key comes and gives its answer again afterwards. Raises Problem."""
+async def once(
+    request: Request, actor: Actor, work: Work, *, required: bool = False, status: int = 200
+) -> JSONResponse:
+    """Does `work` the first time a key comes and gives its answer again afterwards. Raises Problem.
+
+    `status` is the one of success; a body with `href` gets it as its Location.
+    """
     key = request.headers.get("idempotency-key")
     if key is None and not required:
-        return JSONResponse(await work())
+        return _response(Stored(status, await work()))
     if key is None or not is_key(key):
         raise Problem(400, "This needs a header Idempotency-Key: 1 to 255 printable characters, new for each decision.")
     store = parts_of(request).store
@@ -47,8 +52,7 @@ async def once(request: Request, actor: Actor, work: Work, *, required: bool = F
     attempt = Attempt(actor.name, key, hashed, parts_of(request).wall())
     earlier = await _begun(request, attempt)
     if earlier is not None:
-        media = MEDIA_TYPE if earlier.status >= 400 else None
-        return JSONResponse(earlier.body, earlier.status, {"Idempotency-Replayed": "true"}, media_type=media)
+        return _response(earlier, {"Idempotency-Replayed": "true"})
     try:
         body = await work()
     except Exception as error:
@@ -58,8 +62,14 @@ async def once(request: Request, actor: Actor, work: Work, *, required: bool = F
         else:
             await run_sync(give_back, store, attempt)
         raise
-    await run_sync(finish, store, attempt, Stored(200, body))
-    return JSONResponse(body)
+    await run_sync(finish, store, attempt, Stored(status, body))
+    return _response(Stored(status, body))
+
+
+def _response(stored: Stored, headers: dict[str, str] | None = None) -> JSONResponse:
+    located = {"Location": str(stored.body["href"])} if "href" in stored.body else {}
+    media = MEDIA_TYPE if stored.status >= 400 else None
+    return JSONResponse(stored.body, stored.status, {**located, **(headers or {})}, media_type=media)
 
 
 async def _begun(request: Request, attempt: Attempt) -> Stored | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assistant.shown import Answer, ProposalCard, ShownCall
-from assistant.surfaces.answers import own_words
+from assistant.surfaces.answers import news_of, own_words
 from domain.values import Reason, Table
 
 MOST_ROWS = 15
@@ -19,7 +19,7 @@ def print_answer(answer: Answer, approve_with: str = "roundsman approve") -> str
     parts = [own_words(answer), _choices(answer)]
     for call in answer.calls:
         parts += _call(call)
-    parts += [f"Note: {sentence}" for sentence in answer.degraded]
+    parts += [f"Note: {sentence}" for sentence in news_of(answer)]
     if answer.proposal:
         parts.append(_proposal(answer.proposal, approve_with))
     parts.append(_trail(answer))

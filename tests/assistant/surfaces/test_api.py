@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from doubles import KeptApprovals, ScriptedAssistant
+from fastapi import FastAPI
 from surface_cases import ANSWER, ANSWERS, CARD, Tools, parts_over
 
 from assistant.surfaces.api import make_api
@@ -20,6 +21,7 @@ from assistant.surfaces.parts import ApiParts, Limits, PartHealth
 from domain.ledger import LedgerEntry
 from domain.store import Store
 from domain.values import Actor, Role
+from domain.work_records import Thread
 from tools.registry import TOOLS
 
 LOCAL = ("127.0.0.1", 50_000)
@@ -37,8 +39,17 @@ def parts(store: Store, tmp_path: Path) -> ApiParts:
 async def caller(
     parts: ApiParts, client: tuple[str, int] = LOCAL, key: str | None = None, host: str = "localhost:8000"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A program that calls the API from an address, with a key."""
-    transport = httpx.ASGITransport(make_api(parts), raise_app_exceptions=False, client=client)
+    """A program that calls an API of its own from an address, with a key."""
+    async with caller_of(make_api(parts), client, key, host) as made:
+        yield made
+
+
+@asynccontextmanager
+async def caller_of(
+    app: FastAPI, client: tuple[str, int] = LOCAL, key: str | None = None, host: str = "localhost:8000"
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A program that calls this API."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=client)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers) as made:
         yield made
@@ -217,6 +228,46 @@ async def test_a_bug_is_500_and_tells_nothing_of_itself(parts: ApiParts) -> None
     assert "ZeroDivision" not in response.text
 
 
+# ---------------------------------------------------------------- jobs
+
+
+async def test_long_work_is_accepted_as_a_job_that_tells_its_outcome(parts: ApiParts) -> None:
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "k"}
+    async with caller(parts) as api:
+        first, again = [await api.post("/api/tools/plan_round", json={}, headers=headers) for _ in range(2)]
+        assert (first.status_code, first.json()["state"]) == (202, "running")
+        assert first.headers["location"] == again.headers["location"] == first.json()["href"]
+        streamed = await api.get(first.headers["location"], headers={"Accept": "text/event-stream"})
+        final = (await api.get(first.headers["location"])).json()
+    assert read_events(streamed.text)[-1][2] == final
+    assert final["state"] == "done"
+    assert final["outcome"]["result"]["why"]
+    assert len(tools_of(parts).runs) == 1
+
+
+async def test_a_job_that_fails_tells_the_problem(parts: ApiParts) -> None:
+    async with caller(parts) as api:
+        sent = await api.post("/api/tools/plan_round", json={"near": "no store"}, headers={"Prefer": "respond-async"})
+        await api.get(sent.headers["location"], headers={"Accept": "text/event-stream"})
+        final = (await api.get(sent.headers["location"])).json()
+    assert (final["state"], final["outcome"]["status"]) == ("failed", 503)
+
+
+async def test_a_job_is_its_owner_s_alone_and_needs_the_tool_s_right(parts: ApiParts) -> None:
+    ben = add_person(parts.store, Actor("Ben", Role.manager))
+    meter = add_person(parts.store, Actor("meter", Role.api, scopes=frozenset({"find_bins"})))
+    headers = {"Prefer": "respond-async"}
+    app = make_api(parts)
+    async with (
+        caller_of(app) as api,
+        caller_of(app, STRANGER, ben) as other,
+        caller_of(app, STRANGER, meter) as program,
+    ):
+        sent = await api.post("/api/tools/plan_round", json={}, headers=headers)
+        require_problem(await other.get(sent.headers["location"]), 404)
+        require_problem(await program.post("/api/tools/plan_round", json={}, headers=headers), 403)
+
+
 # ---------------------------------------------------------------- addresses, methods, sizes
 
 
@@ -331,6 +382,17 @@ async def test_a_program_may_do_what_its_scopes_name_and_nothing_else(parts: Api
         assert (await api.post("/api/tools/find_bins", json={})).status_code == 200
         require_problem(await api.post("/api/tools/plan_round", json={}), 403)
         require_problem(await api.post("/api/chat", json={"question": "overflow?"}), 403)
+
+
+async def test_nobody_goes_on_with_somebody_else_s_conversation(parts: ApiParts) -> None:
+    with parts.store.write() as session:
+        session.add(Thread(id="C-0009", city="smalltown", owner="Ana", created_at=parts.clock()))
+    ana, ben = (add_person(parts.store, Actor(name, Role.viewer)) for name in ("Ana", "Ben"))
+    sent = {"question": "overflow?", "thread": "C-0009"}
+    app = make_api(parts)
+    async with caller_of(app, STRANGER, ana) as hers, caller_of(app, STRANGER, ben) as his:
+        require_problem(await his.post("/api/chat", json=sent), 404)
+        assert (await hers.post("/api/chat", json=sent)).status_code == 200
 
 
 # ---------------------------------------------------------------- approvals

@@ -116,6 +116,11 @@ def test_lines_that_are_shown_with_their_evidence_are_not_said_twice() -> None:
     assert print_answer(replace(ANSWER, text=said)).count("fills 21 % a day") == 1
 
 
+def test_what_is_degraded_is_said_once() -> None:
+    said = replace(PROPOSAL, text="Sent. The forecast service cannot be reached: last level plus mean rate.")
+    assert answer_text(said).count("The forecast service") == print_answer(said).count("The forecast service") == 1
+
+
 def test_a_card_says_what_who_and_until_when() -> None:
     text = card_text(CARD)
     for part in ("A-0001", "Truck 2: 8 stops", "manager", "2025-09-01 06:00", "`9f2c00000000`"):
