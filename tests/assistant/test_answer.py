@@ -1,0 +1,343 @@
+"""One question, start to finish: threads, questions back, and what is left when the model or a tool fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import ANA, TICKET, Desk, a_desk, call, reply
+from doubles import ScriptedModel
+from pydantic import JsonValue
+
+from assistant.answer import Limits
+from assistant.ports import Inquiry
+from assistant.question import EMPTY, LONGEST, WORDLESS
+from domain.errors import AskAgain, DeadlineExceeded, ModelUnavailable
+from domain.ports import ModelAnswer, ModelIdentity
+from domain.store import Store
+from domain.values import Actor, Call, Role
+from tools.registry import TOOLS
+from tools.words import NOTICES, REPLIES
+
+FIND = call("find_bins", near="Town Hall")
+
+
+@pytest.fixture
+def desk(store: Store, tmp_path: Path) -> Desk:
+    return a_desk(store, tmp_path)
+
+
+# ---------------------------------------------------------------- what an answer holds
+
+
+async def test_an_answer_restates_what_it_understood_and_is_recorded(desk: Desk) -> None:
+    answer = await desk.ask("Which bins near the town hall?", [FIND, reply()])
+    assert (answer.kind, answer.grounded) == ("answer", True)
+    assert "Understood: near: within 500 m of Town Hall" in answer.text
+    assert answer.decision_id is not None
+    record = desk.ledger.find(answer.decision_id)[0].entry
+    assert (record.question, record.answer) == ("Which bins near the town hall?", answer.text)
+    assert [c.name for c in record.calls] == ["find_bins"]
+
+
+async def test_an_unknown_name_becomes_a_question_with_the_nearest_names(desk: Desk) -> None:
+    answer = await desk.ask("bins near the city hall", [call("find_bins", near="Twn Sqare")])
+    assert answer.kind == "clarify"
+    assert answer.choices
+    unknown = await desk.ask("how full is bin 1001", [call("find_bins", bins=["1001"])])
+    assert (unknown.kind, unknown.calls[0].result) == ("clarify", None)
+    assert "1001" in unknown.text
+
+
+async def test_a_site_of_several_bins_becomes_a_question_with_those_bins(desk: Desk) -> None:
+    said = call("propose_ticket", kind="maintenance", bin="Town Hall", note="the lid is stuck")
+    answer = await desk.ask("the lid at Town Hall is stuck", [said])
+    assert answer.kind == "clarify"
+    assert len(answer.choices) == 2
+    assert answer.proposal is None
+
+
+@pytest.mark.parametrize("parameters", [{"truck_count": 0}, {"truck_count": 1000}, {"truck_count": 5}])
+async def test_a_count_of_trucks_that_cannot_be_is_a_question(desk: Desk, parameters: dict[str, JsonValue]) -> None:
+    answer = await desk.ask("Plan a round", [call("plan_round", **parameters)])
+    assert answer.kind == "clarify"
+    assert answer.calls[0].result is None
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [("", EMPTY), (" \n\t ", EMPTY), ("\x00\x01\x1b[]", WORDLESS), ("🗑️🚛🔥", WORDLESS), ("?!…", WORDLESS),
+     ("\ufffd\ufffd\ufffdPK\x03", WORDLESS), ("\ud800\udfff", EMPTY)],
+)  # fmt: skip
+async def test_a_question_without_words_gets_a_hint_and_no_model_is_asked(desk: Desk, question: str, said: str) -> None:
+    answer = await desk.ask(question, [])
+    assert (answer.kind, answer.text) == ("clarify", said)
+
+
+async def test_a_question_too_long_says_how_long_and_at_the_limit_it_is_read(desk: Desk) -> None:
+    long = await desk.ask("x" * (LONGEST + 1), [])
+    assert f"{LONGEST:,}" in long.text
+    limit = await desk.ask(("bins near Town Hall " * 300)[:LONGEST].strip(), [FIND, reply()])
+    assert limit.kind == "answer"
+
+
+# ---------------------------------------------------------------- threads
+
+
+async def test_the_model_sees_the_thread_and_only_compost_leans_on_it(desk: Desk) -> None:
+    first = await desk.ask("bins near Public Library", [call("find_bins", near="Public Library"), reply()])
+    model = ScriptedModel([call("find_bins", near="Public Library", stream="compost"), reply()])
+    answer = await desk.assistant(model, copying=True).ask(Inquiry("only compost", ANA, first.thread))
+    assert answer.calls[0].result is not None
+    assert "bins near Public Library" in model.prompts[0]
+    assert '{"name":"find_bins","parameters":{"near":"Public Library"}}' in model.prompts[0]
+    assert [row[0] for row in answer.calls[0].result.table.rows] == ["104", "108"]  # type: ignore[union-attr]
+
+
+async def test_why_is_it_first_is_answered_about_the_plan_of_the_thread(desk: Desk) -> None:
+    planned = await desk.ask("Plan tomorrow's round", [call("plan_round", when="tomorrow", serve="all"), reply()])
+    answer = await desk.ask("why is it first?", [call("explain", bin="105"), reply()], thread=planned.thread)
+    plan_id = planned.calls[0].result.facts.plan_id  # type: ignore[union-attr]
+    assert answer.calls[0].understood["subject"] == plan_id
+    assert plan_id in answer.text
+
+
+async def test_last_is_the_plan_of_this_turn_when_the_turn_made_one(desk: Desk) -> None:
+    first = await desk.ask("Plan it", [call("plan_round", when="tomorrow", serve="all"), reply()])
+    second = await desk.ask(
+        "Plan it for the Riverside and send that",
+        [call("plan_round", when="tomorrow", serve="all", near="Riverside"), call("propose_dispatch"), reply()],
+        thread=first.thread,
+    )
+    made = second.calls[0].result.facts.plan_id  # type: ignore[union-attr]
+    assert made != first.calls[0].result.facts.plan_id  # type: ignore[union-attr]
+    assert second.calls[1].understood["plan"] == made
+
+
+async def test_what_if_keeps_the_day_of_its_plan(desk: Desk) -> None:
+    planned = await desk.ask("Plan Wednesday", [call("plan_round", when="Wednesday", serve="all"), reply()])
+    changed = await desk.ask("and with one truck?", [call("what_if", truck_count=1), reply()], thread=planned.thread)
+    assert changed.calls[0].result is not None, changed.text
+    assert changed.calls[0].understood["when"] == planned.calls[0].understood["when"]
+    assert "2025-09-03" in changed.calls[0].understood["when"]
+
+
+async def test_the_day_after_counts_from_the_time_asked_before(desk: Desk) -> None:
+    first = await desk.ask("full by Wednesday?", [call("forecast_fill", by="Wednesday"), reply()])
+    after = await desk.ask(
+        "and the day after?", [call("forecast_fill", by="the day after"), reply()], thread=first.thread
+    )
+    assert "2025-09-04" in after.calls[0].understood["by"]
+    assert after.calls[0].understood["counted from"].startswith("2025-09-03")
+
+
+async def test_a_thread_of_another_city_is_a_question_and_stays_untouched(desk: Desk) -> None:
+    with desk.store.write() as session:
+        from domain.repositories.threads import open_thread
+
+        theirs = open_thread(session, "elsewhere", "zoe", desk.clock()).id
+    answer = await desk.ask("bins near Town Hall", [], thread=theirs)
+    assert (answer.kind, answer.calls) == ("clarify", ())
+    assert answer.thread != theirs
+
+
+async def test_earlier_turns_beyond_the_prompt_are_cut_whole_and_that_is_said(desk: Desk) -> None:
+    thread = None
+    for number in range(3):
+        said = f"turn {number} " + "word " * 250
+        thread = (await desk.ask(said, [FIND, reply()], thread=thread)).thread
+    model = ScriptedModel([reply("{{thanks}}")])
+    answer = await desk.assistant(model).ask(Inquiry("thanks", ANA, thread))
+    assert "turn 0" not in model.prompts[0]
+    assert model.prompts[0].count("<|im_start|>user\nturn 1 word") == 1
+    assert answer.degraded == ("1 earlier turns are too long ago for the model to see",)
+
+
+async def test_a_follow_up_by_reference_reads_the_last_results(desk: Desk) -> None:
+    first = await desk.ask("bins near Town Hall", [FIND, reply()])
+    again = await desk.ask("how many was that?", [reply("{{1.bins_found}} bins")], thread=first.thread)
+    assert again.grounded
+    assert first.calls[0].result is not None
+    assert again.text == f"{first.calls[0].result.facts.bins_found} bins"
+
+
+# ---------------------------------------------------------------- honest degradation
+
+
+class Hanging:
+    """A model that never answers, whatever its deadline."""
+
+    identity = ModelIdentity("hanging")
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        """Hangs."""
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_dead_model_leaves_the_typed_commands_and_says_so(desk: Desk) -> None:
+    down = [ModelUnavailable("The language model is not there.")]
+    answer = await desk.ask("bins near Town Hall", down)
+    assert answer.text == NOTICES["unavailable"]
+    assert answer.degraded == ("The language model is not there.",)
+    typed = await desk.ask("find_bins near='Town Hall' limit=2", [])
+    assert typed.calls[0].result is not None
+    assert typed.kind == "answer"
+
+
+async def test_a_hanging_model_is_left_at_its_deadline(desk: Desk) -> None:
+    began = time.monotonic()
+    answer = await desk.assistant(Hanging(), deadline_s=0.1).ask(Inquiry("bins near Town Hall", ANA))
+    assert time.monotonic() - began < 5
+    assert answer.text == NOTICES["unavailable"]
+    assert "did not answer within 0.1 seconds" in answer.degraded[0]
+
+
+async def test_the_whole_question_has_a_deadline_and_old_results_are_not_shown_as_new(
+    store: Store, tmp_path: Path
+) -> None:
+    desk = a_desk(store, tmp_path, limits=Limits(question_s=3.0))
+    first = await desk.ask("bins near Town Hall", [FIND, reply()])
+    answer = await desk.assistant(Hanging(), deadline_s=60).ask(Inquiry("plan a round", ANA, first.thread))
+    assert answer.text == NOTICES["unavailable"]
+    assert answer.degraded == ("the question took too long; this is what was ready",)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["", "no JSON", "[]", "null", "{}", '{"name": 5}', '{"name": "find_bins", "parameters": "x"', '"x"', "1e999"],
+)
+async def test_garbage_of_the_model_is_no_answer_and_no_crash(desk: Desk, garbage: str) -> None:
+    answer = await desk.ask("bins near Town Hall", [garbage])
+    assert answer.text == NOTICES["unavailable"]
+    assert answer.degraded
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        call("rm_rf", path="/"),
+        call("There are 95 bins"),
+        call("find_bins", near=5),
+        call("find_bins", near={"a": [1]}),
+        call("find_bins", limit="many"),
+        call("find_bins", limit=10**9),
+        call("find_bins", bins=[]),
+        call("find_bins", bins=[["x"]]),
+        call("find_bins", the_level_is_95_pct=True),
+        call("find_bins", near=""),
+        call("propose_ticket"),
+    ],
+)
+async def test_a_call_that_breaks_the_schema_becomes_a_question_without_its_words(
+    desk: Desk, said: dict[str, Any]
+) -> None:
+    answer = await desk.ask("bins near Town Hall", [said])
+    assert answer.kind == "clarify"
+    assert "95" not in answer.text
+    assert desk.effects() == 0
+
+
+async def test_after_a_failure_in_the_middle_what_was_found_is_shown(desk: Desk) -> None:
+    answer = await desk.ask("bins near Town Hall, then more", [FIND, ModelUnavailable("It died.")])
+    assert "Town Hall" in answer.text
+    assert answer.degraded == ("It died.",)
+
+
+async def test_a_tool_over_its_budget_is_left_and_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = slow_tool(desk, "find_bins")
+    monkeypatch.setitem(TOOLS, "find_bins", slow)
+    began = time.monotonic()
+    answer = await desk.ask("bins near Town Hall", [FIND])
+    assert time.monotonic() - began < 3
+    assert "took longer than 0.1 seconds" in answer.text
+    assert answer.calls[0].problem is not None
+    with pytest.raises(DeadlineExceeded):
+        await desk.assistant(ScriptedModel([])).run_tool(Call("find_bins", {}), ANA)
+
+
+def slow_tool(desk: Desk, name: str) -> Any:
+    """The tool, with a budget shorter than its run."""
+    from dataclasses import replace
+
+    def run(**_values: Any) -> Any:
+        time.sleep(0.6)
+        raise AskAgain("too late")
+
+    return replace(TOOLS[name], run=run, budget_s=0.1)
+
+
+async def test_a_model_that_loops_is_stopped_at_the_step_bound(store: Store, tmp_path: Path) -> None:
+    desk = a_desk(store, tmp_path, limits=Limits(max_steps=4))
+    answer = await desk.ask("loop", [call("find_bins", limit=n) for n in range(1, 9)])
+    assert len(answer.calls) == 4
+    assert answer.kind == "answer"
+
+
+async def test_the_very_same_call_again_ends_the_turn(desk: Desk) -> None:
+    answer = await desk.ask("bins near Town Hall", [FIND, FIND])
+    assert len(answer.calls) == 1
+    assert answer.kind == "answer"
+
+
+async def test_a_bug_in_a_tool_is_not_hidden(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    def broken(**_values: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(TOOLS, "find_bins", replace(TOOLS["find_bins"], run=broken))
+    with pytest.raises(ZeroDivisionError):
+        await desk.ask("bins near Town Hall", [FIND])
+
+
+async def test_the_same_question_twice_at_the_same_moment_is_two_decisions(desk: Desk) -> None:
+    first = await desk.ask("bins near Town Hall", [FIND, reply()], thread="T")
+    both = await asyncio.gather(*(desk.ask("bins near Town Hall", [FIND, reply()], thread="T") for _ in range(2)))
+    assert len({first.decision_id, *(answer.decision_id for answer in both)}) == 3
+    assert desk.ledger.verify().ok
+
+
+# ---------------------------------------------------------------- a killed process goes on
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class DyingModel(ScriptedModel):
+    """Dies at its second decision."""
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        """The first answer, then the end."""
+        if self.prompts:
+            raise Killed
+        return await super().decide(prompt, schema, deadline_s=deadline_s)
+
+
+async def test_a_question_killed_after_its_first_tool_goes_on_without_running_it_twice(desk: Desk) -> None:
+    with pytest.raises(Killed):
+        await desk.assistant(DyingModel([TICKET])).ask(Inquiry("the lid of 101 is stuck", ANA, "T"))
+    assert len(desk.approvals.open_cards()) == 1
+    answer = await desk.ask("the lid of 101 is stuck", [reply()], thread="T")
+    assert [each.name for each in answer.calls] == ["propose_ticket"]
+    assert len(desk.approvals.open_cards()) == 1
+    assert answer.proposal is not None
+
+
+async def test_another_question_after_a_kill_begins_afresh(desk: Desk) -> None:
+    with pytest.raises(Killed):
+        await desk.assistant(DyingModel([FIND])).ask(Inquiry("bins near Town Hall", ANA, "T"))
+    answer = await desk.ask("hello", [reply("{{greeting}}")], thread="T")
+    assert (answer.calls, answer.text) == ((), REPLIES["greeting"])
+
+
+async def test_another_person_does_not_go_on_with_a_killed_question(desk: Desk) -> None:
+    audit = call("audit_trail", check="verify")
+    with pytest.raises(Killed):
+        await desk.assistant(DyingModel([audit])).ask(Inquiry("is the ledger whole?", ANA, "T"))
+    answer = await desk.ask("is the ledger whole?", [audit], Actor("vi", Role.viewer), thread="T")
+    assert (answer.kind, answer.reason) == ("decline", "not_permitted")
