@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from assistant.surfaces.failures import clear, fail, show
-from assistant.surfaces.idempotency import forget_answers_to
+from assistant.surfaces.forgetting import forget_copies
 from assistant.surfaces.printed import print_pairs
 from assistant.surfaces.record_json import record_json
 from assistant.surfaces.terminal import ROLE, Terminal, actor_at_terminal
@@ -87,8 +87,8 @@ def _add_erase(cli: typer.Typer, terminal: Terminal) -> None:
     def erase(subject: str = typer.Argument(..., help="The person's name as the ledger has it.")) -> None:
         """Destroy a person's key: their words become unreadable, and the chain still verifies."""
         with terminal.parts() as parts:
+            forget_copies(parts.store, subject)  # before, so that the ledger's clean-up overwrites them too
             erasure = parts.ledger.erase(subject, by=actor_at_terminal(Role.manager).name)
-            forget_answers_to(parts.store, subject)
         purged = "" if erasure.purged else " Old copies may stay in the database's files until it is compacted."
         show(f"Erased. Record {erasure.ref.seq} of the ledger says so.{purged}")
 

@@ -92,9 +92,3 @@ def give_back(store: Store, attempt: Attempt) -> None:
     with store.write() as session:
         mine = (IdempotencyKey.actor == attempt.actor) & (IdempotencyKey.key == attempt.key)
         session.execute(delete(IdempotencyKey).where(mine))
-
-
-def forget_answers_to(store: Store, actor: str) -> None:
-    """Deletes what was kept for a person: part of erasing them."""
-    with store.write() as session:
-        session.execute(delete(IdempotencyKey).where(IdempotencyKey.actor == actor))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from domain.ledger import LedgerEntry
 from domain.settings import Settings
 from domain.store import Store
 from domain.values import Actor, Role
+from domain.work_records import IdempotencyKey, Thread, Turn
 
+ROOT = Path(__file__).parents[3]
 Run = Callable[..., Result]
 
 
@@ -161,6 +165,13 @@ def test_an_unusable_setting_is_named(parts: ApiParts, monkeypatch: pytest.Monke
     monkeypatch.setenv("ROUNDSMAN_PORT", "eighty")
     cli = make_cli(lambda settings, ticking=False: parts)
     require_failure(CliRunner().invoke(cli, ["ask", "overflow?"]), 2, "ROUNDSMAN_PORT")
+
+
+def test_a_command_starts_without_the_server_s_and_the_models_libraries() -> None:
+    heavy = ("chainlit", "fastapi", "torch", "plotly", "pandas", "langgraph", "uvicorn")
+    code = f"import sys, assistant.surfaces.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
 
 
 # ---------------------------------------------------------------- approve, reject
@@ -302,6 +313,26 @@ def test_erasing_somebody_makes_their_words_unreadable_and_keeps_the_chain(run: 
     assert "which bins" not in run("ledger", "show", decision).stdout
     assert run("ledger", "verify").exit_code == 0
     require_failure(run("ledger", "erase", "Ana"), 1)
+
+
+def test_erasing_somebody_deletes_the_copies_of_their_words(run: Run, parts: ApiParts) -> None:
+    recorded(parts)
+    with parts.store.write() as session:
+        for owner, words in (("Ana", "anas-own-words"), ("Ben", "bens-own-words")):
+            session.add(Thread(id=owner, city="smalltown", owner=owner, created_at=parts.clock()))
+            session.flush()
+            session.add(
+                Turn(
+                    thread=owner, number=1, question=words, calls=[], results=[], answer=words, kind="answer",
+                    at=parts.clock(),
+                )
+            )  # fmt: skip
+            session.add(IdempotencyKey(actor=owner, key="k", body_hash="", response={"a": words}, at=parts.clock()))
+    assert run("ledger", "erase", "Ana").exit_code == 0
+    file = Path(str(parts.store.url.database))
+    kept_bytes = file.read_bytes() + file.with_name(file.name + "-wal").read_bytes()
+    assert b"anas-own-words" not in kept_bytes
+    assert b"bens-own-words" in kept_bytes
 
 
 def test_the_ledger_is_exported_to_a_file(run: Run, parts: ApiParts, tmp_path: Path) -> None:
