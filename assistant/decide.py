@@ -37,7 +37,7 @@ class Speaker:
 class Situation:
     """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
 
-    `readers` tell which spans code can read as a time, a stream or a truck.
+    `readers` tell which spans code can read as a stream or a truck.
     """
 
     city: str

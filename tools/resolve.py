@@ -115,12 +115,16 @@ _BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
 }
 
 
-READ_KINDS = ("time", "until", "period", "stream", "truck")
+READ_KINDS = ("stream", "truck")
 LONGEST_READ = 48
 
 
 def readers(setting: Setting) -> dict[str, Callable[[str], bool]]:
-    """For each of READ_KINDS, whether code can make something of a span: what the decoder may put there."""
+    """For each of READ_KINDS, whether code can make something of a span: what the decoder may put there.
+
+    Times are not among them: of "tomorrow at 6" code reads "tomorrow" and asks back about the whole, and the decoder must
+    not drop the part that is to be asked about.
+    """
 
     def can_read(kind: str) -> Callable[[str], bool]:
         @functools.cache
@@ -135,8 +139,7 @@ def readers(setting: Setting) -> dict[str, Callable[[str], bool]]:
 
         return read
 
-    found = {kind: can_read(kind) for kind in READ_KINDS if kind != "until"}
-    return {**found, "until": found["time"]}
+    return {kind: can_read(kind) for kind in READ_KINDS}
 
 
 def restate(value: object, setting: Setting) -> str:

@@ -21,10 +21,10 @@ LONGEST_LIST = 12
 
 
 READ_WORDS = 6
-"""Longest span that is tried as a time, a stream or a truck."""
+"""Longest span that is tried as a stream or a truck."""
 MOST_READ = 60
 Readers = Mapping[str, Callable[[str], bool]]
-"""By kind of words: whether code can read a span as that kind (a time, a stream, a truck)."""
+"""By kind of words: whether code can read a span as that kind (a stream, a truck)."""
 
 
 def call_schema(
