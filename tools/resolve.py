@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from domain.errors import AmbiguousName, AskAgain, MissingPiece
 from domain.operation import Operation
-from domain.times import describe, moment, period
+from domain.times import between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.registry import TOOLS, Argument, Tool, check_parameters
 
@@ -122,8 +122,8 @@ LONGEST_READ = 48
 def readers(setting: Setting) -> dict[str, Callable[[str], bool]]:
     """For each of READ_KINDS, whether code can make something of a span: what the decoder may put there.
 
-    Times are not among them: of "tomorrow at 6" code reads "tomorrow" and asks back about the whole, and the decoder must
-    not drop the part that is to be asked about.
+    Times are not among them: of "tomorrow at 6" code reads "tomorrow" and asks back about the whole, and the decoder
+    must not drop the part that is to be asked about.
     """
 
     def can_read(kind: str) -> Callable[[str], bool]:
@@ -173,7 +173,20 @@ def canonical(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -
             made[argument.name] = _comparable(_resolve_one(argument, said, setting))
         except AskAgain:
             made[argument.name] = _plain(said)
-    return _whole_periods(made)
+    return _whole_periods(made | _span(call, setting))
+
+
+def _span(call: Call, setting: Setting) -> dict[str, JsonValue]:
+    """A start and an end that were both said, read together as the tools do: "31 August" is the end of "August"."""
+    since, until = call.parameters.get("since"), call.parameters.get("until")
+    if not (isinstance(since, str) and isinstance(until, str)):
+        return {}
+    try:
+        whole, found = period(since, setting.now), between(since, until, setting.now)
+    except AskAgain:
+        return {}
+    ends = whole.until if whole.since == found.since else found.until
+    return {"since": [found.since.isoformat(), ends.isoformat()], "until": found.until.isoformat()}
 
 
 def _comparable(value: object) -> JsonValue:
