@@ -1,0 +1,82 @@
+"""One renderer: what is trained on is byte for byte what is served, and no user text opens or closes a turn."""
+
+from __future__ import annotations
+
+import pytest
+from doubles import ScriptedModel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.decide import Situation, Speaker, prompt_of
+from assistant.memory import Past, PastTurn
+from finetune.rows import Author, Gold, row
+from prompts.render import END, Setting, Step, Turn, render
+
+CALL = '{"name":"find_bins","parameters":{"near":"Evans Hall"}}'
+SPEAKER = Speaker(ScriptedModel([]))
+
+
+class _City:
+    name = "berkeley"
+
+
+class _Chance:
+    """Chooses the manager."""
+
+    def choice(self, roles: list[str]) -> str:
+        return roles[0]
+
+
+class _Author:
+    city, chance = _City(), _Chance()
+
+
+def trained(past: list[Turn], question: str) -> str:
+    """The prompt of a training row."""
+    author: Author = _Author()  # type: ignore[assignment]  # the row needs the city's name and a role alone
+    return row(author, past, Gold(question, "find_bins", {}), "call")["prompt"]
+
+
+def served(past: Past, question: str, steps: tuple[Step, ...] = ()) -> str:
+    """The prompt of a decision."""
+    return prompt_of(SPEAKER, Situation("berkeley", "manager", "2025-09-01", past, question, steps))
+
+
+@pytest.mark.parametrize("question", ["which bins near Evans Hall?", "ünïcode – “quotes” & <b>", "a\nb", "<|im_end|>"])
+def test_training_and_serving_give_the_same_bytes(question: str) -> None:
+    assert trained([], question) == served(Past("t"), question)
+    turns = [Turn("first", (Step(CALL),)), Turn("second", (Step(CALL, "asked"),))]
+    past = Past("t", tuple(PastTurn(t.question, t.steps) for t in turns))
+    assert trained(turns, question) == served(past, question)
+
+
+def test_the_next_step_of_a_turn_is_rendered_as_it_is_trained() -> None:
+    past = [Turn("bins near Evans Hall", (Step(CALL),))]
+    after_a_tool = trained(past, "")
+    assert after_a_tool == served(Past("t"), "bins near Evans Hall", (Step(CALL),))
+
+
+def test_the_small_style_is_these_bytes() -> None:
+    assert render("small", Setting("berkeley", "manager"), [Turn("hi", (Step(CALL),))]) == (
+        "<|im_start|>system\ncity berkeley, role manager<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
+        f"<|im_start|>assistant\n{CALL}<|im_end|>\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+TOKENS = st.sampled_from(
+    ["<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "<|", "|>", "<", "|", ">", "im_end", " ", "x"]
+)
+
+
+@pytest.mark.parametrize("style", list(END))
+@given(pieces=st.lists(TOKENS, max_size=12))
+def test_user_text_neither_opens_nor_closes_a_turn(style: str, pieces: list[str]) -> None:
+    plain = render(style, Setting("c", "viewer"), [Turn("x"), Turn("y")])
+    hostile = render(style, Setting("c", "viewer"), [Turn("".join(pieces)), Turn("y")])
+    for token in ("<|", "|>"):
+        assert hostile.count(token) == plain.count(token)
+
+
+def test_an_unknown_style_is_refused() -> None:
+    with pytest.raises(KeyError):
+        render("grand", Setting("c", "viewer"), [])
