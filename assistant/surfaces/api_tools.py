@@ -34,6 +34,7 @@ class ToolReply(BaseModel, Generic[R]):
     name: str
     parameters: dict[str, JsonValue]
     understood: dict[str, str]
+    sentence: str = Field(description="The result's headline with its facts put in.")
     result: R
     decision_id: str | None
     proposal: dict[str, JsonValue] | None = Field(description="For the tools that propose: the stored proposal.")
@@ -103,6 +104,7 @@ def reply_json(ran: ToolRun) -> dict[str, Any]:
         "name": ran.used.call.name,
         "parameters": ran.used.call.parameters,
         "understood": result["understood"],
+        "sentence": ran.used.result.sentence(),
         "result": result,
         "decision_id": ran.decision_id,
         "proposal": ran.proposal.as_json() if ran.proposal else None,

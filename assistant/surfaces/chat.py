@@ -50,6 +50,7 @@ def mount_chat(app: FastAPI, parts: ApiParts) -> None:
     from chainlit.server import app as chat_app
     from chainlit.server import get_html_template
 
+    logging.getLogger("chainlit").setLevel(logging.ERROR)
     demo = open_to_this_machine(parts.settings)
     page = ChatPage(parts, app.state.gate, demo)
     config.code.data_layer = _no_data_layer

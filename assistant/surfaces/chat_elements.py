@@ -11,7 +11,7 @@ from chainlit.utils import utc_now
 from assistant.ports import Decided
 from assistant.shown import Answer, ProposalCard, ShownCall, StepEvent
 from assistant.surfaces.chat_map import CLEAR, GREY, MODEBAR, map_figure
-from assistant.surfaces.chat_text import answer_text, card_text, plain, step_text, table_csv
+from assistant.surfaces.chat_text import card_text, headline_text, plain, reasons_text, step_text, table_csv
 
 AUTHOR = "Roundsman"
 THREAD = "thread"
@@ -80,12 +80,16 @@ class StepsShown:
 
 
 async def show_answer(answer: Answer) -> None:
-    """The answer with its tables, map and chart."""
-    elements = [element for call in _with_tables(answer) for element in _table(call)] + _map(answer) + _chart(answer)
-    message = chainlit.Message(
-        content=answer_text(answer), author=AUTHOR, elements=elements, actions=_choices(answer.choices)
-    )
-    await message.send()
+    """The answer with its map, chart and tables, and below them the reasons and the tables as files."""
+    seen = [*_map(answer), *_chart(answer), *(_table(call) for call in _with_tables(answer))]
+    files = [_table_file(call) for call in _with_tables(answer)]
+    headline, reasons, choices = headline_text(answer), reasons_text(answer), _choices(answer.choices)
+    if seen:
+        await chainlit.Message(content=headline, author=AUTHOR, elements=seen).send()
+        await chainlit.Message(content=reasons, author=AUTHOR, elements=files, actions=choices).send()
+    else:
+        whole = "\n\n".join(part for part in (headline, reasons) if part)
+        await chainlit.Message(content=whole, author=AUTHOR, actions=choices).send()
 
 
 async def show_card(card: ProposalCard, *, buttons: bool) -> None:
@@ -145,15 +149,19 @@ def _with_tables(answer: Answer) -> list[ShownCall]:
     return found[-MOST_TABLES:]
 
 
-def _table(call: ShownCall) -> list[Any]:
+def _table(call: ShownCall) -> Any:
+    """A table that is sorted by a press on a column's name."""
     assert call.result is not None
     assert call.result.table is not None
     table = call.result.table
     shown = {"columns": table.columns, "index": list(range(len(table.rows))), "data": table.rows}
-    return [
-        _element("dataframe", f"{call.name} table", json.dumps(shown), "text/plain"),  # the page parses it itself
-        _element("file", f"{call.name}.csv", table_csv(table), "text/csv"),
-    ]
+    return _element("dataframe", f"{call.name} table", json.dumps(shown), "text/plain")  # the page parses it itself
+
+
+def _table_file(call: ShownCall) -> Any:
+    assert call.result is not None
+    assert call.result.table is not None
+    return _element("file", f"{call.name}.csv", table_csv(call.result.table), "text/csv")
 
 
 def _map(answer: Answer) -> list[Any]:

@@ -26,18 +26,23 @@ def code(text: str) -> str:
     return f"`{text.replace('`', chr(39))}`" if text else ""
 
 
-def answer_text(answer: Answer) -> str:
-    """The answer, what is degraded, the reasons, and what was understood of it."""
-    parts = [plain(own_words(answer))]
-    parts += [f"> **Reduced:** {plain(sentence)}" for sentence in news_of(answer)]
+def headline_text(answer: Answer) -> str:
+    """The answer itself, and what is degraded."""
+    reduced = [f"> **Reduced:** {plain(sentence)}" for sentence in news_of(answer)]
+    return "\n\n".join([plain(own_words(answer)), *reduced])
+
+
+def reasons_text(answer: Answer) -> str:
+    """The reasons with their evidence, what was understood, the data's age, and where it is recorded."""
+    parts = []
     reasons = _once([_reason(reason) for call in answer.calls if call.result for reason in call.result.why])
     if reasons:
         left = len(reasons) - MOST_REASONS
         more = [f"- and {left} more reasons in the record"] if left > 0 else []
         parts.append("\n".join(["**Why**", *reasons[:MOST_REASONS], *more]))
-    parts.append("\n".join(_once([line for call in answer.calls for line in _footing(call)])))
-    if answer.decision_id:
-        parts.append(f"**Record** {code(answer.decision_id)}")
+    footing = _once([line for call in answer.calls for line in _footing(call)])
+    recorded = [f"**Record** {code(answer.decision_id)}"] if answer.decision_id else []
+    parts.append("\n".join(footing + recorded))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -167,6 +167,7 @@ async def test_a_tool_is_run_with_the_caller_s_words_and_rights(parts: ApiParts,
     (call, actor), found = ran(parts), response.json()
     assert (call.name, call.parameters, actor.role) == (tool, {"near": "Sather Gate"}, Role.manager)
     assert found["result"]["why"]
+    assert found["sentence"] == "18 of 42 bins near Sather Gate will be over the limit."
     assert found["decision_id"] == "D-0007"
 
 

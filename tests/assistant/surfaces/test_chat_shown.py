@@ -16,7 +16,7 @@ from surface_cases import ANSWER, CARD, PLAN, PROPOSAL, line, point
 
 from assistant.surfaces.answers import own_words
 from assistant.surfaces.chat_map import map_figure
-from assistant.surfaces.chat_text import answer_text, card_text, plain, table_csv
+from assistant.surfaces.chat_text import card_text, headline_text, plain, reasons_text, table_csv
 from assistant.surfaces.printed import print_answer, print_table
 from domain.values import Table
 
@@ -101,7 +101,7 @@ def test_a_picture_in_a_note_is_not_loaded() -> None:
 
 
 def test_an_answer_says_its_reasons_with_evidence_once() -> None:
-    text = answer_text(PROPOSAL)
+    text = headline_text(PROPOSAL) + reasons_text(PROPOSAL)
     assert text.count("18 bins would overflow before") == 1
     assert "`plans:P-0001`" in text
     assert "**Reduced:** The forecast service" in text
@@ -118,7 +118,7 @@ def test_lines_that_are_shown_with_their_evidence_are_not_said_twice() -> None:
 
 def test_what_is_degraded_is_said_once() -> None:
     said = replace(PROPOSAL, text="Sent. The forecast service cannot be reached: last level plus mean rate.")
-    assert answer_text(said).count("The forecast service") == print_answer(said).count("The forecast service") == 1
+    assert headline_text(said).count("The forecast service") == print_answer(said).count("The forecast service") == 1
 
 
 def test_a_card_says_what_who_and_until_when() -> None:
