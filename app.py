@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
 from domain.clock import Clock, clock_from, fixed_clock
-from domain.errors import BadData, ModelUnavailable
+from domain.errors import AskAgain, BadData, ModelUnavailable, NotNow
 from domain.ledger import Ledger, load_keys
 from domain.loading import load_city
 from domain.operation import Operation, load_operation
@@ -64,6 +64,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         return Ctx(city, store, search, distances, fill, ledger, model.identity, actor, at, thread, tuning=tuning)
 
     approvals = Approvals(store, ledger, lambda _city: (clock, city.zone))
+    with suppress(NotNow, AskAgain):  # a part that is down says so when it is asked
+        approvals.recover()
     recorder = Recorder(ledger, Memory(store), approvals, settings.model_prompt)
     speaker = Speaker(
         model, settings.model_prompt, settings.model_prompt != "small", settings.decision_deadline_s, copying=True

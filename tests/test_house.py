@@ -28,7 +28,7 @@ CLOCK = {
 }
 WEAK_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "base", "core", "misc", "stuff"}
 NAMES_WITH_REASON = {"finetune/base.py": "the base model, not a base class"}
-MOST_BROAD_EXCEPTS = 6
+MOST_BROAD_EXCEPTS = 8
 HEAVY = ("torch", "chainlit", "mlflow", "prophet", "langgraph")
 UNSPOKEN = [
     "work" + "/main", "work" + "/shared", "brief" + "/common", "sub" + "-agent", "sub" + "agent", "DESIGN" + "\\.md",
