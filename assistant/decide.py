@@ -13,7 +13,7 @@ from domain.ports import LanguageModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.registry import TOOLS
-from tools.schema import Readers, call_schema
+from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
 
 GRACE_S = 0.5
@@ -52,8 +52,9 @@ class Situation:
 async def decide(speaker: Speaker, situation: Situation) -> Call:
     """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
     spans = spans_of(situation) if speaker.copying else None
-    readers = situation.readers if speaker.copying else None
-    schema = await asyncio.to_thread(call_schema, TOOLS, spans, free_words=speaker.free_words, readers=readers)
+    calls = calls_of(situation)
+    freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None, calls[-1] if calls else None)
+    schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     prompt = prompt_of(speaker, situation)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
@@ -76,8 +77,12 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
 
 def spans_of(situation: Situation) -> Spans:
     """What may be copied: the user's words of the thread and the values of its calls."""
-    calls = [*situation.past.calls(), *(call_of(step.call) for step in situation.steps)]
-    return Spans.of([*situation.past.said(), situation.question], calls=calls)
+    return Spans.of([*situation.past.said(), situation.question], calls=calls_of(situation))
+
+
+def calls_of(situation: Situation) -> list[Call]:
+    """All calls of the thread and of this turn, oldest first."""
+    return [*situation.past.calls(), *(call_of(step.call) for step in situation.steps)]
 
 
 def shortened(question: str) -> str:

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -182,7 +182,8 @@ class SqliteSearch:
         Raises BadData when the file holds another model's vectors, ModelUnavailable when there is no embedder.
         """
         ends = time.monotonic() + budget_s
-        while self._embedder is not None and time.monotonic() < ends and self._embed_batch(self._embedder):
+        batches = self._batches(self._embedder) if self._embedder else iter(())
+        while time.monotonic() < ends and next(batches, False):
             pass
         return self._pending()
 
@@ -204,29 +205,33 @@ class SqliteSearch:
     def _embed_all(self) -> None:
         """Batch after batch, with pauses, until none is left, the search is closed, or something is in the way."""
         assert self._embedder is not None
+        began = time.monotonic()
         try:
-            more = True
-            while more and not self._closing.is_set():
+            for _ in self._batches(self._embedder):
+                if self._closing.wait((time.monotonic() - began) * PAUSE_SHARE):
+                    return
                 began = time.monotonic()
-                more = self._embed_batch(self._embedder)
-                self._closing.wait((time.monotonic() - began) * PAUSE_SHARE)
         except (NotNow, BadData) as error:
             log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
 
-    def _embed_batch(self, embedder: Embedder) -> bool:
-        """Embed some texts; False when none was left. The lock of the file is not held while the model works."""
-        sql = f"SELECT number, text FROM search_texts WHERE {UNREAD} ORDER BY number LIMIT {TEXTS_AT_ONCE}"  # noqa: S608
-        with self._connections.read() as connection:
-            rows = connection.execute(sql, (city_number(connection, self.city),)).fetchall()
-            fault = model_fault(connection, embedder)
-        if fault is not None:
-            raise BadData(f"Vectors refused: {fault}.")
-        if not rows:
-            return False
-        vectors = embedder.embed([text for _, text in rows])
-        with self._connections.write() as connection:
-            write_vectors(connection, embedder, [number for number, _ in rows], vectors)
-        return True
+    def _batches(self, embedder: Embedder) -> Iterator[bool]:
+        """Embed batch after batch, True after each. The lock of the file is not held while the model works."""
+        sql = f"SELECT number, text FROM search_texts WHERE number > ? AND {UNREAD} ORDER BY number LIMIT ?"  # noqa: S608
+        last = 0
+        while True:
+            with self._connections.read() as connection:
+                fault = model_fault(connection, embedder)
+                city = city_number(connection, self.city)
+                rows = connection.execute(sql, (last, city, TEXTS_AT_ONCE)).fetchall()
+            if fault is not None:
+                raise BadData(f"Vectors refused: {fault}.")
+            if not rows:
+                return
+            vectors = embedder.embed([text for _, text in rows])
+            with self._connections.write() as connection:
+                write_vectors(connection, embedder, [number for number, _ in rows], vectors)
+            last = rows[-1][0]
+            yield True
 
     def _pending(self) -> int:
         with self._connections.read() as connection:

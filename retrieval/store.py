@@ -75,7 +75,8 @@ class SearchRequest:
     `alpha` is the weight of meaning against words. `since` inclusive, `until` exclusive: documents without a time are
     outside such a window. `as_of` is the moment of asking: what happened or was known only later is not there.
     With a `floor` a hit must hold all the words, or be at least so near in meaning (cosine, -1..1), or hold any of the
-    words where its meaning is not known; without one the nearest are hits, however far. Raises OutOfRange for values that cannot be searched.
+    words where its meaning is not known; without one the nearest are hits, however far. Raises OutOfRange for values
+    that cannot be searched.
     """
 
     text: str

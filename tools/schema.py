@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from domain.values import Call
 from tools.arguments import Words
 from tools.registry import Argument, JsonSchema, Tool
 from tools.spans import Spans
@@ -27,22 +28,41 @@ Readers = Mapping[str, Callable[[str], bool]]
 """By kind of words: whether code can read a span as that kind (a stream, a truck)."""
 
 
-def call_schema(
-    tools: Mapping[str, Tool], spans: Spans | None, *, free_words: bool = False, readers: Readers | None = None
-) -> JsonSchema:
+@dataclass(frozen=True)
+class Freedom:
+    """What decoding depends on beside the spans: own words in replies, `readers` of spans, the thread's last call."""
+
+    own_words: bool = False
+    readers: Readers | None = None
+    after: Call | None = None
+
+
+def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom | None = None) -> JsonSchema:
     """The schema of one decision over `tools`, the ones that the actor may use.
 
     Shape: `anyOf` over `{"name": const, "parameters": closed object}`; arguments in the registry's order. Without
-    `spans` free arguments are any words. `free_words` lets `reply`, `clarify` and `decline` use own words beside the
+    `spans` free arguments are any words. `own_words` lets `reply`, `clarify` and `decline` use own words beside the
     references of tools/words.py; the embedded model has only the references. With `readers` an argument of their kinds
     takes only spans that code can read, as long as there are any: what nobody can read is asked back, not excluded.
+    A decoder writes arguments in the schema's order, and a follow-up says the last call's arguments again before the
+    changed ones: so a tool whose order that is not has a second branch in that order.
     """
-    part = _Parts(spans, readers or {})
-    calls = [_call(name, part.parameters(tool)) for name, tool in tools.items() if part.fillable(tool)]
-    words = WORD_SCHEMAS if free_words else _closed_words()
+    free = freedom or Freedom()
+    part = _Parts(spans, free.readers or {})
+    fillable = [tool for tool in tools.values() if part.fillable(tool)]
+    calls = [_call(tool.name, part.parameters(tool, order)) for tool in fillable for order in _orders(tool, free.after)]
+    words = WORD_SCHEMAS if free.own_words else _closed_words()
     said = [_call(name, schema) for name, schema in words.items()]
     schema: JsonSchema = {"anyOf": [*calls, *said]}
     return {"$defs": part.defs, **schema} if part.defs else schema
+
+
+def _orders(tool: Tool, after: Call | None) -> list[list[str]]:
+    """The registry's order of a tool's arguments, and the one that begins with those of the last call."""
+    own = [argument.name for argument in tool.arguments]
+    kept = [name for name in after.parameters if name in own] if after else []
+    follow = [*kept, *(name for name in own if name not in kept)]
+    return [own] if follow == own else [own, follow]
 
 
 def _call(name: str, parameters: JsonSchema) -> JsonValue:
@@ -80,9 +100,9 @@ class _Parts:
         """Whether each required argument can be given a value."""
         return all(self._value(a) is not None for a in tool.arguments if a.required)
 
-    def parameters(self, tool: Tool) -> JsonSchema:
-        """The closed object of the arguments that something said could fill."""
-        values = {a.name: self._value(a) for a in tool.arguments}
+    def parameters(self, tool: Tool, order: Sequence[str]) -> JsonSchema:
+        """The closed object of the arguments that something said could fill, in `order`."""
+        values = {name: self._value(tool.argument(name)) for name in order}
         properties: JsonSchema = {name: value for name, value in values.items() if value is not None}
         return _closed(properties, [a.name for a in tool.arguments if a.required])
 

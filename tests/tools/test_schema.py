@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from domain.values import Call
 from tools.registry import TOOLS, JsonSchema
-from tools.schema import call_schema
+from tools.schema import Freedom, call_schema
 from tools.spans import Spans
 from tools.words import QUESTIONS, REPLIES
 
@@ -142,7 +142,7 @@ def test_without_spans_any_words_and_numbers_within_bounds_are_taken() -> None:
 
 
 def test_free_words_open_the_three_words_but_not_the_arguments() -> None:
-    schema = call_schema(TOOLS, Spans.of([QUESTION]), free_words=True)
+    schema = call_schema(TOOLS, Spans.of([QUESTION]), Freedom(own_words=True))
     assert takes(schema, "reply", {"text": "Here is what I found: {{results}}"})
     assert takes(schema, "clarify", {"question": "Which bin?", "choices": ["B-7"]})
     assert takes(schema, "decline", {"reason": "unsafe", "text": "That is not safe."})
@@ -164,3 +164,18 @@ def test_a_new_argument_is_in_the_schema_without_another_change() -> None:
 def test_the_schema_of_a_long_question_stays_small() -> None:
     long = " ".join(f"word{n}" for n in range(3000))
     assert len(json.dumps(call_schema(TOOLS, Spans.of([long] * 4)))) < 80_000
+
+
+def test_a_follow_up_may_say_the_last_calls_arguments_first() -> None:
+    last = Call("forecast_fill", {"near": "the library", "by": "noon"})
+    schema = call_schema(
+        {"forecast_fill": TOOLS["forecast_fill"]}, Spans.of(["near the library by noon", "only compost"], calls=[last]),
+        Freedom(after=last),
+    )  # fmt: skip
+    orders = [
+        list(branch["properties"]["parameters"]["properties"])  # type: ignore[index,call-overload]
+        for branch in schema["anyOf"]  # type: ignore[union-attr]
+        if branch["properties"]["name"] == {"const": "forecast_fill"}  # type: ignore[index,call-overload]
+    ]
+    assert [order.index("stream") < order.index("by") for order in orders] == [True, False]
+    assert orders[1][:2] == ["near", "by"]

@@ -68,10 +68,18 @@ def browser(height: int = HEIGHT) -> Iterator[webdriver.Chrome]:
 class ChatPage:
     """What a person does on the page."""
 
-    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+    def __init__(self, driver: webdriver.Chrome, url: str, first: str = "#chat-input") -> None:
         self._driver = driver
         driver.get(url)
-        self.see("#chat-input")
+        self.see(first)
+
+    def log_in(self, name: str, key: str) -> None:
+        """Fills the login form and sends it."""
+        for field, text in (("#email", name), ("#password", key)):
+            box = self.see(field)[0]
+            box.send_keys(Keys.CONTROL, "a")
+            box.send_keys(text)
+        box.send_keys(Keys.ENTER)
 
     def see(self, css: str, count: int = 1) -> list[WebElement]:
         """Waits for that many elements and gives them."""
@@ -115,6 +123,10 @@ class ChatPage:
         assert buttons, f"there is no button {label!r}"
         self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", buttons[-1])
         buttons[-1].click()
+
+    def has_button(self, label: str) -> bool:
+        """Whether the page offers a button with that label."""
+        return any(b.text.strip() == label for b in self._driver.find_elements(By.CSS_SELECTOR, "button"))
 
     def open_step(self, name: str) -> str:
         """Opens the newest step of a tool and gives what the page then says."""

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from assistant.surfaces.directory import add_person, remove_person
 from domain.clock import wall_clock
 from domain.ledger import Ledger, load_keys
 from domain.store import Store
+from domain.values import Actor, Role
 from domain.work_records import Dispatch
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
@@ -145,6 +147,29 @@ def test_choices_are_buttons_and_degraded_parts_are_said(double: tuple[list[str]
         page.ask("a bug")
         assert "That went wrong inside Roundsman" in page.text()
         assert "secret detail" not in page.text()
+
+
+def test_with_the_demo_closed_the_page_wants_a_name_and_its_key(
+    double: tuple[list[str], str, Path], tmp_path: Path
+) -> None:
+    command, url, log = double
+    with serving(command, url, {"ROUNDSMAN_OPEN_DEMO": "false"}, log), browser() as driver:
+        store = Store(f"sqlite:///{tmp_path / 'home' / 'roundsman.db'}")
+        key = add_person(store, Actor("Vic", Role.viewer))
+        page = ChatPage(driver, url, first="#password")
+        page.log_in("Vic", "not the key")
+        page.read("credentials")
+        page.log_in("Vic", key)
+        page.ask("send it")
+        page.read("Proposal A-0001")
+        assert not page.has_button("Approve")  # a viewer may look
+        add_person(store, Actor("Vic", Role.manager))
+        page.ask("plan a round")
+        assert page.has_button("Approve")  # the role of this moment, not of the login
+        remove_person(store, "Vic")
+        page.press("Approve")
+        page.read("no longer in the directory")
+        store.close()
 
 
 def dispatched(home: Path) -> list[str]:
