@@ -157,6 +157,7 @@ def test_with_the_demo_closed_the_page_wants_a_name_and_its_key(
         store = Store(f"sqlite:///{tmp_path / 'home' / 'roundsman.db'}")
         key = add_person(store, Actor("Vic", Role.viewer))
         page = ChatPage(driver, url, first="#password")
+        assert "credentials" not in page.text()
         page.log_in("Vic", "not the key")
         page.read("credentials")
         page.log_in("Vic", key)
