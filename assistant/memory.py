@@ -66,7 +66,7 @@ class Past:
 
     def view(self, zone: ZoneInfo) -> ThreadView:
         """What tools may know: the newest plan, subject, decision and asked time (shown in the city's `zone`)."""
-        plan = subject = earlier = None
+        plan = subject = earlier = first = None
         for turn in self.turns:
             for step, result in zip(turn.steps, turn.results, strict=False):
                 call = call_of(step.call)
@@ -75,8 +75,10 @@ class Past:
                 plan, subject = (made, made) if PLAN_ID.match(made) else (plan, subject)
                 subject = "forecast" if call.name == "forecast_fill" else subject
                 earlier = _time_asked(facts, zone) or earlier
+                top = facts.get("top_bin") or facts.get("fullest_bin")
+                first = str(top).split()[0] if top else first
         decisions = [turn.decision_id for turn in self.turns if turn.decision_id]
-        return ThreadView(self.thread_id, plan, subject, decisions[-1] if decisions else None, earlier)
+        return ThreadView(self.thread_id, plan, subject, decisions[-1] if decisions else None, earlier, first)
 
 
 def _time_asked(facts: JsonObject, zone: ZoneInfo) -> datetime | None:

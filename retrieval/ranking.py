@@ -98,8 +98,9 @@ def coverage(connection: sqlite3.Connection, scope: Scope) -> int:
 def rank(connection: sqlite3.Connection, asked: Asked, documents: int) -> Ranked:
     """Search; `documents` is how many the limits leave."""
     plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if documents <= FEW else MEANING_FIRST
-    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _by_words(connection, asked)
-    nearness = _compared(connection, asked, plan)
+    inside = _inside(connection, asked.scope) if documents <= FEW else None
+    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _by_words(connection, asked, inside)
+    nearness = NOTHING if asked.vector is None else asked.vectors.compared(asked.vector, _texts(inside))
     by_meaning = _by_meaning(connection, asked, nearness)
     pool = _pool(connection, by_words.keys() | by_meaning.keys())
     cosines = dict(zip(pool, nearness.of([each.text for each in pool.values()]), strict=True))
@@ -129,29 +130,31 @@ def rank(connection: sqlite3.Connection, asked: Asked, documents: int) -> Ranked
 # ---------------------------------------------------------------- the two lists
 
 
-def _by_words(connection: sqlite3.Connection, asked: Asked) -> dict[int, float]:
+def _inside(connection: sqlite3.Connection, scope: Scope) -> list[tuple[int, int]]:
+    """(row, text) of all documents within the limits."""
+    sql = f"SELECT d.row, d.meaning FROM search_documents d WHERE {scope.condition}"  # noqa: S608
+    return connection.execute(sql, scope.values).fetchall()
+
+
+def _texts(inside: list[tuple[int, int]] | None) -> npt.NDArray[np.int64] | None:
+    """The texts of those documents, each once, ascending; None for all texts."""
+    return None if inside is None else np.unique(np.array([text for _, text in inside], dtype=np.int64))
+
+
+def _by_words(connection: sqlite3.Connection, asked: Asked, inside: list[tuple[int, int]] | None) -> dict[int, float]:
     """BM25 (higher is better) by row of the best documents that hold any of the words.
 
-    CROSS JOIN keeps SQLite from asking the full-text index again for every document within the limits.
+    CROSS JOIN and + keep SQLite from asking the full-text index again for every document within the limits.
     """
+    limits = asked.scope.check if inside is None else f"+{asked.table}.rowid IN (SELECT value FROM json_each(:rows))"
     sql = (
         f"SELECT d.row, -{asked.table}.rank AS score FROM {asked.table} CROSS JOIN search_documents d"  # noqa: S608
-        f" ON d.row = {asked.table}.rowid WHERE {asked.table} MATCH :any AND {asked.scope.check}"
+        f" ON d.row = {asked.table}.rowid WHERE {asked.table} MATCH :any AND {limits}"
         " ORDER BY score DESC, d.at DESC, d.id LIMIT :depth"
     )
     values = {**asked.scope.values, "any": any_word(asked.words), "depth": max(DEPTH, asked.request.k)}
+    values["rows"] = json.dumps([row for row, _ in inside or ()])
     return dict(connection.execute(sql, values).fetchall())
-
-
-def _compared(connection: sqlite3.Connection, asked: Asked, plan: str) -> Nearness:
-    """The cosines of all texts, or of those within the limits; of none when meaning takes no part."""
-    if asked.vector is None:
-        return NOTHING
-    if plan == MEANING_FIRST:
-        return asked.vectors.compared(asked.vector)
-    sql = f"SELECT DISTINCT d.meaning FROM search_documents d WHERE {asked.scope.condition} ORDER BY 1"  # noqa: S608
-    among = np.array([row[0] for row in connection.execute(sql, asked.scope.values)], dtype=np.int64)
-    return asked.vectors.compared(asked.vector, among)
 
 
 def _by_meaning(connection: sqlite3.Connection, asked: Asked, nearness: Nearness) -> dict[int, float]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class ThreadView:
     """What tools may know of the conversation: its id and the newest plan, subject and decision in it.
 
-    `subject` is the newest plan or forecast; a forecast has no id of its own and is named by its decision.
+    `last_subject` is the newest plan or "forecast"; `first_bin` the id of the bin that the newest list began with: what
+    "why is it first?" is about.
     """
 
     thread_id: str
@@ -30,6 +31,7 @@ class ThreadView:
     last_subject: str | None = None
     last_decision: str | None = None
     earlier_time: datetime | None = None
+    first_bin: str | None = None
 
 
 @dataclass(frozen=True)

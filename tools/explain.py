@@ -71,8 +71,7 @@ def _explained(
     if kind == "decision":
         return _explain_decision(ctx, name)
     if kind == "forecast":
-        if bin is None:
-            raise MissingPiece("bin", "Which bin's forecast shall I explain?")
+        bin = bin or _first_of_the_list(ctx)
         return _explain_forecast(ctx, bin)
     with ctx.store.read() as session:
         stored = get_plan(session, ctx.city.name, name)
@@ -82,6 +81,14 @@ def _explained(
     if bin is not None:
         return _explain_bins(ctx, seen, bin, question)
     return _explain_plan(ctx, seen)
+
+
+def _first_of_the_list(ctx: Ctx) -> BinSet:
+    """The bin that the newest forecast put first, when no bin was named."""
+    bin_id = ctx.thread.first_bin or ""
+    if bin_id not in ctx.city.bins:
+        raise MissingPiece("bin", "Which bin's forecast shall I explain?")
+    return BinSet((bin_id,), (ctx.city.bins[bin_id].label,))
 
 
 def _subject(ctx: Ctx, said: str) -> tuple[str, str]:
@@ -250,6 +257,7 @@ def _explain_plan(ctx: Ctx, seen: Replanned) -> Result[ExplanationFacts]:
 
 def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
     info = ctx.city.bins[bins.bin_ids[0]]
+    named = {"bin": info.label}
     threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
     forecast = forecasts(ctx, [info], (24.0,), threshold)[0]
     evidence = [
@@ -260,7 +268,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         facts = ExplanationFacts(subject="forecast", about=info.label, verdict="abstained")
         reason = Reason(text=f"No forecast: {forecast.abstained}.", evidence=evidence)
         return Result[ExplanationFacts](
-            headline="I cannot forecast {about}.", facts=facts, why=[reason], data_age=data_age(ctx)
+            headline="I cannot forecast {about}.", facts=facts, why=[reason], data_age=data_age(ctx), understood=named
         )
     facts = ExplanationFacts(
         subject="forecast", about=info.label, verdict="forecast", level_pct=round(forecast.now.p50),
@@ -278,6 +286,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         facts=facts,
         why=[Reason(text=text, evidence=evidence)],
         data_age=data_age(ctx),
+        understood=named,
     )
 
 

@@ -112,12 +112,13 @@ def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
 
 def _thread_then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> ThreadView:
     """What `last` and "the day after" stood for, as the record says that they were understood."""
-    plan, subject, time = (call.resolved.get(name) for name in ("plan", "subject", COUNTED_FROM))
+    plan, subject, time, named = (call.resolved.get(name) for name in ("plan", "subject", COUNTED_FROM, "bin"))
     return ThreadView(
         entry.thread,
         last_plan=str(plan) if plan else None,
         last_subject=str(subject) if subject else None,
         earlier_time=datetime.fromisoformat(str(time)).replace(tzinfo=ctx.zone) if time else None,
+        first_bin=str(named).split()[0] if named and "bin" not in call.parameters else None,
     )
 
 

@@ -27,6 +27,26 @@ OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
 
+NAMED_KINDS = {"place", "bin", "truck"}
+NO_NAMES = {
+    "it",
+    "its",
+    "this",
+    "that",
+    "these",
+    "those",
+    "them",
+    "there",
+    "here",
+    "one",
+    "first",
+    "why",
+    "what",
+    "which",
+}
+"""Words that point back and name nothing: an optional argument that holds one of them was not said."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What words are resolved against: the operation, the clock, the sentence they stand in, the time asked before."""
@@ -76,6 +96,8 @@ def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
     if argument.words is None:
         return said
     words = cast(list[str], said) if isinstance(said, list) else [str(said)]
+    if not argument.required and argument.words.kind in NAMED_KINDS and all(w.casefold() in NO_NAMES for w in words):
+        return None
     value = _BY_KIND[argument.words.kind](words, setting)
     if argument.words.one and isinstance(value, TruckSet) and len(value.names) != 1:
         raise AmbiguousName("truck", " and ".join(words), value.names)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from doubles import KeptApprovals, ScriptedAssistant
 from fastapi import FastAPI
+from sqlalchemy import update
 from surface_cases import ANSWER, ANSWERS, CARD, Tools, parts_over
 
 from assistant.surfaces.api import make_api
@@ -21,7 +22,7 @@ from assistant.surfaces.parts import ApiParts, Limits, PartHealth
 from domain.ledger import LedgerEntry
 from domain.store import Store
 from domain.values import Actor, Role
-from domain.work_records import Thread
+from domain.work_records import Person, Thread
 from tools.registry import TOOLS
 
 LOCAL = ("127.0.0.1", 50_000)
@@ -332,6 +333,14 @@ async def test_a_key_is_its_person_with_the_role_of_this_moment(parts: ApiParts)
         remove_person(parts.store, "Ana")
         require_problem(await api.post("/api/tools/find_bins", json={}), 401)
     assert [actor for _, actor in tools_of(parts).runs] == [Actor("Ana", Role.dispatcher, "North zone")]
+
+
+async def test_a_person_who_is_not_active_may_nothing(parts: ApiParts) -> None:
+    key = add_person(parts.store, Actor("Ana", Role.manager))
+    with parts.store.write() as session:
+        session.execute(update(Person).values(active=False))
+    async with caller(parts, STRANGER, key) as api:
+        require_problem(await api.get("/api/approvals"), 401)
 
 
 async def test_a_new_key_replaces_the_old_one_and_neither_is_kept_in_the_clear(parts: ApiParts) -> None:

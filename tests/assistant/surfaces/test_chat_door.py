@@ -165,6 +165,7 @@ async def test_a_websocket_is_opened_by_our_own_page_only() -> None:
     assert await handshake("/other", origin=ours) == "websocket.close"
     assert await handshake(origin=ours, client=STRANGER) == "websocket.close"
     assert await handshake(origin=ours, client=STRANGER, demo=False) == "websocket.accept"
+    assert await handshake(origin="http://evil.example", demo=False) == "websocket.close"
 
 
 def test_nobody_logs_in_only_where_nobody_else_can_come() -> None:
