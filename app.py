@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,10 @@ from assistant.recording import Recorder
 from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
-from domain.clock import Clock, clock_from, fixed_clock
-from domain.errors import AskAgain, BadData, ModelUnavailable, NotNow
+from domain.clock import fixed_clock, wall_clock
+from domain.errors import AskAgain, ModelUnavailable, NotNow
+from domain.first_start import city_folder, operation_of
 from domain.ledger import Ledger, load_keys
-from domain.loading import load_city
-from domain.operation import Operation, load_operation
 from domain.ports import LanguageModel
 from domain.settings import Settings
 from domain.store import Store, StoreLimits
@@ -42,16 +41,16 @@ ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 
 
-def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
+def build(settings: Settings) -> ApiParts:
     """All parts of one city's assistant. A first start on an empty home loads the city's folder by itself."""
     settings.home.mkdir(parents=True, exist_ok=True)
     store = Store(settings.url(), StoreLimits(statement_ms=settings.postgres_statement_timeout_ms))
     store.migrate()
-    city = _operation(store, settings)
-    clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
+    city = operation_of(store, settings, ROOT, wall_clock)
+    clock = fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
     search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
-    index_city(store, search, city.name, _city_folder(settings))
+    index_city(store, search, city.name, city_folder(settings, ROOT))
     search.embed_in_background()
     model = _model(settings)
     fill = FillModels(store)
@@ -97,24 +96,6 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         clock=clock,
         close=close,
     )
-
-
-def _operation(store: Store, settings: Settings) -> Operation:
-    """The city of the settings, loaded from its folder when the records do not have it yet."""
-    try:
-        return load_operation(store, settings.city)
-    except BadData:
-        folder = _city_folder(settings)
-        if folder is None:
-            raise
-        load_city(store, folder, at=datetime.now(UTC))
-        return load_operation(store, settings.city)
-
-
-def _city_folder(settings: Settings) -> Path | None:
-    """The city's folder, looked for under `cities_folder` here and beside this file."""
-    tried = (settings.cities_folder / settings.city, ROOT / settings.cities_folder / settings.city)
-    return next((folder for folder in tried if folder.is_dir()), None)
 
 
 def _model(settings: Settings) -> LanguageModel:
