@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assistant.answer import Assistant, Limits
 from assistant.approvals import Approvals
 from assistant.decide import Speaker
+from assistant.graph import checkpoints_at
 from assistant.health import Examined, health_of
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
@@ -18,7 +18,7 @@ from assistant.recording import Recorder
 from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
-from domain.clock import fixed_clock, wall_clock
+from domain.clock import Clock, clock_from, fixed_clock, wall_clock
 from domain.errors import AskAgain, ModelUnavailable, NotNow
 from domain.first_start import city_folder, operation_of
 from domain.ledger import Ledger, load_keys
@@ -34,20 +34,17 @@ from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
 from tools.registry import registry_version
 
-if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 
 
-def build(settings: Settings) -> ApiParts:
+def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     """All parts of one city's assistant. A first start on an empty home loads the city's folder by itself."""
     settings.home.mkdir(parents=True, exist_ok=True)
     store = Store(settings.url(), StoreLimits(statement_ms=settings.postgres_statement_timeout_ms))
     store.migrate()
     city = operation_of(store, settings, ROOT, wall_clock)
-    clock = fixed_clock(city.demo_now)
+    clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
     search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
     index_city(store, search, city.name, city_folder(settings, ROOT))
@@ -73,7 +70,7 @@ def build(settings: Settings) -> ApiParts:
         speaker,
         surroundings,
         recorder,
-        lambda: _checkpoints(settings.home),
+        lambda: checkpoints_at(settings.home),
         Limits(settings.max_steps, settings.question_deadline_s),
     )
 
@@ -111,12 +108,6 @@ def _model(settings: Settings) -> LanguageModel:
         return LocalModel(options)
     except ModelUnavailable as missing:
         return NoModel(str(missing))
-
-
-def _checkpoints(home: Path) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    return AsyncSqliteSaver.from_conn_string(str(home / "checkpoints.db"))
 
 
 def main() -> None:

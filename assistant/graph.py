@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import JsonValue
@@ -94,3 +96,10 @@ def _same(ran: Ran, said: JsonObject | None) -> bool:
 def fresh_state(question: str) -> State:
     """The state in which a question begins."""
     return State(question=question, ran=[], next_call=None, word=None, degraded=[])
+
+
+def checkpoints_at(home: Path) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
+    """The checkpoints of unfinished questions: one SQLite file under `home`."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    return AsyncSqliteSaver.from_conn_string(str(home / "checkpoints.db"))

@@ -23,7 +23,10 @@ def main(home: Path, port: int) -> None:
     store.migrate()
     load_city(store, HERE.parents[1] / "small_city", at=wall_clock())
     plain = parts_over(store, home)
-    serve(parts_over(store, home, settings=plain.settings.model_copy(update={"port": port})), print)
+    try:
+        serve(parts_over(store, home, settings=plain.settings.model_copy(update={"port": port})), print)
+    finally:
+        (home / "closed").touch()
 
 
 if __name__ == "__main__":
