@@ -201,3 +201,8 @@ class Call:
 
     name: str
     parameters: dict[str, JsonValue] = field(default_factory=dict)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: "1 bin", "1,024 bins"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

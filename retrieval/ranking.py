@@ -1,67 +1,57 @@
 """One search in a SQLite file: two lists, by words and by meaning, fused and cut.
 
-The planner has two orders, both exact. When the limits leave few documents, these are found first and the meanings of
-their texts scored; else all texts are scored first and the documents of the nearest are taken until enough of them are
-within the limits. Approximate indexes gain nothing below 100,000 texts, where scoring them all takes 11 ms.
+The planner has two orders, both exact. When the limits leave few documents, the meanings of only their texts are
+compared; else all texts are compared, and the documents of the nearest are taken until enough of them are within the
+limits. Approximate indexes gain nothing below 100,000 texts, where comparing them all takes 11 ms.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.spatial import haversine_m
+from retrieval.columns import Columns, Mask
 from retrieval.fusion import fuse
-from retrieval.scope import Scope
 from retrieval.store import Circle, Document, Hit, SearchRequest
 from retrieval.tables import words_table
 from retrieval.vectors import Nearness, Vectors
 from retrieval.words import all_words, any_word
 
-__all__ = ["Asked", "Extent", "Ranked", "coverage", "extent", "rank"]
+__all__ = ["Asked", "Ranked", "rank"]
 
 DEPTH = 200  # documents by words, and texts by meaning, that go into the fusion
-FEW = 10_000  # documents: scoring so many takes 5 ms
+FEW = 10_000  # documents: looking at their texts alone is then quicker than at all texts
 LIMITS_FIRST, MEANING_FIRST, WORDS_ALONE = "limits first", "meaning first", "words alone"
+NOTHING = Nearness(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 Floats = npt.NDArray[np.float32]
-NOTHING = Nearness(np.zeros(0, dtype=np.int64), np.zeros(0))
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request made ready: its words (at least one), its condition, and its vector when meaning takes part.
-
-    `complete` says that every text of the file has a vector.
-    """
+    """A request made ready: its words (at least one), what its limits leave, its vector when meaning takes part."""
 
     request: SearchRequest
     city: int
-    scope: Scope
+    columns: Columns
+    mask: Mask
     words: tuple[str, ...]
     vector: Floats | None
     vectors: Vectors
-    complete: bool
 
     @property
-    def table(self) -> str:
-        """The city's full-text table."""
-        return words_table(self.city)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How many documents a condition leaves, and the time of the newest."""
-
-    documents: int
-    newest_at: datetime | None
+    def depth(self) -> int:
+        """How long the two lists are."""
+        return max(DEPTH, self.request.k)
 
 
 @dataclass(frozen=True)
@@ -73,156 +63,127 @@ class Ranked:
     plan: str
 
 
-class _Candidate(NamedTuple):
-    """A document in one of the lists; `at` is in seconds, 0 without a time."""
-
-    id: str
-    at: float
-    text: int
-
-
-def extent(connection: sqlite3.Connection, scope: Scope) -> Extent:
-    """Count what a condition leaves."""
-    sql = f"SELECT count(*), max(d.at) FROM search_documents d WHERE {scope.condition}"  # noqa: S608  # our own text
-    count, newest = connection.execute(sql, scope.values).fetchone()
-    return Extent(count, _moment(newest))
-
-
-def coverage(connection: sqlite3.Connection, scope: Scope) -> int:
-    """Of the documents that a condition leaves, those whose text has a vector."""
-    joined = "search_documents d JOIN search_vectors v ON v.text = d.meaning"
-    sql = f"SELECT count(*) FROM {joined} WHERE {scope.condition}"  # noqa: S608
-    return int(connection.execute(sql, scope.values).fetchone()[0])
-
-
-def rank(connection: sqlite3.Connection, asked: Asked, documents: int) -> Ranked:
-    """Search; `documents` is how many the limits leave."""
-    plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if documents <= FEW else MEANING_FIRST
-    inside = _inside(connection, asked.scope) if documents <= FEW else None
-    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _by_words(connection, asked, inside)
-    nearness = NOTHING if asked.vector is None else asked.vectors.compared(asked.vector, _texts(inside))
-    by_meaning = _by_meaning(connection, asked, nearness)
-    pool = _pool(connection, by_words.keys() | by_meaning.keys())
-    cosines = dict(zip(pool, nearness.of([each.text for each in pool.values()]), strict=True))
-    unread = {row for row, cosine in cosines.items() if cosine is None}
+def rank(connection: sqlite3.Connection, asked: Asked) -> Ranked:
+    """Search. Places below are places in the columns."""
+    few = int(asked.mask.sum()) <= FEW
+    plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if few else MEANING_FIRST
+    holding = _holding(connection, asked, any_word(asked.words))
+    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _best_words(asked, holding)
+    nearness = _compared(asked, plan)
+    by_meaning = _best_meanings(asked, nearness)
+    places = sorted(by_words.keys() | by_meaning.keys())
+    cosines = dict(zip(places, nearness.of(asked.columns.texts[places]), strict=True))
+    unread = {place for place, cosine in cosines.items() if cosine is None}
     scores = fuse(by_words, by_meaning, asked.request.alpha, unread)
-    floor = None if plan == WORDS_ALONE else asked.request.floor
-    if floor is not None:
-        kept = unread | _holding_all(connection, asked, scores)
-        scores = {row: score for row, score in scores.items() if row in kept or (cosines[row] or -1) >= floor}
-    best = sorted(scores, key=lambda row: (-scores[row], -pool[row].at, pool[row].id))[: asked.request.k]
-    table = _rows(connection, best)
+    matching = asked.mask
+    if asked.request.floor is not None:
+        matching = _matching(connection, asked, holding, nearness)
+        scores = {place: score for place, score in scores.items() if matching[place]}
+    at, ids = np.nan_to_num(asked.columns.at), asked.columns.ids
+    best = sorted(scores, key=lambda place: (-scores[place], -at[place], ids[place]))[: asked.request.k]
+    documents = _documents(connection, asked.columns.rows[best].tolist())
     hits = tuple(
         Hit(
-            document=_document(table[row]),
-            score=scores[row],
-            bm25=by_words.get(row),
-            dense=cosines[row],
-            distance_m=_distance(asked.request, table[row]),
+            document=document,
+            score=scores[place],
+            bm25=by_words.get(place),
+            dense=cosines[place],
+            distance_m=_distance(asked.request, document),
             plan=plan,
         )
-        for row in best
+        for place, document in zip(best, documents, strict=True)
     )
-    near = None if plan == WORDS_ALONE else nearness.at_least(floor or 0)
-    return Ranked(hits, documents if asked.request.floor is None else _matching(connection, asked, near), plan)
+    return Ranked(hits, int(matching.sum()), plan)
 
 
-# ---------------------------------------------------------------- the two lists
+# ---------------------------------------------------------------- by words
 
 
-def _inside(connection: sqlite3.Connection, scope: Scope) -> list[tuple[int, int]]:
-    """(row, text) of all documents within the limits."""
-    sql = f"SELECT d.row, d.meaning FROM search_documents d WHERE {scope.condition}"  # noqa: S608
-    return connection.execute(sql, scope.values).fetchall()
+@dataclass(frozen=True)
+class _Holding:
+    """Documents within the limits that hold words of the question, and how well (BM25, higher is better)."""
+
+    places: Numbers
+    scores: npt.NDArray[np.float64]
 
 
-def _texts(inside: list[tuple[int, int]] | None) -> npt.NDArray[np.int64] | None:
-    """The texts of those documents, each once, ascending; None for all texts."""
-    return None if inside is None else np.unique(np.array([text for _, text in inside], dtype=np.int64))
+def _holding(connection: sqlite3.Connection, asked: Asked, question: str) -> _Holding:
+    """Ask the full-text index.
 
-
-def _by_words(connection: sqlite3.Connection, asked: Asked, inside: list[tuple[int, int]] | None) -> dict[int, float]:
-    """BM25 (higher is better) by row of the best documents that hold any of the words.
-
-    CROSS JOIN and + keep SQLite from asking the full-text index again for every document within the limits.
+    Of few documents it is told the rows; the + keeps it from being asked once for each of them.
     """
-    limits = asked.scope.check if inside is None else f"+{asked.table}.rowid IN (SELECT value FROM json_each(:rows))"
-    sql = (
-        f"SELECT d.row, -{asked.table}.rank AS score FROM {asked.table} CROSS JOIN search_documents d"  # noqa: S608
-        f" ON d.row = {asked.table}.rowid WHERE {asked.table} MATCH :any AND {limits}"
-        " ORDER BY score DESC, d.at DESC, d.id LIMIT :depth"
-    )
-    values = {**asked.scope.values, "any": any_word(asked.words), "depth": max(DEPTH, asked.request.k)}
-    values["rows"] = json.dumps([row for row, _ in inside or ()])
-    return dict(connection.execute(sql, values).fetchall())
+    table = words_table(asked.city)
+    sql = f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?"  # noqa: S608  # a number
+    values = [question]
+    rows = asked.columns.rows
+    if asked.mask.sum() <= FEW:
+        sql += " AND +rowid IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(rows[asked.mask].tolist()))
+    found = np.array(connection.execute(sql, values).fetchall(), dtype=np.float64).reshape(-1, 2)
+    places = asked.columns.places_of(found[:, 0].astype(np.int64))
+    inside = asked.mask[places]
+    return _Holding(places[inside], found[inside, 1])
 
 
-def _by_meaning(connection: sqlite3.Connection, asked: Asked, nearness: Nearness) -> dict[int, float]:
-    """Cosines by row of documents of the nearest texts, the newest k of each text.
+def _best_words(asked: Asked, holding: _Holding) -> dict[int, float]:
+    """The documents that hold the words best; of equals the newest."""
+    at = np.nan_to_num(asked.columns.at[holding.places])
+    order = np.lexsort((holding.places, -at, -holding.scores))[: asked.depth]
+    return dict(zip(holding.places[order].tolist(), holding.scores[order].tolist(), strict=True))
 
-    One question for each text: those of one wording may be thousands, of which the index gives the newest at once.
-    """
-    sql = (
-        "SELECT d.row FROM search_documents d INDEXED BY search_documents_meaning"  # noqa: S608
-        f" WHERE d.meaning = :text AND {asked.scope.check} ORDER BY d.at DESC, d.id LIMIT :k"
-    )
-    values = {**asked.scope.values, "k": asked.request.k}
+
+# ---------------------------------------------------------------- by meaning
+
+
+def _compared(asked: Asked, plan: str) -> Nearness:
+    """The cosines of all texts, or of those within the limits; of none when meaning takes no part."""
+    if asked.vector is None:
+        return NOTHING
+    if plan == MEANING_FIRST:
+        return asked.vectors.compared(asked.vector)
+    return asked.vectors.compared(asked.vector, np.unique(asked.columns.texts[asked.mask]))
+
+
+def _best_meanings(asked: Asked, nearness: Nearness) -> dict[int, float]:
+    """Documents of the nearest texts, the newest k of each: those of one wording may be thousands."""
     found: dict[int, float] = {}
     texts = 0
     for text, cosine in nearness.nearest_first():
-        rows = connection.execute(sql, {**values, "text": text}).fetchall()
-        found.update((row, cosine) for (row,) in rows)
-        texts += bool(rows)
-        if texts >= max(DEPTH, asked.request.k):
+        places = asked.columns.newest_of_text(text, asked.mask, asked.request.k).tolist()
+        found.update(dict.fromkeys(places, cosine))
+        texts += bool(places)
+        if texts >= asked.depth:
             break
     return found
 
 
-# ---------------------------------------------------------------- what counts as found
+# ---------------------------------------------------------------- what is a hit
 
 
-def _holding_all(connection: sqlite3.Connection, asked: Asked, rows: Mapping[int, float]) -> set[int]:
-    """Those of the rows that hold every word. The + keeps the full-text index from being asked once for each row."""
-    sql = (
-        f"SELECT rowid FROM {asked.table} WHERE {asked.table} MATCH ?"  # noqa: S608
-        " AND +rowid IN (SELECT value FROM json_each(?))"
-    )
-    return {row for (row,) in connection.execute(sql, (all_words(asked.words), json.dumps(list(rows))))}
-
-
-def _matching(connection: sqlite3.Connection, asked: Asked, near: list[int] | None) -> int:
-    """All documents within the limits that count as found: `near` are the texts that reach the floor, if any could."""
-    held = f"d.row IN (SELECT rowid FROM {asked.table} WHERE {asked.table} MATCH :words)"  # noqa: S608
-    values: dict[str, Any] = {**asked.scope.values, "words": any_word(asked.words)}
-    condition = held
-    if near is not None:
-        values.update(words=all_words(asked.words), any=any_word(asked.words), near=json.dumps(near))
-        alike = "+d.meaning IN (SELECT value FROM json_each(:near))"
-        unread = "NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = d.meaning)"
-        alone = "" if asked.complete else f" OR ({held.replace(':words', ':any')} AND {unread})"
-        condition = f"({alike} OR {held}{alone})"
-    sql = f"SELECT count(*) FROM search_documents d WHERE {asked.scope.condition} AND {condition}"  # noqa: S608
-    return int(connection.execute(sql, values).fetchone()[0])
+def _matching(connection: sqlite3.Connection, asked: Asked, holding: _Holding, nearness: Nearness) -> Mask:
+    """All documents that hold all the words, reach the floor, or hold any word where their meaning is not known."""
+    matching = np.zeros_like(asked.mask)
+    matching[_holding(connection, asked, all_words(asked.words)).places] = True
+    if asked.request.floor is not None:
+        matching |= np.isin(asked.columns.texts, nearness.at_least(asked.request.floor))
+    read = np.isin(asked.columns.texts[holding.places], nearness.numbers)
+    matching[holding.places[~read]] = True
+    return matching & asked.mask
 
 
 # ---------------------------------------------------------------- documents
 
 
-def _pool(connection: sqlite3.Connection, rows: Set[int]) -> dict[int, _Candidate]:
-    """What ordering needs of the documents in either list, by row."""
-    sql = "SELECT row, id, ifnull(at, 0), meaning FROM search_documents WHERE row IN (SELECT value FROM json_each(?))"
-    return {row: _Candidate(*rest) for row, *rest in connection.execute(sql, (json.dumps(list(rows)),))}
-
-
-def _rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The documents to show, by row."""
+def _documents(connection: sqlite3.Connection, rows: Sequence[int]) -> list[Document]:
+    """The documents of the rows, in that order."""
     cursor = connection.execute(
         "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields"
         " FROM search_documents WHERE row IN (SELECT value FROM json_each(?))",
         (json.dumps(rows),),
     )
     names = [column[0] for column in cursor.description]
-    return {values[0]: dict(zip(names, values, strict=True)) for values in cursor}
+    found = {values[0]: _document(dict(zip(names, values, strict=True))) for values in cursor}
+    return [found[row] for row in rows]
 
 
 def _document(row: Mapping[str, Any]) -> Document:
@@ -240,8 +201,8 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _distance(request: SearchRequest, row: Mapping[str, Any]) -> float | None:
+def _distance(request: SearchRequest, document: Document) -> float | None:
     """Metres to the middle of a circle; an area has none."""
-    if not isinstance(request.near, Circle):
+    if not isinstance(request.near, Circle) or document.lon is None:
         return None
-    return haversine_m(row["lat"], row["lon"], request.near.lat, request.near.lon)
+    return haversine_m(document.lat, document.lon, request.near.lat, request.near.lon)

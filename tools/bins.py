@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.errors import AskAgain
 from domain.operation import BinInfo
-from domain.values import Evidence, Facts, Reason, Result, Table
+from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import BinsArg, Limit, Metres, Percent, PlaceArg, StreamArg
 from tools.context import Ctx
 from tools.fill import Level, basis_reason, bin_points, data_age, levels_now
@@ -96,14 +96,14 @@ def _inside(level: Level, least: int | None, most: int | None) -> bool:
 def _headline(facts: FoundBins) -> str:
     if not facts.bins_found:
         return "No bin matches {where}."
-    text = "{bins_found} bins match {where}"
+    text = "{bins_found} bin matches {where}" if facts.bins_found == 1 else "{bins_found} bins match {where}"
     text += "; the {bins_shown} fullest are shown" if facts.bins_shown < facts.bins_found else ""
     text += ". The fullest is {fullest_bin}, now at about {fullest_fill_pct} %." if facts.fullest_bin else "."
     return text + (" {bins_without_estimate} have no level in the records." if facts.bins_without_estimate else "")
 
 
 def _scope_reason(ctx: Ctx, chosen: list[BinInfo], where: str) -> list[Reason]:
-    text = f"{len(chosen)} bins of the records are in scope {where} before the fill limits."
+    text = f"In scope {where}, before the fill limits: {counted(len(chosen), 'bin')} of the records."
     return [Reason(text=text, evidence=[Evidence(label=f"bins of {ctx.city.title}", ref="records:bins")])]
 
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo
-from domain.values import Confidence, Evidence, Facts, Reason, Result, Table
+from domain.values import Confidence, Evidence, Facts, Reason, Result, Table, counted
 from engines.forecast.baselines import last_plus_mean_rate
 from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
@@ -177,14 +177,16 @@ def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
     if silent:
         b, f = silent[0]
         ref = Evidence(label=b.label, ref=f"records:bins/{b.bin_id}")
-        reasons.append(Reason(text=f"{len(silent)} bins are left out; {b.label}: {f.abstained}.", evidence=[ref]))
+        reasons.append(
+            Reason(text=f"{counted(len(silent), 'bin')} left out; {b.label}: {f.abstained}.", evidence=[ref])
+        )
     return reasons or [
         Reason(text="No bin of the records is in scope.", evidence=[Evidence(label="bins", ref="records:bins")])
     ]
 
 
 def _silent(silent: list[Pair]) -> list[str]:
-    return [f"{len(silent)} bins cannot be forecast: {silent[0][1].abstained}"] if silent else []
+    return [f"{counted(len(silent), 'bin')} cannot be forecast: {silent[0][1].abstained}"] if silent else []
 
 
 def _confidence(shown: list[Pair]) -> Confidence | None:

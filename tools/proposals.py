@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from domain.errors import AskAgain, MissingPiece
 from domain.repositories.plans import get_plan
 from domain.repositories.proposals import NewProposal, store_proposal
-from domain.values import BinSet, Effect, Evidence, Facts, Reason, Result
+from domain.values import BinSet, Effect, Evidence, Facts, Reason, Result, counted
 from tools.arguments import (
     BinArg,
     Count,
@@ -72,7 +72,7 @@ def propose_dispatch(
     if not chosen:
         raise AskAgain(f"Plan {plan_id} has no round for {', '.join(trucks.names) if trucks else 'any truck'} to send.")
     rounds = [r for r in cast(list[JsonValue], content["rounds"]) if _truck_of(r) in {c.truck for c in chosen}]
-    about = "; ".join(f"{r.truck}: {len(r.stop_ids)} bins, {r.metres / 1000:.1f} km" for r in chosen)
+    about = "; ".join(f"{r.truck}: {counted(len(r.stop_ids), 'bin')}, {r.metres / 1000:.1f} km" for r in chosen)
     said: dict[str, JsonValue] = {
         "plan_id": plan_id,
         "plan_hash": stored.content_hash,
@@ -198,7 +198,7 @@ def propose_watch(
         min_count: How many bins it takes.
     """
     threshold = threshold_pct if threshold_pct is not None else round(ctx.city.assumed("overflow_threshold_pct", 80.0))
-    limits = f"at least {min_count or 1} bins at or above {threshold} %"
+    limits = f"at least {counted(min_count or 1, 'bin')} at or above {threshold} %"
     scope = f"{near.name if near else ctx.city.title}{f', {stream}' if stream else ''}"
     said: dict[str, JsonValue] = {
         "condition": condition,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from domain.values import Evidence, Reason, Table
+from domain.values import Evidence, Reason, Table, counted
 from engines.routing.insertion import Comparison
 from engines.routing.problem import RoundPlan, TruckRound
 from tools.context import Ctx
@@ -47,7 +47,7 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
 
 def _truck_words(each: TruckRound, ctx: Ctx) -> str:
     return (
-        f"{each.truck}: {len(each.stop_ids)} bins, {each.metres / 1000:.1f} km, {each.seconds / 3600:.1f} h, "
+        f"{each.truck}: {counted(len(each.stop_ids), 'bin')}, {each.metres / 1000:.1f} km, {each.seconds / 3600:.1f} h, "
         f"{each.volume_l:,} l in {each.trips} loads, {each.cost:.2f} {ctx.city.currency}."
     )
 
@@ -119,7 +119,7 @@ def change_reasons(ctx: Ctx, changed: Comparison, ids: tuple[str, str]) -> list[
     moved = [t for t in changed.trucks if t.gained or t.lost or t.metres]
     words = "; ".join(
         f"{t.truck} {t.metres / 1000:+.1f} km, {t.seconds / 3600:+.1f} h, "
-        f"{len(t.gained)} bins more, {len(t.lost)} fewer"
+        f"{counted(len(t.gained), 'bin')} more, {len(t.lost)} fewer"
         for t in moved
     )
     text = f"Solved again with the change: {words}." if words else "The change makes no difference to any truck."
