@@ -47,8 +47,8 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
 
 def _truck_words(each: TruckRound, ctx: Ctx) -> str:
     return (
-        f"{each.truck}: {counted(len(each.stop_ids), 'bin')}, {each.metres / 1000:.1f} km, {each.seconds / 3600:.1f} h, "
-        f"{each.volume_l:,} l in {each.trips} loads, {each.cost:.2f} {ctx.city.currency}."
+        f"{each.truck}: {counted(len(each.stop_ids), 'bin')}, {each.metres / 1000:.1f} km, "
+        f"{each.seconds / 3600:.1f} h, {each.volume_l:,} l in {each.trips} loads, {each.cost:.2f} {ctx.city.currency}."
     )
 
 
