@@ -1,4 +1,4 @@
-"""Search in one SQLite file: FTS5 for words, an R*Tree for places, exact vectors in numpy for meaning.
+"""Search in one SQLite file: FTS5 for words, exact vectors for meaning, columns in memory for places and limits.
 
 search = SqliteSearch(search_file(store, home), "berkeley", MiniLM())
 index_city(store, search, "berkeley", Path("cities/berkeley"))
@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from domain.errors import BadData, NotNow
 from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
-from retrieval.ranking import Asked, Floats, coverage, extent, rank
-from retrieval.scope import Scope, scope_of
-from retrieval.store import Area, Document, Found, SearchHealth, SearchRequest
+from retrieval.columns import ColumnCache, Columns, Mask
+from retrieval.ranking import Asked, Floats, Numbers, rank
+from retrieval.store import Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
@@ -59,6 +60,7 @@ class SqliteSearch:
         self.city = city
         self._embedder = embedder
         self._connections = Connections(path)
+        self._columns = ColumnCache()
         self._vectors = VectorCache(embedder.dimensions if embedder else 0)
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
         self._closing = threading.Event()
@@ -117,41 +119,27 @@ class SqliteSearch:
         """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
         ends = time.monotonic() + request.deadline_s
         with self._connections.read(request.deadline_s) as connection:
-            scope = self._scope(connection, request)
-            if scope is None:
+            city = city_number(connection, self.city)
+            if city is None:
                 return Found((), 0, 0, None, "nothing", (NOT_INDEXED.format(city=self.city),))
-            city, where = scope
-            size = extent(connection, where)
+            columns = self._columns.current(connection, city)
+            mask = columns.within(request)
+            searched, newest_at = int(mask.sum()), _newest(columns, mask)
             words = terms(request.text)
-            if not words or not size.documents:
-                return Found((), 0, size.documents, size.newest_at, "nothing")
+            if not words or not searched:
+                return Found((), 0, searched, newest_at, "nothing")
             vector, fault = self._meaning(connection, request, ends)
             vectors = NONE if vector is None else self._vectors.current(connection)
-            complete = _all_read(connection)
-            asked = Asked(request, city, where, words, vector, vectors, complete)
-            ranked = rank(connection, asked, size.documents)
-            gap = fault if vector is None or complete else _gap(connection, where, size.documents)
+            ranked = rank(connection, Asked(request, city, columns, mask, words, vector, vectors))
+            gap = fault if vector is None else _gap(connection, columns.texts[mask], vectors)
         degraded = (gap,) if gap else ()
-        return Found(ranked.hits, ranked.matching, size.documents, size.newest_at, ranked.plan, degraded)
+        return Found(ranked.hits, ranked.matching, searched, newest_at, ranked.plan, degraded)
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
         with self._connections.read(request.deadline_s) as connection:
-            scope = self._scope(connection, request)
-            return extent(connection, scope[1]).documents if scope else 0
-
-    def _scope(self, connection: sqlite3.Connection, request: SearchRequest) -> tuple[int, Scope] | None:
-        """The city's number and the request's condition; None when the city has never been written to."""
-        city = city_number(connection, self.city)
-        if city is None:
-            return None
-        known = (
-            isinstance(request.near, Area)
-            and connection.execute(
-                "SELECT 1 FROM search_documents WHERE city = ? AND area = ? LIMIT 1", (city, request.near.name)
-            ).fetchone()
-        )
-        return city, scope_of(request, city, area_is_known=bool(known))
+            city = city_number(connection, self.city)
+            return 0 if city is None else int(self._columns.current(connection, city).within(request).sum())
 
     def _meaning(
         self, connection: sqlite3.Connection, request: SearchRequest, ends: float
@@ -266,15 +254,19 @@ class SqliteSearch:
         self._connections.close()
 
 
-def _all_read(connection: sqlite3.Connection) -> bool:
-    """Whether every text of the file has a vector."""
+def _newest(columns: Columns, mask: Mask) -> datetime | None:
+    """The time of the newest document that a mask leaves."""
+    times = columns.at[mask]
+    times = times[~np.isnan(times)]
+    return datetime.fromtimestamp(float(times.max()), UTC) if len(times) else None
+
+
+def _gap(connection: sqlite3.Connection, texts: Numbers, vectors: Vectors) -> str | None:
+    """The sentence for documents within the limits, given by their texts, that have no vector."""
     sql = "SELECT (SELECT count(*) FROM search_texts) = (SELECT count(*) FROM search_vectors)"
-    return bool(connection.execute(sql).fetchone()[0])
-
-
-def _gap(connection: sqlite3.Connection, scope: Scope, documents: int) -> str | None:
-    """The sentence for documents within the limits that have no vector."""
-    covered = coverage(connection, scope)
-    if covered == documents:
+    if connection.execute(sql).fetchone()[0]:
         return None
-    return f"meaning search still covers {covered} of {documents} documents; the others are found by words alone"
+    covered = int(np.isin(texts, vectors.numbers).sum())
+    if covered == len(texts):
+        return None
+    return f"meaning search still covers {covered} of {len(texts)} documents; the others are found by words alone"

@@ -33,16 +33,14 @@ CREATE TABLE IF NOT EXISTS search_vectors (
     turn INTEGER PRIMARY KEY AUTOINCREMENT, text INTEGER NOT NULL UNIQUE, vector BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS search_documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, city INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
-    title TEXT NOT NULL, text TEXT NOT NULL, url_ref TEXT NOT NULL, lat REAL, lon REAL, x REAL, y REAL, z REAL,
+    title TEXT NOT NULL, text TEXT NOT NULL, url_ref TEXT NOT NULL, lat REAL, lon REAL,
     at REAL, known_from REAL, known_until REAL, site_id TEXT, area TEXT, fields TEXT NOT NULL,
     meaning INTEGER NOT NULL, digest BLOB NOT NULL, UNIQUE (city, id));
-CREATE INDEX IF NOT EXISTS search_documents_kind ON search_documents (city, kind, at, known_from, known_until, meaning);
-CREATE INDEX IF NOT EXISTS search_documents_meaning ON search_documents (meaning, at DESC, id);
-CREATE INDEX IF NOT EXISTS search_documents_area ON search_documents (city, area);
-CREATE VIRTUAL TABLE IF NOT EXISTS search_places USING rtree(row, x0, x1, y0, y1, z0, z1);
-"""  # the last one's presence says that all are there
-# x, y, z: the point on a sphere of radius 1. A box around a circle is then a cube, at the poles and the antimeridian
-# too, and a distance is a difference of numbers. A text is kept, and embedded, once, however many documents share it.
+CREATE INDEX IF NOT EXISTS search_documents_kind ON search_documents (city, kind);
+CREATE INDEX IF NOT EXISTS search_documents_meaning ON search_documents (meaning);
+"""
+LAST_MADE = "search_documents_meaning"  # its presence says that all are there
+# A text is kept, and embedded, once, however many documents share it.
 
 
 def words_table(city: int) -> str:
@@ -141,7 +139,7 @@ def _make_tables(path: Path) -> None:
     try:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search_places'").fetchone():
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (LAST_MADE,)).fetchone():
             connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
     finally:
         connection.close()

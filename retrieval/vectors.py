@@ -49,13 +49,12 @@ class Nearness:
     numbers: Numbers
     cosines: npt.NDArray[np.float64]
 
-    def of(self, texts: Sequence[int]) -> list[float | None]:
+    def of(self, texts: Numbers) -> list[float | None]:
         """The cosine of each text; None for one that was not compared."""
         if not len(self.numbers):
             return [None] * len(texts)
-        asked = np.array(texts, dtype=np.int64)
-        places = np.searchsorted(self.numbers, asked).clip(max=len(self.numbers) - 1)
-        found = zip((self.numbers[places] == asked).tolist(), self.cosines[places].tolist(), strict=True)
+        places = np.searchsorted(self.numbers, texts).clip(max=len(self.numbers) - 1)
+        found = zip((self.numbers[places] == texts).tolist(), self.cosines[places].tolist(), strict=True)
         return [cosine if there else None for there, cosine in found]
 
     def nearest_first(self) -> Iterator[tuple[int, float]]:

@@ -1,4 +1,4 @@
-"""Writing documents into the search tables: row, words, place and text, always together."""
+"""Writing documents into the search tables: row, words and text, always together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from retrieval.scope import sphere_point
+from retrieval.columns import documents_changed
 from retrieval.store import Document
 from retrieval.tables import words_table
 from retrieval.words import plain
@@ -15,7 +15,7 @@ from retrieval.words import plain
 __all__ = ["document_digest", "make_city", "meaning_of", "read_digests", "remove", "sweep_texts", "write"]
 
 COLUMNS = (
-    "city", "id", "kind", "title", "text", "url_ref", "lat", "lon", "x", "y", "z", "at", "known_from", "known_until",
+    "city", "id", "kind", "title", "text", "url_ref", "lat", "lon", "at", "known_from", "known_until",
     "site_id", "area", "fields", "meaning", "digest",
 )  # fmt: skip
 INSERT = f"INSERT INTO search_documents ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
@@ -67,6 +67,8 @@ def write(connection: sqlite3.Connection, city: int, documents: Sequence[Documen
             remove(connection, city, [row])
         _insert(connection, city, document, digest)
         changed += 1
+    if changed:
+        documents_changed(connection, city)
     return changed
 
 
@@ -74,8 +76,8 @@ def remove(connection: sqlite3.Connection, city: int, rows: Sequence[int]) -> No
     """Remove documents by row."""
     numbered = [(row,) for row in rows]
     connection.executemany(f"DELETE FROM {words_table(city)} WHERE rowid = ?", numbered)  # noqa: S608  # a number
-    connection.executemany("DELETE FROM search_places WHERE row = ?", numbered)
     connection.executemany("DELETE FROM search_documents WHERE row = ?", numbered)
+    documents_changed(connection, city)
 
 
 def sweep_texts(connection: sqlite3.Connection) -> None:
@@ -87,20 +89,15 @@ def sweep_texts(connection: sqlite3.Connection) -> None:
 def _insert(connection: sqlite3.Connection, city: int, document: Document, digest: bytes) -> None:
     title, text = plain(document.title), plain(document.text)
     fields = {plain(name): plain(value) for name, value in document.fields.items()}
-    x, y, z = (None, None, None) if document.lat is None or document.lon is None else sphere_point(
-        document.lat, document.lon
-    )  # fmt: skip
     times = (moment and moment.timestamp() for moment in (document.at, document.known_from, document.known_until))
     values = (
         city, plain(document.id), document.kind, title, text, plain(document.url_ref), document.lat, document.lon,
-        x, y, z, *times, fields.get("site_id"), fields.get("area"), json.dumps(fields, ensure_ascii=False),
+        *times, fields.get("site_id"), fields.get("area"), json.dumps(fields, ensure_ascii=False),
         _text_number(connection, meaning_of(document)), digest,
     )  # fmt: skip
     row = connection.execute(INSERT, values).lastrowid
     words = (row, title, text, " ".join(fields.values()))
     connection.execute(f"INSERT INTO {words_table(city)} (rowid, title, text, fields) VALUES (?, ?, ?, ?)", words)  # noqa: S608
-    if x is not None:
-        connection.execute("INSERT INTO search_places VALUES (?, ?, ?, ?, ?, ?, ?)", (row, x, x, y, y, z, z))
 
 
 def _text_number(connection: sqlite3.Connection, text: str) -> int:
