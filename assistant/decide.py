@@ -24,13 +24,18 @@ LONGEST_QUESTION = 1_200
 
 @dataclass(frozen=True)
 class Speaker:
-    """A language model and the way it is spoken to: `style` of prompts/render.py, own words or references only."""
+    """A language model and the way it is spoken to.
+
+    `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
+    tools' signatures into the small style's prompt, for a model that was not tuned on them.
+    """
 
     model: LanguageModel
     style: str = "small"
     free_words: bool = False
     deadline_s: float = 20.0
     copying: bool = True
+    show_tools: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ async def decide(speaker: Speaker, situation: Situation) -> Call:
 
 def prompt_of(speaker: Speaker, situation: Situation) -> str:
     """The bytes the model completes."""
-    shown = "" if speaker.style == "small" else tool_block()
+    signatures = "\n".join(t.signature() for t in TOOLS.values()) if speaker.show_tools else ""
+    shown = signatures if speaker.style == "small" else tool_block()
     setting = Setting(situation.city, situation.role, shown, situation.today)
     now = Turn(shortened(situation.question), tuple(situation.steps))
     return render(speaker.style, setting, [*situation.past.for_prompt(), now])

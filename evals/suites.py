@@ -66,7 +66,7 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=adapter, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
-            yield Speaker(model, copying=not options.free)
+            yield Speaker(model, copying=not options.free, show_tools=adapter is None)
 
 
 def ledger(options: argparse.Namespace) -> Measured:
