@@ -237,8 +237,15 @@ class TunedLlama(nn.Module):  # type: ignore[misc]
         cfg, full = model.config, lora is None
         if not cfg.tie_word_embeddings:
             raise ValueError("TunedLlama expects tied embeddings")
-        self.shape = Shape(cfg.num_hidden_layers, cfg.hidden_size, cfg.num_attention_heads, cfg.num_key_value_heads,
-                           cfg.head_dim, cfg.rms_norm_eps, cfg.rope_parameters["rope_theta"])
+        self.shape = Shape(
+            cfg.num_hidden_layers,
+            cfg.hidden_size,
+            cfg.num_attention_heads,
+            cfg.num_key_value_heads,
+            cfg.head_dim,
+            cfg.rms_norm_eps,
+            cfg.rope_parameters["rope_theta"],
+        )
         self.dtype, self.lora = dtype, lora
         state = {name: value.detach() for name, value in model.model.state_dict().items()}
 
@@ -249,10 +256,12 @@ class TunedLlama(nn.Module):  # type: ignore[misc]
         self.norms = nn.ParameterList()
         self.groups = nn.ModuleList()
         for i in range(self.shape.layers):
-            self.norms.extend(hold(state[f"layers.{i}.{n}.weight"]) for n in
-                              ("input_layernorm", "post_attention_layernorm"))
-            self.groups.extend(Group([state[f"layers.{i}.{n}.weight"] for n in names], lora, dtype)
-                               for _, names in GROUPS)
+            self.norms.extend(
+                hold(state[f"layers.{i}.{n}.weight"]) for n in ("input_layernorm", "post_attention_layernorm")
+            )
+            self.groups.extend(
+                Group([state[f"layers.{i}.{n}.weight"] for n in names], lora, dtype) for _, names in GROUPS
+            )
         wrap: Callable[[Any], Any] = torch.compile(dynamic=True) if compiled else (lambda f: f)
         self._split, self._add_norm, self._gate = wrap(_split), wrap(_add_norm), wrap(_gate)
 
@@ -272,7 +281,7 @@ class TunedLlama(nn.Module):  # type: ignore[misc]
         read = _norm(x, self.norms[0].to(dtype), self.shape.eps)
         after = [norm.to(dtype) for norm in (*self.norms, self.final_norm)]
         for i in range(self.shape.layers):
-            qkv, out, gate_up, down = (cast(Group, group).pieces() for group in self.groups[4 * i:4 * i + 4])
+            qkv, out, gate_up, down = (cast(Group, group).pieces() for group in self.groups[4 * i : 4 * i + 4])
             q, k, v = self._split(_project(read, qkv), turn, self.shape)
             mixed = cast(Tensor, _Attend.apply(q, k, v, batch.sizes))
             x, read = self._add_norm(x, _project(mixed, out), after[2 * i + 1], self.shape.eps)

@@ -67,7 +67,7 @@ def epoch_steps(rows: Sequence[Row], step_tokens: int, micro_tokens: int, seed: 
     random.Random(seed).shuffle(order)
     packs = pack(order, micro_tokens)
     each = max(1, round(step_tokens / micro_tokens))
-    return [packs[i:i + each] for i in range(0, len(packs), each)]
+    return [packs[i : i + each] for i in range(0, len(packs), each)]
 
 
 def collate(rows: Sequence[Row]) -> Batch:
@@ -82,7 +82,7 @@ def collate(rows: Sequence[Row]) -> Batch:
         ids.extend(row.ids)
         positions.extend(range(size))
         at.extend(range(start + row.quiet - 1, start + size - 1))
-        labels.extend(row.ids[row.quiet:])
+        labels.extend(row.ids[row.quiet :])
         row_of.extend([number] * (size - row.quiet))
     flat = [torch.tensor(x, dtype=torch.long) for x in (ids, positions, at, labels, row_of)]
     return Batch(flat[0], flat[1], tuple(len(row.ids) for row in rows), *flat[2:])

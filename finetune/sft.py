@@ -111,7 +111,7 @@ def probe_speed(run: Run) -> float:
     """Seconds a step, median of a few whose result is thrown away (the first, which compiles, not counted)."""
     idle = torch.optim.SGD(run.net.trained(), lr=0.0)
     took = []
-    for packs in order(run, 0)[:PROBE_STEPS + 2]:
+    for packs in order(run, 0)[: PROBE_STEPS + 2]:
         began = time.perf_counter()
         train_step(run.net, idle, packs, run.plan.clip)
         took.append(time.perf_counter() - began)
@@ -133,16 +133,29 @@ def save_weights(run: Run, base: Path) -> None:
     if plan.full:
         state = {k: v.to(torch.bfloat16).contiguous() for k, v in run.net.model_state().items()}
         write_whole(out / "model.safetensors", lambda p: save_file(state, p, {"format": "pt"}))
-        for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                     "chat_template.jinja"):
+        for name in (
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "chat_template.jinja",
+        ):
             if (base / name).is_file():
                 (out / name).write_bytes((base / name).read_bytes())
         return
     adapter = {k: v.to(torch.float16).contiguous() for k, v in run.net.adapter_state().items()}
     write_whole(out / "adapter_model.safetensors", lambda p: save_file(adapter, p, {"format": "pt"}))
-    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base.name, "r": plan.rank,
-              "lora_alpha": plan.alpha, "lora_dropout": 0.0, "bias": "none", "inference_mode": True,
-              "target_modules": sorted(name.split(".")[1] for name in PROJECTIONS)}
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base.name,
+        "r": plan.rank,
+        "lora_alpha": plan.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "inference_mode": True,
+        "target_modules": sorted(name.split(".")[1] for name in PROJECTIONS),
+    }
     write_whole(out / "adapter_config.json", lambda p: p.write_text(json.dumps(config, indent=2) + "\n"))
 
 
@@ -150,8 +163,14 @@ def save_checkpoint(run: Run, base: Path) -> None:
     """Everything a resumed run needs; the weights for readers go first."""
     save_weights(run, base)
     trained = [p.detach() for p in run.net.trained()]
-    state = {"plan": asdict(run.plan), "total": run.total, "step": run.step, "rows": len(run.rows), "trained": trained,
-             "optimiser": run.optimiser.state_dict()}
+    state = {
+        "plan": asdict(run.plan),
+        "total": run.total,
+        "step": run.step,
+        "rows": len(run.rows),
+        "trained": trained,
+        "optimiser": run.optimiser.state_dict(),
+    }
     write_whole(run.out / "checkpoint.pt", lambda p: torch.save(state, p))
 
 
@@ -272,8 +291,19 @@ def main() -> None:
     """Train as the flags say."""
     args = parse()
     torch.set_num_threads(args.threads)
-    plan = Plan(args.rank, args.alpha or 2.0 * args.rank, args.lr, args.warmup, args.weight_decay, args.clip,
-                args.step_tokens, args.micro_tokens, args.seed, args.full, args.dtype)
+    plan = Plan(
+        args.rank,
+        args.alpha or 2.0 * args.rank,
+        args.lr,
+        args.warmup,
+        args.weight_decay,
+        args.clip,
+        args.step_tokens,
+        args.micro_tokens,
+        args.seed,
+        args.full,
+        args.dtype,
+    )
     base = args.base or base_folder(BASE_CACHE)
     args.out.mkdir(parents=True, exist_ok=True)
     run = prepare(args, plan, base)

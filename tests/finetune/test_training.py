@@ -21,8 +21,19 @@ from finetune.sft import Plan, Run, load_checkpoint, probe_speed, save_weights, 
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 VOCABULARY = 211
-PLAN = Plan(rank=4, alpha=8.0, lr=2e-2, warmup=0.1, weight_decay=0.0, clip=1.0, step_tokens=120, micro_tokens=60,
-            seed=3, full=False, dtype="float32")
+PLAN = Plan(
+    rank=4,
+    alpha=8.0,
+    lr=2e-2,
+    warmup=0.1,
+    weight_decay=0.0,
+    clip=1.0,
+    step_tokens=120,
+    micro_tokens=60,
+    seed=3,
+    full=False,
+    dtype="float32",
+)
 BASE = Path("tiny")
 
 
@@ -38,10 +49,21 @@ def one_thread() -> Iterator[None]:
 def tiny_llama() -> Any:
     """Two layers, three query heads on one key head, tied embeddings: the embedded model's family."""
     torch.manual_seed(5)
-    return LlamaForCausalLM(LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=3,
-        num_key_value_heads=1, head_dim=16, tie_word_embeddings=True, rms_norm_eps=1e-5, initializer_range=0.2,
-        rope_parameters={"rope_theta": 100000.0, "rope_type": "default"}))
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=48,
+            intermediate_size=96,
+            num_hidden_layers=2,
+            num_attention_heads=3,
+            num_key_value_heads=1,
+            head_dim=16,
+            tie_word_embeddings=True,
+            rms_norm_eps=1e-5,
+            initializer_range=0.2,
+            rope_parameters={"rope_theta": 100000.0, "rope_type": "default"},
+        )
+    )
 
 
 def some_rows(count: int = 24, seed: int = 1) -> list[Row]:
@@ -78,7 +100,7 @@ def row_loss(model: Any, row: Row) -> torch.Tensor:
     """Summed loss of one row by transformers' own code."""
     ids = torch.tensor([row.ids])
     labels = ids.clone()
-    labels[:, :row.quiet] = -100
+    labels[:, : row.quiet] = -100
     loss: torch.Tensor = model(ids, labels=labels).loss * (len(row.ids) - row.quiet)
     return loss
 
@@ -88,8 +110,16 @@ def with_peft(net: TunedLlama) -> Any:
     from peft import LoraConfig, get_peft_model
 
     assert net.lora is not None
-    model = get_peft_model(tiny_llama(), LoraConfig(r=net.lora.rank, lora_alpha=net.lora.alpha, lora_dropout=0.0,
-                                                    target_modules="all-linear", task_type="CAUSAL_LM"))
+    model = get_peft_model(
+        tiny_llama(),
+        LoraConfig(
+            r=net.lora.rank,
+            lora_alpha=net.lora.alpha,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
     state = net.adapter_state()
     for name, parameter in model.named_parameters():
         if "lora_" in name:
@@ -98,8 +128,9 @@ def with_peft(net: TunedLlama) -> Any:
     return model
 
 
-@pytest.mark.parametrize(("dtype", "loss_tolerance", "slope_tolerance"),
-                         [("float32", 1e-5, 1e-4), ("bfloat16", 1e-2, 0.1)])
+@pytest.mark.parametrize(
+    ("dtype", "loss_tolerance", "slope_tolerance"), [("float32", 1e-5, 1e-4), ("bfloat16", 1e-2, 0.1)]
+)
 def test_loss_and_gradients_are_those_of_peft(dtype: str, loss_tolerance: float, slope_tolerance: float) -> None:
     rows, net = some_rows(), shaken(TunedLlama(tiny_llama(), Lora(4, 8.0), getattr(torch, dtype)))
     reference = with_peft(net)
@@ -124,9 +155,11 @@ def test_full_gradients_are_those_of_transformers() -> None:
     loss, _ = net(collate(rows))
     loss.backward()
     layer = reference.model.layers[1]
-    pairs = [(net.groups[6].weight.grad, torch.cat([layer.mlp.gate_proj.weight.grad, layer.mlp.up_proj.weight.grad])),
-             (net.norms[2].grad, layer.input_layernorm.weight.grad),
-             (net.embed.grad, reference.model.embed_tokens.weight.grad)]
+    pairs = [
+        (net.groups[6].weight.grad, torch.cat([layer.mlp.gate_proj.weight.grad, layer.mlp.up_proj.weight.grad])),
+        (net.norms[2].grad, layer.input_layernorm.weight.grad),
+        (net.embed.grad, reference.model.embed_tokens.weight.grad),
+    ]
     for mine, other in pairs:
         assert (mine - other).norm() <= 1e-4 * other.norm()
 
@@ -176,7 +209,7 @@ def test_val_exact_is_the_share_of_rows_that_greedy_decoding_says() -> None:
     assert not all(hit for hits in said for hit in hits)
     lucky = []  # rows whose completion is what the network says
     for row in rows[:5]:
-        ids = list(row.ids[:row.quiet])
+        ids = list(row.ids[: row.quiet])
         for _ in range(3):
             said_next = net(collate([Row((*ids, i), len(ids)) for i in range(VOCABULARY)]))[1]
             ids.append(int(said_next.nonzero().item()))
@@ -283,8 +316,17 @@ def test_the_end_token_closes_a_completion_once() -> None:
     assert "".join(map(chr, bare.ids)) == "abc<|im_end|>"
 
 
-@pytest.mark.parametrize("line", ['{"prompt": "a"}', "[]", '{"prompt": "", "completion": "b"}', "{", '{"prompt": 1}',
-                                  '{"prompt": "' + 60 * "a" + '", "completion": "b"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"prompt": "a"}',
+        "[]",
+        '{"prompt": "", "completion": "b"}',
+        "{",
+        '{"prompt": 1}',
+        '{"prompt": "' + 60 * "a" + '", "completion": "b"}',
+    ],
+)
 def test_a_bad_row_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text('{"prompt": "a", "completion": "b"}\n' + line + "\n")
@@ -294,13 +336,15 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, line: str) -> None:
 
 # ---------------------------------------------------------------- export
 
+
 def test_interleaved_rows_turn_in_pairs_as_halves_turn_apart() -> None:
     heads, size = 3, 16
     rng = np.random.default_rng(0)
     x, angle = rng.normal(size=(heads, size)), rng.normal(size=size // 2)
-    first, second = x[:, :size // 2], x[:, size // 2:]
-    halves = np.concatenate([first * np.cos(angle) - second * np.sin(angle),
-                             second * np.cos(angle) + first * np.sin(angle)], 1)
+    first, second = x[:, : size // 2], x[:, size // 2 :]
+    halves = np.concatenate(
+        [first * np.cos(angle) - second * np.sin(angle), second * np.cos(angle) + first * np.sin(angle)], 1
+    )
     even, odd = (interleave(x.reshape(-1, 1), heads).reshape(heads, -1, 2)[..., i] for i in (0, 1))
     pairs = np.stack([even * np.cos(angle) - odd * np.sin(angle), odd * np.cos(angle) + even * np.sin(angle)], -1)
     assert interleave(halves.reshape(-1, 1), heads).ravel() == pytest.approx(pairs.ravel())
@@ -374,8 +418,11 @@ def test_llama_cpp_and_torch_agree_on_the_exported_adapter_and_not_on_unturned_h
     with torch.no_grad():
         logits = PeftModel.from_pretrained(model, tmp_path)(torch.tensor([ids])).logits[0, -1]
     logp = torch.log_softmax(logits, -1)
-    apart = {name: np.mean([abs(logp[i].item() - said) for i, said in
-                            llama_cpp_logprobs(tmp_path / f"{name}.gguf", prompt).items()])
-             for name in ("right", "wrong")}
+    apart = {
+        name: np.mean(
+            [abs(logp[i].item() - said) for i, said in llama_cpp_logprobs(tmp_path / f"{name}.gguf", prompt).items()]
+        )
+        for name in ("right", "wrong")
+    }
     assert apart["right"] < 0.2
     assert apart["wrong"] > 5 * apart["right"]
