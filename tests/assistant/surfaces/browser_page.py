@@ -124,6 +124,17 @@ class ChatPage:
         self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", buttons[-1])
         buttons[-1].click()
 
+    def press_until(self, label: str, text: str) -> None:
+        """Presses the button again and again, as an impatient person does, until the page says the text."""
+
+        def pressed(driver: webdriver.Chrome) -> bool:
+            if text not in self.text() and self.has_button(label):
+                self.press(label)
+            time.sleep(1)
+            return text in self.text()
+
+        WebDriverWait(self._driver, WAIT_S).until(pressed, f"the page never said {text!r}")
+
     def has_button(self, label: str) -> bool:
         """Whether the page offers a button with that label."""
         return any(b.text.strip() == label for b in self._driver.find_elements(By.CSS_SELECTOR, "button"))

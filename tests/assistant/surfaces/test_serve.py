@@ -18,7 +18,7 @@ UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
     "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "x" * 24,
+    "Sec-WebSocket-Key": KEY,
 }
 
 
