@@ -140,17 +140,13 @@ def fresh(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_importing_the_assistant_is_quick_and_brings_nothing_heavy() -> None:
+def test_importing_the_assistant_brings_nothing_heavy() -> None:
     program = f"""
-import sys, time
-began = time.process_time()
+import sys
 import assistant.answer, assistant.approvals, assistant.surfaces.api, assistant.surfaces.cli
-print(time.process_time() - began)
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
-    seconds, heavy = min((fresh(program).stdout.splitlines() for _ in range(2)), key=lambda told: float(told[0]))
-    assert float(seconds) < 2.0
-    assert heavy == "[]"
+    assert fresh(program).stdout.strip() == "[]"
 
 
 def test_importing_any_module_prints_nothing() -> None:
