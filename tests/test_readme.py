@@ -1,4 +1,4 @@
-"""The conversation of the README is what the program says: the same questions, the real records, the shipped adapter."""
+"""The README's conversation is what the program says: the same questions, the real records, the shipped adapter."""
 
 from __future__ import annotations
 
