@@ -14,9 +14,10 @@ from typing import cast
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import select
 
-from domain.errors import AskAgain, OutOfRange
+from domain.errors import AskAgain, OutOfRange, UnclearTime
 from domain.operation import BinInfo, TruckInfo
 from domain.records import CollectionRule
+from domain.times import period
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
 from engines.routing.improve import STOPPED_BY_CLOCK
@@ -30,6 +31,7 @@ from tools.scope import bins_in_scope
 MOST_STOPS = 1_200
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
+EVENING_H = 18
 ROUND_PLAN = TypeAdapter(RoundPlan)
 
 
@@ -132,18 +134,27 @@ def _out_of_service(truck: TruckInfo, at: datetime) -> bool:
 def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime:
     """Start of the earliest truck's shift that the words mean, local and aware, always after now.
 
-    A day means that day's shift; an evening or night hour means the round that follows it in the early morning.
+    A day means that day's shift; an evening hour or a night means the round that follows in the early morning.
     """
     if when.at <= ctx.now:
         raise AskAgain(f"“{when.words}” is over. For which night or day shall I plan?")
     hour, minute = (int(part) for part in min((t.shift_start for t in trucks), default="05:00").split(":"))
     local = when.at.astimezone(ctx.zone)
-    late = not when.is_day and local.hour >= 18
+    late = local.hour >= EVENING_H and (not when.is_day or _is_night(when.words, ctx.now))
     day = local.date() + timedelta(days=1 if late else 0)
     start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ctx.zone)
     while start <= ctx.now:
         start += timedelta(days=1)
     return start
+
+
+def _is_night(words: str, now: datetime) -> bool:
+    """Whether the words name a night: a time from an evening to the next morning."""
+    try:
+        named = period(words, now)
+    except UnclearTime:
+        return False
+    return named.since.hour >= EVENING_H and named.since.date() < named.until.date() and named.until.hour > 0
 
 
 # ---------------------------------------------------------------- which bins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import JsonValue
@@ -268,7 +269,7 @@ def _store(ctx: Ctx, wish: Wish, solved: Solved, parent: str | None) -> str:
         problem_hash=solved.problem.hash,
         seed=ctx.tuning.seed,
         core=solved.plan.core,
-        request=_request(wish),
+        request=_request(wish, solved.starts_at),
         problem=_problem_as_json(ctx, wish, solved),
         plan=plan,
         baseline=plan_as_json(solved.baseline) if solved.baseline else {},
@@ -277,10 +278,10 @@ def _store(ctx: Ctx, wish: Wish, solved: Solved, parent: str | None) -> str:
         return store_plan(session, new, ctx.now).id
 
 
-def _request(wish: Wish) -> dict[str, JsonValue]:
+def _request(wish: Wish, starts_at: datetime) -> dict[str, JsonValue]:
     """The wish in words that resolve to the same again, for what_if and replay."""
     made: dict[str, JsonValue] = {
-        "when": f"{wish.when.at:%Y-%m-%d}" if wish.when.is_day else wish.when.at.isoformat(timespec="minutes"),
+        "when": f"{starts_at:%Y-%m-%d}" if wish.when.is_day else wish.when.at.isoformat(timespec="minutes"),
         "serve": wish.serve,
         "goal": wish.goal,
     }
