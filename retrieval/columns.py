@@ -68,6 +68,11 @@ class Columns:
             mask &= self._held(request.near)
         return mask
 
+    def count_kinds(self, mask: Mask) -> dict[str, int]:
+        """How many documents of each kind a mask leaves, without kinds of which it leaves none."""
+        counts = np.bincount(self.kinds[mask], minlength=len(KINDS)).tolist()
+        return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
+
     def newest_of_text(self, text: int, mask: Mask, most: int) -> Numbers:
         """The places in the columns of the newest documents of one text that a mask leaves."""
         order, sorted_texts = self._by_text

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -121,19 +122,19 @@ class SqliteSearch:
         with self._connections.read(request.deadline_s) as connection:
             city = city_number(connection, self.city)
             if city is None:
-                return Found((), 0, 0, None, "nothing", (NOT_INDEXED.format(city=self.city),))
+                return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=self.city),))
             columns = self._columns.current(connection, city)
             mask = columns.within(request)
-            searched, newest_at = int(mask.sum()), _newest(columns, mask)
+            empty = Found((), 0, int(mask.sum()), _newest(columns, mask), "nothing", columns.count_kinds(mask))
             words = terms(request.text)
-            if not words or not searched:
-                return Found((), 0, searched, newest_at, "nothing")
+            if not words or not empty.searched:
+                return empty
             vector, fault = self._meaning(connection, request, ends)
             vectors = NONE if vector is None else self._vectors.current(connection)
             ranked = rank(connection, Asked(request, city, columns, mask, words, vector, vectors))
             gap = fault if vector is None else _gap(connection, columns.texts[mask], vectors)
-        degraded = (gap,) if gap else ()
-        return Found(ranked.hits, ranked.matching, searched, newest_at, ranked.plan, degraded)
+        found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.plan)
+        return replace(found, degraded=(gap,)) if gap else found
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""

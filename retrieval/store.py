@@ -120,8 +120,8 @@ class Hit:
 class Found:
     """The hits, best first, and what a person must know about them.
 
-    `searched`: documents that the limits left to search; `newest_at`: the newest of them. `matching`: those of them
-    that are hits, shown or not; without a floor that is all of them.
+    `searched`: documents that the limits left to search, `kinds` the same by kind; `newest_at`: the newest of them.
+    `matching`: those of them that are hits, shown or not; without a floor that is all of them.
     `degraded`: what was missing, in sentences.
     """
 
@@ -130,6 +130,7 @@ class Found:
     searched: int
     newest_at: datetime | None
     plan: str
+    kinds: Mapping[str, int] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
 
 

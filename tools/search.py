@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -27,13 +27,17 @@ DATED = frozenset({"requests", "rounds"})  # kinds whose documents have a time
 OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/"}
 FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
-EQUAL, NUMBERED = 0.5, 0.2  # weight of meaning against words; a number has no meaning, it is there or it is not
+EXACT = 1.0  # a floor that only documents with all the words reach
 NUMBER = re.compile(r"\d\S\S|\S\d\S|\S\S\d")  # at least three characters with a digit among them
 EXPLAINED = 3  # hits
 
 
 class SearchFacts(Facts):
-    """What search_records found. `best_distance_m` from the place asked about, None without one."""
+    """What search_records found.
+
+    A hit holds all the words of the query or comes near in meaning. `best_distance_m` is from the place asked about,
+    None without one.
+    """
 
     query: str
     where: str
@@ -97,13 +101,12 @@ def search_records(
         raise MissingPiece("query", "What should I look for?")
     asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
     stale = _renew_rounds(ctx) if kind in {None, "rounds"} else []
-    found = ctx.search.search(asked.request)
-    kinds = _kinds(ctx, kind)
-    facts = _facts(ctx, query, asked, found, kinds)
+    found = _found(ctx, asked.request)
+    facts = _facts(ctx, query, asked, found)
     return Result[SearchFacts](
         headline=_headline(facts),
         facts=facts,
-        why=_why(ctx, asked, found, kinds),
+        why=_why(ctx, asked, found),
         understood=asked.notes,
         data_age=_data_age(ctx, found),
         table=_table(ctx, found, terms(query)),
@@ -139,14 +142,13 @@ def _asked(
     request = SearchRequest(
         text=text,
         k=limit,
-        alpha=NUMBERED if any(NUMBER.search(word) for word in terms(query)) else EQUAL,
         kinds=(kind,) if kind else (),
         near=region,
         since=span[0],
         until=span[1],
         as_of=ctx.now,
         floor=FLOOR,
-        deadline_s=DEADLINE_S,
+        deadline_s=DEADLINE_S / 2,
     )
     return _Asked(request, where, period, notes)
 
@@ -185,18 +187,20 @@ def _renew_rounds(ctx: Ctx) -> list[str]:
     return []
 
 
+def _found(ctx: Ctx, request: SearchRequest) -> Found:
+    """Search; a question with a number finds what holds all of its words, and what is near only when nothing does."""
+    if any(NUMBER.search(word) for word in terms(request.text)):
+        exact = ctx.search.search(replace(request, floor=EXACT))
+        if exact.hits:
+            return exact
+    return ctx.search.search(request)
+
+
 # ---------------------------------------------------------------- what is answered
 
 
-def _kinds(ctx: Ctx, kind: str | None) -> dict[str, int]:
-    """The kinds that were asked for and have documents, in the order of the argument."""
-    held = ctx.search.health().documents
-    return {each: held[each] for each in get_args(Kind) if each in held and kind in {None, each}}
-
-
-def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found, kinds: dict[str, int]) -> SearchFacts:
+def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found) -> SearchFacts:
     best = found.hits[0] if found.hits else None
-    told = asked.request.kinds or tuple(kinds)
     return SearchFacts(
         query=harmless(query),
         where=asked.where,
@@ -204,7 +208,7 @@ def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found, kinds: dict[str, i
         hits_found=found.matching,
         hits_shown=len(found.hits),
         searched_documents=found.searched,
-        searched_kinds=", ".join(told) or "nothing",
+        searched_kinds=", ".join(found.kinds or asked.request.kinds) or "of any kind",
         best_title=harmless(best.document.title) if best else None,
         best_ref=best.document.url_ref if best else None,
         best_date=_date(ctx, best.document) if best else None,
@@ -215,31 +219,49 @@ def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found, kinds: dict[str, i
 def _headline(facts: SearchFacts) -> str:
     scope = "among {searched_documents} documents ({searched_kinds}) {where}, {period}"
     if not facts.searched_documents:
-        return "There are no documents to search (" + "{searched_kinds}) {where}, {period}."
+        return "There are no documents to search ({searched_kinds}) {where}, {period}."
     if not facts.hits_shown:
         return f"Nothing about “{{query}}” was found {scope}."
-    text = f"{{hits_found}} hits for “{{query}}” {scope}; best: {{best_title}} ({{best_ref}}"
+    text = f"“{{query}}”: {{hits_found}} hits {scope}; the best is {{best_title}} ({{best_ref}}"
     text += ", {best_date}" if facts.best_date else ""
     text += ", {best_distance_m} m away" if facts.best_distance_m is not None else ""
     return text + ")."
 
 
-def _why(ctx: Ctx, asked: _Asked, found: Found, kinds: dict[str, int]) -> list[Reason]:
-    """How the hits were found, and each of the best with the document that can be opened."""
-    opened = [Evidence(label=f"{each} of {ctx.city.title}", ref=OPENED.get(each, f"records:{each}")) for each in kinds]
-    if not opened:
-        missing = asked.request.kinds[0] if asked.request.kinds else "searchable"
-        text = f"The records of {ctx.city.title} hold no {missing} documents."
-        return [Reason(text=text, evidence=[Evidence(label=f"records of {ctx.city.title}", ref="records:")])]
+def _why(ctx: Ctx, asked: _Asked, found: Found) -> list[Reason]:
+    """Each of the best hits with the document that can be opened, and what they were found among."""
+    if not found.searched:
+        return [_nothing_there(ctx, asked)]
     text = (
         f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their words "
-        f"(BM25) and their meaning, weighing {asked.request.alpha:.0%} ({found.plan})."
+        f"(BM25) and their meaning, weighing the same ({found.plan})."
     )
+    opened = [
+        Evidence(label=f"{kind} of {ctx.city.title}", ref=OPENED.get(kind, f"records:{kind}")) for kind in found.kinds
+    ]
     return [*[_reason(hit) for hit in found.hits[:EXPLAINED]], Reason(text=text, evidence=opened)]
 
 
+def _nothing_there(ctx: Ctx, asked: _Asked) -> Reason:
+    """Whether the city has no such documents at all, or none within the limits."""
+    kinds = asked.request.kinds
+    what = f"{kinds[0]} documents" if kinds else "documents"
+    there = ctx.search.estimate(SearchRequest("", kinds=kinds, as_of=ctx.now))
+    limits = f" {asked.where}, {asked.period}; it has {there} in all" if there else ""
+    ref = _opened(kinds[0]) if kinds else "records:"
+    return Reason(
+        text=f"{ctx.city.title} has no {what}{limits}.",
+        evidence=[Evidence(label=f"records of {ctx.city.title}", ref=ref)],
+    )
+
+
+def _opened(kind: str) -> str:
+    """The address of all documents of a kind."""
+    return OPENED.get(kind, f"records:{kind}")
+
+
 def _reason(hit: Hit) -> Reason:
-    grounds = ["it holds the words"] if hit.bm25 is not None else []
+    grounds = ["it holds words of the question"] if hit.bm25 is not None else []
     grounds += [f"its meaning is near (cosine {hit.dense:.2f})"] if hit.dense is not None and hit.dense >= FLOOR else []
     title = harmless(hit.document.title)
     text = f"“{title}” scores {hit.score:.2f}: {' and '.join(grounds)}."

@@ -45,7 +45,7 @@ def test_a_page_of_the_handbook_is_cited_by_the_address_that_opens_it(ctx: Ctx) 
     assert result.facts.best_ref == "handbook/overflow.md"
     assert result.why[0].evidence[0].ref == "handbook/overflow.md"
     assert result.facts.searched_documents == 2
-    assert "best: Overflowing bins (handbook/overflow.md)." in result.sentence()
+    assert "the best is Overflowing bins (handbook/overflow.md)." in result.sentence()
 
 
 def test_a_request_is_shown_with_its_place_date_and_passage(ctx: Ctx) -> None:
@@ -81,7 +81,13 @@ def test_nothing_found_says_what_was_searched(ctx: Ctx) -> None:
 def test_a_kind_without_documents_is_said_to_have_none(ctx: Ctx) -> None:
     result = ask(ctx, "search_records", query="university housing", kind="customers")
     assert result.sentence() == "There are no documents to search (customers) in Smalltown, at any time."
-    assert result.why[0].text == "The records of Smalltown hold no customers documents."
+    assert result.why[0].text == "Smalltown has no customers documents."
+
+
+def test_limits_that_leave_nothing_are_told_from_records_that_hold_nothing(ctx: Ctx) -> None:
+    result = ask(ctx, "search_records", query="litter", kind="requests", since="2025-06")
+    assert result.why[0].text.startswith("Smalltown has no requests documents in Smalltown, 2025-06-01 to 2025-06-30")
+    assert result.why[0].text.endswith("it has 8 in all.")
 
 
 def test_a_search_by_words_alone_says_so(ctx: Ctx, tmp_path: Path, small_city_folder: Path) -> None:
@@ -101,8 +107,15 @@ def test_the_same_question_gives_the_same_bytes(ctx: Ctx) -> None:
 
 
 def test_a_number_finds_what_it_names(ctx: Ctx) -> None:
-    assert refs(ctx, "bin 103")[0] == "records:sites/public-library"
-    assert refs(ctx, "request R1004")[0] == "records:requests/R1004"
+    assert refs(ctx, "bin 103") == ["records:sites/public-library"]
+    assert refs(ctx, "request R1004") == ["records:requests/R1004"]
+    assert refs(ctx, "overflowing bin R9999")  # nothing holds it: then what is near
+
+
+def test_only_kinds_that_the_limits_can_leave_are_said_to_be_searched(ctx: Ctx) -> None:
+    assert ask(ctx, "search_records", query="bin").facts.searched_kinds == "bins, requests, handbook"
+    assert ask(ctx, "search_records", query="bin", near="station").facts.searched_kinds == "bins, requests"
+    assert ask(ctx, "search_records", query="bin", since="July").facts.searched_kinds == "requests"
 
 
 # ---------------------------------------------------------------- where and when
