@@ -448,11 +448,13 @@ def test_both_orders_of_the_planner_find_the_same(tmp_path: Path) -> None:
     words = ["rats", "overflow", "truck", "snow", "glass", "corner"]
     said = [f"{words[n % 6]} {words[n % 5]}" for n in range(10_050)]
     documents = [note(n, text, title="Request", at=NOON - timedelta(minutes=n)) for n, text in enumerate(said)]
-    search.upsert(documents)
+    others = [replace(note(n, "vermin corner"), id=f"bins/{n}", kind="bins") for n in range(50)]
+    search.upsert([*documents, *others])
     search.embed_pending(60)
-    wide = SearchRequest("vermin corner", k=20)
+    wide = SearchRequest("vermin corner", k=20, kinds=("requests",))
     found = search.search(wide)
-    assert found.plan == "meaning first"
+    assert (found.plan, found.searched, found.kinds) == ("meaning first", 10_050, {"requests": 10_050})
+    assert {hit.document.kind for hit in found.hits} == {"requests"}  # though the others fit better
     newest = search.search(replace(wide, since=NOON - timedelta(minutes=9_000)))
     assert newest.plan == "limits first"
     assert [(h.document.id, h.score) for h in newest.hits] == [(h.document.id, h.score) for h in found.hits]
