@@ -1,7 +1,7 @@
 """The documents of a city as columns in memory: whatever limits a search is decided here, exactly and at once.
 
-A hundred thousand documents are limited in about two milliseconds. An R*Tree in the same SQLite file needs as much for
-a circle of a kilometre, and forty for one of ten, because every document it names must then be looked up.
+Measured over 100,000 documents, whole searches on one core: circles of 1, 2 and 10 km take 5, 6 and 14 ms this way and
+took 7, 17 and 63 ms with an R*Tree in the same SQLite file, because every document it names must then be looked up.
 """
 
 from __future__ import annotations
