@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from domain.errors import BadData
-from domain.loading import load_city
+from domain.loading import load_city, was_cut_short
 from domain.operation import Operation, load_operation
 from domain.settings import Settings
 from domain.store import Store
@@ -20,12 +20,25 @@ def city_folder(settings: Settings, root: Path) -> Path | None:
 
 
 def operation_of(store: Store, settings: Settings, root: Path, clock: Callable[[], datetime]) -> Operation:
-    """The loaded city. Raises BadData when it is neither in the records nor in a folder."""
+    """The loaded city; a load that was cut short (a full disk, a kill) is finished first.
+
+    Raises BadData when the city is neither in the records nor in a folder, and StoreUnavailable.
+    """
+    folder = city_folder(settings, root)
     try:
-        return load_operation(store, settings.city)
+        operation = load_operation(store, settings.city)
     except BadData:
-        folder = city_folder(settings, root)
         if folder is None:
             raise
-        load_city(store, folder, at=clock())
-        return load_operation(store, settings.city)
+    else:
+        if folder is None or not _cut_short(store, folder):
+            return operation
+    load_city(store, folder, at=clock())
+    return load_operation(store, settings.city)
+
+
+def _cut_short(store: Store, folder: Path) -> bool:
+    try:
+        return was_cut_short(store, folder)
+    except BadData:  # the folder cannot be read any more; the records stand without it
+        return False

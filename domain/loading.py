@@ -32,7 +32,7 @@ from domain.records import (
 from domain.store import Store
 from domain.upsert import remove_others, upsert
 
-__all__ = ["LoadReport", "load_city"]
+__all__ = ["LoadReport", "load_city", "was_cut_short"]
 
 RECORDS: Mapping[str, type[Base]] = {
     "sites": Site,
@@ -81,6 +81,21 @@ def load_city(store: Store, folder: Path, *, strict: bool = False, at: datetime)
     for format_ in FORMATS:
         report = _load_file(_Task(store, facts, folder, format_, strict, at), report)
     return report
+
+
+def was_cut_short(store: Store, folder: Path) -> bool:
+    """Whether this very folder (its city.toml as it is) began to load and a file of it never came in.
+
+    Raises BadData when the folder cannot be used, and StoreUnavailable.
+    """
+    facts = read_city(folder)
+    with store.read() as session:
+        noted = session.get(CityFile, (facts.name, SETTINGS))
+        if noted is None or noted.digest != facts.digest:
+            return False  # loaded from elsewhere: that load is not ours to finish
+        loaded = set(session.scalars(select(CityFile.file).where(CityFile.city == facts.name)))
+    here = (find_file(folder, format_) for format_ in FORMATS)
+    return any(path is not None and path.name not in loaded for path in here)
 
 
 # ---------------------------------------------------------------- one file
