@@ -52,7 +52,7 @@ def _records(parts: Examined) -> PartHealth:
 
 def _ledger(parts: Examined) -> PartHealth:
     try:
-        verdict = parts.ledger.verify(full=False)
+        verdict = parts.ledger.verify()
     except NotNow as error:
         return PartHealth("ledger", False, str(error), "Make its database and the checkpoints folder writable.")
     return PartHealth("ledger", verdict.ok, verdict.sentence, "Run roundsman ledger verify and restore a backup.")

@@ -136,12 +136,20 @@ def _add_load(cli: typer.Typer, terminal: Terminal) -> None:
         show(_load_report(report))
         for fault in report.faults[:MOST_FAULTS]:
             typer.echo(f"roundsman: {fault}", err=True)
+        if _left_out(report):
+            raise typer.Exit(1)
+
+
+def _left_out(report: LoadReport) -> list[str]:
+    """Files of which nothing could be loaded."""
+    return [name for name in report.fault_counts if name not in report.counts and name not in report.unchanged]
 
 
 def _load_report(report: LoadReport) -> str:
     """Rows by file; faults are counted here and listed on stderr."""
     lines = [(name, f"{count:,} rows{_faulty(report, name)}") for name, count in report.counts.items()]
     lines += [(name, "unchanged since it was loaded") for name in report.unchanged]
+    lines += [(name, "NOT loaded: see below, mend the file and load again") for name in _left_out(report)]
     return f"{report.city}: loaded.\n{print_pairs(lines)}"
 
 
