@@ -14,9 +14,6 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from assistant.ports import Decided, Decision
 from assistant.shown import ProposalCard
 from domain.clock import Clock
@@ -212,9 +209,3 @@ def require_right(actor: Actor, row: Proposal) -> None:
 
 def _ref_of(effect: OutboxEffect) -> str:
     return str((effect.outcome or {}).get("ref", ""))
-
-
-def products_of(session: Session, proposal_id: str) -> list[str]:
-    """Refs of what a proposal's effects produced: one at most."""
-    effects = session.scalars(select(OutboxEffect).where(OutboxEffect.proposal_id == proposal_id))
-    return [ref for effect in effects if (ref := _ref_of(effect))]

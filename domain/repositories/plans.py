@@ -70,9 +70,3 @@ def get_plan(session: Session, city: str, plan_id: str) -> StoredPlan:
         newest = select(StoredPlan.id).where(StoredPlan.city == city).order_by(StoredPlan.created_at.desc()).limit(3)
         raise UnknownName("plan", plan_id, list(session.scalars(newest)))
     return found
-
-
-def newest_plan_of(session: Session, city: str, thread: str) -> StoredPlan | None:
-    """The newest plan of a thread."""
-    plans = select(StoredPlan).where(StoredPlan.city == city, StoredPlan.thread == thread)
-    return session.scalars(plans.order_by(StoredPlan.id.desc()).limit(1)).first()

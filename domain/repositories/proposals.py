@@ -71,11 +71,6 @@ def open_proposals(session: Session, thread: str | None = None) -> list[Proposal
     return list(session.scalars(wanted if thread is None else wanted.where(Proposal.thread == thread)))
 
 
-def proposals_of(session: Session, thread: str) -> list[Proposal]:
-    """Every proposal of a thread, newest first."""
-    return list(session.scalars(select(Proposal).where(Proposal.thread == thread).order_by(Proposal.id.desc())))
-
-
 def pending_effects(session: Session) -> list[OutboxEffect]:
     """Effects that were approved and are not done."""
     return list(session.scalars(select(OutboxEffect).where(OutboxEffect.state == "pending")))
