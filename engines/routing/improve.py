@@ -74,7 +74,7 @@ def improve(problem: Problem, plan: RoundPlan, servable: list[int], rule: StopRu
     if found is None:
         return None
     made = _read(problem, nodes, (manager, model, found), plan.seed)
-    by_clock = rule.max_looks is not None and looks.seconds >= rule.max_seconds and looks.count < rule.max_looks
+    by_clock = rule.max_looks is not None and looks.seconds >= rule.wall_seconds and looks.count < rule.max_looks
     return replace(made, core=STOPPED_BY_CLOCK) if made and by_clock else made
 
 
@@ -191,8 +191,8 @@ def _search(rule: StopRule) -> Any:
 
     parameters = pywrapcp.DefaultRoutingSearchParameters()
     parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
-    parameters.time_limit.FromMilliseconds(max(FEWEST_MS, int(rule.max_seconds * 1000)))
-    parameters.solution_limit = max(1, rule.max_solutions)
+    parameters.time_limit.FromMilliseconds(max(FEWEST_MS, int(min(rule.wall_seconds, 86_400.0) * 1000)))
+    parameters.solution_limit = max(1, rule.max_solutions if rule.max_solutions is not None else 10**9)
     return parameters
 
 

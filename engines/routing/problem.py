@@ -1,27 +1,34 @@
-"""The routing problem and its answer: frozen values, integer metres and seconds, litres, kilograms.
+"""The routing problem: frozen values, integer metres and seconds, litres, kilograms.
 
 Points of the matrices stand in this order: depots, dumps, stops. Money is milli-currency (1/1000 of the city's
-currency) wherever it is compared with a prize, and plain currency in what a person reads.
+currency) wherever it is compared with a prize, and plain currency in what a person reads. A matrix value of LONGEST
+says that there is no way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData
+from engines.routing.plan import Leg, RestTaken, RoundPlan, TruckRound, Unserved, Visit, Why
+from engines.routing.stopping import Progress, StopRule
+
+__all__ = [
+    "LONGEST", "MOST_POINTS", "Goal", "IntMatrix", "Leg", "Place", "Problem", "Progress", "Rest", "RestTaken",
+    "RoundPlan", "Stop", "StopRule", "Truck", "TruckRound", "Unserved", "Visit", "Weights", "Why",
+]  # fmt: skip
 
 IntMatrix = npt.NDArray[np.int64]
-LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 = 266_000, 4e9  # measured: 266,000 /s at 95 and 123 stops, 80,000 /s at 235
-FEWEST_LOOKS = 1_000
-BRAKE_S, BRAKE_TIMES = 3.0, 3.0  # the clock's part: a machine four times as slow still finishes by its looks
-LONGEST = 1_000_000_000  # metres or seconds of one leg; above it sums could overflow the solver's integers
+LONGEST = 1_000_000_000  # metres or seconds of one leg; above it sums could overflow; exactly it means no way
+MOST_POINTS = 15_000  # two matrices of this size take 3.6 GB; larger towns are planned district by district
 
 
 class Goal(StrEnum):
@@ -33,16 +40,14 @@ class Goal(StrEnum):
     balanced = "balanced"
 
 
-class Why(StrEnum):
-    """Why a stop is not served."""
+@dataclass(frozen=True)
+class Weights:
+    """Milli-currency per metre, per second, per gram CO2e, and per second of the longest round; fixed costs added."""
 
-    no_truck = "no_truck"
-    no_truck_for_stream = "no_truck_for_stream"
-    too_large = "too_large"
-    shift_too_short = "shift_too_short"
-    window_closed = "window_closed"
-    fleet_full = "fleet_full"
-    cheaper_to_skip = "cheaper_to_skip"
+    per_metre: float = 0.0
+    per_second: float = 0.0
+    per_g_co2e: float = 0.0
+    per_longest_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class Stop:
     """One visit of a site: one or several bins of one stream emptied together.
 
     `prize` is what serving is worth in milli-currency; None means worth it whenever it fits. `window` is
-    (earliest, latest) start of service in seconds of the day.
+    (earliest, latest) start of service in seconds of the day. The trip that serves the stop may not leave its depot
+    or dump before `release_s`. `bins` names the containers of a cluster.
     """
 
     id: str
@@ -63,11 +69,13 @@ class Stop:
     must_serve: bool = False
     prize: int | None = None
     window: tuple[int, int] | None = None
+    release_s: int = 0
+    bins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Place:
-    """A depot (service_s unused) or a dump, where emptying the truck takes `service_s`."""
+    """A depot or a dump, where emptying the truck takes `service_s` (at a depot only for a reload there)."""
 
     id: str
     lat: float
@@ -76,8 +84,24 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """A break between two visits: begun from `earliest_s` to `latest_s`; a truck home by `latest_s` needs none."""
+
+    earliest_s: int
+    latest_s: int
+    duration_s: int
+
+
+@dataclass(frozen=True)
 class Truck:
-    """A truck of one shift; `streams` empty means it takes every stream."""
+    """A truck of one shift; `streams` empty means it takes every stream.
+
+    It leaves at `shift_start_s` and its seconds count from then; with `late_start` it leaves as late as its visits
+    allow, and its seconds count from leaving. `max_duration_s` bounds those seconds, `max_drive_s` the driving in
+    them, `max_metres` the way, `max_trips` how often it may unload (1 = no dump or reload on the way; None = as often
+    as fits). `end_depot` None means `depot`. For a round already begun: `locked` stops are served first and in this
+    order, windows forgiven, from point `start_at` with `load_l` and `load_kg` on board.
+    """
 
     name: str
     capacity_l: int
@@ -89,10 +113,32 @@ class Truck:
     cost_per_hour: float = 30.0
     g_co2e_per_km: float = 1000.0
     depot: int = 0
+    fixed_cost: float = 0.0
+    rest: Rest | None = None
+    end_depot: int | None = None
+    max_trips: int | None = None
+    max_metres: int | None = None
+    max_drive_s: int | None = None
+    max_duration_s: int | None = None
+    late_start: bool = False
+    locked: tuple[str, ...] = ()
+    load_l: int = 0
+    load_kg: int = 0
+    start_at: int | None = None
 
     def takes(self, stream: str) -> bool:
         """Whether the truck may carry the stream."""
         return not self.streams or stream in self.streams
+
+    @property
+    def start_point(self) -> int:
+        """The point where its round begins."""
+        return self.depot if self.start_at is None else self.start_at
+
+    @property
+    def end_point(self) -> int:
+        """The depot where its round ends."""
+        return self.depot if self.end_depot is None else self.end_depot
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +146,8 @@ class Problem:
     """Stops, trucks, depots, dumps and travel between them; raises BadData for what cannot be planned.
 
     `metres` and `seconds`: shape (n, n) with n = len(depots) + len(dumps) + len(stops). Without dumps a truck makes
-    one trip and unloads at its depot.
+    one trip and unloads at its depot; with `reload_at_depot` it may return there and go out again. With dumps its
+    last trip ends at one. `weights` override `goal`.
     """
 
     stops: tuple[Stop, ...]
@@ -111,10 +158,17 @@ class Problem:
     seconds: IntMatrix = field(repr=False)
     goal: Goal = Goal.balanced
     max_seconds: int | None = None
+    weights: Weights | None = None
+    reload_at_depot: bool = False
 
     def __post_init__(self) -> None:
+        if self.size > MOST_POINTS:
+            raise BadData(
+                f"{len(self.stops)} stops are more than one plan holds ({MOST_POINTS}); plan them district by district"
+            )
+        same = self.seconds is self.metres
         object.__setattr__(self, "metres", _whole(self.metres, self.size, "metres"))
-        object.__setattr__(self, "seconds", _whole(self.seconds, self.size, "seconds"))
+        object.__setattr__(self, "seconds", self.metres if same else _whole(self.seconds, self.size, "seconds"))
         _refuse_impossible(self)
 
     @property
@@ -133,12 +187,20 @@ class Problem:
         return len(self.depots) + len(self.dumps)
 
     def is_dump(self, point: int) -> bool:
-        """Whether a point is a dump."""
-        return self.first_dump <= point < self.first_stop
+        """Whether a point of an order is an unloading: a dump, or a depot where the truck reloads."""
+        return point < self.first_stop
 
     def stop_at(self, point: int) -> Stop:
         """The stop of a point."""
         return self.stops[point - self.first_stop]
+
+    def place_at(self, point: int) -> Place:
+        """The depot or dump of a point."""
+        return self.depots[point] if point < self.first_dump else self.dumps[point - self.first_dump]
+
+    def id_at(self, point: int) -> str:
+        """The name of any point."""
+        return self.place_at(point).id if self.is_dump(point) else self.stop_at(point).id
 
     def shift_end(self, truck: Truck) -> int:
         """When the truck must be back: its shift's end, or earlier when `max_seconds` says so."""
@@ -148,31 +210,52 @@ class Problem:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of everything that the plan depends on."""
-        words = {
-            "stops": [asdict(stop) for stop in self.stops],
-            "trucks": [asdict(truck) | {"streams": sorted(truck.streams)} for truck in self.trucks],
+        """SHA-256 of everything that the plan depends on; fields left at their default do not change it."""
+        words: dict[str, Any] = {
+            "stops": [_said(stop, NEWER_STOP) for stop in self.stops],
+            "trucks": [_said(truck, NEWER_TRUCK) | {"streams": sorted(truck.streams)} for truck in self.trucks],
             "places": [asdict(place) for place in (*self.depots, *self.dumps)],
             "goal": self.goal,
             "max_seconds": self.max_seconds,
         }
+        if self.weights is not None or self.reload_at_depot:
+            words["weights"] = None if self.weights is None else asdict(self.weights)
+            words["reload_at_depot"] = self.reload_at_depot
         digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
         digest.update(self.metres.tobytes())
         digest.update(self.seconds.tobytes())
         return digest.hexdigest()
 
 
+NEWER_STOP = frozenset({"release_s", "bins"})
+NEWER_TRUCK = frozenset(each.name for each in fields(Truck)) - {
+    "name", "capacity_l", "capacity_kg", "streams", "shift_start_s", "shift_end_s",
+    "cost_per_km", "cost_per_hour", "g_co2e_per_km", "depot",
+}  # fmt: skip
+
+
+def _said(value: Stop | Truck, newer: frozenset[str]) -> dict[str, Any]:
+    """The fields as JSON takes them; newer ones only where they are not at their default, so old hashes stay."""
+    default = {each.name: each.default for each in fields(value)}
+    said = asdict(value)
+    return {name: each for name, each in said.items() if name not in newer or getattr(value, name) != default[name]}
+
+
 def _whole(matrix: npt.ArrayLike, size: int, name: str) -> IntMatrix:
     """The matrix as integers, or BadData that says what is wrong with it."""
     try:
-        values = np.asarray(matrix, dtype=np.float64)
+        values = np.asarray(matrix)
+        if values.dtype != np.int64:
+            values = np.asarray(matrix, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BadData(f"the {name} matrix holds something that is not a number") from error
     if values.shape != (size, size):
         raise BadData(f"the {name} matrix has shape {values.shape}; {size} depots, dumps and stops need {(size, size)}")
-    if not np.isfinite(values).all() or (values < 0).any() or (values > LONGEST).any():
+    if values.size and not (np.isfinite(values.min()) and values.min() >= 0 and values.max() <= LONGEST):
         raise BadData(f"the {name} matrix holds a value that is missing, negative or above {LONGEST}")
-    whole = np.rint(values).astype(np.int64)
+    if values.dtype == np.int64 and not values.flags.writeable and not np.diagonal(values).any():
+        return values
+    whole = values.copy() if values.dtype == np.int64 else np.rint(values).astype(np.int64)
     np.fill_diagonal(whole, 0)
     whole.setflags(write=False)
     return whole
@@ -192,138 +275,49 @@ def _refuse_impossible(problem: Problem) -> None:
     for stop in problem.stops:
         _refuse_stop(stop)
     for truck in problem.trucks:
-        _refuse_truck(truck, len(problem.depots))
-    if any(not 0 <= dump.service_s <= LONGEST for dump in problem.dumps):
+        _refuse_truck(truck, problem)
+    _refuse_locks(problem)
+    if any(not 0 <= place.service_s <= LONGEST for place in (*problem.depots, *problem.dumps)):
         raise BadData("a dump's service time must be a number from 0")
     if problem.max_seconds is not None and problem.max_seconds < 0:
         raise BadData("max_seconds must not be negative")
+    if problem.weights and not all(0 <= weight <= LONGEST for weight in asdict(problem.weights).values()):
+        raise BadData("weights must be numbers from 0")
 
 
 def _refuse_stop(stop: Stop) -> None:
-    if not all(0 <= number <= LONGEST for number in (stop.volume_l, stop.weight_kg, stop.service_s)):
-        raise BadData(f"stop {stop.id}: volume, weight and service time must be numbers from 0")
+    if not all(0 <= number <= LONGEST for number in (stop.volume_l, stop.weight_kg, stop.service_s, stop.release_s)):
+        raise BadData(f"stop {stop.id}: volume, weight, service and release time must be numbers from 0")
     if stop.prize is not None and not 0 <= stop.prize <= LONGEST:
         raise BadData(f"stop {stop.id}: the prize must be from 0 to {LONGEST} milli-currency")
     if stop.window is not None and not 0 <= stop.window[0] <= stop.window[1]:
         raise BadData(f"stop {stop.id}: the window ends before it begins")
 
 
-def _refuse_truck(truck: Truck, depots: int) -> None:
-    if not 0 <= truck.depot < depots:
-        raise BadData(f"truck {truck.name}: there is no depot number {truck.depot}")
+def _refuse_truck(truck: Truck, problem: Problem) -> None:
+    for depot in (truck.depot, truck.end_point):
+        if not 0 <= depot < len(problem.depots):
+            raise BadData(f"truck {truck.name}: there is no depot number {depot}")
+    if not 0 <= truck.start_point < problem.size:
+        raise BadData(f"truck {truck.name}: there is no point number {truck.start_point}")
     numbers = (truck.capacity_l, truck.capacity_kg, truck.cost_per_km, truck.cost_per_hour, truck.g_co2e_per_km)
-    if not all(0 <= number <= LONGEST for number in numbers):
-        raise BadData(f"truck {truck.name}: capacities and rates must be numbers from 0")
+    if not all(0 <= number <= LONGEST for number in (*numbers, truck.fixed_cost, truck.load_l, truck.load_kg)):
+        raise BadData(f"truck {truck.name}: capacities, loads and rates must be numbers from 0")
     if not 0 <= truck.shift_start_s <= truck.shift_end_s <= LONGEST:
         raise BadData(f"truck {truck.name}: the shift ends before it begins")
+    limits = (truck.max_trips, truck.max_metres, truck.max_drive_s, truck.max_duration_s)
+    if any(limit is not None and limit < 0 for limit in limits) or truck.max_trips == 0:
+        raise BadData(f"truck {truck.name}: its limits must be numbers from 0, its trips from 1")
+    rest = truck.rest
+    if rest and not (0 <= rest.earliest_s <= rest.latest_s and 0 <= rest.duration_s <= LONGEST):
+        raise BadData(f"truck {truck.name}: the break ends before it begins")
 
 
-# ---------------------------------------------------------------- the answer
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One drive between two places."""
-
-    from_id: str
-    to_id: str
-    metres: int
-    seconds: int
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A stop or a dump trip: `load_l`, `load_kg` on the truck after it (0 after a dump)."""
-
-    stop_id: str
-    arrival_s: int
-    depart_s: int
-    load_l: int
-    load_kg: int
-    metres: int
-    seconds: int
-    is_dump: bool = False
-
-
-@dataclass(frozen=True)
-class TruckRound:
-    """What one truck does: visits with dump trips among them, then `home` back to the depot.
-
-    `metres`, `seconds` (leaving to returning), `volume_l` and `weight_kg` in all; `trips` is how often it unloads.
-    """
-
-    truck: str
-    visits: tuple[Visit, ...]
-    home: Leg | None
-    metres: int
-    seconds: int
-    volume_l: int
-    weight_kg: int
-    trips: int
-    cost: float
-    g_co2e: float
-
-    @property
-    def stop_ids(self) -> tuple[str, ...]:
-        """Stops in driving order, dumps left out."""
-        return tuple(visit.stop_id for visit in self.visits if not visit.is_dump)
-
-
-@dataclass(frozen=True)
-class Unserved:
-    """A stop left out: the reason's code, a sentence, and for a skip its prize and what serving costs at least."""
-
-    stop_id: str
-    why: Why
-    text: str
-    prize: int | None = None
-    cost_milli: int | None = None
-
-
-@dataclass(frozen=True)
-class RoundPlan:
-    """One round per truck (empty ones included), the unserved stops with reasons, and the totals.
-
-    `objective` is milli-currency under the problem's goal, prizes of skipped stops added; `gap` the share above a
-    proven bound, None where no bound is known. `core` names what found the plan.
-    """
-
-    rounds: tuple[TruckRound, ...]
-    unserved: tuple[Unserved, ...]
-    metres: int
-    seconds: int
-    cost: float
-    g_co2e: float
-    objective: int
-    gap: float | None
-    core: str
-    seed: int
-    problem_hash: str
-
-    @property
-    def served(self) -> tuple[str, ...]:
-        """Every served stop."""
-        return tuple(stop_id for each in self.rounds for stop_id in each.stop_ids)
-
-    def round_of(self, stop_id: str) -> TruckRound | None:
-        """The round that serves a stop."""
-        return next((each for each in self.rounds if stop_id in each.stop_ids), None)
-
-
-@dataclass(frozen=True)
-class StopRule:
-    """When to stop looking: wall seconds, improved-and-accepted solutions or looks, whichever comes first.
-
-    A look is one time that the search asks whether to go on, about once for each change of the plan it tries. A run
-    that ends by `max_solutions` or `max_looks` is the same on every machine; one that ends by the clock need not be.
-    """
-
-    max_seconds: float = 5.0
-    max_solutions: int = 200
-    max_looks: int | None = None
-
-    @classmethod
-    def of_work(cls, stops: int, quiet_s: float) -> StopRule:
-        """As many looks as a quiet core does in about `quiet_s` seconds; the clock is only the emergency brake."""
-        looks = max(FEWEST_LOOKS, round(quiet_s * min(LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 / max(stops, 1) ** 2)))
-        return cls(max_seconds=BRAKE_S + BRAKE_TIMES * quiet_s if quiet_s > 0 else 0.0, max_looks=looks)
+def _refuse_locks(problem: Problem) -> None:
+    locked = [stop_id for truck in problem.trucks for stop_id in truck.locked]
+    if locked:
+        unknown = sorted(set(locked) - {stop.id for stop in problem.stops})
+        if unknown:
+            raise BadData(f"locked stops that the problem does not have: {', '.join(unknown)}")
+        if len(set(locked)) != len(locked):
+            raise BadData("one stop is locked to two trucks")

@@ -27,7 +27,7 @@ def solve(problem: Problem, stop_rule: StopRule | None = None, seed: int = 0) ->
     if not servable:
         return _checked(problem, assemble(problem, [[] for _ in problem.trucks], "insertion", seed))
     first = replace(construct(problem, seed), seed=seed)
-    if rule.max_seconds <= 0 or rule.max_solutions <= 0 or len(servable) == 1:
+    if rule.wall_seconds <= 0 or rule.max_solutions == 0 or len(servable) == 1:
         return _checked(problem, first)
     found = improve(problem, first, servable, rule)
     if found is None or check(problem, found) or rank(problem, found) >= rank(problem, first):
