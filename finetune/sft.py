@@ -3,7 +3,8 @@
     python -m finetune.sft --rows train.jsonl --val val.jsonl --out finetune/runs/a --epochs 3
     python -m finetune.sft --rows train.jsonl --val val.jsonl --out finetune/runs/a --epochs 3 --resume
 
-A row is {"prompt": str, "completion": str}; loss falls on the completion and its end token only. The folder holds the
+Rows are those of `python -m finetune.rows`, rendered in a style of prompts/render.py (`--style`); loss falls on the
+completion and its end token only. The folder holds the
 adapter (adapter_config.json, adapter_model.safetensors), log.jsonl, and checkpoint.pt while the run can still go on. A
 killed run continues exactly where its last checkpoint left off; SIGTERM and Ctrl-C write one first.
 """
@@ -27,6 +28,7 @@ from domain.errors import BadData
 from finetune.base import base_folder
 from finetune.llama import PROJECTIONS, Lora, TunedLlama
 from finetune.packing import Row, collate, epoch_steps, pack, read_rows
+from prompts.render import END
 
 BASE_CACHE = Path("finetune/runs/base")
 ADAM_BETAS = (0.9, 0.99)
@@ -48,6 +50,7 @@ class Plan:
     seed: int
     full: bool
     dtype: str
+    style: str = "small"
 
 
 @dataclass
@@ -180,7 +183,7 @@ def load_checkpoint(run: Run) -> None:
     if not path.is_file():
         raise BadData(f"{path}: nothing to resume; start without --resume")
     state = torch.load(path, weights_only=True)
-    if state["plan"] != asdict(run.plan) or state["rows"] != len(run.rows):
+    if asdict(Plan(**state["plan"])) != asdict(run.plan) or state["rows"] != len(run.rows):
         raise BadData(f"{path}: made with other flags or rows; resume with the same ones")
     with torch.no_grad():
         for parameter, value in zip(run.net.trained(), state["trained"], strict=True):
@@ -243,6 +246,7 @@ def parse() -> argparse.Namespace:
     length = p.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=float, default=1.0)
     length.add_argument("--minutes", type=float, help="as many steps as fit, by the speed of the first ones")
+    p.add_argument("--style", choices=tuple(END), default="small", help="of the prompts")
     p.add_argument("--rank", type=int, default=16)
     p.add_argument("--alpha", type=float, help="twice the rank when left out")
     p.add_argument("--lr", type=float, default=2e-3)
@@ -272,8 +276,8 @@ def prepare(args: argparse.Namespace, plan: Plan, base: Path) -> Run:
     lora = None if plan.full else Lora(plan.rank, plan.alpha)
     net = TunedLlama(model, lora, getattr(torch, plan.dtype), compiled=not args.eager)
     optimiser = torch.optim.AdamW(net.trained(), plan.lr, ADAM_BETAS, weight_decay=plan.weight_decay, fused=True)
-    rows = read_rows(args.rows, tokenizer, plan.micro_tokens)
-    val = read_rows(args.val, tokenizer, plan.micro_tokens) if args.val else []
+    rows = read_rows(args.rows, tokenizer, plan.micro_tokens, plan.style)
+    val = read_rows(args.val, tokenizer, plan.micro_tokens, plan.style) if args.val else []
     return Run(plan, net, optimiser, rows, val, args.out, total=0)
 
 
@@ -303,6 +307,7 @@ def main() -> None:
         args.seed,
         args.full,
         args.dtype,
+        args.style,
     )
     base = args.base or base_folder(BASE_CACHE)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from domain.errors import BadData
 from finetune.export import Heads, export, gguf_tensors, interleave
 from finetune.llama import Lora, TunedLlama
-from finetune.packing import Row, collate, encode, epoch_steps, read_rows
+from finetune.packing import Row, collate, epoch_steps, read_rows
 from finetune.sft import Plan, Run, load_checkpoint, probe_speed, save_weights, train, validate
+from prompts.render import Setting, Turn, render
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 VOCABULARY = 211
@@ -309,29 +310,51 @@ class Letters:
         return [ord(letter) for letter in text]
 
 
-def test_the_end_token_closes_a_completion_once() -> None:
-    bare, closed = (encode("ab", text, Letters()) for text in ("c", "c<|im_end|>"))
-    assert bare == closed
-    assert bare.quiet == 2
-    assert "".join(map(chr, bare.ids)) == "abc<|im_end|>"
+def a_line(**changes: object) -> str:
+    """A line as `finetune.rows` writes it, with `changes`."""
+    row = {
+        "kind": "single",
+        "setting": {"city": "berkeley", "role": "manager", "tools": "", "today": ""},
+        "turns": [{"question": "bins near Evans", "marks": [], "steps": []}],
+        "call": '{"name":"find_bins","parameters":{"near":"Evans"}}',
+    }
+    return json.dumps(row | changes)
+
+
+@pytest.mark.parametrize(("style", "end"), [("small", "<|im_end|>"), ("llama3", "<|eot_id|>")])
+def test_a_row_is_the_served_prompt_and_the_call_with_the_end_token_of_its_style(
+    tmp_path: Path, style: str, end: str
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(a_line() + "\n")
+    (row,) = read_rows(file, Letters(), 2000, style)
+    prompt = render(style, Setting("berkeley", "manager"), [Turn("bins near Evans")])
+    assert "".join(map(chr, row.ids[: row.quiet])) == prompt
+    assert "".join(map(chr, row.ids[row.quiet :])) == '{"name":"find_bins","parameters":{"near":"Evans"}}' + end
+
+
+def test_an_unknown_style_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"no prompt style chatml; there are small, llama3"):
+        read_rows(tmp_path / "rows.jsonl", Letters(), 2000, "chatml")
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        '{"prompt": "a"}',
+        '{"prompt": "a", "completion": "b"}',
         "[]",
-        '{"prompt": "", "completion": "b"}',
         "{",
-        '{"prompt": 1}',
-        '{"prompt": "' + 60 * "a" + '", "completion": "b"}',
+        a_line(call=1),
+        a_line(setting={"town": "berkeley"}),
+        a_line(turns=[{"question": "a"}]),
+        a_line(turns=[{"question": 60 * "long ", "marks": [], "steps": []}]),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     file = tmp_path / "rows.jsonl"
-    file.write_text('{"prompt": "a", "completion": "b"}\n' + line + "\n")
+    file.write_text(a_line() + "\n" + line + "\n")
     with pytest.raises(BadData, match=r"rows\.jsonl:2"):
-        read_rows(file, Letters(), 60)
+        read_rows(file, Letters(), 250)
 
 
 # ---------------------------------------------------------------- export
