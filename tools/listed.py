@@ -1,0 +1,299 @@
+"""Tools that are listed beside a question by JSON schema, instead of being declared in our registry.
+
+A model that was tuned on one set of tools should still call a renamed or a new one. So a prompt can carry such tools as
+one line each (`ListedTool.signature`), and the decoder is forced to one of them or to one of the three words
+(`listed_schema`), with free values limited to what the question says, as for our own tools.
+
+Of JSON schema (draft 2020-12): type, enum, const, properties, required, items, anyOf, oneOf, local $ref, and the bounds
+of numbers, texts and lists. What else a declaration says is left to whoever runs the tool.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from domain.errors import BadData
+from tools.registry import JsonSchema
+from tools.schema import LONGEST_LIST, call_schema
+from tools.spans import Spans
+
+LONGEST_DESCRIPTION = 120
+SENTENCE = re.compile(r"(?<=[^.\s]{2})[.!?](?=\s|$)")
+"""The end of a sentence; not the full stop of "e.g." or of an initial."""
+COPIED_WORDS = 24
+"""Longest span that a text value may be: a message to a driver, not a page."""
+LONGEST_TEXT = 400
+"""Characters of a text that is not copied, so that a decision ends within its tokens."""
+DEEPEST = 8
+"""Levels of nested objects and lists; a schema that refers to itself ends here."""
+BOUNDS = {
+    "string": ("minLength", "maxLength"),
+    "integer": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+}
+SHOWN = {"array": "list"}
+FIGURE = re.compile(r"(?<![\w.])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\d)(\s?%|\s+per\s?cent\b)?")
+"""A number in digits: its sign, whole part, decimals, and whether it is a share in percent."""
+
+
+@dataclass(frozen=True)
+class ListedTool:
+    """A tool by its name, description and the JSON schema of its parameters (an object)."""
+
+    name: str
+    description: str
+    parameters: JsonSchema
+
+    @classmethod
+    def read(cls, said: JsonValue) -> ListedTool:
+        """Of `{"name", "description", "parameters"}`. Raises BadData saying what is wrong."""
+        if not isinstance(said, dict) or not isinstance(name := said.get("name"), str) or not name.strip():
+            raise BadData("a tool needs a name")
+        description, parameters = said.get("description", ""), said.get("parameters", {})
+        if not isinstance(description, str) or not isinstance(parameters, dict):
+            raise BadData(f"tool {name}: its description must be a text and its parameters an object")
+        made = cls(name, description, parameters)
+        listed_schema([made])  # whatever cannot be decoded is found here
+        return made
+
+    def signature(self) -> str:
+        """One line for a prompt: `name(param: type, other?: a/b/c) - description`."""
+        required = _required(self.parameters)
+        shown = [
+            f"{name}{'' if name in required else '?'}: {_kind(self.parameters, schema)}"
+            for name, schema in _properties(self.parameters).items()
+        ]
+        about = _first_sentence(self.description)
+        return f"{self.name}({', '.join(shown)})" + (f" - {about}" if about else "")
+
+
+def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None) -> JsonSchema:
+    """The schema of one decision over listed tools: `anyOf` over `{"name": const, "parameters": closed object}`.
+
+    The three words are always among them, by reference only (tools/words.py). With `spans` a free text is a span of
+    what was said and a number one that was said; an optional parameter that nothing could fill is not offered, nor is
+    a tool with such a required one. Raises BadData for two tools of one name and for a schema that cannot be decoded.
+    """
+    names = [tool.name for tool in tools]
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise BadData(f"two tools are called {doubled}")
+    copied = _Copied(spans)
+    calls: list[JsonValue] = []
+    for tool in tools:
+        try:
+            parameters = _Reader(tool.parameters, copied).object(tool.parameters, 0)
+        except _Undecodable as error:
+            raise BadData(f"tool {tool.name}: {error}") from error
+        if parameters is not None:
+            calls.append(_closed({"name": {"const": tool.name}, "parameters": parameters}, ["name", "parameters"]))
+    words = call_schema({}, None)["anyOf"]
+    schema: JsonSchema = {"anyOf": [*calls, *(words if isinstance(words, list) else [])]}
+    return {"$defs": copied.defs, **schema} if copied.defs else schema
+
+
+# ---------------------------------------------------------------- the line for the prompt
+
+
+def _first_sentence(description: str) -> str:
+    """The first sentence without its full stop, cut at a word within the limit."""
+    text = " ".join(description.split())
+    end = SENTENCE.search(text)
+    text = text[: end.start()] if end else text
+    if len(text) > LONGEST_DESCRIPTION:
+        text = text[: LONGEST_DESCRIPTION + 1].rpartition(" ")[0] or text[:LONGEST_DESCRIPTION]
+    return text.rstrip(" .,;:")
+
+
+def _kind(root: JsonSchema, said: JsonValue) -> str:
+    """The type of a parameter as the prompt shows it; a choice by its values."""
+    schema = _resolved(root, said)
+    values = schema.get("enum")
+    if isinstance(values, list) and values:
+        return "/".join(value if isinstance(value, str) else json.dumps(value) for value in values)
+    choices = _listed(schema.get("anyOf")) or _listed(schema.get("oneOf"))
+    kinds = [_kind(root, each) for each in choices] or _types(schema)
+    kind = next((each for each in kinds if each != "null"), "null")
+    return SHOWN.get(kind, kind)
+
+
+# ---------------------------------------------------------------- the decoder's schema
+
+
+class _Undecodable(BadData):
+    """A declaration that no decoder's schema can be made of; the message says which part."""
+
+
+@dataclass
+class _Copied:
+    """What free values may be, given the spans; equal sets of spans become one shared definition."""
+
+    spans: Spans | None
+    defs: JsonSchema = field(default_factory=dict)
+
+    def text(self) -> JsonSchema | None:
+        """A span of what was said; None when nothing was."""
+        if self.spans is None:
+            return None
+        if "words" not in self.defs:
+            pattern, quoted = self.spans.pattern(COPIED_WORDS), self.spans.quoted(COPIED_WORDS)
+            choices: list[JsonSchema] = [{"type": "string", "pattern": pattern}] if pattern else []
+            choices += [{"type": "string", "enum": list(quoted)}] if quoted else []
+            if not choices:
+                return None
+            self.defs["words"] = {"anyOf": list(choices)} if len(choices) > 1 else choices[0]
+        return {"$ref": "#/$defs/words"}
+
+    def numbers(self, kind: str) -> list[int | float]:
+        """The numbers that were said, ascending; shares of a whole too where a fraction may stand."""
+        if self.spans is None:
+            return []
+        found: set[int | float] = {*self.spans.numbers}
+        for line in self.spans.lines:
+            found |= {n for n in _figures(line.text) if kind == "number" or isinstance(n, int)}
+        return sorted(found)
+
+
+def _figures(text: str) -> Iterator[int | float]:
+    """Numbers in digits with their sign and decimals; "5%" is 5 and 0.05."""
+    for match in FIGURE.finditer(text):
+        sign, whole, decimals, percent = match.groups()
+        digits = whole.replace(",", "")
+        value: int | float = float(f"{sign}{digits}{decimals}") if decimals else int(f"{sign}{digits}")
+        yield value
+        if percent:
+            yield round(value / 100, 6)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns the parameters of one tool into what the decoder may write."""
+
+    root: JsonSchema
+    copied: _Copied
+
+    def object(self, schema: JsonSchema, depth: int) -> JsonSchema | None:
+        """A closed object of the properties that can be filled; None when a required one cannot be."""
+        required = [name for name in _required(schema) if name in _properties(schema)]
+        properties: JsonSchema = {}
+        for name, said in _properties(schema).items():
+            value = self.value(said, depth + 1)
+            if value is not None:
+                properties[name] = value
+            elif name in required:
+                return None
+        return _closed(properties, required)
+
+    def value(self, said: JsonValue, depth: int) -> JsonSchema | None:
+        """What a value may be; None when nothing said could fill it."""
+        if depth > DEEPEST:
+            return None
+        schema = _resolved(self.root, said)
+        if "const" in schema:
+            return {"const": schema["const"]}
+        if isinstance(values := schema.get("enum"), list) and values:
+            return {"enum": list(values)}
+        several = _listed(schema.get("anyOf")) or _listed(schema.get("oneOf"))
+        kinds = several or [{**schema, "type": kind} for kind in _types(schema)]
+        if len(kinds) == 1 and not several:
+            return self._of_type(schema, _types(schema)[0], depth)
+        fitting: list[JsonValue] = [each for kind in kinds if (each := self.value(kind, depth + 1)) is not None]
+        return {"anyOf": fitting} if fitting else None
+
+    def _of_type(self, schema: JsonSchema, kind: str, depth: int) -> JsonSchema | None:
+        if kind == "object":
+            return self.object(schema, depth) if _properties(schema) else self._open_object()
+        if kind == "array":
+            return self._list(schema, depth)
+        if kind in ("boolean", "null"):
+            return {"type": kind}
+        if kind not in BOUNDS:
+            raise _Undecodable(f"there is no type {kind!r} in JSON schema")
+        bounds: JsonSchema = {name: schema[name] for name in BOUNDS[kind] if _is_number(schema.get(name))}
+        if self.copied.spans is None:
+            cap: JsonSchema = {"maxLength": LONGEST_TEXT} if kind == "string" else {}
+            return {"type": kind, **cap, **bounds}
+        if kind == "string":
+            return self.copied.text()
+        fitting = [n for n in self.copied.numbers(kind) if _within(n, bounds)]
+        return {"enum": list(fitting)} if fitting else None
+
+    def _open_object(self) -> JsonSchema | None:
+        """An object whose properties the declaration leaves open: names of any kind, texts as values."""
+        free: JsonSchema = {"type": "string", "maxLength": LONGEST_TEXT}
+        text = free if self.copied.spans is None else self.copied.text()
+        return {"type": "object", "additionalProperties": text} if text else None
+
+    def _list(self, schema: JsonSchema, depth: int) -> JsonSchema | None:
+        one = self.value(schema.get("items", {"type": "string"}), depth + 1)
+        if one is None:
+            return None
+        least, most = schema.get("minItems"), schema.get("maxItems")
+        low = least if isinstance(least, int) else 1  # an empty list says nothing: leave it out
+        high = min(most, LONGEST_LIST) if isinstance(most, int) else LONGEST_LIST
+        return {"type": "array", "items": one, "minItems": low, "maxItems": max(low, high)}
+
+
+def _closed(properties: JsonSchema, required: Sequence[str]) -> JsonSchema:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def _within(number: float, bounds: JsonSchema) -> bool:
+    limits = {name: float(limit) for name, limit in bounds.items() if isinstance(limit, int | float)}
+    inside = limits.get("minimum", number) <= number <= limits.get("maximum", number)
+    above = "exclusiveMinimum" not in limits or number > limits["exclusiveMinimum"]
+    return inside and above and ("exclusiveMaximum" not in limits or number < limits["exclusiveMaximum"])
+
+
+# ---------------------------------------------------------------- what a declaration says
+
+
+def _resolved(root: JsonSchema, said: JsonValue) -> JsonSchema:
+    """A schema, behind its local reference if it is one."""
+    for _ in range(DEEPEST):
+        if not isinstance(said, dict):
+            raise _Undecodable(f"{json.dumps(said)} stands where a schema should")
+        reference = said.get("$ref")
+        if not isinstance(reference, str):
+            return said
+        said = _at(root, reference)
+    raise _Undecodable("its references go round in a circle")
+
+
+def _at(root: JsonSchema, reference: str) -> JsonValue:
+    found: JsonValue = root
+    for part in reference.removeprefix("#/").split("/"):
+        found = found.get(part) if isinstance(found, dict) else None
+    if found is None or not reference.startswith("#/"):
+        raise _Undecodable(f"its reference {reference} leads nowhere")
+    return found
+
+
+def _properties(schema: JsonSchema) -> dict[str, JsonValue]:
+    found = schema.get("properties", {})
+    if not isinstance(found, dict):
+        raise _Undecodable("its properties are no object")
+    return found
+
+
+def _required(schema: JsonSchema) -> list[str]:
+    return [name for name in _listed(schema.get("required")) if isinstance(name, str)]
+
+
+def _types(schema: JsonSchema) -> list[str]:
+    """The types that a schema admits; without any it is an object if it has properties, else a text."""
+    said = schema.get("type")
+    found = [kind for kind in (said if isinstance(said, list) else [said]) if isinstance(kind, str)]
+    return found or ["object" if "properties" in schema else "array" if "items" in schema else "string"]
+
+
+def _listed(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
