@@ -100,13 +100,13 @@ def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None) -> Js
 
 
 def _first_sentence(description: str) -> str:
-    """The first sentence without its full stop, cut at a word within the limit."""
+    """The first sentence with its end, cut at a word within the limit."""
     text = " ".join(description.split())
     end = SENTENCE.search(text)
-    text = text[: end.start()] if end else text
+    text = text[: end.end()] if end else text
     if len(text) > LONGEST_DESCRIPTION:
-        text = text[: LONGEST_DESCRIPTION + 1].rpartition(" ")[0] or text[:LONGEST_DESCRIPTION]
-    return text.rstrip(" .,;:")
+        text = text[:LONGEST_DESCRIPTION].rpartition(" ")[0] or text[: LONGEST_DESCRIPTION - 1]
+    return text if not text or text[-1] in ".!?" else text.rstrip(" ,;:") + "."
 
 
 def _kind(root: JsonSchema, said: JsonValue) -> str:

@@ -48,17 +48,17 @@ def test_a_signature_is_one_line_of_names_types_and_choices() -> None:
     )  # fmt: skip
     assert tool.signature() == (
         "skip.hire(site: string, size?: small/big, tonnes?: number, count?: integer, urgent?: boolean, dates?: list, "
-        "contact?: object) - Hire skips for a site"
+        "contact?: object) - Hire skips for a site."
     )
 
 
 @pytest.mark.parametrize(
     ("description", "shown"),
     [
-        ("Who is on duty. From the roster.", "Who is on duty"),
-        ("Finds permits, e.g. for skips. More.", "Finds permits, e.g. for skips"),
-        ("Is it open? Asks the gate.", "Is it open"),
-        ("Two\n  lines of version 2.5 here", "Two lines of version 2.5 here"),
+        ("Who is on duty. From the roster.", "Who is on duty."),
+        ("Finds permits, e.g. for skips. More.", "Finds permits, e.g. for skips."),
+        ("Is it open? Asks the gate.", "Is it open?"),
+        ("Two\n  lines of version 2.5 here", "Two lines of version 2.5 here."),
         ("", ""),
     ],
 )
@@ -68,12 +68,12 @@ def test_a_description_is_shown_to_the_end_of_its_first_sentence(description: st
 
 def test_a_long_description_is_cut_at_a_word() -> None:
     about = made(about="word " * 60).signature().removeprefix("hire_skip() - ")
-    assert about == " ".join(["word"] * 24)
+    assert about == " ".join(["word"] * 24) + "."
     assert len(about) <= LONGEST_DESCRIPTION
 
 
 def test_a_choice_of_other_values_than_texts_is_shown_as_json() -> None:
-    assert made(level={"enum": [1, 2, True, None]}).signature() == "hire_skip(level?: 1/2/true/null) - Hire skips"
+    assert made(level={"enum": [1, 2, True, None]}).signature() == "hire_skip(level?: 1/2/true/null) - Hire skips."
 
 
 def test_a_type_behind_a_reference_or_a_choice_of_types_is_shown() -> None:
