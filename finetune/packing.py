@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from domain.errors import BadData
+from finetune.layers import WIDTH
 from finetune.llama import Batch
 from prompts.render import END
 from prompts.row import from_json
+
+FULL = 64  # a pass is filled up to a multiple of it with silent tokens, so that few shapes of products occur
+
+
+class Sized(Protocol):
+    """What takes room in a pass."""
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        ...
+
+
+Item = TypeVar("Item", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -22,6 +37,16 @@ class Row:
 
     ids: tuple[int, ...]
     quiet: int
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        return len(self.ids)
+
+    @property
+    def counted(self) -> int:
+        """Tokens that carry loss."""
+        return len(self.ids) - self.quiet
 
 
 def encode(prompt: str, completion: str, tokenizer: Any) -> Row:
@@ -35,37 +60,47 @@ def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") ->
 
     Raises BadData with the line of one that is malformed or over `longest` tokens.
     """
+
+    def one(line: str) -> Row:
+        said = from_json(line)
+        return encode(said.prompt(style), said.completion(style), tokenizer)
+
+    return read_lines(path, one, longest, style)
+
+
+def read_lines(path: Path, one: Callable[[str], Item], longest: int, style: str) -> list[Item]:
+    """`one` of each line of a file; BadData names the line that is none or has over `longest` tokens."""
     if style not in END:
         raise BadData(f"there is no prompt style {style}; there are {', '.join(END)}")
-    rows = []
+    if not path.is_file():
+        raise BadData(f"{path}: no such file of rows")
+    items = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            said = from_json(line)
-            row = encode(said.prompt(style), said.completion(style), tokenizer)
+            items.append(one(line))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadData(f"{path}:{number}: not a row as `python -m finetune.rows` writes them ({error!r})") from error
-        if not 0 < row.quiet < len(row.ids) <= longest:
-            raise BadData(f"{path}:{number}: {len(row.ids)} tokens, {row.quiet} of prompt; at most {longest} fit")
-        rows.append(row)
-    if not rows:
+        if items[-1].size > longest:
+            raise BadData(f"{path}:{number}: {items[-1].size} tokens; at most {longest} fit (--micro-tokens)")
+    if not items:
         raise BadData(f"{path}: no rows")
-    return rows
+    return items
 
 
-def pack(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
+def pack(rows: Sequence[Item], tokens: int) -> list[list[Item]]:
     """Rows in their order, cut into packs of at most `tokens` tokens."""
-    packs: list[list[Row]] = []
+    packs: list[list[Item]] = []
     room = 0
     for row in rows:
-        if not packs or len(row.ids) > room:
+        if not packs or row.size > room:
             packs.append([])
             room = tokens
         packs[-1].append(row)
-        room -= len(row.ids)
+        room -= row.size
     return packs
 
 
-def epoch_steps(rows: Sequence[Row], step_tokens: int, micro_tokens: int, seed: str) -> list[list[list[Row]]]:
+def epoch_steps(rows: Sequence[Item], step_tokens: int, micro_tokens: int, seed: str) -> list[list[list[Item]]]:
     """One epoch in seeded random order: steps of packs. A step has step_tokens / micro_tokens packs."""
     order = list(rows)
     random.Random(seed).shuffle(order)
@@ -87,6 +122,9 @@ def collate(rows: Sequence[Row]) -> Batch:
         positions.extend(range(size))
         at.extend(range(start + row.quiet - 1, start + size - 1))
         labels.extend(row.ids[row.quiet :])
-        row_of.extend([number] * (size - row.quiet))
+        row_of.extend([number] * row.counted)
+    silent = -(len(ids) + WIDTH) % FULL + WIDTH  # at least WIDTH, for the last row's slice (layers.py)
+    ids.extend([0] * silent)
+    positions.extend([0] * silent)
     flat = [torch.tensor(x, dtype=torch.long) for x in (ids, positions, at, labels, row_of)]
     return Batch(flat[0], flat[1], tuple(len(row.ids) for row in rows), *flat[2:])
