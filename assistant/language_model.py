@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import Literal
 
@@ -24,8 +25,14 @@ MAX_TOKENS = 200
 """Longest decision; a call with a 40-word note is about 90 tokens."""
 ATTEMPTS = 2
 CONNECT_S = 5.0
+LONGEST_ANSWER = 1_000_000
+"""Bytes of a server's answer that are read at most; a completion of 200 tokens is about 1,500."""
+UNKEPT = re.compile("[\ud800-\udfff]|" r"(?<!\\)(?:\\\\)*\\u0000")
+"""Half a character (a lone surrogate) and NUL: neither UTF-8 nor PostgreSQL has a place for them."""
+PASSING = {408, 425, 429}
+"""Refusals that another try may get past: timed out, too early, too many (RFC 9110, RFC 8470, RFC 6585)."""
 COMPACT: dict[str, JsonValue] = {"x-guidance": {"whitespace_flexible": False}}
-"""What llguidance, llama.cpp's grammar engine here, reads as "no white space between tokens"."""
+"""What llguidance, the grammar engine of llama.cpp and of vLLM's `guidance` backend, reads as "no white space"."""
 
 
 class OpenAIModel:
@@ -45,6 +52,7 @@ class OpenAIModel:
             headers={"Connection": "close"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             limits=httpx.Limits(max_keepalive_connections=0),
             timeout=httpx.Timeout(None, connect=CONNECT_S),  # each call has its own deadline
+            trust_env=False,  # no proxy and no password from the environment: the server is the one that was named
         )
 
     async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
@@ -74,7 +82,7 @@ class OpenAIModel:
         try:
             async with asyncio.timeout(deadline_s):
                 await self._complete(self._body("Hello", 1))
-        except (TimeoutError, httpx.TransportError, _Retryable, ModelUnavailable):
+        except (TimeoutError, httpx.RequestError, _Retryable, ModelUnavailable):
             return False
         return True
 
@@ -95,7 +103,7 @@ class OpenAIModel:
     def _forced(self, schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if self._flavour == "llamacpp":
             return {"json_schema": {**COMPACT, **schema}}
-        return {"structured_outputs": {"json": schema}}
+        return {"structured_outputs": {"json": {**COMPACT, **schema}}}
 
     async def _complete_with_retry(self, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
         why = ""
@@ -103,7 +111,7 @@ class OpenAIModel:
             try:
                 answer = await self._complete(body)
                 _call_text(answer)
-            except httpx.TransportError as broken:
+            except httpx.RequestError as broken:
                 why = f"the connection failed ({type(broken).__name__})"
             except _Retryable as failed:
                 why = str(failed)
@@ -112,14 +120,16 @@ class OpenAIModel:
         raise ModelUnavailable(f"The language model is unavailable: {why}.")
 
     async def _complete(self, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        response = await self._http.post("/v1/completions", json=body)
-        if response.status_code >= 500:
-            raise _Retryable(f"its server answered {response.status_code}")
-        if response.status_code != 200:
-            raise ModelUnavailable(f"The language model refused the request (HTTP {response.status_code}).")
+        async with self._http.stream("POST", "/v1/completions", json=body) as response:
+            status = response.status_code
+            if status >= 500 or status in PASSING:
+                raise _Retryable(f"its server answered {status}")
+            if status != 200:
+                raise ModelUnavailable(f"The language model refused the request (HTTP {status}).")
+            content = await _read(response)
         try:
-            answer = response.json()
-        except ValueError:
+            answer = json.loads(content)
+        except (ValueError, RecursionError):
             raise _Retryable("its server did not answer in JSON") from None
         if not isinstance(answer, dict):
             raise _Retryable("its server answered in an unknown shape")
@@ -130,19 +140,36 @@ class _Retryable(Exception):
     """A failure that may pass by itself; the message is a clause for the user."""
 
 
+async def _read(response: httpx.Response) -> bytes:
+    """The body, as long as it stays within what a completion can need. Raises _Retryable."""
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > LONGEST_ANSWER:
+            raise _Retryable("its server's answer has no end")
+    return bytes(content)
+
+
 def _call_text(answer: dict[str, JsonValue]) -> str:
-    """The call in a completion as compact JSON. Raises _Retryable when there is none."""
+    """The call in a completion as compact JSON. Raises _Retryable when there is none that can be kept."""
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     text = choice.get("text") if isinstance(choice, dict) else None
     try:
-        call = json.loads(text) if isinstance(text, str) else None
+        call = json.loads(text, parse_constant=_no_number) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         call = None
     if not (isinstance(call, dict) and isinstance(call.get("name"), str) and isinstance(call.get("parameters"), dict)):
         raise _Retryable("it did not answer with a call")
     said = {"name": call["name"], "parameters": call["parameters"]}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    written = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    if UNKEPT.search(written):
+        raise _Retryable("it answered with characters that no record can hold")
+    return written
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _count(value: JsonValue) -> int:

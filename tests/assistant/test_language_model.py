@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from doubles import ModelServer, Reply, breaks_off, hangs, hangs_up, model_server, says, sends
@@ -56,28 +57,163 @@ async def test_vllm_is_sent_structured_outputs_and_adds_no_second_begin_of_text(
     with model_server(says(CALL)) as server:
         await decide(server, flavour="vllm")
     (body,) = server.bodies
-    assert body["structured_outputs"] == {"json": SCHEMA}
+    assert body["structured_outputs"] == {"json": {"x-guidance": {"whitespace_flexible": False}, **SCHEMA}}
     assert body["add_special_tokens"] is False
     assert "json_schema" not in body
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [breaks_off, hangs_up, sends("oops", 500), sends("<html>"), sends("[]"), sends('{"choices": []}'), says("I would"),
-     says('{"name": "find_bins"}'), says('{"name":"find_bins","parameters":{"near":"Sa'), says('["find_bins"]')],
-)  # fmt: skip
+# ---------------------------------------------------------------- servers that misbehave
+
+
+def writes(content: bytes, *headers: tuple[str, str], status: int = 200) -> Reply:
+    """A whole body of any bytes under any headers."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(content)))):
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return reply
+
+
+def speaks_no_http(handler: BaseHTTPRequestHandler) -> None:
+    """The greeting of another protocol."""
+    handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+    handler.close_connection = True
+
+
+def breaks_a_stream_off(handler: BaseHTTPRequestHandler) -> None:
+    """Two chunks of a stream without its end."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b'5\r\n{"cho\r\n5\r\nices"\r\n')
+    handler.close_connection = True
+
+
+def trickles(handler: BaseHTTPRequestHandler) -> None:
+    """A byte now and then, so that no single read takes long."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    for _ in range(40):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def never_ends(handler: BaseHTTPRequestHandler) -> None:
+    """As many bytes as somebody takes, 200 MB at most."""
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(200):
+        handler.wfile.write(b" " * 1_000_000)
+
+
+PASSING_FAULTS: dict[str, Reply] = {
+    "a body that breaks off": breaks_off,
+    "a stream that breaks off": breaks_a_stream_off,
+    "a closed connection": hangs_up,
+    "another protocol": speaks_no_http,
+    "a body without an end": never_ends,
+    "error 500": sends("oops", 500),
+    "error 503": sends('{"error": "loading model"}', 503),
+    "too many requests": sends("slow down", 429),
+    "a page": sends("<html>"),
+    "nothing": sends(""),
+    "a list": sends("[]"),
+    "a number": sends("7"),
+    "half a UTF-8 character": writes(b'{"choices": [{"text": "\xc3'),
+    "a false content encoding": writes(b"not gzip", ("Content-Encoding", "gzip")),
+    "deeper than can be read": sends("[" * 200_000),
+    "no choices": sends('{"choices": []}'),
+    "choices of another kind": sends('{"choices": {"0": 1}}'),
+    "a choice without text": sends('{"choices": [{"text": null}]}'),
+    "prose": says("I would look for bins near Sather Gate."),
+    "prose with braces": says("Sure! {}"),
+    "no parameters": says('{"name": "find_bins"}'),
+    "parameters of another kind": says('{"name": "find_bins", "parameters": []}'),
+    "a name of another kind": says('{"name": 7, "parameters": {}}'),
+    "half a call": says('{"name":"find_bins","parameters":{"near":"Sa'),
+    "two calls": says(CALL + CALL),
+    "a list of a call": says('["find_bins"]'),
+    "nonsense tokens": says("\ufffd<|im_start|>\ufffd" * 50),
+    "a call deeper than can be read": says('{"name": "x", "parameters": {"a": ' + "[" * 100_000),
+    "a number that is none": says('{"name": "x", "parameters": {"a": NaN}}'),
+    "a number without an end": says('{"name": "x", "parameters": {"a": ' + "9" * 5000 + "}}"),
+    "half a character": says('{"name": "x", "parameters": {"a": "\\ud83d"}}'),
+    "a NUL": says('{"name": "x", "parameters": {"a": "b\\u0000"}}'),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING_FAULTS.values(), ids=PASSING_FAULTS.keys())
 async def test_a_passing_fault_is_tried_once_more(fault: Reply) -> None:
     with model_server(fault, says(CALL)) as server:
         assert await decide(server) == CALL
     assert len(server.bodies) == 2
 
 
-@pytest.mark.parametrize("fault", [breaks_off, hangs_up, sends("oops", 503), sends("<html>"), says("Sure! {}")])
-async def test_a_lasting_fault_is_model_unavailable_after_two_tries(fault: Reply) -> None:
-    with model_server(fault) as server, pytest.raises(ModelUnavailable, match="unavailable") as raised:
+@pytest.mark.parametrize("fault", PASSING_FAULTS.values(), ids=PASSING_FAULTS.keys())
+async def test_a_lasting_fault_is_a_sentence_after_two_tries(fault: Reply) -> None:
+    with model_server(fault) as server, pytest.raises(ModelUnavailable) as raised:
         await decide(server)
     assert len(server.bodies) == 2
-    assert "s3cret" not in str(raised.value)
+    said = str(raised.value)
+    assert said.startswith("The language model is unavailable: ")
+    assert said.endswith(".")
+    assert len(said) < 120
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (sends("oops", 503), "its server answered 503"),
+        (sends("<html>"), "its server did not answer in JSON"),
+        (sends("[]"), "its server answered in an unknown shape"),
+        (breaks_off, r"the connection failed \(RemoteProtocolError\)"),
+        (never_ends, "its server's answer has no end"),
+        (says("Sure!"), "it did not answer with a call"),
+        (PASSING_FAULTS["a NUL"], "it answered with characters that no record can hold"),
+    ],
+)
+async def test_the_sentence_says_what_was_wrong(fault: Reply, told: str) -> None:
+    with model_server(fault) as server, pytest.raises(ModelUnavailable, match=told):
+        await decide(server)
+
+
+@pytest.mark.parametrize("fault", [hangs, trickles, sends("<html>", 500)])
+async def test_whatever_a_server_does_it_is_over_at_the_deadline(fault: Reply) -> None:
+    started = time.monotonic()
+    with model_server(fault) as server, pytest.raises(ModelUnavailable):
+        await decide(server, deadline_s=0.5)
+    assert time.monotonic() - started < 1.5
+
+
+async def test_the_words_of_a_call_may_look_like_an_escape() -> None:
+    text = json.dumps({"name": "x", "parameters": {"note": "C:\\u0000 \\\\u0000"}}, separators=(",", ":"))
+    with model_server(says(text)) as server:
+        assert json.loads(await decide(server)) == json.loads(text)
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [hangs, hangs_up, speaks_no_http, sends("oops", 500), sends("no", 404), sends("<html>"), sends("[" * 200_000),
+     writes(b"not gzip", ("Content-Encoding", "gzip"))],
+)  # fmt: skip
+async def test_a_server_that_misbehaves_is_not_ready(fault: Reply) -> None:
+    with model_server(fault) as server:
+        assert not await OpenAIModel(server.url, "small", None, "vllm").ready(deadline_s=0.5)
+
+
+async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with model_server(says(CALL)) as server:
+        assert await decide(server) == CALL
 
 
 async def test_a_refused_request_is_not_repeated_and_its_body_is_not_shown() -> None:
@@ -113,11 +249,6 @@ async def test_ready_asks_for_one_token() -> None:
         model = OpenAIModel(server.url, "small", None, "vllm")
         assert await model.ready()
     assert server.bodies[0]["max_tokens"] == 1
-
-
-async def test_a_server_that_hangs_is_not_ready() -> None:
-    with model_server(hangs) as server:
-        assert not await OpenAIModel(server.url, "small", None, "vllm").ready(deadline_s=0.2)
 
 
 async def test_each_question_opens_its_own_connection() -> None:
