@@ -212,7 +212,7 @@ class _Reader:
         if kind in ("boolean", "null"):
             return {"type": kind}
         if kind not in BOUNDS:
-            raise _Undecodable(f"there is no type {kind!r} in JSON schema")
+            raise _Undecodable(f"no type {kind!r} in JSON schema")
         bounds: JsonSchema = {name: schema[name] for name in BOUNDS[kind] if _is_number(schema.get(name))}
         if self.copied.spans is None:
             cap: JsonSchema = {"maxLength": LONGEST_TEXT} if kind == "string" else {}

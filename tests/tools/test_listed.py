@@ -195,7 +195,7 @@ CIRCLE = {"$ref": "#/$defs/b"}
         ({"name": "x", "parameters": []}, "x: its description must be a text and its parameters"),
         ({"name": "x", "parameters": {"properties": []}}, "x: its properties are no object"),
         ({"name": "x", "parameters": {"properties": {"a": "string"}}}, 'x: "string" stands where a schema should'),
-        ({"name": "x", "parameters": {"properties": {"a": {"type": "date"}}}}, "x: there is no type 'date'"),
+        ({"name": "x", "parameters": {"properties": {"a": {"type": "date"}}}}, "x: no type 'date'"),
         ({"name": "x", "parameters": {"properties": {"a": CIRCLE}}}, "x: its reference #/.defs/b leads"),
         (
             {"name": "x", "parameters": {"properties": {"a": CIRCLE}, "$defs": {"b": CIRCLE}}},

@@ -1,0 +1,115 @@
+"""One decision over tools that are listed beside the question: what the suites `toolcalling` and `new_tools` share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from assistant.decide import GRACE_S, Speaker, shortened
+from assistant.memory import call_of
+from domain.errors import ModelUnavailable
+from domain.values import Call
+from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
+from tools.listed import ListedTool, listed_schema
+from tools.numbers import numbers_in
+from tools.registry import JsonSchema
+from tools.spans import Spans
+
+CITY, ROLE, TODAY = "berkeley", "manager", "2025-08-31"
+"""What the prompt says beside the tools; nothing in these cases depends on it."""
+LONGEST_BLOCK = 9_000
+"""Characters of signatures in a prompt: about 2,700 tokens of the embedded model's 4,096."""
+NAME = re.compile(r'["“]([^"”]+)["”]|((?:[A-Z][\w\'-]*)(?: [A-Z][\w\'-]*)*)')
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user said (oldest first, at least one text), the tools there are, and what code recognised in the last."""
+
+    said: tuple[str, ...]
+    tools: tuple[ListedTool, ...]
+    marks: tuple[str, ...] = ()
+
+
+async def choose(speaker: Speaker, asked: Asked) -> Call:
+    """The model's call of a listed tool, or one of the three words. Raises ModelUnavailable."""
+    spans = Spans.of(asked.said) if speaker.copying else None
+    schema = await asyncio.to_thread(listed_schema, asked.tools, spans)
+    try:
+        async with asyncio.timeout(speaker.deadline_s + GRACE_S):
+            answer = await speaker.model.decide(prompt_of(speaker, asked), schema, deadline_s=speaker.deadline_s)
+    except TimeoutError:
+        raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
+    try:
+        return call_of(answer.text)
+    except ValueError as error:
+        raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+def prompt_of(speaker: Speaker, asked: Asked) -> str:
+    """The bytes the model completes: the product's renderer, with the tools in the block that is for them."""
+    block = _signatures(asked.tools) if speaker.style == "small" else _schemas(asked.tools)
+    earlier = [Turn(text) for text in asked.said[:-1]]
+    now = Turn(shortened(asked.said[-1]), (), asked.marks)
+    return render(speaker.style, Setting(CITY, ROLE, without_control_tokens(block), TODAY), [*earlier, now])
+
+
+def _signatures(tools: Sequence[ListedTool]) -> str:
+    """A line each under the header that says there are no others; without their descriptions when they are too many."""
+    lines = [tool.signature() for tool in tools]
+    if sum(map(len, lines)) > LONGEST_BLOCK:
+        lines = [line.partition(") - ")[0] + ")" for line in lines]
+    return "\n".join([ONLY_LISTED, *lines])[:LONGEST_BLOCK]
+
+
+def _schemas(tools: Sequence[ListedTool]) -> str:
+    return "\n".join(
+        json.dumps({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
+        for tool in tools
+    )
+
+
+def share(of: Sequence[bool]) -> float | None:
+    """How many of all, 0..1; None of none."""
+    return round(sum(of) / len(of), 4) if of else None
+
+
+# ---------------------------------------------------------------- the naive answer to the same question
+
+
+def first_tool(asked: Asked) -> Call:
+    """The baseline: always the first tool, its required parameters from what stands at hand in the question.
+
+    Numbers in the order they were said, the first choice of a choice, texts the names and quotations in their order.
+    """
+    if not asked.tools:
+        return Call("decline", {"reason": "out_of_scope"})
+    tool, question = asked.tools[0], asked.said[-1]
+    numbers = [n for token in re.findall(r"[\w.,%½-]+", question) for n in numbers_in(token)[:1]]
+    names = [quoted or name for quoted, name in NAME.findall(question)]
+    properties: Any = tool.parameters.get("properties", {})
+    required: Any = tool.parameters.get("required", [])
+    return Call(
+        tool.name, {name: _at_hand(properties[name], numbers, names) for name in required if name in properties}
+    )
+
+
+def _at_hand(schema: JsonSchema, numbers: list[int], names: list[str]) -> JsonValue:
+    values = schema.get("enum")
+    if isinstance(values, list) and values:
+        return values[0]
+    kind = schema.get("type")
+    if kind in ("integer", "number"):
+        return numbers.pop(0) if numbers else 0
+    if kind == "boolean":
+        return True
+    if kind == "array":
+        of_numbers = isinstance(items := schema.get("items"), dict) and items.get("type") in ("integer", "number")
+        return list[JsonValue](numbers if of_numbers else names)
+    return {} if kind == "object" else names.pop(0) if names else ""

@@ -1,0 +1,179 @@
+"""Cases with tools of their own: read with the line of every fault, and right when the call is equal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from doubles import ScriptedModel
+
+from assistant.decide import Speaker
+from domain.errors import BadData, ModelUnavailable
+from domain.values import Call
+from evals.new_tools import Marked, baselines, figures, measure, mistakes, read_new_tools
+from tools.listed import listed_schema
+from tools.spans import Spans
+
+CASES = Path(__file__).parent.parent.parent / "evals" / "cases" / "new_tools_dev.jsonl"
+TEXT = {"type": "string"}
+LOCK: dict[str, Any] = {
+    "name": "lock_gate",
+    "description": "Lock a gate of the yard.",
+    "parameters": {
+        "properties": {
+            "gate": TEXT,
+            "from": TEXT,
+            "hours": {"type": "integer"},
+            "alarm": {"type": "boolean"},
+            "keys": {"type": "array", "items": TEXT},
+        },
+        "required": ["gate"],
+    },
+}
+ASK: dict[str, Any] = {"id": "n1", "tools": [LOCK], "user": "Lock the north gate at six for 2 hours"}
+WANTED = {"name": "lock_gate", "parameters": {"gate": "the north gate", "from": "six", "hours": 2}}
+
+
+def file_of(folder: Path, *cases: Any) -> Path:
+    """A file of cases; a text is a line as it stands."""
+    file = folder / "cases.jsonl"
+    file.write_text("".join((c if isinstance(c, str) else json.dumps(c)) + "\n" for c in cases), "utf-8")
+    return file
+
+
+def marked(folder: Path, call: Call | None, **case: Any) -> Marked:
+    """One case with its answer."""
+    (read,) = read_new_tools(file_of(folder, {**ASK, **case}))
+    return Marked(read, call)
+
+
+def lock(**parameters: Any) -> Call:
+    """A call of the tool."""
+    return Call("lock_gate", parameters)
+
+
+# ---------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{", "the line"),
+        ("[]", "the line"),
+        ({"id": "x", "user": "y"}, "tools"),
+        ({**ASK, "tools": [{"description": "x"}]}, "a tool needs a name"),
+        ({**ASK, "tools": [{"name": "x", "parameters": {"properties": {"a": {"type": "date"}}}}]}, "tool x: no type"),
+        ({**ASK, "expct": []}, "expct"),
+        ({**ASK, "expect": [{"parameters": {}}]}, "expect.0.name"),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_named_with_file_line_and_fault(tmp_path: Path, line: Any, told: str) -> None:
+    with pytest.raises(BadData, match=rf"cases\.jsonl, line 2: {told}"):
+        read_new_tools(file_of(tmp_path, {**ASK, "say": "clarify"}, line))
+
+
+def test_a_file_without_cases_is_bad_data(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="holds no cases"):
+        read_new_tools(file_of(tmp_path, ""))
+    with pytest.raises(BadData, match="cannot be read"):
+        read_new_tools(tmp_path / "nowhere.jsonl")
+
+
+def test_every_shipped_call_can_be_decoded_from_the_words_of_its_question() -> None:
+    for case in read_new_tools(CASES):
+        schema = listed_schema(case.tools, Spans.of([case.turn.user]))
+        for choice in case.turn.choices():
+            for wanted in choice.expect or []:
+                call = {"name": wanted.name, "parameters": wanted.parameters}
+                assert jsonschema.Draft202012Validator(schema).is_valid(call), case.id
+
+
+# ---------------------------------------------------------------- when an answer is right
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"gate": "the north gate", "from": "six", "hours": 2},
+        {"hours": 2, "from": "Six", "gate": "The  North gate"},
+    ],
+)
+def test_an_equal_call_is_right_whatever_its_case_space_and_order(tmp_path: Path, parameters: Any) -> None:
+    assert marked(tmp_path, lock(**parameters), expect=[WANTED]).right
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"gate": "north gate", "from": "six", "hours": 2},
+        {"gate": "the north gate", "from": "six"},
+        {"gate": "the north gate", "from": "six", "hours": 2, "alarm": True},
+        {"gate": "the north gate", "from": "six", "hours": "2"},
+    ],
+)
+def test_a_call_with_another_value_or_parameter_is_wrong(tmp_path: Path, parameters: Any) -> None:
+    assert not marked(tmp_path, lock(**parameters), expect=[WANTED]).right
+
+
+def test_true_is_not_one(tmp_path: Path) -> None:
+    wanted = {"name": "lock_gate", "parameters": {"gate": "g", "alarm": True}}
+    assert marked(tmp_path, lock(gate="g", alarm=True), expect=[wanted]).right
+    assert not marked(tmp_path, lock(gate="g", alarm=1), expect=[wanted]).right
+
+
+def test_lists_are_equal_in_their_order(tmp_path: Path) -> None:
+    wanted = {"name": "lock_gate", "parameters": {"gate": "g", "keys": ["A", "b"]}}
+    assert marked(tmp_path, lock(gate="g", keys=["a", "B"]), expect=[wanted]).right
+    assert not marked(tmp_path, lock(gate="g", keys=["b", "a"]), expect=[wanted]).right
+
+
+def test_words_right_forgives_an_article_and_no_other_word(tmp_path: Path) -> None:
+    assert marked(tmp_path, lock(gate="north gate", hours=2, **{"from": "six"}), expect=[WANTED]).words_right
+    assert not marked(tmp_path, lock(gate="gate", hours=2, **{"from": "six"}), expect=[WANTED]).words_right
+    assert not marked(tmp_path, lock(gate="north gate", hours=2), expect=[WANTED]).words_right
+
+
+def test_a_word_is_right_by_its_kind_and_reason(tmp_path: Path) -> None:
+    refused = Call("decline", {"reason": "out_of_scope"})
+    assert marked(tmp_path, refused, say="decline:out_of_scope").right
+    assert marked(tmp_path, refused, say="decline").right
+    assert not marked(tmp_path, refused, say="decline:unsafe").right
+    assert not marked(tmp_path, refused, say="clarify").right
+    assert not marked(tmp_path, None, say="clarify").right
+
+
+def test_any_of_the_right_choices_will_do(tmp_path: Path) -> None:
+    asked = Call("clarify", {"question": "{{what}}"})
+    assert marked(tmp_path, asked, expect=[WANTED], any_of=[{"say": "clarify"}]).right
+
+
+# ---------------------------------------------------------------- measuring
+
+
+def test_the_figures_are_shares_by_kind_with_naive_answers_beside_them(tmp_path: Path) -> None:
+    declined = {"id": "n2", "tools": [LOCK], "user": "sing", "say": "decline:out_of_scope"}
+    unclear = {"id": "n3", "tools": [LOCK], "user": "lock it", "say": "clarify"}
+    cases = read_new_tools(file_of(tmp_path, {**ASK, "expect": [WANTED]}, declined, unclear))
+    model = ScriptedModel([WANTED, {"name": "lock_gate", "parameters": {"gate": "sing"}}, ModelUnavailable("gone")])
+    found: Any = figures(done := asyncio.run(measure(Speaker(model), cases)))
+    assert (found["right"], found["call_exact"], found["ask_back"]) == (0.3333, 1.0, 0.0)
+    assert (found["abstention"], found["tool_hallucination"], found["unanswered"]) == (0.0, 0.5, 1)
+    assert found["by_kind"]["decline"] == {"right": 0.0, "cases": 1}
+    naive: Any = baselines(cases)
+    assert (naive["no_call"]["abstention"], naive["no_call"]["call_exact"]) == (1.0, 0.0)
+    assert (naive["first_tool"]["tool_right"], naive["first_tool"]["tool_hallucination"]) == (1.0, 1.0)
+    assert [(each["id"], each["called"] is None) for each in mistakes(done)] == [("n2", False), ("n3", True)]
+
+
+def test_what_code_recognises_is_shown_with_the_question(tmp_path: Path) -> None:
+    model = ScriptedModel([WANTED])
+    cases = read_new_tools(file_of(tmp_path, {**ASK, "expect": [WANTED]}))
+    asyncio.run(measure(Speaker(model), cases, lambda question: ("[time six]",) if "six" in question else ()))
+    assert "for 2 hours\n[time six]<|im_end|>" in model.prompts[0]
+    assert (
+        "lock_gate(gate: string, from?: string, hours?: integer, alarm?: boolean, keys?: list) - " in model.prompts[0]
+    )
