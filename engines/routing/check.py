@@ -10,6 +10,7 @@ from collections import Counter
 from engines.routing.problem import Goal, Problem, RoundPlan, Stop, Truck, TruckRound
 
 SMALL = 1e-6
+NO_WAY = 1_000_000_000
 
 
 def check(problem: Problem, plan: RoundPlan) -> list[str]:
@@ -44,17 +45,27 @@ def _check_round(problem: Problem, truck: Truck, each: TruckRound, stops: dict[s
         return [] if idle else ["an idle truck has figures"]
     faults: list[str] = []
     dumps = {dump.id: (len(problem.depots) + i, dump.service_s) for i, dump in enumerate(problem.dumps)}
-    place, now, litres, kilos = truck.depot, truck.shift_start_s, 0, 0
-    total_m = total_l = total_kg = unloaded = 0
-    for visit in each.visits:
+    if problem.reload_at_depot:
+        dumps[problem.depots[truck.depot].id] = (truck.depot, problem.depots[truck.depot].service_s)
+    start = truck.depot if truck.start_at is None else truck.start_at
+    place, now, litres, kilos = start, each.leave_s, truck.load_l, truck.load_kg
+    if now is None or now < truck.shift_start_s or (now != truck.shift_start_s and not truck.late_start):
+        return [*faults, "does not leave at its shift's start"]
+    total_m = total_l = total_kg = unloaded = driven_s = 0
+    for index, visit in enumerate(each.visits):
         if visit.is_dump and visit.stop_id not in dumps:
             return [*faults, f"{visit.stop_id} is no dump"]
+        now = _after_rest(each, index, now, faults)
+        if index == 0 or each.visits[index - 1].is_dump:
+            now = max(now, _ready(truck, each, index, stops))
         target = dumps[visit.stop_id][0] if visit.is_dump else stops[visit.stop_id][0]
         leg_m, leg_s = problem.metres[place, target], problem.seconds[place, target]
         if (visit.metres, visit.seconds) != (leg_m, leg_s) or visit.arrival_s != now + leg_s:
             faults.append(f"the leg to {visit.stop_id} is not the matrix's")
+        if max(leg_m, leg_s) >= NO_WAY:
+            faults.append(f"there is no way to {visit.stop_id}")
         now += int(leg_s)
-        total_m += int(leg_m)
+        total_m, driven_s = total_m + int(leg_m), driven_s + int(leg_s)
         if visit.is_dump:
             now, litres, kilos, unloaded = now + dumps[visit.stop_id][1], 0, 0, unloaded + 1
         else:
@@ -62,17 +73,66 @@ def _check_round(problem: Problem, truck: Truck, each: TruckRound, stops: dict[s
             litres, kilos = litres + stop.volume_l, kilos + stop.weight_kg
             total_l, total_kg = total_l + stop.volume_l, total_kg + stop.weight_kg
             faults += _check_stop(truck, stop, now, (litres, kilos))
-            now = max(now, stop.window[0] if stop.window else now) + stop.service_s
+            begun = stop.id in truck.locked
+            now = max(now, stop.window[0] if stop.window and not begun else now) + stop.service_s
         if (visit.depart_s, visit.load_l, visit.load_kg) != (now, litres, kilos):
             faults.append(f"time or load after {visit.stop_id} is wrong")
         place = target
-    faults += _check_return(problem, truck, each, (place, now))
+    now = _after_rest(each, len(each.visits), now, faults)
+    faults += _check_return(problem, truck, each, (place, now)) + _check_rules(problem, truck, each, unloaded)
     if problem.dumps and (litres or kilos or not each.visits[-1].is_dump):
         faults.append("does not end empty: the last visit is no dump")
-    if (each.volume_l, each.weight_kg, each.trips) != (total_l, total_kg, unloaded if problem.dumps else 1):
+    trips = unloaded if problem.dumps else unloaded + 1
+    if (each.volume_l, each.weight_kg, each.trips) != (total_l, total_kg, trips):
         faults.append("collected volume, weight or trips are wrong")
-    if each.metres != total_m + problem.metres[place, truck.depot]:
+    end = truck.depot if truck.end_depot is None else truck.end_depot
+    if each.metres != total_m + problem.metres[place, end]:
         faults.append("metres are wrong")
+    if truck.max_metres is not None and total_m + problem.metres[place, end] > truck.max_metres:
+        faults.append("drives more metres than it may")
+    if truck.max_drive_s is not None and driven_s + problem.seconds[place, end] > truck.max_drive_s:
+        faults.append("drives longer than it may")
+    return faults
+
+
+def _after_rest(each: TruckRound, index: int, now: int, faults: list[str]) -> int:
+    """The clock once a break planned here is over."""
+    rest = each.rest
+    if rest is None or rest.after_visits != index:
+        return now
+    if rest.begin_s < now:
+        faults.append("the break begins before the truck is free")
+    return max(now, rest.end_s)
+
+
+def _ready(truck: Truck, each: TruckRound, index: int, stops: dict[str, tuple[int, Stop]]) -> int:
+    """When everything of the trip beginning at a visit is released."""
+    ready = 0
+    for visit in each.visits[index:]:
+        if visit.is_dump:
+            break
+        if visit.stop_id not in truck.locked:
+            ready = max(ready, stops[visit.stop_id][1].release_s)
+    return ready
+
+
+def _check_rules(problem: Problem, truck: Truck, each: TruckRound, unloaded: int) -> list[str]:
+    """Break, number of unloadings, and the beginning that is locked."""
+    faults = []
+    back = (each.leave_s or 0) + each.seconds
+    if truck.rest is not None and each.rest is None and back > truck.rest.latest_s:
+        faults.append("takes no break")
+    if each.rest is not None:
+        rest = truck.rest
+        if rest is None or not rest.earliest_s <= each.rest.begin_s <= rest.latest_s:
+            faults.append("breaks outside the hours for it")
+        elif each.rest.end_s - each.rest.begin_s != rest.duration_s:
+            faults.append("the break has the wrong length")
+    if truck.max_trips is not None and unloaded + (0 if problem.dumps else 1) > truck.max_trips:
+        faults.append("makes more trips than it may")
+    begun = [visit.stop_id for visit in each.visits if not visit.is_dump and visit.stop_id in truck.locked]
+    if tuple(each.stop_ids[: len(begun)]) != truck.locked[: len(begun)]:
+        faults.append("does not begin with the stops it has begun")
     return faults
 
 
@@ -82,7 +142,7 @@ def _check_stop(truck: Truck, stop: Stop, arrival: int, load: tuple[int, int]) -
         faults.append(f"may not carry {stop.stream} ({stop.id})")
     if load[0] > truck.capacity_l or load[1] > truck.capacity_kg:
         faults.append(f"overloaded after {stop.id}: {load[0]} l, {load[1]} kg")
-    if stop.window and arrival > stop.window[1]:
+    if stop.window and stop.id not in truck.locked and arrival > stop.window[1]:
         faults.append(f"comes to {stop.id} after its window")
     return faults
 
@@ -90,9 +150,10 @@ def _check_stop(truck: Truck, stop: Stop, arrival: int, load: tuple[int, int]) -
 def _check_return(problem: Problem, truck: Truck, each: TruckRound, end: tuple[int, int]) -> list[str]:
     place, now = end
     faults = []
-    back_m, back_s = problem.metres[place, truck.depot], problem.seconds[place, truck.depot]
+    target = truck.depot if truck.end_depot is None else truck.end_depot
+    back_m, back_s = problem.metres[place, target], problem.seconds[place, target]
     home = each.home
-    if home is None or (home.metres, home.seconds, home.to_id) != (back_m, back_s, problem.depots[truck.depot].id):
+    if home is None or (home.metres, home.seconds, home.to_id) != (back_m, back_s, problem.depots[target].id):
         faults.append("does not return to its depot")
     now += int(back_s)
     limit = truck.shift_end_s
@@ -100,8 +161,10 @@ def _check_return(problem: Problem, truck: Truck, each: TruckRound, end: tuple[i
         limit = min(limit, truck.shift_start_s + problem.max_seconds)
     if now > limit:
         faults.append(f"returns {now - limit} s after its shift")
-    if each.seconds != now - truck.shift_start_s:
+    if each.seconds != now - (each.leave_s or 0):
         faults.append("seconds are wrong")
+    if truck.max_duration_s is not None and each.seconds > truck.max_duration_s:
+        faults.append("is out longer than it may")
     return faults
 
 
@@ -109,16 +172,19 @@ def _check_totals(problem: Problem, plan: RoundPlan) -> list[str]:
     faults = []
     cost = gram = objective = 0.0
     for truck, each in zip(problem.trucks, plan.rounds, strict=True):
-        money = truck.cost_per_km * each.metres / 1000 + truck.cost_per_hour * each.seconds / 3600
+        fixed = truck.fixed_cost if each.visits else 0.0
+        money = fixed + truck.cost_per_km * each.metres / 1000 + truck.cost_per_hour * each.seconds / 3600
         gas = truck.g_co2e_per_km * each.metres / 1000
         if abs(money - each.cost) > SMALL * max(1.0, money) or abs(gas - each.g_co2e) > SMALL * max(1.0, gas):
             faults.append(f"truck {truck.name}: cost or emissions are wrong")
-        weighed = {Goal.time: max(truck.cost_per_hour / 3.6, 1.0) * each.seconds, Goal.emissions: gas}
-        objective += weighed.get(problem.goal, 1000 * money)
+        objective += _weighed(problem, truck, each, (money, gas, fixed))
         cost, gram = cost + money, gram + gas
-    if problem.goal is Goal.balanced and problem.trucks:
+    longest = max((each.seconds for each in plan.rounds), default=0)
+    if problem.weights is not None:
+        objective += problem.weights.per_longest_s * longest
+    elif problem.goal is Goal.balanced and problem.trucks:
         hourly = sum(truck.cost_per_hour for truck in problem.trucks) / len(problem.trucks)
-        objective += max(1, round(hourly / 3.6)) * max(each.seconds for each in plan.rounds)
+        objective += max(1, round(hourly / 3.6)) * longest
     left = {each.stop_id for each in plan.unserved}
     objective += sum(stop.prize or 0 for stop in problem.stops if stop.id in left)
     if abs(plan.cost - cost) > SMALL * max(1.0, cost) or abs(plan.g_co2e - gram) > SMALL * max(1.0, gram):
@@ -129,3 +195,14 @@ def _check_totals(problem: Problem, plan: RoundPlan) -> list[str]:
     if abs(plan.objective - objective) > len(problem.trucks) + 1:
         faults.append("the plan's objective is not what its rounds cost")
     return faults
+
+
+def _weighed(problem: Problem, truck: Truck, each: TruckRound, figures: tuple[float, float, float]) -> float:
+    """One round's milli-currency under the weights or the goal."""
+    money, gas, fixed = figures
+    if problem.weights is not None:
+        w = problem.weights
+        return 1000 * fixed + w.per_metre * each.metres + w.per_second * each.seconds + w.per_g_co2e * gas
+    if problem.goal is Goal.time:
+        return max(truck.cost_per_hour / 3.6, 1.0) * each.seconds
+    return gas if problem.goal is Goal.emissions else 1000 * money

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.problem import Problem, RoundPlan
-from engines.routing.rounds import Failure, Order, assemble, drive, milli_of, milli_rates, rank, with_dumps
+from engines.routing.rates import milli_rates
+from engines.routing.rounds import Failure, Order, assemble, drive, milli_of, rank, with_dumps
 
 ALWAYS = 10.0**9  # milli-currency that a stop without prize is worth; must-serve counts a hundred times that
 MUST = 10.0**11
@@ -131,7 +132,7 @@ class _Insertion:
 
     def _price(self, truck: int) -> None:
         """Cheapest place and its cost for every waiting stop in one truck's round, dump trips left out."""
-        per_metre, per_second = milli_rates(self.problem.goal, self.problem.trucks[truck])
+        per_metre, per_second = milli_rates(self.problem, self.problem.trucks[truck])
         todo = np.flatnonzero(self.waiting & ~self.forbidden[:, truck])
         self.cost[:, truck] = np.inf
         if not len(todo):
@@ -153,7 +154,7 @@ class _Insertion:
 
     def _savings(self, truck: int) -> npt.NDArray[np.float64]:
         """Milli-currency saved by leaving out each stop of a round."""
-        per_metre, per_second = milli_rates(self.problem.goal, self.problem.trucks[truck])
+        per_metre, per_second = milli_rates(self.problem, self.problem.trucks[truck])
         before, after = self._ends(truck)
         here, left, right = before[1:], before[:-1], after[1:]
         metres, seconds = self.problem.metres, self.problem.seconds

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.rounds import Failure, Order, assemble, drive, milli_rates, nearest_dump, orders_of, span_rate
+from engines.routing.rates import milli_rates, span_rate
+from engines.routing.rounds import Failure, Order, assemble, drive, nearest_dump, orders_of
 
 ALWAYS, MUST = 10**9, 10**11
 FEWEST_MS = 20
@@ -136,7 +137,7 @@ def _add_travel(problem: Problem, nodes: _Nodes, model: Any) -> None:
     time = model.RegisterTransitMatrix(seconds.tolist())
     known: dict[tuple[float, float], int] = {}
     for index, truck in enumerate(problem.trucks):
-        rates = milli_rates(problem.goal, truck)
+        rates = milli_rates(problem, truck)
         if rates not in known:
             milli = np.rint(rates[0] * metres + rates[1] * seconds).astype(np.int64)
             known[rates] = model.RegisterTransitMatrix(milli.tolist())
@@ -149,7 +150,7 @@ def _add_travel(problem: Problem, nodes: _Nodes, model: Any) -> None:
         dimension.CumulVar(model.Start(index)).SetRange(truck.shift_start_s, truck.shift_start_s)
         dimension.CumulVar(model.End(index)).SetMax(problem.shift_end(truck))
     if span_rate(problem):
-        dimension.SetGlobalSpanCostCoefficient(span_rate(problem))
+        dimension.SetGlobalSpanCostCoefficient(round(span_rate(problem)))
 
 
 def _add_loads(problem: Problem, nodes: _Nodes, manager: Any, model: Any) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.problem import Problem, Truck, Why
-from engines.routing.rounds import Failure, Order, drive, milli_rates
+from engines.routing.rates import milli_rates
+from engines.routing.rounds import Failure, Order, drive
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,7 +30,7 @@ def cheapest_order(problem: Problem, truck: Truck, now: tuple[Order, int], point
     if stop.volume_l > truck.capacity_l or stop.weight_kg > truck.capacity_kg:
         return Why.too_large
     longer, slower, dumps = _prices(problem, truck, order, point)
-    per_metre, per_second = milli_rates(problem.goal, truck)
+    per_metre, per_second = milli_rates(problem, truck)
     possible = np.isfinite(longer)
     price = np.full(longer.shape, np.inf)
     price[possible] = per_metre * longer[possible] + per_second * slower[possible]

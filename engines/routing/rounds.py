@@ -6,92 +6,84 @@ An order is a list of matrix points, stops and dumps, without the depot. With du
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from engines.routing.problem import Goal, Leg, Problem, RoundPlan, Truck, TruckRound, Unserved, Visit, Why
+from engines.routing.clock import Failure, Run, run_clock
+from engines.routing.problem import LONGEST, Leg, Problem, RoundPlan, Truck, TruckRound, Unserved, Visit, Why
+from engines.routing.rates import fixed_milli, milli_rates, span_rate
 
-MILLI_PER_GRAM = 1.0  # under the goal emissions a gram CO2e weighs a milli-currency, so that prizes stay comparable
 Order = list[int]
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why an order cannot be driven, and at which point of it."""
-
-    why: Why
-    point: int
-
-
-def milli_rates(goal: Goal, truck: Truck) -> tuple[float, float]:
-    """Milli-currency per metre and per second under a goal."""
-    if goal is Goal.time:
-        return 0.0, max(truck.cost_per_hour / 3.6, 1.0)
-    if goal is Goal.emissions:
-        return truck.g_co2e_per_km * MILLI_PER_GRAM / 1000, 0.0
-    return truck.cost_per_km, truck.cost_per_hour / 3.6
-
-
-def span_rate(problem: Problem) -> int:
-    """Milli-currency per second of the longest round: the mean hourly cost under `balanced`, else 0."""
-    if problem.goal is not Goal.balanced or not problem.trucks:
-        return 0
-    return max(1, round(sum(truck.cost_per_hour for truck in problem.trucks) / len(problem.trucks) / 3.6))
-
-
 def drive(problem: Problem, truck: Truck, order: Sequence[int]) -> TruckRound | Failure:
-    """The round of an order, leaving at the shift's start; or the first thing that forbids it."""
-    here, clock, load_l, load_kg = truck.depot, truck.shift_start_s, 0, 0
-    visits: list[Visit] = []
-    volume_l = weight_kg = trips = 0
+    """The round of an order; or the first thing that forbids it. The break lies where the round ends first."""
+    if not order:
+        return TruckRound(truck.name, (), None, 0, 0, 0, 0, 0, 0.0, 0.0)
+    wrong = _forbidden(problem, truck, order)
+    if wrong is not None:
+        return wrong
+    run = run_clock(problem, truck, order)
+    return run if isinstance(run, Failure) else _close(problem, truck, order, run)
+
+
+def _forbidden(problem: Problem, truck: Truck, order: Sequence[int]) -> Failure | None:
+    """Streams, loads, ways and unloadings; times are looked at later."""
+    load_l, load_kg, trips, here = truck.load_l, truck.load_kg, 1, truck.start_point
     for point in order:
-        metres, seconds = int(problem.metres[here, point]), int(problem.seconds[here, point])
-        arrival = clock + seconds
+        if problem.metres[here, point] >= LONGEST or problem.seconds[here, point] >= LONGEST:
+            return Failure(Why.no_way, point)
+        here = point
         if problem.is_dump(point):
-            dump = problem.dumps[point - problem.first_dump]
-            clock, load_l, load_kg, trips = arrival + dump.service_s, 0, 0, trips + 1
-            visits.append(Visit(dump.id, arrival, clock, 0, 0, metres, seconds, is_dump=True))
+            load_l, load_kg = 0, 0
+            trips += 1
+            continue
+        stop = problem.stop_at(point)
+        if not truck.takes(stop.stream):
+            return Failure(Why.no_truck_for_stream, point)
+        load_l, load_kg = load_l + stop.volume_l, load_kg + stop.weight_kg
+        if load_l > truck.capacity_l or load_kg > truck.capacity_kg:
+            return Failure(Why.too_large, point)
+    if problem.is_dump(order[-1]) and problem.dumps:
+        trips -= 1
+    if truck.max_trips is not None and trips > truck.max_trips:
+        return Failure(Why.fleet_full, here)
+    home = truck.end_point
+    return Failure(Why.no_way, here) if problem.metres[here, home] >= LONGEST else None
+
+
+def _close(problem: Problem, truck: Truck, order: Sequence[int], run: Run) -> TruckRound | Failure:
+    """The round with its figures."""
+    here, load_l, load_kg = truck.start_point, truck.load_l, truck.load_kg
+    visits: list[Visit] = []
+    volume_l = weight_kg = 0
+    for point, (arrival, depart) in zip(order, run.times, strict=True):
+        way = int(problem.metres[here, point]), int(problem.seconds[here, point])
+        dump = problem.is_dump(point)
+        if dump:
+            load_l = load_kg = 0
         else:
             stop = problem.stop_at(point)
             load_l, load_kg = load_l + stop.volume_l, load_kg + stop.weight_kg
             volume_l, weight_kg = volume_l + stop.volume_l, weight_kg + stop.weight_kg
-            begin = max(arrival, stop.window[0]) if stop.window else arrival
-            clock = begin + stop.service_s
-            why = _forbidden(truck, stop.stream, (load_l, load_kg), stop.window is not None and begin > stop.window[1])
-            if why is not None:
-                return Failure(why, point)
-            visits.append(Visit(stop.id, arrival, clock, load_l, load_kg, metres, seconds))
+        visits.append(Visit(problem.id_at(point), arrival, depart, load_l, load_kg, *way, is_dump=dump))
         here = point
-    return _close(problem, truck, visits, (here, clock, volume_l, weight_kg, trips))
-
-
-def _forbidden(truck: Truck, stream: str, load: tuple[int, int], late: bool) -> Why | None:
-    if not truck.takes(stream):
-        return Why.no_truck_for_stream
-    if load[0] > truck.capacity_l or load[1] > truck.capacity_kg:
-        return Why.too_large
-    return Why.window_closed if late else None
-
-
-def _close(
-    problem: Problem, truck: Truck, visits: list[Visit], state: tuple[int, int, int, int, int]
-) -> TruckRound | Failure:
-    here, clock, volume_l, weight_kg, trips = state
-    if not visits:
-        return TruckRound(truck.name, (), None, 0, 0, 0, 0, 0, 0.0, 0.0)
     home = Leg(
-        visits[-1].stop_id, problem.depots[truck.depot].id,
-        int(problem.metres[here, truck.depot]), int(problem.seconds[here, truck.depot]),
+        visits[-1].stop_id, problem.depots[truck.end_point].id,
+        int(problem.metres[here, truck.end_point]), int(problem.seconds[here, truck.end_point]),
     )  # fmt: skip
-    if clock + home.seconds > problem.shift_end(truck):
-        return Failure(Why.shift_too_short, here)
     metres = sum(visit.metres for visit in visits) + home.metres
-    seconds = clock + home.seconds - truck.shift_start_s
-    cost = truck.cost_per_km * metres / 1000 + truck.cost_per_hour * seconds / 3600
+    drive_s = sum(visit.seconds for visit in visits) + home.seconds
+    seconds = run.end - run.leave
+    over = truck.max_metres is not None and metres > truck.max_metres
+    over = over or (truck.max_drive_s is not None and drive_s > truck.max_drive_s)
+    if over or (truck.max_duration_s is not None and seconds > truck.max_duration_s):
+        return Failure(Why.shift_too_short, here)
+    cost = truck.fixed_cost + truck.cost_per_km * metres / 1000 + truck.cost_per_hour * seconds / 3600
+    trips = sum(visit.is_dump for visit in visits) + (0 if problem.dumps else 1)
     return TruckRound(
-        truck.name, tuple(visits), home, metres, seconds, volume_l, weight_kg,
-        trips if problem.dumps else 1, cost, truck.g_co2e_per_km * metres / 1000,
+        truck.name, tuple(visits), home, metres, seconds, volume_l, weight_kg, trips, cost,
+        truck.g_co2e_per_km * metres / 1000, run.leave, run.rest,
     )  # fmt: skip
 
 
@@ -100,16 +92,16 @@ def with_dumps(problem: Problem, truck: Truck, stops: Sequence[int]) -> Order:
     if not problem.dumps or not stops:
         return list(stops)
     order: Order = []
-    load_l = load_kg = 0
+    load_l, load_kg = truck.load_l, truck.load_kg
     for point in stops:
         stop = problem.stop_at(point)
         over = load_l + stop.volume_l > truck.capacity_l or load_kg + stop.weight_kg > truck.capacity_kg
         if over and (load_l or load_kg):
-            order.append(nearest_dump(problem, order[-1], point))
+            order.append(nearest_dump(problem, order[-1] if order else truck.start_point, point))
             load_l = load_kg = 0
         order.append(point)
         load_l, load_kg = load_l + stop.volume_l, load_kg + stop.weight_kg
-    return [*order, nearest_dump(problem, order[-1], truck.depot)]
+    return [*order, nearest_dump(problem, order[-1], truck.end_point)]
 
 
 def nearest_dump(problem: Problem, before: int, after: int) -> int:
@@ -121,15 +113,16 @@ def nearest_dump(problem: Problem, before: int, after: int) -> int:
 
 def milli_of(problem: Problem, truck: Truck, each: TruckRound) -> int:
     """One round's milli-currency under the goal, the span of `balanced` left out."""
-    per_metre, per_second = milli_rates(problem.goal, truck)
-    return round(per_metre * each.metres + per_second * each.seconds)
+    per_metre, per_second = milli_rates(problem, truck)
+    used = fixed_milli(problem, truck) if each.visits else 0.0
+    return round(used + per_metre * each.metres + per_second * each.seconds)
 
 
 def objective_of(problem: Problem, rounds: Sequence[TruckRound]) -> int:
     """Milli-currency of all rounds under the goal, plus the longest round's share, plus the prizes left behind."""
     served = {stop_id for each in rounds for stop_id in each.stop_ids}
     total = sum(milli_of(problem, truck, each) for truck, each in zip(problem.trucks, rounds, strict=True))
-    total += span_rate(problem) * max((each.seconds for each in rounds), default=0)
+    total += round(span_rate(problem) * max((each.seconds for each in rounds), default=0))
     return total + sum(stop.prize or 0 for stop in problem.stops if stop.id not in served)
 
 
@@ -161,6 +154,6 @@ def rank(problem: Problem, plan: RoundPlan) -> tuple[int, int, int]:
 
 def orders_of(problem: Problem, plan: RoundPlan) -> list[Order]:
     """The plan's rounds as orders of points again."""
-    point = {dump.id: problem.first_dump + i for i, dump in enumerate(problem.dumps)}
+    point = {place.id: i for i, place in enumerate((*problem.depots, *problem.dumps))}
     stop_point = {stop.id: problem.first_stop + i for i, stop in enumerate(problem.stops)}
     return [[(point if v.is_dump else stop_point)[v.stop_id] for v in each.visits] for each in plan.rounds]

@@ -1,31 +1,59 @@
-"""The front door: solve(problem, stop_rule, seed) -> RoundPlan.
+"""The front door: solve(problem, stop, seed, params) -> RoundPlan.
 
-1. Stops that no truck could serve even alone are set aside, with the reason.
-2. Cheapest insertion gives a feasible plan at once.
-3. OR-Tools improves it until the stop rule says so; the better plan stays.
-4. Every unserved stop gets its reason, and the independent checker must pass the plan before it is returned.
+1. Stops that no truck could serve even alone are named, with the reason; the best plan for the rest is sought.
+2. The annealer's greedy insertion gives a feasible plan at once.
+3. The core that suits the problem improves it until the stop rule says so (choice.py says which and why).
+4. Every plan is assembled by driving it, every unserved stop gets its reason, and the independent checker must pass
+   the plan before it is returned.
 
-Same problem, rule and seed give the same plan when the rule ends by `max_solutions` and not by the clock.
+Same problem, rule and seed give the same plan, byte for byte, when the rule ends by looks and not by a clock.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from engines.routing.annealer import Annealer
 from engines.routing.check import check
-from engines.routing.construct import construct
+from engines.routing.construct import FEW_STOPS, construct
 from engines.routing.improve import improve
 from engines.routing.insertion import insert_what_pays, with_reasons
+from engines.routing.model import model_of
+from engines.routing.params import Core, Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.rounds import Failure, assemble, drive, rank, with_dumps
+from engines.routing.rounds import Failure, Order, assemble, drive, orders_of, rank, with_dumps
+from engines.routing.stopping import Budget
+
+LOOKS_PER_SOLUTION = 200  # how many looks a `max_solutions` of the older rule stands for
 
 
-def solve(problem: Problem, stop_rule: StopRule | None = None, seed: int = 0) -> RoundPlan:
+def solve(problem: Problem, stop: StopRule | None = None, seed: int = 0, params: Params | None = None) -> RoundPlan:
     """The best plan found. No trucks or no stops give a plan that says so; BadData comes from `Problem` only."""
-    rule = stop_rule or StopRule()
+    rule, params = stop or StopRule(), params or Params()
+    budget = Budget(rule, LOOKS_PER_SOLUTION)
     servable = [point for point in range(problem.first_stop, problem.size) if _some_truck_can(problem, point)]
     if not servable:
         return _checked(problem, assemble(problem, [[] for _ in problem.trucks], "insertion", seed))
+    if params.core is Core.insertion:
+        return _checked(problem, replace(construct(problem, seed), seed=seed))
+    if params.core is Core.ortools:
+        return _by_ortools(problem, servable, (rule, seed))
+    annealer = Annealer(model_of(problem), seed)
+    annealer.start(_simple_start(problem, seed))
+    annealer.run(budget)
+    plan = assemble(problem, annealer.orders, "annealer", seed)
+    return _checked(problem, insert_what_pays(problem, plan) if len(problem.stops) <= FEW_STOPS else plan)
+
+
+def _simple_start(problem: Problem, seed: int) -> list[Order] | None:
+    """For few stops the best of several simple plans; more are started by the annealer alone, in milliseconds."""
+    if len(problem.stops) > FEW_STOPS or any(truck.locked for truck in problem.trucks):
+        return None
+    return orders_of(problem, construct(problem, seed))
+
+
+def _by_ortools(problem: Problem, servable: list[int], how: tuple[StopRule, int]) -> RoundPlan:
+    rule, seed = how
     first = replace(construct(problem, seed), seed=seed)
     if rule.wall_seconds <= 0 or rule.max_solutions == 0 or len(servable) == 1:
         return _checked(problem, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 = 266_000, 4e9  # measured: 266,000 /s at 9
 FEWEST_LOOKS = 1_000
 BRAKE_S, BRAKE_TIMES = 3.0, 3.0  # the clock's part: a machine four times as slow still finishes by its looks
 DEFAULT_SECONDS = 5.0
+TELL_EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,54 @@ class StopRule:
         """As many looks as a quiet core does in about `quiet_s` seconds; the clock is only the emergency brake."""
         looks = max(FEWEST_LOOKS, round(quiet_s * min(LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 / max(stops, 1) ** 2)))
         return cls(max_seconds=BRAKE_S + BRAKE_TIMES * quiet_s if quiet_s > 0 else 0.0, max_looks=looks)
+
+
+class Budget:
+    """How much of a stop rule is used. `share_of` narrows it to a part, for cores that run one after another."""
+
+    def __init__(self, rule: StopRule, looks_each: int = 1) -> None:
+        self.rule, self.looks = rule, 0
+        self._wall, self._cpu, self._told = time.monotonic(), time.process_time(), 0.0
+        limits = (rule.max_looks, None if rule.max_solutions is None else rule.max_solutions * looks_each)
+        self.most_looks = min((limit for limit in limits if limit is not None), default=None)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since the search began."""
+        return time.monotonic() - self._wall
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds since the search began."""
+        return time.process_time() - self._cpu
+
+    @property
+    def clock_share(self) -> float:
+        """Share of the clocks' budget that is used."""
+        wall, cpu = self.rule.wall_seconds, self.rule.max_cpu_seconds
+        shares = [1.0 if wall <= 0 else self.seconds / wall]
+        if cpu is not None:
+            shares.append(1.0 if cpu <= 0 else self.cpu_seconds / cpu)
+        return max(shares)
+
+    @property
+    def share(self) -> float:
+        """Share of the budget that is used, looks or clocks, whichever is further."""
+        looked = 0.0 if self.most_looks is None else self.looks / max(1, self.most_looks)
+        return min(1.0, max(looked, self.clock_share))
+
+    @property
+    def by_looks(self) -> bool:
+        """Whether the run is repeatable: bounded by looks, the clock a brake only."""
+        return self.most_looks is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether the search must end."""
+        return self.share >= 1.0 or (self.rule.cancelled is not None and self.rule.cancelled())
+
+    def tell(self, objective: int, unserved: int, core: str) -> None:
+        """Report the best so far, at most ten times a second."""
+        if self.rule.progress is not None and self.seconds - self._told >= TELL_EVERY_S:
+            self._told = self.seconds
+            self.rule.progress(Progress(self.share, objective, unserved, None, core, self.seconds))

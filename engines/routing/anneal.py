@@ -1,0 +1,95 @@
+"""The annealing loop: ruin, recreate, keep or refuse by temperature (Kirkpatrick, Gelatt and Vecchi 1983)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from engines.routing.blinks import next_blink
+from engines.routing.compiled import compiled, unit
+from engines.routing.model import I32, I64, Facts
+from engines.routing.place import recreate
+from engines.routing.ruin import ruin
+from engines.routing.state import BLINK, COST, LONGEST, PENALTY, TAKEN, TOUCHED, State, begin_move, undo
+from engines.routing.times import merge_trips, repair
+
+COOL_EVERY = 32  # moves between two steps of the temperature
+
+
+class Best(NamedTuple):
+    """The best plan so far: (n + v, 2) successors and marks of unloading, and its worth, shape (1,)."""
+
+    links: I32
+    energy: I64
+
+
+def empty_best(state: State) -> Best:
+    """Worse than every plan."""
+    return Best(np.zeros((len(state.nodes), 2), dtype=np.int32), np.array([2**62], dtype=np.int64))
+
+
+@compiled
+def energy_of(facts: Facts, state: State) -> int:
+    """What the search makes small: cost of the rounds, of what is left out, and of the longest round."""
+    tally = state.tally
+    return tally[COST] + tally[PENALTY] + round(facts.kinds[0].per_longest_s * tally[LONGEST])
+
+
+@compiled
+def keep_best(facts: Facts, state: State, best: Best) -> None:
+    """Copy the plan if it is the best so far."""
+    energy = energy_of(facts, state)
+    if energy < best.energy[0]:
+        best.energy[0] = energy
+        for i in range(len(state.nodes)):
+            best.links[i, 0] = state.nodes[i].after
+            best.links[i, 1] = state.nodes[i].dump_after
+
+
+@compiled
+def fill(facts: Facts, state: State, best: Best) -> None:
+    """A first plan: every stop left out is put in where it is cheapest, looking at every place if need be."""
+    begin_move(state)
+    next_blink(state)
+    count = 0
+    for c in range(len(facts.stops)):
+        if state.nodes[c].truck < 0:
+            state.taken[count].stop = c
+            count += 1
+    state.tally[TAKEN] = count
+    recreate(facts, state, True)
+    keep_best(facts, state, best)
+
+
+@compiled
+def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float]) -> int:
+    """`plan` = (moves, temperature at first, at last); returns the accepted moves."""
+    moves, hot, cold = plan
+    if state.tally[BLINK] <= 0:
+        next_blink(state)
+    energy = energy_of(facts, state)
+    cooling = math.exp(math.log(cold / hot) * COOL_EVERY / max(moves, 1)) if hot > 0.0 else 1.0
+    heat, accepted = hot, 0
+    for move in range(moves):
+        begin_move(state)
+        ruin(facts, state)
+        ok = True
+        for x in range(state.tally[TOUCHED]):
+            merge_trips(facts, state, state.touched[x].truck)
+            ok = repair(facts, state, state.touched[x].truck) and ok
+        if ok:
+            recreate(facts, state, False)
+        now = energy_of(facts, state)
+        if ok and now < energy - heat * math.log(unit(state.rng)):
+            energy = now
+            accepted += 1
+            keep_best(facts, state, best)
+        else:
+            undo(facts, state)
+            for x in range(state.tally[TOUCHED]):
+                repair(facts, state, state.touched[x].truck)
+        if move % COOL_EVERY == COOL_EVERY - 1:
+            heat *= cooling
+    return accepted

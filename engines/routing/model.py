@@ -1,0 +1,308 @@
+"""A Problem as contiguous arrays that the compiled loops read: one row per stop, kind of truck, and dump.
+
+Trucks that differ in nothing but their name are one kind. Where a truck unloads on the way is not a node but a mark on
+the arc between two stops ("by way of a dump"), and the last dump is part of the way home, so an order of stops with
+marks is a whole round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.routing.nearness import near_lists
+from engines.routing.problem import LONGEST, Problem, Stop, Truck
+from engines.routing.rates import fixed_milli, milli_rates, span_rate
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+FAR = 1_000_000_000  # cost of an arc where there is no way
+MOST_ARC = 200_000_000  # arcs are scaled down to this, so that sums of a few stay far below FAR
+ENDLESS = 4 * LONGEST
+
+
+Rows = Any  # structured arrays, whose fields the compiled code reads as attributes; numpy's types know them by name
+
+
+def _layout(whole: str, broken: str = "") -> np.dtype[np.void]:
+    return np.dtype(
+        [(name, np.int64) for name in whole.split()] + [(name, np.float64) for name in broken.split()], align=True
+    )
+
+
+STOP_ROW = _layout("litres kilos early late release penalty service held")
+KIND_ROW = _layout(
+    "group first beyond room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
+    "most_dumps most_metres most_drive start_point end_point",
+    "per_metre per_second per_longest_s",
+)
+END_ROW = _layout("start_cost end_cost start_secs end_secs end_dump end_stay allowed")
+DUMP_ROW = _layout("point stay")
+WAY_ROW = _layout("cost secs")
+
+
+class Facts(NamedTuple):
+    """n stops, k kinds of truck, v trucks, g pairs of rates, d places to unload on the way.
+
+    Costs are milli-currency divided by the model's scale, the service at the stop arrived at counted; seconds count
+    the service at the stop left.
+    """
+
+    stops: Rows  # (n,)
+    kinds: Rows  # (k,) trucks first .. beyond - 1 are of the kind
+    ends: Rows  # (k, n) ways from the start to a stop and from a stop home, by way of the last dump; who may serve it
+    cost: I32  # (g, n, n) from row to column
+    cost_in: I32  # (g, n, n) from column to row
+    secs: I32  # (n, n) from row to column
+    to_dump: Rows  # (g, n + k, d) from a stop, or from where a kind starts
+    from_dump: Rows  # (g, d, n)
+    dumps: Rows  # (d,)
+    usable: I64  # (k, d)
+    metres: I64  # (p, p) the problem's own, for what is driven exactly
+    seconds: I64
+    insert_near: I32  # (n, m) where a stop may go in
+    remove_near: I32  # (n, m') which stops leave together
+    flags: I64  # the six below
+
+
+TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP = range(6)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The arrays, and what leads back to the problem: its trucks in the kinds' order, their locked stops, the scale."""
+
+    problem: Problem
+    facts: Facts
+    trucks: tuple[int, ...]
+    locked: tuple[tuple[int, ...], ...]
+    scale: float
+
+
+def model_of(problem: Problem) -> Model:
+    """The arrays of a problem."""
+    kinds, members = _kinds(problem)
+    groups = list(dict.fromkeys(milli_rates(problem, truck) for truck in kinds))
+    scale = _scale(problem, groups)
+    n, first = len(problem.stops), problem.first_stop
+    unload = [*range(problem.first_dump, first)]
+    if problem.reload_at_depot:
+        unload = [*range(problem.first_dump), *unload]
+    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
+    cost = np.stack([_arcs(problem, rates, scale) for rates in groups]) if groups else np.zeros((1, n, n), np.int32)
+    secs = np.minimum(problem.seconds[first:, first:] + service[:, None], FAR).astype(np.int32)
+    ends = _ends(problem, kinds, scale)
+    stops = _stops(problem, ends, scale)
+    dumps = np.zeros(len(unload), DUMP_ROW)
+    dumps["point"], dumps["stay"] = unload, [problem.place_at(point).service_s for point in unload]
+    usable = [[point >= problem.first_dump or point == truck.depot for point in unload] for truck in kinds]
+    near = near_lists(cost[0], secs, (stops["early"], stops["late"]))
+    to_dump, from_dump = _unloading(problem, (kinds, groups, unload), scale)
+    facts = Facts(
+        stops=stops, kinds=_kind_rows(problem, (kinds, members, groups), scale), ends=ends, cost=cost,
+        cost_in=_turned(cost), secs=secs, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
+        usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=problem.metres,
+        seconds=problem.seconds, insert_near=near[0], remove_near=near[1],
+        flags=_flags(problem, kinds, (stops, ends, bool(unload))),
+    )  # fmt: skip
+    index = {stop.id: i for i, stop in enumerate(problem.stops)}
+    trucks = [i for each in members for i in each]
+    locked = tuple(tuple(index[stop_id] for stop_id in problem.trucks[i].locked) for i in trucks)
+    return Model(problem, facts, tuple(trucks), locked, scale)
+
+
+def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bool]) -> I64:
+    """What the loops must look at, so that they skip the rest."""
+    stops, ends, unloads = parts
+    windows = any(stop.window for stop in problem.stops)
+    exact = bool(stops["release"].any()) or any(
+        t.rest or t.max_metres is not None or t.max_drive_s is not None for t in kinds
+    )
+    durations = any(truck.late_start or truck.max_duration_s is not None for truck in kinds)
+    waiting = windows and any(milli_rates(problem, truck)[1] > 0 for truck in kinds)
+    bound = windows or exact or durations or unloads or span_rate(problem) > 0
+    timed = bound or _shift_may_bind(problem, kinds, ends)
+    return np.array([timed, unloads, exact, durations, waiting, problem.first_stop], dtype=np.int64)
+
+
+def _stops(problem: Problem, ends: Rows, scale: float) -> Rows:
+    """The stops' rows; a locked stop's window and release are past and forgiven."""
+    held = {stop_id for truck in problem.trucks for stop_id in truck.locked}
+    rows = np.zeros(len(problem.stops), STOP_ROW)
+    penalties = _penalties(problem, ends, scale)
+    for row, stop, penalty in zip(rows, problem.stops, penalties, strict=True):
+        begun = stop.id in held
+        early, late = stop.window if stop.window and not begun else (0, ENDLESS)
+        row["litres"], row["kilos"], row["service"] = stop.volume_l, stop.weight_kg, stop.service_s
+        row["early"], row["late"], row["release"] = early, late, 0 if begun else stop.release_s
+        row["penalty"], row["held"] = penalty, begun
+    return rows
+
+
+def _kind_rows(
+    problem: Problem, parts: tuple[Sequence[Truck], Sequence[list[int]], list[tuple[float, float]]], scale: float
+) -> Rows:
+    kinds, members, groups = parts
+    rows = np.zeros(len(kinds), KIND_ROW)
+    beyond = 0
+    for row, truck, each in zip(rows, kinds, members, strict=True):
+        rates = milli_rates(problem, truck)
+        rest = truck.rest
+        said = {
+            "group": groups.index(rates), "first": beyond, "beyond": beyond + len(each),
+            "room_l": truck.capacity_l, "room_kg": truck.capacity_kg, "aboard_l": truck.load_l,
+            "aboard_kg": truck.load_kg, "leave": truck.shift_start_s, "back": problem.shift_end(truck),
+            "longest": _or_endless(truck.max_duration_s), "late_start": truck.late_start and rest is None,
+            "fixed": round(fixed_milli(problem, truck) / scale), "rest_from": rest.earliest_s if rest else -1,
+            "rest_to": rest.latest_s if rest else -1, "rest_s": rest.duration_s if rest else 0,
+            "most_dumps": _or_endless(None if truck.max_trips is None else truck.max_trips - 1),
+            "most_metres": _or_endless(truck.max_metres), "most_drive": _or_endless(truck.max_drive_s),
+            "start_point": truck.start_point, "end_point": truck.end_point, "per_metre": rates[0] / scale,
+            "per_second": rates[1] / scale, "per_longest_s": span_rate(problem) / scale,
+        }  # fmt: skip
+        for name, value in said.items():
+            row[name] = value
+        beyond += len(each)
+    return rows
+
+
+def _or_endless(limit: int | None) -> int:
+    return ENDLESS if limit is None else limit
+
+
+def _kinds(problem: Problem) -> tuple[list[Truck], list[list[int]]]:
+    """The distinct trucks, and which trucks each stands for; a truck with locked stops is a kind of its own."""
+    found: dict[Truck, list[int]] = {}
+    for index, truck in enumerate(problem.trucks):
+        found.setdefault(truck if truck.locked else replace(truck, name=""), []).append(index)
+    return list(found), list(found.values())
+
+
+def _scale(problem: Problem, groups: Sequence[tuple[float, float]]) -> float:
+    """What milli-currency is divided by so that every arc fits."""
+    metres = problem.metres[problem.metres < LONGEST].max(initial=0)
+    seconds = problem.seconds[problem.seconds < LONGEST].max(initial=0)
+    most = max((rate[0] * metres + rate[1] * seconds for rate in groups), default=0.0)
+    return max(1.0, float(most) / MOST_ARC)
+
+
+def _milli(problem: Problem, rates: tuple[float, float], rows: object, columns: object) -> F64:
+    """Cost of ways between points, FAR where there is none."""
+    at = np.ix_(np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64))
+    metres, seconds = problem.metres[at], problem.seconds[at]
+    milli = rates[0] * metres + rates[1] * seconds
+    milli[(metres >= LONGEST) | (seconds >= LONGEST)] = np.inf
+    return milli
+
+
+def _whole(milli: F64) -> I64:
+    return np.rint(np.minimum(milli, FAR)).astype(np.int64)
+
+
+def _arcs(problem: Problem, rates: tuple[float, float], scale: float) -> I32:
+    first, n = problem.first_stop, len(problem.stops)
+    made = np.empty((n, n), dtype=np.int32)
+    service = np.array([stop.service_s for stop in problem.stops], dtype=np.float64) * rates[1]
+    for begin in range(0, n, 500):  # in strips: 6,000 stops at once would take a gigabyte
+        rows = np.arange(first + begin, first + min(begin + 500, n))
+        strip = (_milli(problem, rates, rows, np.arange(first, problem.size)) + service) / scale
+        made[begin : begin + 500] = _whole(strip)
+    return made
+
+
+def _turned(arcs: I32) -> I32:
+    """The arcs from column to row; the same array when they are symmetric."""
+    turned = np.ascontiguousarray(arcs.transpose(0, 2, 1))
+    return arcs if np.array_equal(turned, arcs) else turned
+
+
+def _ends(problem: Problem, kinds: Sequence[Truck], scale: float) -> Rows:
+    """(k, n) ways between a kind's ends and the stops, and the dump it takes after each last stop (-1: none)."""
+    n, first = len(problem.stops), problem.first_stop
+    stops = np.arange(first, problem.size)
+    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
+    rows = np.zeros((len(kinds), n), END_ROW)
+    rows["end_dump"] = -1
+    rows["allowed"] = _allowed(problem, kinds)
+    dumps = np.arange(problem.first_dump, first)
+    stay = np.array([dump.service_s for dump in problem.dumps], dtype=np.int64)
+    for row, truck in zip(rows, kinds, strict=True):
+        rates = milli_rates(problem, truck)
+        out = _milli(problem, rates, [truck.start_point], stops)[0] + rates[1] * service
+        back = _milli(problem, rates, stops, [truck.end_point])[:, 0]
+        back_s = problem.seconds[stops, truck.end_point]
+        if problem.dumps and n:
+            ways = _milli(problem, rates, stops, dumps) + rates[1] * stay
+            ways += _milli(problem, rates, dumps, [truck.end_point])[:, 0]
+            best = np.argmin(ways, axis=1)
+            row["end_dump"], row["end_stay"] = dumps[best], stay[best]
+            back = ways[np.arange(n), best]
+            back_s = problem.seconds[stops, dumps[best]] + stay[best] + problem.seconds[dumps[best], truck.end_point]
+        row["start_cost"], row["end_cost"] = _whole(out / scale), _whole(back / scale)
+        row["start_secs"], row["end_secs"] = problem.seconds[truck.start_point, stops], back_s + service
+    return rows
+
+
+def _unloading(
+    problem: Problem, parts: tuple[Sequence[Truck], Sequence[tuple[float, float]], list[int]], scale: float
+) -> tuple[Rows, Rows]:
+    """Ways to where a truck may unload, the stay there counted, and ways on from there."""
+    kinds, groups, unload = parts
+    n, first, d = len(problem.stops), problem.first_stop, len(unload)
+    points = [*range(first, problem.size), *(truck.start_point for truck in kinds)]
+    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
+    left = np.concatenate([service, np.zeros(len(kinds), dtype=np.int64)])
+    stay = np.array([problem.place_at(p).service_s for p in unload], dtype=np.int64)
+    to_dump = np.zeros((max(1, len(groups)), len(points), d), dtype=WAY_ROW)
+    from_dump = np.zeros((max(1, len(groups)), d, n), dtype=WAY_ROW)
+    for g, rates in enumerate(groups if d else ()):
+        to_dump["cost"][g] = _whole((_milli(problem, rates, points, unload) + rates[1] * stay) / scale)
+        onward = _milli(problem, rates, unload, range(first, problem.size)) + rates[1] * service
+        from_dump["cost"][g] = _whole(onward / scale)
+        to_dump["secs"][g] = problem.seconds[np.ix_(points, unload)] + left[:, None] + stay
+        from_dump["secs"][g] = problem.seconds[np.ix_(unload, range(first, problem.size))]
+    return to_dump, from_dump
+
+
+def _allowed(problem: Problem, kinds: Sequence[Truck]) -> Bools:
+    """(k, n): whether the kind takes the stop's stream; a locked stop only its own truck."""
+    owner = {stop_id: truck.name for truck in problem.trucks for stop_id in truck.locked}
+    streams = sorted({stop.stream for stop in problem.stops})
+    of = np.array([streams.index(stop.stream) for stop in problem.stops], dtype=np.int64)
+    made = np.zeros((len(kinds), len(problem.stops)), dtype=np.bool_)
+    for k, truck in enumerate(kinds):
+        made[k] = np.array([truck.takes(stream) for stream in streams], dtype=np.bool_)[of] if streams else False
+    for i, stop in enumerate(problem.stops):
+        if stop.id in owner:
+            made[:, i] = [truck.name == owner[stop.id] for truck in kinds]
+    return made
+
+
+def _penalties(problem: Problem, ends: Rows, scale: float) -> list[int]:
+    """Cost of leaving a stop out: its prize, or more than any detour when it has none, and more still if it must."""
+    both = (ends["start_cost"] + ends["end_cost"])[(ends["start_cost"] < FAR) & (ends["end_cost"] < FAR)]
+    always = 3 * int(both.max(initial=1)) + int(max((s.prize or 0 for s in problem.stops), default=0) / scale) + 1
+
+    def of(stop: Stop) -> int:
+        if stop.must_serve:
+            return 10 * always
+        return always if stop.prize is None else round(stop.prize / scale)
+
+    return [of(stop) for stop in problem.stops]
+
+
+def _shift_may_bind(problem: Problem, kinds: Sequence[Truck], ends: Rows) -> bool:
+    """Whether any shift could be too short: longer than all stops by their longest ways is never too short."""
+    if not problem.stops or not kinds:
+        return False
+    within = problem.seconds[problem.first_stop :, problem.first_stop :].max(axis=1, initial=0)
+    service = sum(stop.service_s for stop in problem.stops)
+    most = int(within.sum()) + service + int(ends["start_secs"].max()) + int(ends["end_secs"].max())
+    return any(problem.shift_end(truck) - truck.shift_start_s < most for truck in kinds)

@@ -1,0 +1,26 @@
+"""What may be chosen about the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Core(StrEnum):
+    """What searches: the choice by the problem's features, or one core alone."""
+
+    auto = "auto"
+    annealer = "annealer"
+    pyvrp = "pyvrp"
+    ortools = "ortools"
+    insertion = "insertion"
+
+
+@dataclass(frozen=True)
+class Params:
+    """`annealer` is "sa", or "sqa": `replicas` of the plan coupled by path-integral annealing (off by default)."""
+
+    core: Core = Core.auto
+    annealer: str = "sa"
+    replicas: int = 4
+    coupling: float = 2.0

@@ -1,0 +1,180 @@
+"""Putting stops in again: greedy insertion with blinks (Christiaens and Vanden Berghe 2020) beside near stops.
+
+Each stop goes, in an order by size, distance, window or chance, to its cheapest place among the places beside its near
+stops and an idle truck of each kind; one place in a hundred is overlooked. A stop that costs more than it is worth
+stays out, except now and then.
+"""
+
+from __future__ import annotations
+
+from engines.routing.blinks import idle_of, next_blink
+from engines.routing.compiled import below, compiled, unit
+from engines.routing.model import FAR, TIMED, Facts
+from engines.routing.state import BLINK, COST, FIRST_MARK, NODE, SECOND_MARK, TAKEN, TRUCK, State, put_in, touch
+from engines.routing.timed_place import timed_cheapest
+from engines.routing.times import direct, repair
+
+AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs; together several may pay
+
+
+@compiled
+def recreate(facts: Facts, state: State, everywhere: bool) -> None:
+    """Put the taken stops in; `everywhere` looks at every place when none near is found."""
+    _sort(facts, state)
+    for x in range(state.tally[TAKEN]):
+        insert(facts, state, state.taken[x].stop, everywhere)
+
+
+@compiled
+def insert(facts: Facts, state: State, c: int, everywhere: bool) -> bool:
+    """Put one stop at its cheapest place, if it has one and is worth it."""
+    if facts.flags[TIMED] == 0:
+        cost = _plain_cheapest(facts, state, c)
+    else:
+        cost = timed_cheapest(facts, state, c, False)
+        if cost >= FAR // 2 and everywhere:
+            cost = timed_cheapest(facts, state, c, True)
+    if facts.flags[TIMED] == 0 and cost >= FAR // 2 and everywhere:
+        cost = _plain_anywhere(facts, state, c)
+    if cost >= FAR // 2 or (cost > facts.stops[c].penalty and unit(state.rng) > AGAINST_WORTH):
+        state.nodes[c].truck = -1
+        return False
+    v = state.spot[TRUCK]
+    touch(state, v)
+    if facts.flags[TIMED] == 1:
+        put_in(facts, state, c)
+        return repair(facts, state, v)
+    _put_plain(facts, state, c, cost)
+    return True
+
+
+@compiled
+def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
+    """Link a stop and repair just its two arcs."""
+    v, i = state.spot[TRUCK], state.spot[NODE]
+    k = state.trucks[v].kind
+    put_in(facts, state, c)
+    state.nodes[i].arc, state.nodes[i].leg = direct(facts, k, (i, c))
+    state.nodes[c].arc, state.nodes[c].leg = direct(facts, k, (c, state.nodes[c].after))
+    state.trucks[v].paid += cost
+    state.tally[COST] += cost
+
+
+@compiled
+def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
+    """The cheapest place where only loads bind; `spot` says where."""
+    n = len(facts.stops)
+    litres, kilos = facts.stops[c].litres, facts.stops[c].kilos
+    nodes, near = state.nodes, facts.insert_near
+    best, node, into = FAR, -1, -1
+    blink = state.tally[BLINK]
+    for x in range(near.shape[1]):
+        i = near[c, x]
+        v = nodes[i].truck
+        if v < 0:
+            continue
+        k = state.trucks[v].kind
+        if (
+            state.trucks[v].load_l + litres > facts.kinds[k].room_l
+            or state.trucks[v].load_kg + kilos > facts.kinds[k].room_kg
+        ):
+            continue
+        if not facts.ends[k, c].allowed:
+            continue
+        blink -= 1
+        if blink <= 0:
+            next_blink(state)
+            blink = state.tally[BLINK]
+            continue
+        g, j = facts.kinds[k].group, nodes[i].after
+        cost = facts.cost_in[g, c, i] - nodes[i].arc
+        cost += facts.cost[g, c, j] if j < n else facts.ends[k, c].end_cost
+        if cost < best and not (j < n and facts.stops[j].held):
+            best, node, into = cost, i, v
+        first = state.nodes[i].before
+        if first >= n and not facts.stops[i].held:
+            cost = facts.ends[k, c].start_cost + facts.cost[g, c, i] - nodes[first].arc
+            if cost < best:
+                best, node, into = cost, first, v
+    state.tally[BLINK] = blink
+    best = _idle_truck(facts, state, c, best)
+    if node >= 0 and state.spot[NODE] < 0:
+        state.spot[NODE], state.spot[TRUCK] = node, into
+    state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
+    return best
+
+
+@compiled
+def _idle_truck(facts: Facts, state: State, c: int, best: int) -> int:
+    """The cost of the cheapest idle truck when below `best`; `spot` holds it, else -1."""
+    state.spot[NODE] = -1
+    for k in range(len(facts.kinds)):
+        if facts.kinds[k].first + state.fleet[k].used >= facts.kinds[k].beyond or not facts.ends[k, c].allowed:
+            continue
+        cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
+        fits = facts.kinds[k].aboard_l + facts.stops[c].litres <= facts.kinds[k].room_l
+        if cost < best and fits and facts.kinds[k].aboard_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg:
+            best = cost
+            v = idle_of(facts, state, k)
+            state.spot[NODE], state.spot[TRUCK] = len(facts.stops) + v, v
+    return best
+
+
+@compiled
+def _plain_anywhere(facts: Facts, state: State, c: int) -> int:
+    """The cheapest place of all rounds, near or not."""
+    n = len(facts.stops)
+    best = FAR
+    for v in range(len(state.trucks)):
+        k = state.trucks[v].kind
+        fits = state.trucks[v].load_l + facts.stops[c].litres <= facts.kinds[k].room_l
+        if (
+            not fits
+            or state.trucks[v].load_kg + facts.stops[c].kilos > facts.kinds[k].room_kg
+            or not facts.ends[k, c].allowed
+        ):
+            continue
+        i = n + v
+        while state.trucks[v].count > 0:
+            j = state.nodes[i].after
+            cost = direct(facts, k, (i, c))[0] + direct(facts, k, (c, j))[0] - state.nodes[i].arc
+            if cost < best and not (j < n and facts.stops[j].held):
+                best = cost
+                state.spot[NODE], state.spot[TRUCK] = i, v
+            i = j
+            if i >= n:
+                break
+    state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
+    return best
+
+
+@compiled
+def _sort(facts: Facts, state: State) -> None:
+    """Order the taken stops by chance, size, distance or window, as the paper draws them."""
+    timed = facts.flags[TIMED] == 1
+    way = below(state.rng, 17 if timed else 11)
+    g = 0
+    count = state.tally[TAKEN]
+    for x in range(count):
+        c = state.taken[x].stop
+        if way < 4:
+            key = unit(state.rng)
+        elif way < 8:
+            key = -float(facts.stops[c].litres + facts.stops[c].kilos)
+        elif way < 10:
+            key = -float(facts.ends[g, c].start_cost)
+        elif way < 11:
+            key = float(facts.ends[g, c].start_cost)
+        elif way < 13:
+            key = float(facts.stops[c].late - facts.stops[c].early)
+        elif way < 15:
+            key = float(facts.stops[c].early)
+        else:
+            key = -float(facts.stops[c].late)
+        at = x
+        while at > 0 and state.taken[at - 1].key > key:
+            state.taken[at].key = state.taken[at - 1].key
+            state.taken[at].stop = state.taken[at - 1].stop
+            at -= 1
+        state.taken[at].key = key
+        state.taken[at].stop = c

@@ -1,0 +1,82 @@
+"""Taking stops out: adjacent string removal of slack induction by string removals (Christiaens and Vanden Berghe 2020).
+
+Strings of neighbouring stops leave several rounds that pass near one place; half of the time a piece in the middle of
+a string stays ("split string"). Stops already left out near that place are offered for going in.
+"""
+
+from __future__ import annotations
+
+from engines.routing.compiled import below, compiled, unit
+from engines.routing.model import Facts
+from engines.routing.state import MOVE, SERVED, TAKEN, USED, State, take_out, touch
+
+MEAN_TAKEN, LONGEST_STRING = 10.0, 10.0  # the paper's values
+SPLIT, LONGER = 0.5, 0.01
+JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
+MOST_LEFT_OUT = 8  # stops left out that one move offers again
+
+
+@compiled
+def ruin(facts: Facts, state: State) -> None:
+    """Take out strings round a random stop; `taken` and tally[TAKEN] then hold what goes in again."""
+    tally = state.tally
+    tally[TAKEN] = 0
+    mean = tally[SERVED] / max(1, tally[USED])
+    longest = max(1.0, min(LONGEST_STRING, mean))
+    strings = int(unit(state.rng) * (4.0 * MEAN_TAKEN / (1.0 + longest))) or 1
+    seed = below(state.rng, len(facts.stops))
+    done = left_out = 0
+    for x in range(-1, facts.remove_near.shape[1]):
+        if done >= strings:
+            break
+        c = seed if x < 0 else facts.remove_near[seed, x]
+        v = state.nodes[c].truck
+        if v < 0:
+            if v != JUST_TAKEN and left_out < MOST_LEFT_OUT:
+                state.taken[tally[TAKEN]].stop = c
+                tally[TAKEN] += 1
+                left_out += 1
+        elif state.trucks[v].taken_at != tally[MOVE] and not facts.stops[c].held:
+            state.trucks[v].taken_at = tally[MOVE]
+            touch(state, v)
+            _take_string(facts, state, (c, 1 + int(unit(state.rng) * min(longest, state.trucks[v].count))))
+            done += 1
+
+
+@compiled
+def _take_string(facts: Facts, state: State, wish: tuple[int, int]) -> None:
+    """Take out `wish[1]` stops in a row round stop `wish[0]`, perhaps with a piece that stays."""
+    c, length = wish
+    v, n = state.nodes[c].truck, len(facts.stops)
+    stays = 0
+    if length > 1 and unit(state.rng) < SPLIT:
+        stays = 1
+        while length + stays < state.trucks[v].count and unit(state.rng) < LONGER:
+            stays += 1
+        stays = min(stays, state.trucks[v].count - length)
+    span = length + stays
+    back = ahead = 0
+    i = c
+    while back < span - 1 and state.nodes[i].before < n and not facts.stops[state.nodes[i].before].held:
+        i = state.nodes[i].before
+        back += 1
+    j = c
+    while ahead < span - 1 and state.nodes[j].after < n:
+        j = state.nodes[j].after
+        ahead += 1
+    span = min(span, back + ahead + 1)
+    fewest = max(0, span - 1 - ahead)
+    steps = fewest + below(state.rng, back - fewest + 1)
+    stays = min(stays, span - 1)
+    hole = 1 + below(state.rng, max(1, span - stays - 1)) if stays else span
+    i = c
+    for _ in range(steps):
+        i = state.nodes[i].before
+    for x in range(span):
+        j = state.nodes[i].after
+        if x < hole or x >= hole + stays:
+            take_out(facts, state, i)
+            state.nodes[i].truck = JUST_TAKEN
+            state.taken[state.tally[TAKEN]].stop = i
+            state.tally[TAKEN] += 1
+        i = j

@@ -1,0 +1,200 @@
+"""The plan that the annealer changes: linked rounds in flat arrays, with a way back to where a move began.
+
+Truck t's round is a ring that begins and ends at node n + t; `dump_after` of a node says that the truck unloads between it
+and its successor. Before a move first changes a round the round is copied, so that a refused move can be undone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engines.routing.compiled import Rng, compiled, seeded
+from engines.routing.model import I64, Facts, Rows
+
+COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED, SAVED, TAKEN = range(10)  # places in `tally`
+NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
+
+
+def _layout(whole: str, small: str = "") -> np.dtype[np.void]:
+    """Fields of 8 bytes named in `whole` behind fields of 4 bytes named in `small`."""
+    return np.dtype(
+        [(name, np.int32) for name in small.split()] + [(name, np.int64) for name in whole.split()], align=True
+    )
+
+
+NODE_ROW = _layout(
+    "arc leg start latest rest_s rest_end lead_s lead_latest filled_l filled_kg to_fill_l to_fill_kg",
+    "after before truck dump_after",
+)
+TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at", "kind count dumps room")
+FLEET_ROW = _layout("", "used hint")
+TAKEN_ROW = np.dtype([("stop", np.int64), ("key", np.float64)], align=True)
+TOUCHED_ROW = _layout("", "truck begin count first_dump")
+SAVED_ROW = _layout("", "stop dump_after")
+
+
+class State(NamedTuple):
+    """The plan now, n stops and v trucks, and the notes of one move.
+
+    nodes (n + v): successor, predecessor, truck (-1: left out), whether an unloading follows, cost and seconds of the
+    arc that leaves it; earliest start, latest start the rest allows, seconds to the end without waiting, earliest end
+    whatever the arrival; seconds since leaving without waiting, latest leaving; load after it, load still taken up to
+    the next unloading (its own counted). trucks (v): its stops' load, cost and seconds, the moves that touched it and
+    took from it last. fleet (k): trucks of a kind in use, where an idle one was last seen.
+    """
+
+    nodes: Rows
+    trucks: Rows
+    fleet: Rows
+    taken: Rows  # (n,) stops taken out, to be put in again
+    touched: Rows  # (v,) rounds copied in this move
+    saved: Rows  # (n,) their stops
+    tally: I64
+    saved_tally: I64
+    spot: I64
+    rng: Rng
+
+
+def empty_state(facts: Facts, seed: int) -> State:
+    """Every stop left out, every truck idle."""
+    kinds = facts.kinds
+    n, v = len(facts.stops), int(kinds["beyond"].max(initial=0))
+    nodes, trucks, fleet = np.zeros(n + v, NODE_ROW), np.zeros(v, TRUCK_ROW), np.zeros(len(kinds), FLEET_ROW)
+    nodes["after"] = nodes["before"] = np.arange(n + v)
+    nodes["truck"] = -1
+    trucks["stamp"] = trucks["taken_at"] = -1
+    trucks["kind"] = np.repeat(np.arange(len(kinds)), kinds["beyond"] - kinds["first"])
+    fleet["hint"] = kinds["first"]
+    tally = np.zeros(10, dtype=np.int64)
+    tally[PENALTY] = facts.stops["penalty"].sum()
+    return State(
+        nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),
+        tally, tally.copy(), np.zeros(4, np.int64), seeded(seed),
+    )  # fmt: skip
+
+
+@compiled
+def begin_move(state: State) -> None:
+    """Remember the totals; nothing is touched yet."""
+    state.tally[MOVE] += 1
+    state.tally[TOUCHED] = 0
+    state.tally[SAVED] = 0
+    for i in range(len(state.tally)):
+        state.saved_tally[i] = state.tally[i]
+
+
+@compiled
+def touch(state: State, v: int) -> None:
+    """Copy a round before its first change in this move."""
+    tally = state.tally
+    if state.trucks[v].stamp == tally[MOVE]:
+        return
+    state.trucks[v].stamp = tally[MOVE]
+    n = len(state.saved)
+    x = tally[TOUCHED]
+    tally[TOUCHED] = x + 1
+    state.touched[x].truck = v
+    at = tally[SAVED]
+    state.touched[x].begin = at
+    state.touched[x].count = state.trucks[v].count
+    state.touched[x].first_dump = state.nodes[n + v].dump_after
+    i = state.nodes[n + v].after
+    while i < n:
+        state.saved[at].stop = i
+        state.saved[at].dump_after = state.nodes[i].dump_after
+        at += 1
+        i = state.nodes[i].after
+    tally[SAVED] = at
+
+
+@compiled
+def take_out(facts: Facts, state: State, c: int) -> None:
+    """Unlink a stop; arcs and times of its round are repaired by the caller."""
+    v = state.nodes[c].truck
+    i, j = state.nodes[c].before, state.nodes[c].after
+    n = len(state.saved)
+    state.nodes[i].after = j
+    state.nodes[j].before = i
+    state.nodes[i].dump_after = (
+        (state.nodes[i].dump_after or state.nodes[c].dump_after) and j < n and (i < n or _loaded(facts, state, v))
+    )
+    state.nodes[c].dump_after = False
+    state.nodes[c].truck = -1
+    state.trucks[v].count -= 1
+    state.trucks[v].load_l -= facts.stops[c].litres
+    state.trucks[v].load_kg -= facts.stops[c].kilos
+    state.tally[SERVED] -= 1
+    state.tally[PENALTY] += facts.stops[c].penalty
+    if state.trucks[v].count == 0:
+        state.fleet[state.trucks[v].kind].used -= 1
+        state.tally[USED] -= 1
+
+
+@compiled
+def _loaded(facts: Facts, state: State, v: int) -> bool:
+    return facts.kinds[state.trucks[v].kind].aboard_l > 0 or facts.kinds[state.trucks[v].kind].aboard_kg > 0
+
+
+@compiled
+def put_in(facts: Facts, state: State, c: int) -> None:
+    """Link a stop at `spot`; arcs and times of its round are repaired by the caller."""
+    i, v = state.spot[NODE], state.spot[TRUCK]
+    n = len(state.saved)
+    j = state.nodes[i].after
+    state.nodes[i].after = c
+    state.nodes[c].before = i
+    state.nodes[c].after = j
+    state.nodes[j].before = c
+    state.nodes[i].dump_after = state.spot[FIRST_MARK] == 1
+    state.nodes[c].dump_after = state.spot[SECOND_MARK] == 1 and j < n
+    state.nodes[c].truck = v
+    state.trucks[v].count += 1
+    state.trucks[v].load_l += facts.stops[c].litres
+    state.trucks[v].load_kg += facts.stops[c].kilos
+    state.tally[SERVED] += 1
+    state.tally[PENALTY] -= facts.stops[c].penalty
+    if state.trucks[v].count == 1:
+        state.fleet[state.trucks[v].kind].used += 1
+        state.tally[USED] += 1
+
+
+@compiled
+def undo(facts: Facts, state: State) -> None:
+    """Every touched round as it was; arcs, times and costs of those rounds are repaired by the caller."""
+    n = len(state.saved)
+    for x in range(state.tally[TOUCHED]):
+        i = state.nodes[n + state.touched[x].truck].after
+        while i < n:
+            state.nodes[i].truck = -1
+            i = state.nodes[i].after
+    for x in range(state.tally[TOUCHED]):
+        v = state.touched[x].truck
+        _relink(facts, state, (v, state.touched[x].begin, state.touched[x].count))
+        state.nodes[n + v].dump_after = state.touched[x].first_dump
+    for i in (PENALTY, SERVED, USED):
+        state.tally[i] = state.saved_tally[i]
+
+
+@compiled
+def _relink(facts: Facts, state: State, part: tuple[int, int, int]) -> None:
+    """A truck's round from the saved stops at (truck, from, count)."""
+    v, begin, count = part
+    n = len(state.saved)
+    i = n + v
+    litres = kilos = 0
+    for x in range(begin, begin + count):
+        c = state.saved[x].stop
+        state.nodes[i].after = c
+        state.nodes[c].before = i
+        state.nodes[c].truck = v
+        state.nodes[c].dump_after = state.saved[x].dump_after
+        litres += facts.stops[c].litres
+        kilos += facts.stops[c].kilos
+        i = c
+    state.nodes[i].after = n + v
+    state.nodes[n + v].before = i
+    state.trucks[v].load_l, state.trucks[v].load_kg = litres, kilos
+    state.fleet[state.trucks[v].kind].used += int(count > 0) - int(state.trucks[v].count > 0)
+    state.trucks[v].count = count

@@ -1,0 +1,174 @@
+"""The cheapest place of a stop where time binds: windows, shifts, dump trips, breaks, balance.
+
+Each place is judged in constant time from the round's forward and backward passes (times.py). Between two stops the new
+one may stand with no unloading, one before, one after, or both; an unloading that stood there may go. Where a rule needs
+it, a place that would be the best so far is driven exactly before it counts.
+"""
+
+from __future__ import annotations
+
+from engines.routing.blinks import idle_of, next_blink
+from engines.routing.compiled import compiled
+from engines.routing.exact import driven
+from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, WAITING, Facts
+from engines.routing.state import BLINK, FIRST_MARK, LONGEST, NODE, SECOND_MARK, TRUCK, State
+from engines.routing.times import by_way_of_dump, direct
+
+
+@compiled
+def timed_cheapest(facts: Facts, state: State, c: int, everywhere: bool) -> int:
+    """Cost of the cheapest place, FAR if none; `spot` says where. `everywhere`: all places, not just near ones."""
+    n = len(facts.stops)
+    best = FAR
+    state.spot[NODE] = -1
+    if everywhere:
+        for v in range(len(state.trucks)):
+            if facts.ends[state.trucks[v].kind, c].allowed and state.trucks[v].count > 0:
+                i = n + v
+                while True:
+                    best = _try(facts, state, (c, i, v), best)
+                    i = state.nodes[i].after
+                    if i >= n:
+                        break
+        return best
+    blink = state.tally[BLINK]
+    for x in range(facts.insert_near.shape[1]):
+        i = facts.insert_near[c, x]
+        v = state.nodes[i].truck
+        if v < 0 or not facts.ends[state.trucks[v].kind, c].allowed:
+            continue
+        if facts.flags[DUMPS] == 0 and not _fits(facts, state, v, c):
+            continue
+        blink -= 1
+        if blink <= 0:
+            next_blink(state)
+            blink = state.tally[BLINK]
+            continue
+        best = _try(facts, state, (c, i, v), best)
+        best = _try(facts, state, (c, state.nodes[i].before, v), best)
+    state.tally[BLINK] = blink
+    for k in range(len(facts.kinds)):
+        if facts.kinds[k].first + state.fleet[k].used < facts.kinds[k].beyond and facts.ends[k, c].allowed:
+            v = idle_of(facts, state, k)
+            best = _try(facts, state, (c, n + v, v), best)
+    return best
+
+
+@compiled
+def _fits(facts: Facts, state: State, v: int, c: int) -> bool:
+    k = state.trucks[v].kind
+    litres = facts.kinds[k].aboard_l + state.trucks[v].load_l + facts.stops[c].litres
+    return litres <= facts.kinds[k].room_l and (
+        facts.kinds[k].aboard_kg + state.trucks[v].load_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg
+    )
+
+
+@compiled
+def _try(facts: Facts, state: State, at: tuple[int, int, int], best: int) -> int:
+    """The better of `best` and putting stop at[0] behind node at[1] of truck at[2]; `spot` is kept with it."""
+    c, i, v = at
+    n, k = len(facts.stops), state.trucks[v].kind
+    j = state.nodes[i].after
+    if j < n and facts.stops[j].held:
+        return best
+    left, right = _loads(facts, state, (i, j, k)), _kilos(facts, state, (i, j, k))
+    add, room = facts.stops[c].litres, facts.kinds[k].room_l
+    add_kg, room_kg = facts.stops[c].kilos, facts.kinds[k].room_kg
+    if left[0] + add + left[1] <= room and right[0] + add_kg + right[1] <= room_kg:
+        best = _judge(facts, state, (c, i, v, 0, 0), best)
+        if not state.nodes[i].dump_after:
+            return best
+    if facts.flags[DUMPS] == 0:
+        return best
+    before = j < n and left[0] + add <= room and right[0] + add_kg <= room_kg
+    behind = (i < n or left[0] + right[0] > 0) and add + left[1] <= room and add_kg + right[1] <= room_kg
+    if before:
+        best = _judge(facts, state, (c, i, v, 0, 1), best)
+    if behind:
+        best = _judge(facts, state, (c, i, v, 1, 0), best)
+    if not before and not behind and i < n and j < n and add <= room and add_kg <= room_kg:
+        best = _judge(facts, state, (c, i, v, 1, 1), best)
+    return best
+
+
+@compiled
+def _loads(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, int]:
+    """Litres: (on board after the gap's left node, still to come from its right node up to the next unloading)."""
+    i, j, k = gap
+    n = len(facts.stops)
+    left = state.nodes[i].filled_l if i < n else facts.kinds[k].aboard_l
+    return left, state.nodes[j].to_fill_l if j < n else 0
+
+
+@compiled
+def _kilos(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, int]:
+    """The same in kilograms."""
+    i, j, k = gap
+    n = len(facts.stops)
+    left = state.nodes[i].filled_kg if i < n else facts.kinds[k].aboard_kg
+    return left, state.nodes[j].to_fill_kg if j < n else 0
+
+
+@compiled
+def _way(facts: Facts, k: int, ends: tuple[int, int], marked: int) -> tuple[int, int]:
+    return by_way_of_dump(facts, k, ends) if marked == 1 else direct(facts, k, ends)
+
+
+@compiled
+def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], best: int) -> int:
+    """The better of `best` and one place with its marks, (stop, node, truck, mark before, mark behind)."""
+    c, i, v, first, second = place
+    n, k = len(facts.stops), state.trucks[v].kind
+    j = state.nodes[i].after
+    to_cost, to_secs = _way(facts, k, (i, c), first)
+    on_cost, on_secs = _way(facts, k, (c, j), second)
+    idle = state.trucks[v].count == 0
+    cost = to_cost + on_cost + facts.kinds[k].fixed if idle else to_cost + on_cost - state.nodes[i].arc
+    if cost >= best:
+        return best
+    arrive = to_secs + (state.nodes[i].start if i < n else facts.kinds[k].leave)
+    start = max(arrive, facts.stops[c].early)
+    if start > facts.stops[c].late:
+        return best
+    end = start + on_secs
+    if end > (state.nodes[j].latest if j < n else facts.kinds[k].back):
+        return best
+    if j < n:
+        end = max(end + state.nodes[j].rest_s, state.nodes[j].rest_end)
+    longer = to_secs + on_secs - (0 if idle else state.nodes[i].leg)
+    seconds = end - facts.kinds[k].leave
+    if facts.flags[DURATIONS] == 1:
+        seconds = _from_leaving(facts, state, place, (to_secs, on_secs, end))
+        if seconds > facts.kinds[k].longest:
+            return best
+    if facts.flags[WAITING] == 1:
+        cost += round(facts.kinds[k].per_second * (seconds - state.trucks[v].seconds - longer))
+    if facts.flags[EXACT] == 1:
+        if cost >= best:
+            return best
+        whole, seconds = driven(facts, state, v, (i, c, first, second))
+        if seconds < 0 or seconds > facts.kinds[k].longest:
+            return best
+        cost = whole - state.trucks[v].paid
+    if facts.kinds[0].per_longest_s > 0.0 and seconds > state.tally[LONGEST]:
+        cost += round(facts.kinds[0].per_longest_s * (seconds - state.tally[LONGEST]))
+    if cost >= best:
+        return best
+    state.spot[NODE], state.spot[TRUCK], state.spot[FIRST_MARK], state.spot[SECOND_MARK] = i, v, first, second
+    return cost
+
+
+@compiled
+def _from_leaving(facts: Facts, state: State, place: tuple[int, int, int, int, int], way: tuple[int, int, int]) -> int:
+    """Seconds of the changed round from leaving to returning, `way` = (seconds to, seconds on, end)."""
+    c, i, v, _, _ = place
+    k, n = state.trucks[v].kind, len(facts.stops)
+    if facts.kinds[k].late_start == 0:
+        return way[2] - facts.kinds[k].leave
+    j = state.nodes[i].after
+    lead = way[0] + (state.nodes[i].lead_s if i < n else 0)
+    leave = min(facts.stops[c].late - lead, state.nodes[i].lead_latest if i < n else ENDLESS)
+    lead += way[1]
+    leave = min(leave, (state.nodes[j].latest if j < n else facts.kinds[k].back) - lead)
+    whole = lead + (state.nodes[j].rest_s if j < n else 0)
+    return max(whole, way[2] - leave)
