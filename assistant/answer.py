@@ -23,6 +23,7 @@ from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
+from tools.mentions import marks_of
 from tools.registry import TOOLS
 from tools.resolve import Setting, readers
 from tools.use import Used, use
@@ -106,6 +107,7 @@ class Assistant:
         """The final state of the graph, or what there is when the question's deadline passes."""
         spelt_out = command(question)
         read = readers(Setting(ctx.city, ctx.now, question, ctx.thread.earlier_time))
+        marks = marks_of(question, ctx.city, ctx.now)
         degraded: list[str] = [f"{past.cut} earlier turns are too long ago for the model to see"] if past.cut else []
         latest = fresh_state(question)
 
@@ -116,7 +118,7 @@ class Assistant:
             on_step(StepEvent("deciding"))
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
-            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps, read)
+            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps, read, marks)
             try:
                 return await decide(self._speaker, situation)
             except ModelUnavailable as error:

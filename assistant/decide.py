@@ -42,7 +42,7 @@ class Speaker:
 class Situation:
     """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
 
-    `readers` tell which spans code can read as a stream or a truck.
+    `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question.
     """
 
     city: str
@@ -52,13 +52,13 @@ class Situation:
     question: str
     steps: Sequence[Step] = ()
     readers: Readers | None = None
+    marks: tuple[str, ...] = ()
 
 
 async def decide(speaker: Speaker, situation: Situation) -> Call:
     """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
     spans = spans_of(situation) if speaker.copying else None
-    calls = calls_of(situation)
-    freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None, calls[-1] if calls else None)
+    freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None)
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     prompt = prompt_of(speaker, situation)
     try:
@@ -77,7 +77,7 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
     signatures = "\n".join(t.signature() for t in TOOLS.values()) if speaker.show_tools else ""
     shown = signatures if speaker.style == "small" else tool_block()
     setting = Setting(situation.city, situation.role, shown, situation.today)
-    now = Turn(shortened(situation.question), tuple(situation.steps))
+    now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks)
     return render(speaker.style, setting, [*situation.past.for_prompt(), now])
 
 

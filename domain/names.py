@@ -78,6 +78,7 @@ RESEMBLING = 0.5  # normalised similarity of a name worth a hint
 JOINED = 0.97  # two words written as one, or one as two
 PREFIX = 0.85  # the beginning of a longer word
 SHORTEST_PREFIX = 3
+RARE, SHORTEST_RARE = 4, 4  # entries that a part of a name may stand for, and its letters, to be plain by itself
 UNLIKELY = 0.8  # another word, when the one said is itself a known word
 
 
@@ -277,6 +278,23 @@ class NameIndex:
         fewest = [form for edits, form in rows if edits == rows[0][0] and form.exact is not Exactness.code]
         return self._best(fewest)
 
+    def plainly(self, words: str) -> str | None:
+        """The key of the best entry with a form of exactly these words, else of one that holds them as rare words.
+
+        One lookup a word and no spelling tolerance, so that every stretch of a sentence can be tried.
+        """
+        literal, said = tokens(words, ARTICLES), tokens(words)
+        if set(said) <= FILLERS:
+            return None
+        exact = self._exact(literal) or self._exact(said)
+        if exact:
+            return exact[0].key
+        if not _telling(words, said) or not all(token in self._rows for token in said):
+            return None
+        shared = set(self._rows[said[0]].tolist()).intersection(*(self._rows[token].tolist() for token in said[1:]))
+        entries = {int(self._entry_of[row]) for row in shared}
+        return self._names[min(entries)].key if 0 < len(entries) <= RARE else None
+
     def _exact(self, said: tuple[str, ...]) -> list[Match]:
         """Entries with a form of exactly these words."""
         return self._best(self._whole.get(said, []))
@@ -371,6 +389,13 @@ def alike(token: str, vocabulary: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in takewhile(lambda word: word.startswith(token), islice(vocabulary, start, None)):
         if word not in seen:
             yield word, PREFIX
+
+
+def _telling(words: str, said: Sequence[str]) -> bool:
+    """Whether a part of a name is written like a name: a capital or several words, and a word that tells something."""
+    own = [token for token in said if token.isalpha() and len(token) >= SHORTEST_RARE]
+    own = [token for token in own if token not in ADDABLE | OPPOSITES]
+    return bool(own) and (words[:1].isupper() or len(said) > 1)
 
 
 def _numbers(words: Sequence[str]) -> list[str]:

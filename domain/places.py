@@ -13,7 +13,7 @@ from math import cos, hypot, radians
 
 from rapidfuzz.distance import OSA
 
-from domain.bin_ids import BinIds
+from domain.bin_ids import SHORTEST_ALONE, BinIds
 from domain.errors import AmbiguousName, OutOfRange, UnknownName
 from domain.names import (
     ACCEPTED,
@@ -132,6 +132,21 @@ class Gazetteer:
         inside = re.search(r"\(([^()]*)\)\s*$", bare)
         unstreamed = [PARENTHESES.sub("", bare)] if inside and self._streams.is_name(inside[1]) else []
         return (*site.aliases, site.site_id, *unstreamed)
+
+    def kind_of(self, words: str) -> str | None:
+        """What the words plainly name: "bin", "stream", "truck", "area", "site", or None.
+
+        Plainly: by a whole form of the name, or by rare words of it ("Moffitt" of "Moffitt Library"). No typing errors.
+        """
+        plain_id = sum(char.isdigit() for char in words) >= SHORTEST_ALONE or any(char.isalpha() for char in words)
+        if plain_id and any(char.isdigit() for char in words) and self._ids.get(words):
+            return "bin"
+        if self._streams.is_spoken(words):
+            return "stream"
+        if self._fleet.is_spoken(words):
+            return "truck"
+        best = self._place_index.plainly(words)
+        return best.partition(":")[0] if best else None
 
     # ------------------------------------------------------------ places
 

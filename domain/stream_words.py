@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.names import BIN_WORDS, CHOICES, Named, NameIndex, tokens
+from domain.names import BIN_WORDS, CHOICES, Named, NameIndex, fold, tokens
 
 Words = tuple[str, ...]
 
@@ -21,6 +21,7 @@ class StreamWords:
             for words in map(tokens, (name, *said)):
                 if not set(words) <= BIN_WORDS:  # in a phrase, "containers" are bins of any stream
                     self._phrases.setdefault(words, name)
+        self._said = {fold(word) for name, said in streams.items() for word in (name, *said)}
         self._longest = max(map(len, self._phrases), default=0)
 
     def stream(self, words: str) -> str:
@@ -35,6 +36,10 @@ class StreamWords:
     def is_name(self, words: str) -> bool:
         """Whether the words are a stream and nothing else."""
         return tokens(words) in self._phrases
+
+    def is_spoken(self, words: str) -> bool:
+        """Whether the words are a stream as it is said, plurals and all: "Can" of "can you" is none."""
+        return fold(words) in self._said and self.is_name(words)
 
     def named_in(self, words: str) -> list[str]:
         """The streams named anywhere in the words, each once."""

@@ -278,6 +278,8 @@ CLOCKS: tuple[str, ...] = (
     r"\b(?:at )?(?P<h>[0-2]\d)(?P<m>[0-5]\d) hour\b",
     r"\bat (?P<h>[0-2]\d)(?P<m>[0-5]\d)\b",
     r"\bat (?P<h>\d{1,2}) hour\b",
+    rf"^(?P<h>[01]\d)(?P<m>[0-5]\d)(?= (?:{WEEKDAY}|today|tomorrow|overmorrow|yesterday)\b)",
+    r"(?<=day |row )(?P<h>0\d)(?P<m>[0-5]\d)$",
     r"(?<!in )(?<!last )(?<!past )\b(?P<h>\d{1,2}) hour\b(?! ago)(?! later)",
     r"\bat (?P<bare>\d{1,2})\b(?: oclock)?",
     r"\b(?P<bare>\d{1,2}) oclock\b",

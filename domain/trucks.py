@@ -23,6 +23,13 @@ COUNTED = re.compile(
 )
 LONGEST_RANGE = 200
 
+NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos|tres|eins|zwei|drei|un|deux|trois)"
+SPOKEN_NUMBERS = re.compile(
+    r"(?:(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|lkws?|wagen)[ -]?(?:no\.? |number |nr\.? |#)?|t-?(?=\d)|#)"
+    rf"{NUMBERED}"
+    rf"(?:(?: ?, ?| and | & | ?\+ ?| y | und | et | ?- ?)(?:truck |t)?{NUMBERED})*"
+)
+
 
 class Fleet:
     """The trucks of one city by the records' names, ready to be asked."""
@@ -39,6 +46,11 @@ class Fleet:
         """
         found = {name for item in words for name in self._of_item(item)}
         return TruckSet(tuple(name for name in self._names if name in found))
+
+    def is_spoken(self, words: str) -> bool:
+        """Whether the words are plainly trucks: by number ("truck 2", "T3", "trucks 1 and 2") or by a whole name."""
+        said = fold(words)
+        return SPOKEN_NUMBERS.fullmatch(said) is not None or said in map(fold, self._names)
 
     def _of_item(self, item: str) -> Sequence[str]:
         said = tokens(item)

@@ -31,6 +31,7 @@ from evals.matching import right
 from evals.numbers_seen import unsupported
 from prompts.render import Step
 from tools.context import Ctx
+from tools.mentions import marks_of
 from tools.resolve import Setting, readers
 from tools.words import WORDS, reference
 
@@ -83,11 +84,12 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
 async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[State, list[float]]:
     state = fresh_state(said)
     read = readers(Setting(ctx.city, ctx.now, said, ctx.thread.earlier_time))
+    marks = marks_of(said, ctx.city, ctx.now)
     seconds: list[float] = []
     while len(state["ran"]) < MOST_STEPS:
         steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
         today = f"{ctx.now:%Y-%m-%d}"
-        situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, said, steps, read)
+        situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, said, steps, read, marks)
         began = time.perf_counter()
         try:
             call = await decide(speaker, situation)

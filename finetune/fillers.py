@@ -111,20 +111,20 @@ class Fillers:
             return _number(NUMBERS[slot], chance)
         return makers[slot](variant, chance)
 
-    def place(self, _: str | None, chance: random.Random) -> tuple[str, JsonValue]:
-        kind = chance.random()
-        if kind < 0.40 and self.city.places:
+    def place(self, variant: str | None, chance: random.Random) -> tuple[str, JsonValue]:
+        kind = 0.5 if variant == "area" else chance.random()
+        if kind < 0.45 and self.city.places:
             name = chance.choice(self.city.places)
-        elif kind < 0.55 and self.city.areas:
+        elif kind < 0.73 and self.city.areas:
             name = chance.choice(self.city.areas)
-        elif kind < 0.58:
+        elif 0.73 <= kind < 0.76:
             name = f"{chance.uniform(-60, 60):.4f},{chance.uniform(-120, 120):.4f}"
         else:
             name = invented(chance)
         return _maybe_misspelt(name, chance), None
 
     def site(self, chance: random.Random) -> str:
-        known = chance.random() < 0.6 and self.city.places
+        known = chance.random() < 0.75 and self.city.places
         return _maybe_misspelt(chance.choice(self.city.places) if known else invented(chance), chance)
 
     def bin_id(self, chance: random.Random) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-HASH_OF_STYLE = {"small": "small-1", "llama3": "llama3-1"}
+HASH_OF_STYLE = {"small": "small-2", "llama3": "llama3-1"}
+ONLY_LISTED, ALSO_LISTED = "only these tools:", "also these tools:"
+"""Headers of a block of signatures in the small style: the only tools there are, or tools beside the known ones."""
 END = {"small": "<|im_end|>", "llama3": "<|eot_id|>"}
 
 
@@ -24,10 +26,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Turn:
-    """What the user said and the calls it led to, oldest first."""
+    """What the user said and the calls it led to, oldest first.
+
+    `marks` are what code recognises in the question ("[area Charlestown]", tools/mentions.py); the small style shows
+    those of the newest turn.
+    """
 
     question: str
     steps: tuple[Step, ...] = field(default_factory=tuple)
+    marks: tuple[str, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,10 @@ def without_control_tokens(text: str) -> str:
 def _small(setting: Setting, turns: Sequence[Turn]) -> str:
     system = f"city {setting.city}, role {setting.role}" + (f"\n{setting.tools}" if setting.tools else "")
     parts = [f"<|im_start|>system\n{system}<|im_end|>\n"]
-    for turn in turns:
-        parts.append(f"<|im_start|>user\n{without_control_tokens(turn.question)}<|im_end|>\n")
+    for number, turn in enumerate(turns, 1):
+        marks = " ".join(turn.marks) if number == len(turns) else ""
+        said = without_control_tokens(f"{turn.question}\n{marks}" if marks else turn.question)
+        parts.append(f"<|im_start|>user\n{said}<|im_end|>\n")
         for step in turn.steps:
             parts.append(f"<|im_start|>assistant\n{step.call}<|im_end|>\n<|im_start|>tool\n{step.outcome}<|im_end|>\n")
     return "".join(parts) + "<|im_start|>assistant\n"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from domain.values import Call
 from tools.arguments import Words
 from tools.registry import Argument, JsonSchema, Tool
 from tools.spans import Spans
@@ -30,11 +29,10 @@ Readers = Mapping[str, Callable[[str], bool]]
 
 @dataclass(frozen=True)
 class Freedom:
-    """What decoding depends on beside the spans: own words in replies, `readers` of spans, the thread's last call."""
+    """What decoding depends on beside the spans: own words in replies, `readers` of spans."""
 
     own_words: bool = False
     readers: Readers | None = None
-    after: Call | None = None
 
 
 def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom | None = None) -> JsonSchema:
@@ -44,25 +42,16 @@ def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom
     `spans` free arguments are any words. `own_words` lets `reply`, `clarify` and `decline` use own words beside the
     references of tools/words.py; the embedded model has only the references. With `readers` an argument of their kinds
     takes only spans that code can read, as long as there are any: what nobody can read is asked back, not excluded.
-    A decoder writes arguments in the schema's order, and a follow-up says the last call's arguments again before the
-    changed ones: so a tool whose order that is not has a second branch in that order.
+    A decoder writes arguments in the schema's order; training rows have the same one.
     """
     free = freedom or Freedom()
     part = _Parts(spans, free.readers or {})
     fillable = [tool for tool in tools.values() if part.fillable(tool)]
-    calls = [_call(tool.name, part.parameters(tool, order)) for tool in fillable for order in _orders(tool, free.after)]
+    calls = [_call(tool.name, part.parameters(tool)) for tool in fillable]
     words = WORD_SCHEMAS if free.own_words else _closed_words()
     said = [_call(name, schema) for name, schema in words.items()]
     schema: JsonSchema = {"anyOf": [*calls, *said]}
     return {"$defs": part.defs, **schema} if part.defs else schema
-
-
-def _orders(tool: Tool, after: Call | None) -> list[list[str]]:
-    """The registry's order of a tool's arguments, and the one that begins with those of the last call."""
-    own = [argument.name for argument in tool.arguments]
-    kept = [name for name in after.parameters if name in own] if after else []
-    follow = [*kept, *(name for name in own if name not in kept)]
-    return [own] if follow == own else [own, follow]
 
 
 def _call(name: str, parameters: JsonSchema) -> JsonValue:
@@ -100,9 +89,9 @@ class _Parts:
         """Whether each required argument can be given a value."""
         return all(self._value(a) is not None for a in tool.arguments if a.required)
 
-    def parameters(self, tool: Tool, order: Sequence[str]) -> JsonSchema:
-        """The closed object of the arguments that something said could fill, in `order`."""
-        values = {name: self._value(tool.argument(name)) for name in order}
+    def parameters(self, tool: Tool) -> JsonSchema:
+        """The closed object of the arguments that something said could fill."""
+        values = {argument.name: self._value(argument) for argument in tool.arguments}
         properties: JsonSchema = {name: value for name, value in values.items() if value is not None}
         return _closed(properties, [a.name for a in tool.arguments if a.required])
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from evals.cases_file import read_cases
+from domain.errors import AskAgain
+from domain.values import Call
+from evals.bench import bench
+from finetune.authors import Author, Lines, World, copied, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
-from finetune.rows import Author, copied, draw, typed, validation_frame
-from prompts.render import END
+from finetune.rows import MIX, draw, read_lines, read_material, validation_frame
+from prompts.row import Row
+from retrieval.embedder import MiniLM
 from tools.registry import TOOLS, check_parameters
+from tools.use import use
 
 ROOT = Path(__file__).parent.parent.parent
 FRAMES = ROOT / "finetune" / "frames"
 CITIES = [ROOT / "cities" / name for name in ("berkeley", "boston", "montevideo")]
 HEADED = ("followups", "clarify", "decline", "reply", "tails", "asked")
 ALL = {name: read_frames(FRAMES, name) for name in (*TOOLS, *HEADED)}
-BORROWED = [json.loads(line) for line in (ROOT / "finetune/data/clinc150_sample.jsonl").read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +37,19 @@ def city() -> CityWords:
     return read_city(CITIES[0])
 
 
-def rows(seed: str, count: int, *, held: bool = False) -> list[dict[str, str]]:
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[dict[Path, World]]:
+    """The three cities, loaded."""
+    with bench() as where:
+        operations = {folder: where.operation(folder.name) for folder in CITIES}
+        yield {folder: World(each, each.demo_now.astimezone(each.zone)) for folder, each in operations.items()}
+
+
+def rows(seed: str, count: int, worlds: dict[Path, World], *, held: bool = False) -> list[Row]:
     """Rows as `python -m finetune.rows` draws them."""
-    chance = random.Random(seed)
-    mine = {name: [f for f in frames if validation_frame(f) == held] for name, frames in ALL.items()}
-    authors = [Author(read_city(folder, held=held), mine, chance) for folder in CITIES]
-    return list(draw(authors, BORROWED, count))
+    chance, lines = random.Random(seed), read_lines(held=held)
+    authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
+    return list(draw(authors, read_material(held=held), count))
 
 
 # ---------------------------------------------------------------- frames
@@ -48,7 +63,7 @@ def test_every_frame_expands_to_words_without_marks_of_the_frame_language(name: 
         for _ in range(3):
             words = words_of(frame.expand(fill, chance))
             assert words, frame.text
-            assert not re.search(r"[{}\[\]<>|]", words), (frame.text, words)
+            assert not re.search(r"[{}\[\]<|]", words), (frame.text, words)
 
 
 def names_a_slot_twice(frame: Frame) -> bool:
@@ -70,7 +85,7 @@ def test_every_frame_of_a_tool_makes_a_legal_call_with_copied_values(name: str, 
 
 def test_a_frame_that_names_a_slot_twice_is_never_trained_on_and_rare(city: CityWords) -> None:
     twice = [(name, frame) for name in TOOLS for frame in ALL[name] if names_a_slot_twice(frame)]
-    author = Author(city, ALL, random.Random(3))
+    author = Author(city, Lines(ALL), random.Random(3))
     assert [author.say(frame, name) for name, frame in twice] == [None] * len(twice)
     assert len(twice) <= 3
 
@@ -94,29 +109,62 @@ def test_a_frame_with_an_unclosed_bracket_says_which() -> None:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> list[dict[str, str]]:
-    return rows("0-rows", 2_500)
+def drawn(worlds: dict[Path, World]) -> list[Row]:
+    return rows("0-rows", 2_500, worlds)
 
 
-def test_the_same_seed_gives_the_same_rows_and_another_seed_others(drawn: list[dict[str, str]]) -> None:
-    assert rows("0-rows", 200) == drawn[:200]
-    assert rows("1-rows", 20) != drawn[:20]
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others(drawn: list[Row], worlds: dict[Path, World]) -> None:
+    assert rows("0-rows", 200, worlds) == drawn[:200]
+    assert rows("1-rows", 20, worlds) != drawn[:20]
 
 
-def test_rows_are_distinct_and_end_their_turn(drawn: list[dict[str, str]]) -> None:
-    assert len({each["prompt"] for each in drawn}) == len(drawn)
+def test_rows_are_distinct_and_of_every_kind(drawn: list[Row]) -> None:
+    assert len({each.prompt("small") for each in drawn}) == len(drawn)
+    assert {each.kind for each in drawn} == set(MIX)
     for each in drawn:
-        said = json.loads(each["completion"].removesuffix(END["small"]))
-        assert list(said) == ["name", "parameters"]
-        assert each["prompt"].endswith("<|im_start|>assistant\n")
+        assert list(json.loads(each.call)) == ["name", "parameters"]
 
 
-def test_every_value_of_every_row_is_literally_in_its_thread(drawn: list[dict[str, str]]) -> None:
-    for each in drawn:
-        call = json.loads(each["completion"].removesuffix(END["small"]))
+def test_every_value_of_every_row_is_literally_in_its_thread(drawn: list[Row]) -> None:
+    for each in (row for row in drawn if not row.setting.tools):
+        call = json.loads(each.call)
         if call["name"] in TOOLS:
             check_parameters(TOOLS[call["name"]], call["parameters"])
-            assert copied(each["prompt"].replace('\\"', '"'), call["parameters"]), each
+            assert copied(each.prompt("small").replace('\\"', '"'), call["parameters"]), each
+
+
+def test_a_listed_tool_is_called_only_when_its_signature_stands_in_the_prompt(drawn: list[Row]) -> None:
+    listed = [each for each in drawn if each.kind == "listed"]
+    called = [json.loads(each.call)["name"] for each in listed]
+    for each, name in zip(listed, called, strict=True):
+        assert name in {*TOOLS, "decline"} or f"\n{name}(" in each.setting.tools
+    assert len({*called} - {*TOOLS}) > 10
+
+
+def test_a_mark_is_a_stretch_of_its_question_or_the_products_own_reading(drawn: list[Row]) -> None:
+    for turn in (each.turns[-1] for each in drawn):
+        for mark in turn.marks:
+            kind, _, words = mark[1:-1].partition(" ")
+            assert kind in {"site", "area", "bin", "truck", "stream", "time", "file"}
+            assert words in turn.question
+
+
+@pytest.mark.slow
+def test_a_sample_of_the_rows_runs_on_the_loaded_cities(drawn: list[Row]) -> None:
+    """Every call of the registry ends in a result or in a question back, never in a fault of ours."""
+    counted: Counter[str] = Counter()
+    with bench() as where:
+        for each in drawn:
+            call = json.loads(each.call)
+            if call["name"] not in TOOLS or counted[call["name"]] >= 6:
+                continue
+            counted[call["name"]] += 1
+            city = where.operation(each.setting.city)
+            ctx = where.ctx(each.setting.city, "manager", f"{city.demo_now.astimezone(city.zone):%Y-%m-%dT%H:%M}")
+            with suppress(AskAgain):
+                used = use(Call(call["name"], call["parameters"]), replace(ctx, question=each.question))
+                assert used.result.why
+    assert set(counted) == set(TOOLS)
 
 
 def test_held_out_names_are_in_no_training_city() -> None:
@@ -129,6 +177,8 @@ def test_held_out_names_are_in_no_training_city() -> None:
 # ---------------------------------------------------------------- nothing of the test half
 
 
+SAME_QUESTION = 0.95
+"""Cosine of MiniLM above which two questions say the same with hardly another word."""
 EVERYDAY = 5
 """Words of what anybody says: "ok send it", "trucks tomorrow", "when was it last emptied" are in both."""
 
@@ -143,18 +193,38 @@ def grams(text: str, n: int = 8) -> set[tuple[str, ...]]:
     return {tuple(words[at : at + n]) for at in range(len(words) - n + 1)}
 
 
-def test_no_test_question_and_hardly_a_run_of_eight_words_of_one_is_trained_on(drawn: list[dict[str, str]]) -> None:
-    asked = [turn.user for case in read_cases(ROOT / "evals/cases/test.jsonl") for turn in case.turns]
-    questions = [each["question"] for each in drawn] + [each["text"] for each in BORROWED]
+TEST_FILES = sorted((ROOT / "evals/cases").glob("*test*.jsonl"))
+"""The test halves, those with tools of their own included."""
+
+
+def asked_in_tests() -> list[str]:
+    """Every user turn of the test halves."""
+    lines = [json.loads(line) for file in TEST_FILES for line in file.read_text(encoding="utf-8").splitlines()]
+    return [turn["user"] for line in lines for turn in line.get("turns", [line])]
+
+
+def test_no_test_question_and_hardly_a_run_of_eight_words_of_one_is_trained_on(drawn: list[Row]) -> None:
+    questions = [each.question for each in drawn] + [each["text"] for each in read_material(held=False).borrowed]
     spoken = {normal(question) for question in questions}
-    whole = {normal(text) for text in asked if len(normal(text).split()) > EVERYDAY}
+    whole = {normal(text) for text in asked_in_tests() if len(normal(text).split()) > EVERYDAY}
     assert whole & spoken == set()
-    tested = set().union(*(grams(text) for text in asked))
+    tested = set().union(*(grams(text) for text in asked_in_tests()))
     trained = set().union(*(grams(text) for text in questions))
     assert len(tested & trained) / len(tested) <= 0.01
 
 
 def test_no_trained_frame_is_a_test_question() -> None:
-    asked = {normal(t.user) for case in read_cases(ROOT / "evals/cases/test.jsonl") for t in case.turns}
+    asked = {normal(text) for text in asked_in_tests()}
     frames = {normal(frame.text) for name in ALL for frame in ALL[name] if not validation_frame(frame)}
     assert {text for text in asked & frames if len(text.split()) > EVERYDAY} == set()
+
+
+@pytest.mark.slow
+def test_no_test_question_is_a_trained_one_in_other_words(drawn: list[Row]) -> None:
+    """By meaning: the nearest trained question of a test question is not the same question again."""
+    asked = [text for text in asked_in_tests() if len(normal(text).split()) > EVERYDAY]
+    mine = MiniLM()
+    trained = mine.embed([each.question for each in drawn if each.question])
+    nearest = (mine.embed(asked) @ trained.T).max(axis=1)
+    twins = [text for text, score in zip(asked, nearest, strict=True) if score > SAME_QUESTION]
+    assert len(twins) <= len(asked) * 0.01, f"{len(twins)} of {len(asked)}"

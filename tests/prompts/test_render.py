@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from assistant.decide import Situation, Speaker, prompt_of
 from assistant.memory import Past, PastTurn
-from finetune.rows import Author, Gold, row
+from finetune.authors import Author, Gold
+from finetune.threads import row
 from prompts.render import END, Setting, Step, Turn, render
+from prompts.row import Row, from_json, to_json
 
 CALL = '{"name":"find_bins","parameters":{"near":"Evans Hall"}}'
 SPEAKER = Speaker(ScriptedModel([]))
+MARKS = ("[site Evans Hall]", "[time tomorrow]")
 
 
 class _City:
@@ -28,18 +31,23 @@ class _Chance:
 
 
 class _Author:
-    city, chance = _City(), _Chance()
+    city, chance, world = _City(), _Chance(), None
+
+    def marks(self, question: str) -> tuple[str, ...]:
+        return MARKS if "Evans" in question else ()
 
 
-def trained(past: list[Turn], question: str) -> str:
-    """The prompt of a training row."""
-    author: Author = _Author()  # type: ignore[assignment]  # the row needs the city's name and a role alone
-    return row(author, past, Gold(question, "find_bins", {}), "call")["prompt"]
+def trained(past: list[Turn], question: str, style: str = "small") -> str:
+    """The prompt of a training row, read back from its file."""
+    author: Author = _Author()  # type: ignore[assignment]  # the row needs the city's name, a role and the marks
+    made = row(author, past, Gold(question, "find_bins", {}), "call")
+    return from_json(to_json(made)).prompt(style)
 
 
 def served(past: Past, question: str, steps: tuple[Step, ...] = ()) -> str:
     """The prompt of a decision."""
-    return prompt_of(SPEAKER, Situation("berkeley", "manager", "2025-09-01", past, question, steps))
+    marks = MARKS if "Evans" in question else ()
+    return prompt_of(SPEAKER, Situation("berkeley", "manager", "2025-09-01", past, question, steps, None, marks))
 
 
 @pytest.mark.parametrize("question", ["which bins near Evans Hall?", "ünïcode – “quotes” & <b>", "a\nb", "<|im_end|>"])
@@ -80,3 +88,21 @@ def test_user_text_neither_opens_nor_closes_a_turn(style: str, pieces: list[str]
 def test_an_unknown_style_is_refused() -> None:
     with pytest.raises(KeyError):
         render("grand", Setting("c", "viewer"), [])
+
+
+def test_the_newest_turn_shows_its_marks_and_an_earlier_one_does_not() -> None:
+    shown = trained([Turn("bins near Evans Hall", (Step(CALL),), MARKS)], "and Evans again?")
+    assert shown.count("[site Evans Hall]") == 1
+    assert shown.index("and Evans again?\n[site Evans Hall] [time tomorrow]<|im_end|>") > 0
+
+
+@given(st.text(max_size=40), st.lists(st.text(max_size=12), max_size=3), st.text(max_size=20))
+def test_a_stored_row_comes_back_as_it_was(question: str, marks: list[str], outcome: str) -> None:
+    first = Turn("first", (Step(CALL, outcome), Step(CALL)), tuple(marks))
+    made = Row(Setting("c", "viewer", "tools", "2025-09-01"), (first, Turn(question)), CALL, "follow")
+    assert from_json(to_json(made)) == made
+
+
+@pytest.mark.parametrize("style", list(END))
+def test_a_completion_is_the_call_and_the_styles_end(style: str) -> None:
+    assert Row(Setting("c", "viewer"), (Turn("x"),), CALL).completion(style) == CALL + END[style]

@@ -164,18 +164,3 @@ def test_a_new_argument_is_in_the_schema_without_another_change() -> None:
 def test_the_schema_of_a_long_question_stays_small() -> None:
     long = " ".join(f"word{n}" for n in range(3000))
     assert len(json.dumps(call_schema(TOOLS, Spans.of([long] * 4)))) < 80_000
-
-
-def test_a_follow_up_may_say_the_last_calls_arguments_first() -> None:
-    last = Call("forecast_fill", {"near": "the library", "by": "noon"})
-    schema = call_schema(
-        {"forecast_fill": TOOLS["forecast_fill"]}, Spans.of(["near the library by noon", "only compost"], calls=[last]),
-        Freedom(after=last),
-    )  # fmt: skip
-    orders = [
-        list(branch["properties"]["parameters"]["properties"])  # type: ignore[index,call-overload]
-        for branch in schema["anyOf"]  # type: ignore[union-attr]
-        if branch["properties"]["name"] == {"const": "forecast_fill"}  # type: ignore[index,call-overload]
-    ]
-    assert [order.index("stream") < order.index("by") for order in orders] == [True, False]
-    assert orders[1][:2] == ["near", "by"]

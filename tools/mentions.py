@@ -1,0 +1,127 @@
+"""What code recognises in a question before the model decides: sites, areas, bins, trucks, streams, times, files.
+
+A small language model cannot know that Charlestown is a neighbourhood and Cronk Gate a site; the records do. So each
+question goes into the prompt with its mentions ("[area Charlestown] [time tomorrow noon]"), found by exact forms of
+the records' names and by the calendar. They are hints: the decoder still copies any span, and names in other spellings
+are resolved after the call (law 5). Training rows are marked by this very code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import AskAgain
+from domain.names import FILLERS, fold, singular, words_of
+from domain.operation import Operation
+from domain.places import Gazetteer
+from domain.time_words import OTHER_WORDS, TRANSLATION
+from domain.times import moment, period
+from tools.spans import Line, Spans
+
+MOST = 10
+"""Mentions in one prompt; a question with more names is a list that the decoder copies anyway."""
+LONGEST_NAME, LONGEST_TIME = 6, 6
+FILE = re.compile(r"\S+\.(?:jpe?g|png|webp|gif|heic)", re.I)
+EVERYDAY = words_of(
+    "does do did done can may will must should would could one all first second now it us no so may march"
+)
+"""Words that are names or times only with a capital letter, and never as the first word of a question."""
+EDGES = FILLERS | words_of("of is are and or with w for has have any my our some skip that this what who how")
+UNTIMELY = words_of(
+    "and y und et plus to from in at since until till between by on of for the about past end start um a"
+)
+"""Words of times that no time begins or ends with."""
+INCOMPLETE = words_of("last this next past end start early late before half first coming every")
+CLOCK = words_of("am pm uhr oclock h hrs hr")
+TIMELY = (frozenset(TRANSLATION) | OTHER_WORDS | CLOCK) - words_of(
+    "a an not same none once right business thing possible"
+)
+BARE_HOUR = re.compile(r"\b(?:at|um|las) \d{1,2}$", re.I)
+"""An hour that is asked back ("tomorrow at 6": morning or evening?) belongs to its time all the same."""
+DURATION = re.compile(r"\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A stretch of the question and what code takes it for."""
+
+    kind: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"[{self.kind} {self.words}]"
+
+
+def mentions(question: str, operation: Operation, now: datetime) -> tuple[Mention, ...]:
+    """The mentions in the order of the question, none inside another; at most MOST."""
+    found: list[Mention] = []
+    for line in Spans.of([question]).lines:
+        found += _in_line(line, operation.gazetteer, now)
+    return tuple(dict.fromkeys(found))[:MOST]
+
+
+def marks_of(question: str, operation: Operation, now: datetime) -> tuple[str, ...]:
+    """The mentions as a prompt shows them."""
+    return tuple(map(str, mentions(question, operation, now)))
+
+
+def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
+    """Left to right; at each word the longest stretch that means something wins."""
+    taken = 0
+    for first, word in enumerate(line.words):
+        start = word.starts[0]
+        if start < taken:
+            continue
+        found, end = _longest(line, first, names, now)
+        if found:
+            taken = end
+            yield found
+
+
+def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[Mention | None, int]:
+    """The longest mention that begins with a word, and where it ends. A name wins over a time of the same length."""
+    start = line.words[first].starts[0]
+    for size in range(min(LONGEST_NAME, len(line.words) - first), 0, -1):
+        for end in sorted(line.words[first + size - 1].ends, reverse=True):
+            words = line.text[start:end]
+            if words.endswith(".") or (size == 1 and _everyday(words, at_start=first == 0)):
+                continue
+            kind = _name(words, names) or (_time(words, now) if size <= LONGEST_TIME else None)
+            if kind:
+                return Mention(kind, words), end
+    return None, 0
+
+
+def _everyday(word: str, *, at_start: bool) -> bool:
+    return fold(word) in EVERYDAY and (at_start or word.islower())
+
+
+def _name(words: str, names: Gazetteer) -> str | None:
+    if FILE.fullmatch(words):
+        return "file"
+    said = [singular(word) for word in fold(words).split()]
+    return None if {said[0], said[-1]} & EDGES else names.kind_of(words)
+
+
+def _time(words: str, now: datetime) -> str | None:
+    """Whether the calendar reads the words, which must begin and end like a time and not be a mere number or length."""
+    said = [word.strip(".,;") for word in fold(words).split()]
+    if not (_timely(said[0]) and _timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
+        return None
+    if words.isdigit() or DURATION.fullmatch(words):
+        return None
+    hour = BARE_HOUR.search(words)
+    for read in (period, moment):
+        try:
+            read(f"{words}:00" if hour else words, now)
+        except AskAgain:
+            continue
+        return "time"
+    return None
+
+
+def _timely(word: str) -> bool:
+    return word in TIMELY or any(char.isdigit() for char in word)
