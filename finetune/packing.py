@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +15,7 @@ import torch
 from domain.errors import BadData
 from finetune.layers import WIDTH
 from finetune.llama import Batch
+from prompts import row as row_file
 from prompts.render import END
 from prompts.row import from_json
 
@@ -55,6 +58,22 @@ def encode(prompt: str, completion: str, tokenizer: Any) -> Row:
     return Row((*head, *tokenizer.encode(completion, add_special_tokens=False)), len(head))
 
 
+def with_tools(row: row_file.Row, style: str) -> row_file.Row:
+    """The row as it is served: Llama 3.1's prompt shows all tools, where the row doesn't list some of its own."""
+    if style != "llama3" or row.setting.tools:
+        return row
+    return replace(row, setting=replace(row.setting, tools=_all_tools()))
+
+
+@functools.cache
+def _all_tools() -> str:
+    import tools  # noqa: F401  # declares them
+    from tools.registry import TOOLS
+
+    said = ({"name": t.name, "description": t.description, "parameters": t.parameters_schema()} for t in TOOLS.values())
+    return "\n".join(json.dumps(tool) for tool in said)
+
+
 def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") -> list[Row]:
     """All rows of a JSON-lines file in a style of prompts/render.py.
 
@@ -62,7 +81,7 @@ def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") ->
     """
 
     def one(line: str) -> Row:
-        said = from_json(line)
+        said = with_tools(from_json(line), style)
         return encode(said.prompt(style), said.completion(style), tokenizer)
 
     return read_lines(path, one, longest, style)

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from finetune.adapters import write_whole
 from finetune.base import Base, load_tokenizer
 from finetune.llama import TunedLlama
-from finetune.packing import Row, collate, encode, epoch_steps, pack, read_lines
+from finetune.packing import Row, collate, encode, epoch_steps, pack, read_lines, with_tools
 from finetune.runs import file_digest
 from finetune.training import Plan, add_flags, go
 from prompts.render import END
@@ -53,7 +53,7 @@ def read_pairs(path: Path, tokenizer: Any, longest: int, style: str) -> list[Pai
     """All pairs of a JSON-lines file. Raises BadData with the line of one that is malformed or too long."""
 
     def one(line: str) -> Pair:
-        said, rejected = from_json(line), json.loads(line)["rejected"]
+        said, rejected = with_tools(from_json(line), style), json.loads(line)["rejected"]
         if not isinstance(rejected, str) or rejected == said.call:
             raise ValueError("rejected must be another call than the row's own")
         prompt = said.prompt(style)

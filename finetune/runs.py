@@ -40,9 +40,10 @@ class Diary:
     def note(self, step: int, figures: Mapping[str, float]) -> None:
         """Figures of a step; written with others in one transaction, because one takes longer than it should."""
         from mlflow.entities import Metric
-        from mlflow.utils.time import get_current_time_millis
+        from mlflow.utils import time
 
-        now = get_current_time_millis()
+        clock: Any = time.get_current_time_millis
+        now = clock()
         self.waiting += [Metric(name, value, now, step) for name, value in figures.items()]
         if len(self.waiting) >= WRITTEN_AT_ONCE:
             self._write()

@@ -23,11 +23,12 @@ from tiny import (
 )
 from transformers import LlamaForCausalLM
 
+from assistant.decide import Situation, Speaker, prompt_of
+from assistant.memory import Past
 from domain.errors import BadData
 from finetune.packing import Row, collate, epoch_steps, read_rows
 from finetune.sft import Supervised, validate
 from finetune.training import Plan, load_checkpoint, probe_speed, save_weights, train
-from prompts.render import Setting, Turn, render
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
@@ -182,8 +183,9 @@ def test_a_row_is_the_served_prompt_and_the_call_with_the_end_token_of_its_style
 ) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(a_line() + "\n")
-    (row,) = read_rows(file, Letters(), 2000, style)
-    prompt = render(style, Setting("berkeley", "manager"), [Turn("bins near Evans")])
+    (row,) = read_rows(file, Letters(), 200_000, style)
+    asked = Situation("berkeley", "manager", "", Past("t"), "bins near Evans")
+    prompt = prompt_of(Speaker(None, style=style), asked)
     assert "".join(map(chr, row.ids[: row.quiet])) == prompt
     assert "".join(map(chr, row.ids[row.quiet :])) == '{"name":"find_bins","parameters":{"near":"Evans"}}' + end
 

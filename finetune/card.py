@@ -1,0 +1,156 @@
+"""The model card of an adapter: what it was made of, how well it does, what it cannot, how to make it again.
+
+    python -m finetune.card --adapter finetune/runs/a --results evals/results --out finetune/adapter/model-card.md
+
+Written from training.json, adapter_config.json, log.jsonl and the filed results; nothing in it is typed by hand, so it
+says "not measured" where no result is filed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domain.errors import BadData
+from finetune.adapters import Described, Making, describe
+from finetune.runs import file_digest
+
+FIGURES = {
+    "single_exact": "single turns right",
+    "single_call_exact": "single calls right",
+    "tool_right": "tool right",
+    "multi_turn_exact": "turns of conversations right",
+    "multi_pass1": "whole conversations right",
+    "multi_pass4": "whole conversations right in all of four runs",
+    "abstention": "abstains where no tool fits",
+    "ask_back": "asks where a piece is missing",
+    "tool_hallucination": "calls without ground",
+    "unsupported_numbers": "numbers in answers that no result holds (count)",
+    "turn_p50_s": "one turn, median (s)",
+    "turn_p95_s": "one turn, 95th percentile (s)",
+}
+LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
+- It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
+  nobody thought of is what is missing.
+- Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.
+- An engine refuses it for another base or other tools (both hashes are compared at load)."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One filed measurement."""
+
+    name: str
+    commit: str
+    date: str
+    cases: int
+    figures: Mapping[str, Any]
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The conversation suites among `folder`'s JSON files, by name. Raises BadData for a file that is no result."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            said = json.loads(path.read_text())
+            if said["suite"] == "conversations":
+                found.append(Result(path.stem, said["commit"], said["date"], said["cases"], said["figures"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{path}: not a filed result ({error!r})") from error
+    return found
+
+
+def newest(folder: Path, key: str) -> dict[str, float]:
+    """The newest line of a run's log.jsonl that has `key`; empty without any."""
+    log = folder / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+    return next((line for line in reversed(lines) if key in line), {})
+
+
+def figure_table(results: list[Result]) -> Iterator[str]:
+    """One row a figure, one column a result."""
+    if not results:
+        yield "Not measured."
+        return
+    yield "| figure | " + " | ".join(f"{r.name} ({r.cases} cases, {r.commit}, {r.date})" for r in results) + " |"
+    yield "|---" * (len(results) + 1) + "|"
+    for key, words in FIGURES.items():
+        yield f"| {words} | " + " | ".join(_shown(key, r.figures.get(key)) for r in results) + " |"
+
+
+def _shown(key: str, value: Any) -> str:
+    if not isinstance(value, int | float):
+        return "not measured"
+    return str(value) if key == "unsupported_numbers" or key.endswith("_s") else f"{100 * value:.1f} %"
+
+
+def commands(made: Making, adapter: Described) -> Iterator[str]:
+    """How to make it again: the flags that its plan says."""
+    plan = made.plan
+    names = ("lr", "warmup", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
+    flags = " ".join(f"--{name.replace('_', '-')} {plan[name]}" for name in names if name in plan)
+    epochs = newest(adapter.folder, "epoch").get("epoch", 1.0)
+    stage = made.stage if made.stage in {"sft", "prefer"} else "sft"
+    own = f"--beta {plan['beta']} --keep {plan['keep']} --init FOLDER" if stage == "prefer" else ""
+    yield f"    python -m finetune.rows --out rows.jsonl      # {made.rows} rows, SHA-256 {made.data_digest}"
+    yield f"    python -m finetune.{stage} --rows rows.jsonl --out finetune/runs/again --epochs {epochs} \\"
+    yield f"        --rank {adapter.rank} --alpha {adapter.alpha:g} {flags} {own}".rstrip()
+    yield "    python -m finetune.export --adapter finetune/runs/again --out finetune/adapter/roundsman-small.gguf"
+    if plan.get("init"):
+        yield f"\nIt started from an adapter whose weights have SHA-256 {plan['init']}."
+
+
+def card(adapter: Described, results: list[Result]) -> str:
+    """The page. Raises BadData for an adapter that does not say what it was made of."""
+    made = adapter.making
+    if not made:
+        raise BadData(f"{adapter.folder} has no training.json, so nobody can say what it was made of")
+    checked = newest(adapter.folder, "val_loss")
+    said = ", ".join(f"{name.removeprefix('val_')} {value:g}" for name, value in checked.items() if "val_" in name)
+    lines = [
+        f"# Adapter for {made.base}",
+        f"LoRA of rank {adapter.rank}, alpha {adapter.alpha:g}, on every linear layer; last stage: {made.stage}.",
+        "",
+        "| made of | SHA-256 or hash |",
+        "|---|---|",
+        f"| base model | `{made.base_digest}` |",
+        f"| rows ({made.rows}) | `{made.data_digest}` |",
+        f"| tool schemas | `{made.schema_hash}` |",
+        f"| prompt style | `{made.prompt_hash}` |",
+        f"| these weights | `{file_digest(adapter.weights)}` |",
+        "",
+        "## Figures",
+        f"Validation rows (phrases and names that training never saw): {said or 'not measured'}.",
+        "",
+        *figure_table(results),
+        "",
+        "## Limits",
+        LIMITS,
+        "",
+        "## How to make it again",
+        *commands(made, adapter),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the card as the flags say."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--adapter", type=Path, required=True)
+    p.add_argument("--results", type=Path, default=Path("evals/results"))
+    p.add_argument("--only", nargs="*", help="names of the results that are this adapter's or stand beside it")
+    p.add_argument("--out", type=Path, help="model-card.md in the adapter's folder when left out")
+    args = p.parse_args()
+    adapter = describe(args.adapter)
+    results = [r for r in read_results(args.results) if not args.only or r.name in args.only]
+    out = args.out or adapter.folder / "model-card.md"
+    out.write_text(card(adapter, results))
+    print(out)
+
+
+if __name__ == "__main__":
+    main()

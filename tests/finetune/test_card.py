@@ -1,0 +1,61 @@
+"""The card says what the folder and the filed results say, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import BASE, PLAN, a_run
+
+from domain.errors import BadData
+from finetune.adapters import Making, describe
+from finetune.card import card, read_results
+from finetune.training import save_weights
+
+MADE = Making("sft", "smollm2-0", "b" * 64, "d" * 64, "s3", "small-2", 24, {"lr": 0.002, "seed": 7, "style": "small"})
+
+
+def a_folder(folder: Path, made: Making | None = MADE) -> Path:
+    run = a_run(folder, PLAN)
+    run.making = made
+    save_weights(run, BASE)
+    lines = [{"step": 1, "epoch": 0.5}, {"step": 2, "val_loss": 0.25, "val_exact": 0.75}, {"step": 3, "epoch": 1.25}]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def results(folder: Path) -> Path:
+    said = {"suite": "conversations", "commit": "abc", "date": "2026-11-26", "cases": 150}
+    (folder / "ours.json").write_text(json.dumps(said | {"figures": {"single_exact": 0.8125, "turn_p50_s": 0.338}}))
+    (folder / "stock.json").write_text(json.dumps(said | {"figures": {"single_exact": 0.1}}))
+    (folder / "ledger.json").write_text(json.dumps(said | {"suite": "ledger", "figures": {}}))
+    return folder
+
+
+def test_digests_figures_and_commands_are_the_folder_s_own(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    page = card(describe(a_folder(tmp_path)), read_results(results(tmp_path / "results")))
+    for digest in (MADE.base_digest, MADE.data_digest, "`s3`", "`small-2`"):
+        assert digest in page
+    assert "| single turns right | 81.2 % | 10.0 % |" in page
+    assert "| one turn, median (s) | 0.338 | not measured |" in page
+    assert "loss 0.25, exact 0.75" in page
+    assert "--epochs 1.25" in page
+    assert "--rank 4 --alpha 8 --lr 0.002 --seed 7 --style small" in page
+    assert "ledger" not in page
+
+
+def test_without_results_it_says_not_measured(tmp_path: Path) -> None:
+    assert "\nNot measured.\n" in card(describe(a_folder(tmp_path)), [])
+
+
+def test_an_adapter_of_unknown_making_gets_no_card(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"no training\.json"):
+        card(describe(a_folder(tmp_path, None)), [])
+
+
+def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text("[]")
+    with pytest.raises(BadData, match=r"odd\.json: not a filed result"):
+        read_results(tmp_path)
