@@ -1,0 +1,80 @@
+"""What code recognises in a question: the records' names and the calendar's times, whole and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.operation import Operation
+from evals.bench import bench
+from tools.mentions import MOST, marks_of, mentions
+
+
+class Cities(dict[str, Operation]):
+    """Loaded cities; hypothesis prints arguments, and a city is long."""
+
+    def __repr__(self) -> str:
+        return f"Cities({', '.join(self)})"
+
+
+@pytest.fixture(scope="module")
+def cities() -> Iterator[Cities]:
+    with bench() as where:
+        yield Cities({name: where.operation(name) for name in ("berkeley", "montevideo")})
+
+
+def marked(operation: Operation, question: str) -> str:
+    """The marks as one line."""
+    return " ".join(marks_of(question, operation, operation.demo_now.astimezone(operation.zone)))
+
+
+@pytest.mark.parametrize(
+    ("question", "marks"),
+    [
+        ("which bins near Sather Gate overflow by tomorrow noon?", "[site Sather Gate] [time tomorrow noon]"),
+        ("how are the Zellerbach bins", "[site Zellerbach]"),
+        ("anything in the West zone over 80%?", "[area West zone]"),
+        ("fill of 1515731 now, and its pickups since Wednesday?", "[bin 1515731] [time Wednesday]"),
+        ("T1 and truck two, compost only", "[truck T1 and truck two] [stream compost]"),
+        ("T3 out tuesday 0600", "[truck T3] [time tuesday 0600]"),
+        ("is pic_0412.jpg contaminated?", "[file pic_0412.jpg]"),
+        ("missed pickups, last 2 weeks", "[time last 2 weeks]"),
+        ("para mañana por la mañana", "[time mañana por la mañana]"),
+        ("Three trucks, tomorrow at 6.", "[time tomorrow at 6]"),
+    ],
+)  # fmt: skip
+def test_names_and_times_are_recognised(cities: Cities, question: str, marks: str) -> None:
+    assert marked(cities["berkeley"], question) == marks
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "can you help me", "does it matter, or one of them", "nobody may use it", "for at most 7 hours", "who is best",
+        "within 300 m", "a nice pasta recipe for six", "two trucks", "is it still any good?", "the bins, please",
+    ],
+)  # fmt: skip
+def test_everyday_words_are_neither_names_nor_times(cities: Cities, question: str) -> None:
+    assert marked(cities["berkeley"], question) == ""
+
+
+def test_a_circuit_is_an_area_and_a_stop_on_it_a_site(cities: Cities) -> None:
+    assert marked(cities["montevideo"], "circuit F_DU_RM_CL_12") == "[area F_DU_RM_CL_12]"
+    assert marked(cities["montevideo"], "F_DU_RM_CL_12 stop 018?") == "[site F_DU_RM_CL_12 stop 018]"
+
+
+def test_a_list_of_names_is_cut(cities: Cities) -> None:
+    ids = list(cities["berkeley"].bins)[:30]
+    assert len(mentions(" ".join(ids), cities["berkeley"], datetime(2025, 8, 31).astimezone())) == MOST
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=80))
+def test_any_text_is_read_and_a_mention_is_a_stretch_of_it(cities: Cities, text: str) -> None:
+    operation = cities["berkeley"]
+    for found in mentions(text, operation, operation.demo_now.astimezone(operation.zone)):
+        assert found.words in text
