@@ -27,7 +27,8 @@ class Speaker:
     """A language model and the way it is spoken to.
 
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
-    tools' signatures into the small style's prompt, for a model that was not tuned on them.
+    tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
+    recognises in the question.
     """
 
     model: LanguageModel
@@ -36,6 +37,7 @@ class Speaker:
     deadline_s: float = 20.0
     copying: bool = True
     show_tools: bool = False
+    marking: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
     signatures = "\n".join(t.signature() for t in TOOLS.values()) if speaker.show_tools else ""
     shown = signatures if speaker.style == "small" else tool_block()
     setting = Setting(situation.city, situation.role, shown, situation.today)
-    now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks)
+    now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks if speaker.marking else ())
     return render(speaker.style, setting, [*situation.past.for_prompt(), now])
 
 

@@ -193,8 +193,16 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,
         "turn_p95_s": round(seconds[int(len(seconds) * 0.95)], 3) if seconds else None,
         "by_tool": _grouped(flat, lambda t: [t.turn.expect[0].name] if t.turn.expect else [f"say {t.turn.say}"]),
+        "by_kind": _grouped(flat, lambda t: [kind_wanted(t.turn)]),
         "by_tag": _grouped(flat, lambda t: t.case.tags),
     }
+
+
+def kind_wanted(turn: CaseTurn) -> str:
+    """What sort of turn it is: one call, several, or the word it wants."""
+    if turn.expect is None:
+        return turn.say or "reply"
+    return "one call" if len(turn.expect) == 1 else f"{len(turn.expect)} calls"
 
 
 def _share(values: Iterable[bool]) -> float | None:
