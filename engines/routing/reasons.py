@@ -1,0 +1,329 @@
+"""Reasons by solving again: why a stop is served or left, why by this truck, why in this order, what would change it.
+
+Every figure is the difference of two plans. The other plan comes from the best place in the rounds as they are (a stop
+put in or taken out) and, with a stop rule, also from a short new search with the stop forced in or forced out; the
+better of the two counts. What forbids a place is found by forgiving that one rule and driving the round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from domain.errors import BadData
+from engines.routing.insertion import detour_of
+from engines.routing.places import cheapest_order
+from engines.routing.plan import RoundPlan, TruckRound, Why
+from engines.routing.problem import LONGEST, Problem, Stop, StopRule, Truck
+from engines.routing.rounds import Order, assemble, drive, objective_of, orders_of, with_dumps
+from engines.routing.solve import solve
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What one plan takes more than another: metres, seconds, currency, and milli-currency under the goal.
+
+    `milli` leaves out the prize of the stop in question and holds the prizes of others that come or go.
+    """
+
+    metres: int
+    seconds: int
+    cost: float
+    milli: int
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The rule that keeps a truck from serving a stop. `extra` is what the best place would take with the rule
+    forgiven, `short_by` how far it is broken there, in `unit` "s", "l" or "kg"; both None where nothing could help."""
+
+    truck: str
+    why: Why
+    extra: Delta | None = None
+    short_by: int | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class StopReason:
+    """Why a stop is served or left.
+
+    `extra` is serving it less not serving it (None: no plan serves it) and `truck` who does or would. `flip_prize` is
+    the prize in milli-currency at which the decision turns. `displaced` are stops that would be left for it.
+    `searched` says that a new search, not the best place alone, found it; `overturned` that the new search found a
+    better plan than the one asked about, so that a longer search would decide otherwise.
+    """
+
+    stop_id: str
+    served: bool
+    truck: str | None
+    extra: Delta | None
+    prize: int | None
+    flip_prize: int | None
+    bindings: tuple[Binding, ...] = ()
+    displaced: tuple[str, ...] = ()
+    searched: bool = False
+    overturned: bool = False
+
+
+@dataclass(frozen=True)
+class OtherTruck:
+    """What it takes that another truck serves the stop, or the rule that forbids it."""
+
+    truck: str
+    extra: Delta | None
+    binding: Binding | None
+
+
+@dataclass(frozen=True)
+class OtherOrder:
+    """What the same stops take in another order, or the rule that forbids it."""
+
+    name: str
+    extra: Delta | None
+    why: Why | None
+
+
+# ---------------------------------------------------------------- served or left
+
+
+def why_stop(
+    problem: Problem, plan: RoundPlan, stop_id: str, again: StopRule | None = None, seed: int = 0
+) -> StopReason:
+    """Why a stop is served or left. Without `again` from the best place alone. BadData for a stop that is neither."""
+    point = _point(problem, stop_id)
+    reason = _why_served(problem, plan, point) if plan.round_of(stop_id) else _why_left(problem, plan, point)
+    if again is None:
+        return reason
+    return _searched(problem, plan, reason, (again, seed))
+
+
+def _why_served(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
+    stop = problem.stop_at(point)
+    found = detour_of(problem, plan, stop.id)
+    extra = Delta(found.metres, found.seconds, found.cost, found.milli)
+    return StopReason(stop.id, True, found.truck, extra, stop.prize, max(0, found.milli))
+
+
+def _why_left(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
+    stop, orders = problem.stop_at(point), orders_of(problem, plan)
+    bindings: list[Binding] = []
+    best: tuple[str, RoundPlan] | None = None
+    for index, truck in enumerate(problem.trucks):
+        found = cheapest_order(problem, truck, (orders[index], plan.rounds[index].seconds), point)
+        if isinstance(found, Why):
+            bindings.append(binding(problem, plan, (index, point), found))
+            continue
+        tried = assemble(problem, _swapped(orders, {index: found}), plan.core, plan.seed)
+        if best is None or tried.objective < best[1].objective:
+            best = (truck.name, tried)
+    extra = None if best is None else _delta(problem, plan, best[1], stop)
+    flip = None if extra is None else max(0, extra.milli)
+    return StopReason(stop.id, False, best[0] if best else None, extra, stop.prize, flip, tuple(bindings))
+
+
+def _searched(problem: Problem, plan: RoundPlan, reason: StopReason, how: tuple[StopRule, int]) -> StopReason:
+    """The reason with new searches for the best plan with the stop and the best without it."""
+    stop = problem.stop_at(_point(problem, reason.stop_id))
+    inside, outside = solve(forced(problem, stop.id), *how), solve(without(problem, stop.id), *how)
+    base = plan.objective if reason.served else plan.objective - (stop.prize or 0)
+    change = None if reason.extra is None else reason.extra.milli
+    best_in = base if reason.served else None if change is None else base + change
+    best_out = base if not reason.served else base - (change or 0)
+    other = None  # the better of the new plans that decide the other way
+    covers = stop.id in inside.served and not _worse_coverage(problem, inside, plan, stop)
+    if covers and (best_in is None or inside.objective < best_in):
+        best_in, other = inside.objective, inside if not reason.served else None
+    if not _worse_coverage(problem, outside, plan, stop) and outside.objective < best_out:
+        best_out, other = outside.objective, outside if reason.served else other
+    if best_in is None:
+        return reason
+    flip = max(0, best_in - best_out)
+    worth = LONGEST if stop.prize is None or stop.must_serve else stop.prize
+    told = replace(reason, flip_prize=flip, overturned=(worth < flip) if reason.served else (worth > flip))
+    return told if other is None else _retold(plan, told, (other, other.objective - base))
+
+
+def _retold(plan: RoundPlan, reason: StopReason, found: tuple[RoundPlan, int]) -> StopReason:
+    """The reason told by the plan that decides the other way; its milli-currency more than this one's."""
+    other, milli = found
+    sign = -1 if reason.served else 1
+    extra = Delta(
+        sign * (other.metres - plan.metres), sign * (other.seconds - plan.seconds),
+        sign * (other.cost - plan.cost), sign * milli,
+    )  # fmt: skip
+    gone = () if reason.served else tuple(sorted(set(plan.served) - set(other.served)))
+    by = other.round_of(reason.stop_id)
+    return replace(reason, extra=extra, truck=by.truck if by else reason.truck, displaced=gone, searched=True)
+
+
+def forced(problem: Problem, stop_id: str, prize: int | None = None) -> Problem:
+    """The problem in which the stop must be served, or with `prize` is worth that much."""
+    point = _point(problem, stop_id)
+    stop = replace(problem.stop_at(point), must_serve=prize is None, prize=prize)
+    index = point - problem.first_stop
+    return replace(problem, stops=(*problem.stops[:index], stop, *problem.stops[index + 1 :]))
+
+
+def without(problem: Problem, stop_id: str) -> Problem:
+    """The problem in which no truck may serve the stop and nothing is lost by that."""
+    point = _point(problem, stop_id)
+    index = point - problem.first_stop
+    nobody = replace(problem.stops[index], must_serve=False, prize=0, volume_l=LONGEST)
+    return replace(problem, stops=(*problem.stops[:index], nobody, *problem.stops[index + 1 :]))
+
+
+def _delta(problem: Problem, plan: RoundPlan, other: RoundPlan, stop: Stop) -> Delta:
+    """Another plan that serves the stop less this one that does not; the stop's own prize left out."""
+    milli = objective_of(problem, other.rounds) - (plan.objective - (stop.prize or 0))
+    return Delta(other.metres - plan.metres, other.seconds - plan.seconds, other.cost - plan.cost, milli)
+
+
+def _worse_coverage(problem: Problem, other: RoundPlan, plan: RoundPlan, stop: Stop) -> bool:
+    """Whether the other plan leaves more stops that no money is worth leaving (must-serve ones, ones without prize)."""
+    counted = [each for each in problem.stops if each.id != stop.id and (each.prize is None or each.must_serve)]
+    theirs, ours = set(other.served), set(plan.served)
+    return sum(each.id not in theirs for each in counted) > sum(each.id not in ours for each in counted)
+
+
+# ---------------------------------------------------------------- what binds
+
+
+def binding(problem: Problem, plan: RoundPlan, at: tuple[int, int], why: Why) -> Binding:
+    """How far the rule `why` is broken when truck number at[0] serves the stop at point at[1] in its best place."""
+    index, point = at
+    truck = problem.trucks[index]
+    forgiving = _forgiven(problem, index, why)
+    if forgiving is None:
+        return Binding(truck.name, why)
+    order = [p for p in orders_of(problem, plan)[index] if p != point]
+    easy = forgiving.trucks[index]
+    found = cheapest_order(forgiving, easy, (order, plan.rounds[index].seconds), point)
+    driven = None if isinstance(found, Why) else drive(forgiving, easy, found)
+    if not isinstance(driven, TruckRound):
+        return Binding(truck.name, why)
+    now = plan.rounds[index]
+    per_round = [now, driven]
+    milli = [objective_of(problem, _swapped(plan.rounds, {index: each})) for each in per_round]
+    stop = problem.stop_at(point)
+    extra = Delta(
+        driven.metres - now.metres, driven.seconds - now.seconds, driven.cost - now.cost,
+        milli[1] - milli[0] + (stop.prize or 0),
+    )  # fmt: skip
+    short_by, unit = _broken(problem, truck, driven, why)
+    return Binding(truck.name, why, extra, short_by, unit)
+
+
+def _forgiven(problem: Problem, index: int, why: Why) -> Problem | None:
+    """The problem without the rule for one truck; None when the rule is no matter of more or less."""
+    truck = problem.trucks[index]
+    if why is Why.shift_too_short:
+        easy = replace(truck, shift_end_s=LONGEST, max_duration_s=None, max_drive_s=None, max_metres=None, rest=None)
+        others = tuple(replace(each, shift_end_s=problem.shift_end(each)) for each in problem.trucks)
+        return replace(problem, max_seconds=None, trucks=_swapped(others, {index: easy}))
+    if why in (Why.too_large, Why.fleet_full):
+        easy = replace(truck, capacity_l=LONGEST, capacity_kg=LONGEST, max_trips=None)
+        return replace(problem, trucks=_swapped(problem.trucks, {index: easy}))
+    if why is Why.window_closed:
+        return replace(problem, stops=tuple(replace(stop, window=None) for stop in problem.stops))
+    return None
+
+
+def _broken(problem: Problem, truck: Truck, driven: TruckRound, why: Why) -> tuple[int | None, str]:
+    """By how much a round breaks the rule that was forgiven it: (amount, unit)."""
+    if why is Why.shift_too_short:
+        leave = truck.shift_start_s if driven.leave_s is None else driven.leave_s
+        over = leave + driven.seconds - problem.shift_end(truck)
+        over = max(over, driven.seconds - truck.max_duration_s) if truck.max_duration_s is not None else over
+        return (over, "s") if over > 0 else (None, "")
+    if why in (Why.too_large, Why.fleet_full):
+        litres = max(visit.load_l for visit in driven.visits) - truck.capacity_l
+        kilos = max(visit.load_kg for visit in driven.visits) - truck.capacity_kg
+        return (litres, "l") if litres > 0 else (kilos, "kg") if kilos > 0 else (None, "")
+    windows = {stop.id: stop.window for stop in problem.stops if stop.window}
+    late = [visit.arrival_s - windows[visit.stop_id][1] for visit in driven.visits if visit.stop_id in windows]
+    return (max(late), "s") if late and max(late) > 0 else (None, "")
+
+
+# ---------------------------------------------------------------- this truck, this order
+
+
+def why_truck(problem: Problem, plan: RoundPlan, stop_id: str) -> tuple[OtherTruck, ...]:
+    """What each other truck would take for a served stop, cheapest first. BadData for a stop that is not served."""
+    point, orders = _point(problem, stop_id), orders_of(problem, plan)
+    mine = next((i for i, each in enumerate(plan.rounds) if stop_id in each.stop_ids), None)
+    if mine is None:
+        raise BadData(f"stop {stop_id} is not served by this plan")
+    kept = with_dumps(
+        problem, problem.trucks[mine], [p for p in orders[mine] if p != point and p >= problem.first_stop]
+    )
+    if not isinstance(drive(problem, problem.trucks[mine], kept), TruckRound):
+        return ()
+    others = [_other(problem, plan, (mine, kept), (i, point)) for i in range(len(problem.trucks)) if i != mine]
+    return tuple(sorted(others, key=lambda each: (each.extra is None, each.extra.milli if each.extra else 0)))
+
+
+def _other(problem: Problem, plan: RoundPlan, mine: tuple[int, Order], at: tuple[int, int]) -> OtherTruck:
+    index, point = at
+    truck, orders = problem.trucks[index], orders_of(problem, plan)
+    found = cheapest_order(problem, truck, (orders[index], plan.rounds[index].seconds), point)
+    if isinstance(found, Why):
+        return OtherTruck(truck.name, None, binding(problem, plan, at, found))
+    moved = assemble(problem, _swapped(orders, {mine[0]: mine[1], index: found}), plan.core, plan.seed)
+    return OtherTruck(truck.name, _between(plan, moved), None)
+
+
+def why_order(problem: Problem, plan: RoundPlan, truck: str) -> tuple[OtherOrder, ...]:
+    """What two plain orders of a truck's stops would take: the nearest stop next, and the round backwards."""
+    index = next((i for i, each in enumerate(problem.trucks) if each.name == truck), None)
+    if index is None:
+        raise BadData(f"there is no truck {truck} in this problem")
+    stops = [point for point in orders_of(problem, plan)[index] if point >= problem.first_stop]
+    if len(stops) < 2:
+        return ()
+    return tuple(
+        _reordered(problem, plan, (index, name), order)
+        for name, order in (("nearest next", _nearest_next(problem, index, stops)), ("backwards", stops[::-1]))
+    )
+
+
+def _reordered(problem: Problem, plan: RoundPlan, which: tuple[int, str], stops: Sequence[int]) -> OtherOrder:
+    index, name = which
+    truck = problem.trucks[index]
+    order = with_dumps(problem, truck, stops)
+    driven = drive(problem, truck, order)
+    if not isinstance(driven, TruckRound):
+        return OtherOrder(name, None, driven.why)
+    other = assemble(problem, _swapped(orders_of(problem, plan), {index: order}), plan.core, plan.seed)
+    return OtherOrder(name, _between(plan, other), None)
+
+
+def _nearest_next(problem: Problem, index: int, stops: Sequence[int]) -> list[int]:
+    here, left, order = problem.trucks[index].start_point, list(stops), []
+    while left:
+        here = min(left, key=lambda point: (int(problem.metres[here, point]), point))
+        left.remove(here)
+        order.append(here)
+    return order
+
+
+def _between(plan: RoundPlan, other: RoundPlan) -> Delta:
+    return Delta(
+        other.metres - plan.metres, other.seconds - plan.seconds, other.cost - plan.cost,
+        other.objective - plan.objective,
+    )  # fmt: skip
+
+
+def _point(problem: Problem, stop_id: str) -> int:
+    for index, stop in enumerate(problem.stops):
+        if stop.id == stop_id:
+            return problem.first_stop + index
+    raise BadData(f"the problem has no stop {stop_id}")
+
+
+def _swapped(values: Sequence[T], changed: Mapping[int, T]) -> tuple[T, ...]:
+    """The values with some of them, by their number, replaced."""
+    return tuple(changed.get(index, value) for index, value in enumerate(values))

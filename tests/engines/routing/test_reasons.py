@@ -1,0 +1,196 @@
+"""Claims about reasons: figures are differences of plans that can be driven, and full searches decide as they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from routing_cases import TRUCK, grid, with_stop, with_stops
+
+from domain.errors import BadData
+from engines.routing.confirm import Agreement, agreement, confirm, pooled
+from engines.routing.contrast import Move, contrast
+from engines.routing.pareto import marked, sweep
+from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Why
+from engines.routing.reasons import forced, why_order, why_stop, why_truck, without
+from engines.routing.solve import solve
+
+QUICK = StopRule(max_seconds=30, max_looks=6_000)
+PLACE = StopRule(max_seconds=30, max_looks=1_000)
+
+
+def line(*prizes: int | None, shift_s: int = 8 * 3600, step_m: int = 1000) -> Problem:
+    """Stops every `step_m` along a road that begins at the depot; 10 m and one milli-currency a metre, no dump."""
+    stops = tuple(Stop(f"s{i}", 0.0, 0.0, 100, 10, 0, "Waste", prize=prize) for i, prize in enumerate(prizes))
+    at = np.arange(len(prizes) + 1, dtype=np.int64) * step_m
+    metres = np.abs(at[:, None] - at)
+    truck = replace(TRUCK, cost_per_hour=0.0, shift_end_s=shift_s)
+    return Problem(stops, (truck,), (Place("depot", 0.0, 0.0),), (), metres, metres // 10, Goal.cost)
+
+
+def test_the_last_stop_of_a_road_turns_at_the_price_of_the_way_to_it_and_back() -> None:
+    served, left = line(9000, 9000, 9000), line(9000, 9000, 1999)
+    for problem in (served, left):
+        reason = why_stop(problem, solve(problem, QUICK), "s2", QUICK)
+        assert reason.extra is not None
+        assert (reason.extra.metres, reason.extra.seconds, reason.extra.milli) == (2000, 200, 2000)
+        assert (reason.flip_prize, reason.overturned) == (2000, False)
+        assert reason.served == (problem is served)
+
+
+def test_a_stop_on_the_way_costs_nothing_and_is_served_from_the_first_coin_on() -> None:
+    problem = line(1, 9000)
+    reason = why_stop(problem, solve(problem, QUICK), "s0", QUICK)
+    assert (reason.served, reason.flip_prize) == (True, 0)
+
+
+def test_a_shift_that_is_too_short_is_named_with_its_truck_and_how_much_is_missing() -> None:
+    problem = line(None, None, None, shift_s=500)  # there and back is 600 s
+    reason = why_stop(problem, solve(problem, QUICK), "s2")
+    (bound,) = reason.bindings
+    assert (reason.extra, reason.flip_prize) == (None, None)
+    assert (bound.truck, bound.why, bound.short_by, bound.unit) == ("truck 1", Why.shift_too_short, 100, "s")
+    assert bound.extra is not None
+    assert (bound.extra.metres, bound.extra.milli) == (2000, 2000)
+
+
+def test_a_full_truck_is_short_of_litres_and_a_stream_of_nothing_that_could_be_given() -> None:
+    problem = replace(grid(3, 2, capacity_l=200, dump=False), max_seconds=None)
+    problem = replace(problem, trucks=(problem.trucks[0], replace(problem.trucks[1], streams=frozenset({"Glass"}))))
+    plan = solve(problem, QUICK)
+    reason = why_stop(problem, plan, plan.unserved[0].stop_id)
+    first, second = reason.bindings
+    assert (first.why, first.short_by, first.unit) == (Why.fleet_full, 100, "l")
+    assert (second.why, second.extra, second.short_by) == (Why.no_truck_for_stream, None, None)
+
+
+def test_a_closed_window_says_how_late_the_truck_would_be() -> None:
+    problem = with_stop(line(None, None), 1, window=(0, 150))
+    reason = why_stop(problem, solve(problem, QUICK), "s1")
+    (bound,) = reason.bindings
+    assert (bound.why, bound.short_by, bound.unit) == (Why.window_closed, 50, "s")
+
+
+def test_what_must_give_way_is_named() -> None:
+    problem = line(9000, 9000, 4000)
+    problem = replace(problem, trucks=(replace(problem.trucks[0], capacity_l=200),))
+    plan = solve(problem, QUICK)
+    assert set(plan.served) == {"s0", "s1"}
+    reason = why_stop(problem, plan, "s2", QUICK)
+    assert len(reason.displaced) == 1
+    assert reason.flip_prize == 9000 + 2000  # the stop that gives way, and the longer way
+
+
+def test_forcing_in_and_out_changes_that_stop_alone() -> None:
+    problem = line(1, 1, 1)
+    assert solve(forced(problem, "s2"), QUICK).round_of("s2")
+    assert solve(without(line(None, None, None), "s1"), QUICK).round_of("s1") is None
+    assert [stop.prize for stop in forced(problem, "s2", 7).stops] == [1, 1, 7]
+
+
+def test_a_reason_of_a_stop_that_is_not_there_is_refused() -> None:
+    problem = grid(2)
+    plan = solve(problem, QUICK)
+    with pytest.raises(BadData):
+        why_stop(problem, plan, "nowhere")
+    with pytest.raises(BadData):
+        why_order(problem, plan, "truck 9")
+    with pytest.raises(BadData):
+        why_truck(with_stop(problem, 0, prize=0), solve(without(problem, "s0"), QUICK), "s0")
+
+
+# ---------------------------------------------------------------- truck and order
+
+
+def test_the_other_truck_costs_more_or_is_forbidden_by_a_rule_with_its_name() -> None:
+    problem = grid(12, 3)
+    narrow = replace(problem.trucks[2], streams=frozenset({"Glass"}))
+    problem = replace(problem, trucks=(*problem.trucks[:2], narrow))
+    plan = solve(problem, QUICK)
+    others = why_truck(problem, plan, plan.served[0])
+    forbidden = next(each for each in others if each.truck == "truck 3")
+    assert forbidden.binding is not None
+    assert forbidden.binding.why is Why.no_truck_for_stream
+    assert all(each.extra.milli >= 0 for each in others if each.extra)
+
+
+def test_other_orders_of_a_round_are_longer_or_forbidden() -> None:
+    problem = grid(9, 1)
+    plan = solve(problem, QUICK)
+    told = why_order(problem, plan, "truck 1")
+    assert [each.name for each in told] == ["nearest next", "backwards"]
+    assert all(each.extra is not None and each.extra.milli >= 0 for each in told)
+    assert why_order(line(None), solve(line(None), QUICK), "truck 1") == ()
+
+
+# ---------------------------------------------------------------- put to the test
+
+
+def test_full_searches_agree_with_the_reasons_of_a_small_town() -> None:
+    problem = with_stops(grid(10, 1, capacity_l=5000), prize=2500)
+    found = agreement(problem, solve(problem, QUICK), 6, (QUICK, QUICK), seed=3)
+    assert found.sampled == 6
+    assert found.share >= 5 / 6, found.against
+
+
+def test_a_wrong_reason_is_found_out() -> None:
+    problem = line(9000, 9000, 1999)
+    reason = why_stop(problem, solve(problem, QUICK), "s2", QUICK)
+    assert confirm(problem, reason, QUICK).agrees
+    assert not confirm(problem, replace(reason, flip_prize=500), QUICK).agrees
+    assert not confirm(problem, replace(reason, flip_prize=8000), QUICK).agrees
+    assert not confirm(problem, replace(reason, flip_prize=None), QUICK).agrees
+
+
+def test_a_stop_that_nobody_can_serve_agrees_when_a_search_leaves_it() -> None:
+    problem = line(None, None, shift_s=300)
+    reason = why_stop(problem, solve(problem, QUICK), "s1", PLACE)
+    assert reason.flip_prize is None
+    assert confirm(problem, reason, QUICK).agrees
+    assert pooled([Agreement(3, 2, ()), Agreement(1, 1, ())]).share == 0.75
+
+
+# ---------------------------------------------------------------- two plans, and the trade-off
+
+
+def test_a_contrast_names_each_stop_that_moved_and_adds_up() -> None:
+    problem = grid(10, 2)
+    first, second = solve(problem, QUICK), solve(without(problem, "s0"), QUICK)
+    found = contrast(first, second)
+    assert found.lost == ("s0",)
+    assert found.gained == ()
+    assert Move("s0", first.round_of("s0").truck, None) in found.moves  # type: ignore[union-attr]
+    assert found.change.metres == second.metres - first.metres == sum(each.change.metres for each in found.trucks)
+    assert sum(len(each.lost) - len(each.gained) for each in found.trucks) == 1
+    same = contrast(first, first)
+    assert (same.moves, same.change.metres, [each.reordered for each in same.trucks]) == ((), 0, [False, False])
+
+
+def test_a_round_driven_backwards_is_reordered_without_a_move() -> None:
+    plan = solve(grid(6, 1, dump=False), QUICK)
+    (each,) = plan.rounds
+    turned = replace(plan, rounds=(replace(each, visits=each.visits[::-1]),))
+    assert contrast(plan, turned).moves == ()
+    assert contrast(plan, turned).trucks[0].reordered
+
+
+def test_a_sweep_has_the_cheapest_and_the_quickest_plan_and_beats_none_of_them() -> None:
+    problem = grid(8, 2)
+    slow_but_cheap = replace(problem.trucks[0], cost_per_km=0.1, cost_per_hour=1.0, g_co2e_per_km=3000.0)
+    problem = replace(problem, trucks=(slow_but_cheap, problem.trucks[1]))
+    found = {option.goal: option for option in sweep(problem, QUICK)}
+    assert set(found) == set(Goal)
+    assert found[Goal.cost].plan.cost == min(option.plan.cost for option in found.values())
+    assert found[Goal.emissions].plan.g_co2e == min(option.plan.g_co2e for option in found.values())
+    assert found[Goal.cost].beaten_by is None
+    assert found[Goal.emissions].beaten_by is None
+    assert found[Goal.cost].plan.cost < found[Goal.emissions].plan.cost
+
+
+def test_a_plan_that_another_beats_in_everything_names_it() -> None:
+    (cheap,) = sweep(grid(8, 2), QUICK, goals=(Goal.cost,))
+    worse = replace(cheap, goal=Goal.time, plan=replace(cheap.plan, cost=cheap.plan.cost + 1))
+    quicker = replace(worse, goal=Goal.emissions, plan=replace(worse.plan, seconds=cheap.plan.seconds - 1))
+    assert [each.beaten_by for each in marked([cheap, worse])] == [None, Goal.cost]
+    assert [each.beaten_by for each in marked([cheap, quicker, cheap])] == [None, None, None]
