@@ -14,9 +14,16 @@ from pydantic import JsonValue
 
 from domain.errors import BadData, RoundsmanError
 from evals import suites
+from evals.routing_ablation import ARMS
+from prompts.render import END
 
 Suite = Callable[[argparse.Namespace], suites.Measured]
-SUITES: dict[str, Suite] = {"conversations": suites.conversations, "ledger": suites.ledger}
+SUITES: dict[str, Suite] = {
+    "conversations": suites.conversations, "toolcalling": suites.toolcalling, "new_tools": suites.new_tools,
+    "routing": suites.routing, "ledger": suites.ledger,
+}  # fmt: skip
+MODEL = "conversations, toolcalling, new_tools"
+"""Suites that ask a language model."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,16 +32,29 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("suite", choices=sorted(SUITES))
     made.add_argument("--data", type=Path, help="the data to measure on")
     made.add_argument("--json", type=Path, dest="out", help="write the figures to this file")
-    made.add_argument("--rounds", type=int, default=20, help="ledger: how many kills")
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--engine", help="conversations: URL of another OpenAI-compatible server")
-    made.add_argument("--adapter", default="shipped", help="conversations: `shipped`, `none`, or a GGUF file")
-    made.add_argument("--runs", type=int, default=4, help="conversations: runs for multi_pass4")
-    made.add_argument("--free", action="store_true", help="conversations: no span limits, the ablation")
-    made.add_argument("--single", action="store_true", help="conversations: only the one-turn cases")
-    made.add_argument("--rows", type=Path, help="conversations: training rows for the linear baseline")
-    made.add_argument("--mistakes", type=Path, help="conversations: write the wrong turns to this file")
+    made.add_argument("--rounds", type=int, default=20, help="ledger: how many kills")
+    _add_model_options(made)
+    made.add_argument("--seconds", type=float, default=10.0, help="routing: CPU seconds of each run")
+    made.add_argument("--seeds", type=int, default=1, help="routing: runs of each instance")
+    made.add_argument("--peers", action="store_true", help="routing: OR-Tools, PyVRP and VROOM on the same seconds")
+    made.add_argument("--ablation", choices=sorted(ARMS), help="routing: arms that differ in one setting")
     return made
+
+
+def _add_model_options(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--engine", help=f"{MODEL}: URL of another OpenAI-compatible server")
+    made.add_argument("--model", default="roundsman", help=f"{MODEL}: the model's name on that server")
+    made.add_argument("--style", choices=sorted(END), default="small", help=f"{MODEL}: of that server's prompts")
+    made.add_argument("--adapter", default="shipped", help=f"{MODEL}: `shipped`, `none`, or a GGUF file")
+    made.add_argument("--free", action="store_true", help=f"{MODEL}: no span limits, an ablation")
+    made.add_argument("--unmarked", action="store_true", help=f"{MODEL}: no marks in the prompt, an ablation")
+    made.add_argument("--mistakes", type=Path, help="conversations, new_tools: write the wrong turns to this file")
+    made.add_argument("--runs", type=int, default=4, help="conversations: runs for multi_pass4")
+    made.add_argument("--single", action="store_true", help="conversations: only the one-turn cases")
+    made.add_argument("--stock", action="store_true", help="conversations: the untuned model beside it, one-turn cases")
+    made.add_argument("--rows", type=Path, help="conversations: training rows for the linear baseline")
+    made.add_argument("--limit", type=int, help="toolcalling: at most so many questions of each file")
 
 
 def main() -> int:

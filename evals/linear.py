@@ -10,8 +10,7 @@ from pydantic import JsonValue
 
 from domain.errors import BadData
 from evals.cases_file import Case
-
-END = "<|im_end|>"
+from prompts.row import from_json
 
 
 def tool_names(rows: Path, cases: Sequence[Case]) -> dict[str, JsonValue]:
@@ -39,11 +38,11 @@ def _read(rows: Path) -> tuple[list[str], list[str]]:
     texts, names = [], []
     try:
         for line in rows.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if row["kind"] == "call":
-                texts.append(row["question"])
-                names.append(json.loads(row["completion"].removesuffix(END))["name"])
-    except (OSError, ValueError, KeyError) as error:
+            row = from_json(line)
+            if row.kind == "call":
+                texts.append(row.question)
+                names.append(json.loads(row.call)["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadData(f"{rows} does not hold training rows: {error}") from error
     if not texts:
         raise BadData(f"{rows} holds no single-turn rows")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
@@ -16,14 +18,20 @@ from assistant.decide import Speaker
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from domain.errors import BadData
+from evals import bfcl_file, routing_ablation
 from evals import conversations as talks
 from evals import ledger as ledger_suite
+from evals import new_tools as added
+from evals import routing as routes
+from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
+from tools.mentions import marks_of
 from tools.registry import registry_version
 
 SHIPPED = Path(__file__).parent.parent / "finetune" / "adapter" / "roundsman-small.gguf"
 JsonObject = dict[str, JsonValue]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -36,37 +44,92 @@ class Measured:
 
 
 def conversations(options: argparse.Namespace) -> Measured:
-    """The cases of `--data`, by the shipped adapter or another; a linear classifier of tool names beside it."""
-    if options.data is None:
-        raise BadData("conversations needs --data FILE (JSON lines, one case a line)")
-    cases = [c for c in read_cases(options.data) if not options.single or len(c.turns) == 1]
+    """The cases of `--data`, by the shipped adapter or another; beside it what was asked for.
+
+    `--rows` adds a linear classifier of tool names, `--stock` the untuned model with the tools in its prompt.
+    """
+    data = _needed(options, "FILE (JSON lines, one case a line)")
+    cases = [c for c in read_cases(data) if not options.single or len(c.turns) == 1]
     baselines: JsonObject = {}
     if options.rows:
         from evals.linear import tool_names  # scikit-learn, only here
 
         baselines["linear"] = tool_names(options.rows, cases)
-    with bench() as where, speaking(options) as speaker:
-        return Measured(asyncio.run(_talk(where, speaker, cases, options)), baselines, len(cases))
+    with bench() as where:
+        if options.stock:
+            baselines["stock"] = _talked(where, [c for c in cases if len(c.turns) == 1], options, "none")
+        return Measured(_talked(where, cases, options, options.adapter), baselines, len(cases))
+
+
+def _talked(where: Bench, cases: Sequence[Case], options: argparse.Namespace, adapter: str) -> JsonObject:
+    with speaking(options, adapter) as speaker:
+        return asyncio.run(_talk(where, speaker, cases, options))
+
+
+def _needed(options: argparse.Namespace, what: str) -> Path:
+    """`--data`, or BadData that says what belongs there."""
+    if not isinstance(options.data, Path):
+        raise BadData(f"{options.suite} needs --data {what}")
+    return options.data
 
 
 async def _talk(where: Bench, speaker: Speaker, cases: Sequence[Case], options: argparse.Namespace) -> JsonObject:
-    found = await talks.measure(where, speaker, cases, talks.Plan(options.runs, options.seed, options.mistakes))
+    plan = talks.Plan(options.runs, options.seed, options.mistakes)
+    return await _closing(speaker, talks.measure(where, speaker, cases, plan))
+
+
+@contextmanager
+def speaking(options: argparse.Namespace, adapter: str) -> Iterator[Speaker]:
+    """The language model of the options with an adapter (`shipped`, `none` or a file), stopped at the end."""
+    copying, marking = not options.free, not options.unmarked
+    if options.engine:
+        server = OpenAIModel(options.engine, options.model, None, "vllm")
+        yield Speaker(server, options.style, copying=copying, marking=marking)
+        return
+    file = {"shipped": SHIPPED, "none": None}.get(adapter, Path(adapter))
+    with TemporaryDirectory() as logs:
+        engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
+        with LocalModel(engine) as model:
+            yield Speaker(model, copying=copying, show_tools=file is None, marking=marking)
+
+
+def toolcalling(options: argparse.Namespace) -> Measured:
+    """Generic tools of leaderboard files, beside calling the first tool always and calling none."""
+    questions = bfcl_file.read_bfcl(_needed(options, "FOLDER (of the leaderboard's files)"), options.limit)
+    with speaking(options, options.adapter) as speaker:
+        figures = asyncio.run(_closing(speaker, generic.measure(speaker, questions)))
+    return Measured(figures, generic.baselines(questions), len(questions))
+
+
+def new_tools(options: argparse.Namespace) -> Measured:
+    """Questions with tools of their own, that the model was never trained on."""
+    cases = added.read_new_tools(_needed(options, "FILE (JSON lines with `tools` in each case)"))
+    with bench() as where, speaking(options, options.adapter) as speaker:
+        city = where.operation("berkeley")
+        now = city.demo_now.astimezone(city.zone)
+        marked = asyncio.run(_closing(speaker, added.measure(speaker, cases, lambda said: marks_of(said, city, now))))
+    if options.mistakes:
+        lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in added.mistakes(marked)]
+        options.mistakes.write_text("".join(lines), encoding="utf-8")
+    return Measured(added.figures(marked), added.baselines(cases), len(cases))
+
+
+async def _closing(speaker: Speaker, measured: Coroutine[Any, Any, Found]) -> Found:
+    """What was measured, the model's connections closed."""
+    found = await measured
     if isinstance(speaker.model, OpenAIModel):
         await speaker.model.close()
     return found
 
 
-@contextmanager
-def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
-    """The language model of the options, stopped at the end."""
-    if options.engine:
-        yield Speaker(OpenAIModel(options.engine, "roundsman", None, "vllm"), copying=not options.free)
-        return
-    adapter = {"shipped": SHIPPED, "none": None}.get(options.adapter, Path(options.adapter))
-    with TemporaryDirectory() as logs:
-        engine = EngineOptions(Path(logs), adapter=adapter, schema_hash=registry_version(), threads=1)
-        with LocalModel(engine) as model:
-            yield Speaker(model, copying=not options.free, show_tools=adapter is None)
+def routing(options: argparse.Namespace) -> Measured:
+    """Routing benchmarks against their best-known costs, the peers beside us on the same CPU seconds."""
+    asked = routes.Asked(options.data, options.seconds, options.seeds, options.peers)
+    if options.ablation:
+        return Measured(routing_ablation.figures(asked, options.ablation))
+    figures = routes.figures(asked)
+    instances = figures["instances"]
+    return Measured(figures, routes.baselines(figures), len(instances) if isinstance(instances, dict) else 0)
 
 
 def ledger(options: argparse.Namespace) -> Measured:
