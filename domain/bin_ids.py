@@ -10,7 +10,8 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
 from domain.errors import UnknownName
-from domain.names import NEAREST, fold
+from domain.name_words import fold
+from domain.names import NEAREST
 
 BIN_WORD = r"(?:bins?|container|contenedor(?:es)?|behalter|tonne|bac)"
 NUMBER_WORD = r"(?:#|no\.?|number|nr\.?|id)"

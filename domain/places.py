@@ -15,19 +15,8 @@ from rapidfuzz.distance import OSA
 
 from domain.bin_ids import SHORTEST_ALONE, BinIds
 from domain.errors import AmbiguousName, OutOfRange, UnknownName
-from domain.names import (
-    ACCEPTED,
-    BIN_WORDS,
-    CHOICES,
-    CODE,
-    PARENTHESES,
-    Exactness,
-    Match,
-    Named,
-    NameIndex,
-    Verdict,
-    tokens,
-)
+from domain.name_words import BIN_WORDS, tokens
+from domain.names import ACCEPTED, CHOICES, CODE, PARENTHESES, Exactness, Match, Named, NameIndex, Verdict
 from domain.stream_words import StreamWords
 from domain.trucks import Fleet
 from domain.values import BinSet, Place, TruckSet

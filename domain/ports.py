@@ -22,16 +22,38 @@ class Embedder(Protocol):
         ...
 
 
+NO_WAY = 1_000_000_000
+"""In place of metres or seconds: there is no way between the two points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Travel:
+    """Travel between n points as integer metres and seconds, each of shape (n, n); asymmetric allowed.
+
+    `source` is what a plan says about its distances, `roads` whether they follow roads. `degraded` is the sentence
+    for the answer when they are not from where they should be.
+    """
+
+    metres: npt.NDArray[np.int64]
+    seconds: npt.NDArray[np.int64]
+    source: str
+    roads: bool = False
+    degraded: str | None = None
+
+
 class MatrixProvider(Protocol):
-    """Travel between points as integer metres and seconds, each of shape (n, n); asymmetric allowed."""
+    """Where distances come from."""
 
     @property
     def name(self) -> str:
-        """What a plan says about its distances."""
+        """What a plan says about its distances when all is well."""
         ...
 
-    def matrix(self, points: Sequence[tuple[float, float]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(metres, seconds) between all (lat, lon) points."""
+    def travel(self, points: Sequence[tuple[float, float]], source: str | None = None) -> Travel:
+        """Between all (lat, lon) points in degrees; with the `source` of an earlier plan from there, if it can be.
+
+        Raises BadData for points that are no coordinates; never for a server that fails.
+        """
         ...
 
 

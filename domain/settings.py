@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,13 @@ class Settings(BaseSettings):
     question_deadline_s: float = Field(60.0, gt=0, description="Longest wait for one whole question.")
     max_steps: int = Field(8, ge=1, le=12, description="Most tool calls in one question.")
     solve_seconds: float = Field(2.0, gt=0, le=120, description="Time the route solver gets for a plan in chat.")
+    matrix_kind: Literal["great-circle", "osrm", "valhalla", "given"] = Field(
+        "great-circle",
+        description="Where distances come from: great circle times a stated detour factor, a server, or a given file.",
+    )
+    matrix_url: str | None = Field(
+        None, description="Address of the OSRM or Valhalla server; for `given` the path of a csv file."
+    )
     seed: int = Field(0, description="Seed of every random choice in deterministic parts.")
     open_demo: bool = Field(
         True, description="Without a key, callers on loopback act as the demo manager. Never on other addresses."

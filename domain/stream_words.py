@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.names import BIN_WORDS, CHOICES, Named, NameIndex, fold, tokens
+from domain.name_words import BIN_WORDS, fold, tokens
+from domain.names import CHOICES, Named, NameIndex
 
 Words = tuple[str, ...]
 

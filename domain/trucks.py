@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.names import CHOICES, Named, NameIndex, alike, fold, tokens, unified, words_of
+from domain.name_words import fold, tokens, unified, words_of
+from domain.names import CHOICES, Named, NameIndex, alike
 from domain.values import TruckSet
 
 TRUCK_WORDS = sorted(

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.names import words_of
+from domain.name_words import words_of
 
 OUT = Path(__file__).parent / "data" / "carriers.txt"
 QUESTION_WORDS = words_of("what which how when where who why whether if")

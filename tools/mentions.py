@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import AskAgain
-from domain.names import FILLERS, fold, singular, words_of
+from domain.name_words import FILLERS, fold, singular, words_of
 from domain.operation import Operation
 from domain.places import Gazetteer
 from domain.time_words import OTHER_WORDS, TRANSLATION
@@ -87,7 +87,7 @@ def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[M
     for size in range(min(LONGEST_NAME, len(line.words) - first), 0, -1):
         for end in sorted(line.words[first + size - 1].ends, reverse=True):
             words = line.text[start:end]
-            if words.endswith(".") or (size == 1 and _everyday(words, at_start=first == 0)):
+            if words.endswith(".") or not fold(words).split() or (size == 1 and _everyday(words, at_start=first == 0)):
                 continue
             kind = _name(words, names) or (_time(words, now) if size <= LONGEST_TIME else None)
             if kind:

@@ -32,6 +32,7 @@ class NewPlan:
     problem: dict[str, JsonValue]
     plan: dict[str, JsonValue]
     baseline: dict[str, JsonValue]
+    gap: float | None = None
 
 
 def content_hash(content: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def store_plan(session: Session, new: NewPlan, at: datetime) -> StoredPlan:
         problem_hash=new.problem_hash,
         seed=new.seed,
         core=new.core,
-        gap=None,
+        gap=new.gap,
         baseline=new.baseline,
         request=new.request,
         problem=new.problem,

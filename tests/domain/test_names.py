@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.names import Named, NameIndex, Verdict, tokens
+from domain.name_words import tokens
+from domain.names import Named, NameIndex, Verdict
 
 WORDS = ["north", "south", "river", "castle", "market", "mill", "church", "garden", "bridge", "tower", "station",
          "harbour", "hill", "lake", "forest", "oak", "elm"]  # fmt: skip
