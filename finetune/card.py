@@ -17,7 +17,8 @@ from typing import Any
 
 from domain.errors import BadData
 from finetune.adapters import Described, Making, describe
-from finetune.runs import file_digest
+from finetune.base import file_digest
+from finetune.stage import run_stage
 
 FIGURES = {
     "single_exact": "single turns right",
@@ -153,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

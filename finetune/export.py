@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from domain.errors import BadData
 from finetune.adapters import Making, describe, write_adapter, write_making
-from finetune.base import Base, open_base
-from finetune.runs import file_digest
+from finetune.base import Base, file_digest, open_base
+from finetune.stage import run_stage
 
 Array = npt.NDArray[Any]
 GGUF_NAMES = {
@@ -194,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

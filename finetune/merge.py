@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from domain.errors import BadData
 from finetune.adapters import Described, check_base, describe, read_adapter, write_making
 from finetune.base import Base, open_base, weight_files
+from finetune.stage import run_stage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

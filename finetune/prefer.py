@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finetune.adapters import write_whole
-from finetune.base import Base, load_tokenizer
+from finetune.base import Base, file_digest, load_tokenizer
 from finetune.llama import TunedLlama
 from finetune.packing import Row, collate, encode, epoch_steps, pack, read_lines, with_tools
-from finetune.runs import file_digest
+from finetune.stage import run_stage
 from finetune.training import Plan, add_flags, go
 from prompts.render import END
 from prompts.row import from_json
@@ -186,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -7,7 +7,6 @@ A run is the same without it. MLflow would report its use to its makers; here it
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,12 +20,6 @@ STORE = Path("finetune/runs/mlruns.db")
 EXPERIMENT = "roundsman"
 RUN_FILE = "mlflow_run"
 WRITTEN_AT_ONCE = 200
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass

@@ -21,6 +21,7 @@ from domain.errors import BadData
 from finetune.base import Base, load_tokenizer
 from finetune.llama import TunedLlama
 from finetune.packing import Row, collate, epoch_steps, pack, read_rows
+from finetune.stage import run_stage
 from finetune.training import Plan, add_flags, go
 
 Packs = Sequence[Sequence[Row]]
@@ -99,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -16,7 +16,7 @@ import torch
 
 from domain.errors import BadData
 from finetune import adapters, runs
-from finetune.base import Base, load_base, open_base
+from finetune.base import Base, file_digest, load_base, open_base
 from finetune.llama import Computing, Lora, TunedLlama
 from prompts.render import END, HASH_OF_STYLE
 
@@ -250,7 +250,7 @@ def plan_of(args: argparse.Namespace, init: adapters.Described | None, **more: A
     """The plan that the flags say; an adapter to start from decides rank and alpha."""
     rank = init.rank if init else args.rank
     alpha = init.alpha if init else args.alpha or 2.0 * args.rank
-    digest = runs.file_digest(init.weights) if init else ""
+    digest = file_digest(init.weights) if init else ""
     same = ("lr", "warmup", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
     flags = {name: getattr(args, name) for name in same}
     return Plan(rank=rank, alpha=alpha, full=getattr(args, "full", False), init=digest, **flags, **more)
@@ -273,7 +273,7 @@ def making_of(args: argparse.Namespace, plan: Plan, base: Base, size: int) -> ad
     import tools  # noqa: F401  # declares them
     from tools.registry import registry_version
 
-    data, prompt = runs.file_digest(args.rows), HASH_OF_STYLE[plan.style]
+    data, prompt = file_digest(args.rows), HASH_OF_STYLE[plan.style]
     stage: str = args.stage
     return adapters.Making(stage, base.name, base.digest, data, registry_version(), prompt, size, asdict(plan))
 
