@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData
+from domain.ports import Travel
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of the GRS 80 ellipsoid (Moritz 2000)
 
@@ -43,3 +44,7 @@ class HaversineMatrix:
         metres = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1))) * self.detour_factor
         seconds = metres / (self.speed_kmh / 3.6)
         return np.rint(metres).astype(np.int64), np.rint(seconds).astype(np.int64)
+
+    def travel(self, points: Sequence[tuple[float, float]], source: str | None = None) -> Travel:
+        """The matrix with its name; there is one source only."""
+        return Travel(*self.matrix(points), self.name)
