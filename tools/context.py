@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from domain.values import Actor
 from tools.fill_models import FillModels
 
 if TYPE_CHECKING:
+    from engines.routing.stopping import Progress
     from retrieval.store import RetrievalStore
 
 
@@ -35,12 +37,25 @@ class ThreadView:
 
 
 @dataclass(frozen=True)
+class Watching:
+    """Who follows a long search: `progress` is told how far it is, `ended` asked whether to take the best so far.
+
+    Both are called from the thread that searches, about ten times a second.
+    """
+
+    progress: Callable[[Progress], None]
+    ended: Callable[[], bool]
+
+
+@dataclass(frozen=True)
 class Tuning:
-    """What a run of the tools may vary: the seed of every chance, the seconds of the solver, who asks from where."""
+    """What a run of the tools may vary: the seed of every chance, the seconds of the solver, who asks from where, and
+    who follows the search."""
 
     seed: int = 0
     solve_seconds: float = 2.0
     surface: str = "terminal"
+    watching: Watching | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from domain.errors import AskAgain, OutOfRange, UnclearTime
 from domain.operation import BinInfo, TruckInfo
+from domain.ports import Travel
 from domain.records import CollectionRule
 from domain.times import period
 from domain.values import BinSet, Moment, Place, TruckSet
@@ -64,11 +65,24 @@ class Outlook:
 
 
 @dataclass(frozen=True)
+class Built:
+    """A problem and where its distances come from."""
+
+    problem: Problem
+    travel: Travel
+
+
+@dataclass(frozen=True)
 class Solved:
-    """A problem, its plan, the fixed schedule beside it, and what was left out before solving."""
+    """A problem, its plan, the fixed schedule beside it, and what was left out before solving.
+
+    `looks` bounded the search: with the seed they make the plan repeatable.
+    """
 
     starts_at: datetime
     problem: Problem
+    travel: Travel
+    looks: int | None
     plan: RoundPlan
     baseline: RoundPlan | None
     outlooks: Mapping[str, Outlook]
@@ -92,21 +106,33 @@ def make_round(wish: Wish, ctx: Ctx) -> Solved:
     worth, left_out = _worth(replace(wish, serve=serve), outlooks, due, ctx)
     if len(worth) > MOST_STOPS:
         raise OutOfRange(f"That is {len(worth)} bins in one round. Name an area, a circuit or a stream to plan for.")
-    problem = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
-    rule = StopRule.of_work(len(problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
-    plan = solve(problem, rule, ctx.tuning.seed)
-    if plan.core == STOPPED_BY_CLOCK:
-        degraded = (*degraded, "the machine was busy and the search was cut short: another try may find a better round")
+    built = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
+    rule = watched(ctx, StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE))
+    plan = solve(built.problem, rule, ctx.tuning.seed)
+    baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
+    return Solved(
+        starts_at, built.problem, built.travel, rule.max_looks, plan, baseline, outlooks, left_out, due, serve,
+        (*degraded, *_reduced(ctx, built, plan, outlooks)), tuple(t.name for t in trucks),
+    )  # fmt: skip
+
+
+def watched(ctx: Ctx, rule: StopRule) -> StopRule:
+    """The rule, told of to whoever follows the search, who may end it early."""
+    watching = ctx.tuning.watching
+    return rule if watching is None else replace(rule, progress=watching.progress, cancelled=watching.ended)
+
+
+def _reduced(ctx: Ctx, built: Built, plan: RoundPlan, outlooks: Mapping[str, Outlook]) -> list[str]:
+    """What makes the plan less than it could be, in sentences."""
+    told = [built.travel.degraded] if built.travel.degraded else []
+    if ctx.tuning.watching is not None and ctx.tuning.watching.ended():
+        told.append("the search was ended early on request: this is the best round found by then")
+    elif plan.core == STOPPED_BY_CLOCK:
+        told.append("the machine was busy and the search was cut short: another try may find a better round")
     unknown = [b for b in plan.served if not outlooks[b].known]
     if unknown:
-        degraded = (
-            *degraded,
-            f"{len(unknown)} served bins have no level in the records; 75 % was assumed for the load",
-        )
-    return Solved(
-        starts_at, problem, plan, _baseline(ctx, wish, outlooks, (due, trucks)), outlooks, left_out, due, serve,
-        degraded, tuple(t.name for t in trucks),
-    )  # fmt: skip
+        told.append(f"{len(unknown)} served bins have no level in the records; 75 % was assumed for the load")
+    return told
 
 
 # ---------------------------------------------------------------- trucks and time
@@ -167,7 +193,8 @@ def outlook(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> list[Outl
     found = []
     for info, forecast in zip(bins, forecasts(ctx, bins, (ahead, ahead + 24.0), threshold), strict=True):
         if forecast.by:
-            found.append(Outlook(info, forecast.by[0].p50, forecast.by[1].chance, known=True))
+            level, chance = round(forecast.by[0].p50, 2), round(forecast.by[1].chance, 4)  # as they are stored
+            found.append(Outlook(info, level, chance, known=True))
         else:
             found.append(Outlook(info, UNKNOWN_LEVEL_PCT, 0.0, known=False))
     return found
@@ -232,9 +259,13 @@ def _worth(
 
 
 def build_problem(
-    ctx: Ctx, wish: Wish, stops: Sequence[tuple[Outlook, int | None]], trucks: Sequence[TruckInfo]
-) -> Problem:
-    """Depots, dumps, stops and their distances; shift times in seconds of the round's day."""
+    ctx: Ctx,
+    wish: Wish,
+    stops: Sequence[tuple[Outlook, int | None]],
+    trucks: Sequence[TruckInfo],
+    source: str | None = None,
+) -> Built:
+    """Depots, dumps, stops and distances (of `source` if it can be); shift times in seconds of the round's day."""
     must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
     depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks)) or [_any_depot(ctx)]
     dumps = [
@@ -243,18 +274,19 @@ def build_problem(
     dump_s = round(ctx.city.assumed("dump_s", 900.0))
     made = [_stop(ctx, seen, prize, seen.info.bin_id in must) for seen, prize in stops]
     points = [(lat, lon) for _, lat, lon in (*depots, *dumps)] + [(s.lat, s.lon) for s in made]
-    metres, seconds = ctx.distances.matrix(points)
+    travel = ctx.distances.travel(points, source)
     hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
-    return Problem(
+    problem = Problem(
         stops=tuple(made),
         trucks=tuple(_truck(t, depots) for t in trucks),
         depots=tuple(RoutingPlace(*depot) for depot in depots),
         dumps=tuple(RoutingPlace(*dump, dump_s) for dump in dumps),
-        metres=metres,
-        seconds=seconds,
+        metres=travel.metres,
+        seconds=travel.seconds,
         goal=Goal(wish.goal),
         max_seconds=round(hours * 3600),
     )
+    return Built(problem, travel)
 
 
 def _any_depot(ctx: Ctx) -> tuple[str, float, float]:
@@ -301,16 +333,23 @@ def _seconds(clock: str) -> int:
 
 
 def _baseline(
-    ctx: Ctx, wish: Wish, outlooks: Mapping[str, Outlook], due_and_trucks: tuple[frozenset[str], list[TruckInfo]]
+    ctx: Ctx, wish: Wish, outlooks: Mapping[str, Outlook], given: tuple[frozenset[str], list[TruckInfo], str]
 ) -> RoundPlan | None:
-    """The fixed schedule's bins of the same scope, routed by the same engine; None when it visits none that day."""
-    due, trucks = due_and_trucks
+    """The fixed schedule's bins of the same scope, routed by the same engine over distances of the same source.
+
+    None when it visits none that day, or when its distances come from elsewhere: the two could not be compared.
+    """
+    due, trucks, source = given
     stops = [(outlooks[b], None) for b in sorted(due)]
     if not stops or len(stops) > MOST_STOPS or not trucks:
         return None
-    problem = build_problem(ctx, replace(wish, must_serve=None, max_hours=None), stops, trucks)
+    built = build_problem(ctx, replace(wish, must_serve=None, max_hours=None), stops, trucks, source)
+    if built.travel.source != source:
+        return None
     rule = StopRule.of_work(len(stops), ctx.tuning.solve_seconds * BASELINE_SHARE)
-    return fixed_schedule(problem, due, rule, ctx.tuning.seed)
+    watching = ctx.tuning.watching
+    ended = replace(rule, cancelled=watching.ended) if watching else rule
+    return fixed_schedule(built.problem, due, ended, ctx.tuning.seed)
 
 
 def plan_as_json(plan: RoundPlan) -> dict[str, JsonValue]:

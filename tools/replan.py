@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from domain.errors import NotNow
 from domain.values import Call
 from domain.work_records import StoredPlan
-from engines.routing.problem import Problem, RoundPlan
+from engines.routing.problem import Problem, RoundPlan, StopRule
+from engines.routing.solve import solve
 from tools.context import Ctx
 from tools.planning import Outlook, Wish, build_problem, plan_from_json
 from tools.resolve import Setting, resolve
@@ -20,7 +21,10 @@ from tools.resolve import Setting, resolve
 
 @dataclass(frozen=True)
 class Replanned:
-    """A stored plan with its problem rebuilt from the stored inputs. `overflow_milli`: worth of a sure overflow."""
+    """A stored plan with its problem rebuilt from the stored inputs. `overflow_milli`: worth of a sure overflow.
+
+    `looks` and `seed` bounded the search that found the plan.
+    """
 
     plan_id: str
     problem: Problem
@@ -30,10 +34,14 @@ class Replanned:
     serve: str
     where: str
     overflow_milli: float
+    looks: int | None
+    seed: int
 
-    def chance_of(self, milli: int) -> int:
-        """The chance in percent whose worth is `milli`, at most 100."""
-        return min(100, round(100 * milli / self.overflow_milli)) if self.overflow_milli > 0 else 100
+    def chance_of(self, milli: int) -> int | None:
+        """The chance in percent whose worth is `milli`; None when not even a sure overflow is worth that much."""
+        if milli > self.overflow_milli:
+            return None
+        return round(100 * milli / self.overflow_milli) if self.overflow_milli > 0 else 0
 
 
 def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
@@ -48,13 +56,21 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
     prizes = cast(dict[str, int | None], inputs["prizes"])
     stops = [(outlooks[bin_id], prizes[bin_id]) for bin_id in cast(list[str], inputs["bins"])]
     trucks = [ctx.city.trucks[each.truck] for each in plan.rounds]
-    problem = build_problem(ctx, wish, stops, trucks)
+    problem = build_problem(ctx, wish, stops, trucks, str(inputs["distances"])).problem
     if problem.hash != stored.problem_hash:
         raise NotNow(f"Plan {stored.id} was made with other records or distances; plan again to have it explained.")
     return Replanned(
         stored.id, problem, plan, outlooks, cast(dict[str, str], inputs["left_out"]), str(inputs["serve"]),
         str(inputs["where"]), ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000,
+        cast(int | None, inputs.get("looks")), stored.seed,
     )  # fmt: skip
+
+
+def solved_again(seen: Replanned) -> RoundPlan:
+    """The plan searched for again from what was stored: the same bytes. Raises NotNow when that is too little."""
+    if seen.looks is None:
+        raise NotNow(f"Plan {seen.plan_id} was stored without the bound of its search, so it cannot be repeated.")
+    return solve(seen.problem, StopRule(max_looks=seen.looks), seen.seed)
 
 
 def _made_at(inputs: Mapping[str, JsonValue]) -> datetime:

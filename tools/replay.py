@@ -105,7 +105,7 @@ def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
         question=entry.question or "",
         actor=Actor(entry.actor, Role(entry.role), scopes=frozenset({call.name})),
         thread=_thread_then(entry, call, ctx),
-        tuning=replace(ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed),
+        tuning=replace(ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed, watching=None),
         store=_Rehearsal(ctx.store),
     )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
 
 from domain.values import Evidence, Reason, Table, counted
-from engines.routing.insertion import Comparison
-from engines.routing.problem import RoundPlan, TruckRound
+from engines.routing.contrast import Contrast, Figures
+from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
 from tools.planning import Solved, Wish
 from tools.scope import restate_near
 
 Row = list[str | int | float | None]
+MOST_NAMED = 12  # bins by name in one sentence or cell
 CHOICE = {
     "overflow_risk": "A bin is served when its chance to overflow before the next day's round is worth more than the "
     "way to it costs",
@@ -34,15 +36,20 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
     )
     reasons = [
         Reason(text=f"{CHOICE[solved.serve]}{worth}.", evidence=[plan, stated]),
-        Reason(text=f"Distances are {ctx.distances.name}, not road distances.", evidence=[stated]),
+        Reason(text=_distance_words(solved), evidence=[stated]),
     ]
     reasons += [Reason(text=_truck_words(each, ctx), evidence=[plan]) for each in solved.plan.rounds if each.stop_ids]
     reasons += [_left_reason(solved, plan)] if solved.plan.unserved or solved.left_out else []
     if solved.baseline is None:
-        reasons.append(
-            Reason(text="No baseline: the fixed schedule visits none of these bins that day.", evidence=[stated])
-        )
+        why = f"its {counted(len(solved.due), 'bin')} could not be planned over the same distances"
+        why = why if solved.due and solved.trucks else "the fixed schedule visits none of these bins that day"
+        reasons.append(Reason(text=f"No baseline: {why}.", evidence=[stated]))
     return reasons
+
+
+def _distance_words(solved: Solved) -> str:
+    source = solved.travel.source
+    return f"Distances are {source}." if solved.travel.roads else f"Distances are {source}, not road distances."
 
 
 def _truck_words(each: TruckRound, ctx: Ctx) -> str:
@@ -113,46 +120,58 @@ def round_map(ctx: Ctx, solved: Solved) -> dict[str, JsonValue]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def change_reasons(ctx: Ctx, changed: Comparison, ids: tuple[str, str]) -> list[Reason]:
-    """What the change does, truck by truck."""
+def change_reasons(ctx: Ctx, changed: Contrast, ids: tuple[str, str]) -> list[Reason]:
+    """What the change does, truck by truck, and which bins change hands."""
     evidence = [Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}") for plan_id in ids]
-    moved = [t for t in changed.trucks if t.gained or t.lost or t.metres]
+    moved = [t for t in changed.trucks if t.gained or t.lost or t.reordered or t.change.metres]
     words = "; ".join(
-        f"{t.truck} {t.metres / 1000:+.1f} km, {t.seconds / 3600:+.1f} h, "
+        f"{t.truck} {t.change.metres / 1000:+.1f} km, {t.change.seconds / 3600:+.1f} h, "
         f"{counted(len(t.gained), 'bin')} more, {len(t.lost)} fewer"
         for t in moved
     )
     text = f"Solved again with the change: {words}." if words else "The change makes no difference to any truck."
-    return [Reason(text=text, evidence=evidence)]
+    reasons = [Reason(text=text, evidence=evidence)]
+    hands = [move for move in changed.moves if move.from_truck and move.to_truck]
+    if hands:
+        told = ", ".join(f"{m.stop_id} from {m.from_truck} to {m.to_truck}" for m in hands[:MOST_NAMED])
+        more = f" and {len(hands) - MOST_NAMED} more" if len(hands) > MOST_NAMED else ""
+        reasons.append(Reason(text=f"Bins that change trucks: {told}{more}.", evidence=evidence))
+    return reasons
 
 
-def change_table(before: RoundPlan, after: RoundPlan, changed: Comparison) -> Table:
-    """Per truck: before, after, difference."""
-    old = {each.truck: each for each in before.rounds}
-    new = {each.truck: each for each in after.rounds}
-    columns = [
-        "truck",
-        "bins_before",
-        "bins_after",
-        "km_before",
-        "km_after",
-        "hours_before",
-        "hours_after",
-        "cost_change",
-    ]
-    rows: list[Row] = []
-    for t in changed.trucks:
-        a, b = old.get(t.truck), new.get(t.truck)
-        rows.append([
-            t.truck, len(a.stop_ids) if a else 0, len(b.stop_ids) if b else 0, _km(a), _km(b), _hours(a), _hours(b),
-            round(t.cost, 2),
-        ])  # fmt: skip
-    return Table(columns=columns, rows=rows)
+CHANGE_COLUMNS = [
+    "truck", "bins_before", "bins_after", "km_before", "km_after", "hours_before", "hours_after", "cost_before",
+    "cost_after", "emissions_kg_before", "emissions_kg_after", "load_l_before", "load_l_after", "bins_got", "bins_gave",
+]  # fmt: skip
 
 
-def _km(each: TruckRound | None) -> float:
-    return round(each.metres / 1000, 1) if each else 0.0
+def change_table(changed: Contrast) -> Table:
+    """Per truck and in all: before and after, the bins that it got and from whom, and those it gave and to whom."""
+    old = {move.stop_id: move.from_truck for move in changed.moves}
+    new = {move.stop_id: move.to_truck for move in changed.moves}
+    rows: list[Row] = [
+        [
+            each.truck, *_before_and_after(each.before, each.after),
+            _named(each.gained, {stop: f"from {who}" if who else "new" for stop, who in old.items()}),
+            _named(each.lost, {stop: f"to {who}" if who else "left" for stop, who in new.items()}),
+        ]
+        for each in changed.trucks
+    ]  # fmt: skip
+    left = {stop: "left" for stop in changed.lost}
+    total = [_named(changed.gained, {stop: "new" for stop in changed.gained}), _named(changed.lost, left)]
+    rows.append(["in all", *_before_and_after(changed.before, changed.after), *total])
+    return Table(columns=CHANGE_COLUMNS, rows=rows)
 
 
-def _hours(each: TruckRound | None) -> float:
-    return round(each.seconds / 3600, 1) if each else 0.0
+def _before_and_after(before: Figures, after: Figures) -> Row:
+    pairs = [
+        (each.stops, round(each.metres / 1000, 1), round(each.seconds / 3600, 1), round(each.cost, 2),
+         round(each.g_co2e / 1000, 1), each.volume_l)
+        for each in (before, after)
+    ]  # fmt: skip
+    return [value for pair in zip(*pairs, strict=True) for value in pair]
+
+
+def _named(stops: Sequence[str], told: Mapping[str, str]) -> str:
+    named = ", ".join(f"{stop} ({told[stop]})" for stop in stops[:MOST_NAMED])
+    return f"{named} and {len(stops) - MOST_NAMED} more" if len(stops) > MOST_NAMED else named

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from domain.errors import AskAgain, MissingPiece
 from domain.repositories.plans import NewPlan, get_plan, store_plan
 from domain.values import BinSet, Call, Facts, Result, TruckSet
-from engines.routing.insertion import compare
+from engines.routing.contrast import contrast
 from tools.arguments import (
     BinsArg,
     Hours,
@@ -209,24 +209,24 @@ def what_if(
     )
     solved = make_round(wish, ctx)
     plan_id = _store(ctx, wish, solved, parent_id)
-    changed = compare(before, solved.plan)
+    changed = contrast(before, solved.plan)
     facts = _change_facts(ctx, solved, (plan_id, parent_id))
     return Result[WhatIfFacts](
         headline=CHANGE,
         facts=facts.model_copy(
             update={
-                "change_km": round(changed.metres / 1000, 1),
-                "change_hours": round(changed.seconds / 3600, 1),
-                "change_cost": round(changed.cost, 2),
-                "change_emissions_kg": round(changed.g_co2e / 1000, 1),
-                "bins_gained": len(changed.newly_served),
-                "bins_lost": len(changed.newly_unserved),
+                "change_km": round(changed.change.metres / 1000, 1),
+                "change_hours": round(changed.change.seconds / 3600, 1),
+                "change_cost": round(changed.change.cost, 2),
+                "change_emissions_kg": round(changed.change.g_co2e / 1000, 1),
+                "bins_gained": len(changed.gained),
+                "bins_lost": len(changed.lost),
             }
         ),
         why=[*change_reasons(ctx, changed, (plan_id, parent_id)), *round_reasons(ctx, solved, plan_id)[:2]],
         understood={**understood_round(ctx, wish, solved), "plan": parent_id},
         data_age=data_age(ctx),
-        table=change_table(before, solved.plan, changed),
+        table=change_table(changed),
         map=round_map(ctx, solved),
         degraded=list(solved.degraded),
         next_tool="propose_dispatch",
@@ -273,6 +273,7 @@ def _store(ctx: Ctx, wish: Wish, solved: Solved, parent: str | None) -> str:
         problem=_problem_as_json(ctx, wish, solved),
         plan=plan,
         baseline=plan_as_json(solved.baseline) if solved.baseline else {},
+        gap=solved.plan.gap,
     )
     with ctx.store.write() as session:
         return store_plan(session, new, ctx.now).id
@@ -319,7 +320,8 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
         "left_out": dict(solved.left_out),
         "due": [*sorted(solved.due)],
         "serve": solved.serve,
-        "distances": ctx.distances.name,
+        "distances": solved.travel.source,
+        "looks": solved.looks,
         "now": ctx.now.isoformat(),
         "records": ctx.city.digest,
         "where": restate_near(wish.near, wish.within_m) if wish.near else ctx.city.title,

@@ -31,8 +31,8 @@ class Option:
 
 def sweep(problem: Problem, rule: StopRule, seed: int = 0, goals: Sequence[Goal] = tuple(Goal)) -> tuple[Option, ...]:
     """One plan per goal, each searched for as long as `rule` says, in the order of `goals`; `weights` are put aside."""
-    options = [_option(replace(problem, goal=goal, weights=None), rule, seed) for goal in goals]
-    return marked(options)
+    problems = [replace(problem, goal=goal, weights=None) for goal in goals]
+    return marked([option_of(each, solve(each, rule, seed)) for each in problems])
 
 
 def marked(options: Sequence[Option]) -> tuple[Option, ...]:
@@ -40,8 +40,8 @@ def marked(options: Sequence[Option]) -> tuple[Option, ...]:
     return tuple(replace(option, beaten_by=_beater(option, options)) for option in options)
 
 
-def _option(problem: Problem, rule: StopRule, seed: int) -> Option:
-    plan = solve(problem, rule, seed)
+def option_of(problem: Problem, plan: RoundPlan) -> Option:
+    """A plan as an option of its problem's goal."""
     missed = {each.stop_id for each in plan.unserved}
     left = [stop for stop in problem.stops if stop.id in missed]
     return Option(problem.goal, plan, sum(stop.prize or 0 for stop in left), sum(stop.prize is None for stop in left))

@@ -1,0 +1,217 @@
+"""Claims about plans told to people: differences by truck, reasons in figures, what is stored and what is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scene import a_ctx, ask
+
+from domain.ports import Travel
+from domain.repositories.plans import content_hash, get_plan
+from domain.store import Store
+from domain.values import Call
+from engines.routing.distances import HaversineMatrix
+from engines.routing.problem import Progress
+from tools.context import Ctx, ThreadView, Tuning, Watching
+from tools.planning import plan_as_json
+from tools.replan import again, solved_again
+from tools.use import use
+
+
+@dataclass
+class Roads:
+    """Distances that follow roads (twice the great circle) while `open`, and great circles with a sentence else."""
+
+    open: bool = True
+    sources: list[str | None] = field(default_factory=list)
+    name: str = "road distances by a double"
+
+    def travel(self, points: Sequence[tuple[float, float]], source: str | None = None) -> Travel:
+        self.sources.append(source)
+        air = HaversineMatrix().travel(points)
+        if not self.open or source == air.source:
+            return Travel(air.metres, air.seconds, air.source, degraded=None if source else "the roads are closed")
+        return Travel(air.metres * 2, air.seconds * 2, self.name, roads=True)
+
+
+@pytest.fixture
+def ctx(store: Store, tmp_path: Path) -> Ctx:
+    return replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.1))
+
+
+def planned(ctx: Ctx, **wish: Any) -> tuple[Any, Ctx]:
+    """A plan and the conversation after it."""
+    result = ask(ctx, "plan_round", **{"when": "tomorrow", **wish})
+    plan_id = result.facts.plan_id
+    return result, replace(ctx, thread=ThreadView("t-1", last_plan=plan_id, last_subject=plan_id))
+
+
+def explained(ctx: Ctx, **parameters: Any) -> Any:
+    """What `explain` says."""
+    return use(Call("explain", parameters), ctx).result
+
+
+def column(result: Any, name: str) -> list[Any]:
+    """A column of the result's table."""
+    at = result.table.columns.index(name)
+    return [row[at] for row in result.table.rows]
+
+
+# ---------------------------------------------------------------- two plans
+
+
+def test_a_change_is_a_table_by_truck_that_adds_up_and_names_the_bins_that_moved(ctx: Ctx) -> None:
+    first, after = planned(ctx, serve="all")
+    changed = ask(after, "what_if", remove_trucks=["Truck 1"], add_trucks=["Truck 2"])
+    *trucks, total = changed.table.rows
+    names = changed.table.columns
+    assert total[0] == "in all"
+    for name in ("bins_before", "bins_after", "load_l_before", "load_l_after"):
+        at = names.index(name)
+        assert sum(row[at] for row in trucks) == total[at]
+    assert total[names.index("bins_before")] == first.facts.bins_served
+    assert total[names.index("bins_after")] == changed.facts.bins_served
+    assert total[names.index("km_after")] == changed.facts.distance_km
+    gone, got = (next(row for row in trucks if row[0] == truck) for truck in ("Truck 1", "Truck 2"))
+    gave = gone[names.index("bins_gave")]
+    assert gone[names.index("bins_after")] == 0
+    assert gave.count("to Truck 2") + gave.count("left") == gone[names.index("bins_before")] > 0
+    assert got[names.index("bins_got")].count("from Truck 1") == gave.count("to Truck 2") > 0
+    assert any("from Truck 1 to Truck 2" in reason.text for reason in changed.why)
+
+
+def test_a_change_that_changes_nothing_says_so(ctx: Ctx) -> None:
+    _, after = planned(ctx, serve="all", truck_count=1)
+    same = ask(after, "what_if", truck_count=1)
+    assert "makes no difference" in same.why[0].text
+    assert set(column(same, "bins_got") + column(same, "bins_gave")) == {""}
+
+
+# ---------------------------------------------------------------- reasons
+
+
+def test_a_served_bin_is_told_with_its_way_its_truck_and_the_other_truck(ctx: Ctx) -> None:
+    plan, after = planned(ctx, serve="all")
+    bin_id = str(next(value for value in column(plan, "bin") if str(value).isdigit()))
+    told = ask(after, "explain", bin=bin_id)
+    assert told.facts.verdict == "asked"
+    assert told.facts.truck in told.sentence()
+    assert told.facts.extra_km is not None
+    assert f"{told.facts.extra_km:.1f}".removesuffix(".0") in told.sentence()
+    others = {name for name in ctx.city.trucks if name != told.facts.truck}
+    assert any(name in reason.text for reason in told.why[1:] for name in others)
+
+
+def test_a_skipped_bin_is_told_with_the_probability_at_which_it_would_be_served(ctx: Ctx) -> None:
+    _, after = planned(ctx)
+    told = [explained(after, bin=bin_id, question="why_not") for bin_id in ctx.city.bins]
+    skipped = [each for each in told if each.facts.verdict == "skipped"]
+    assert skipped
+    for each in skipped:
+        facts = each.facts
+        assert "would be served above an overflow probability of" in each.sentence()
+        assert 0 <= facts.chance_pct <= facts.flip_chance_pct <= 100
+        worth_of_sure = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
+        assert facts.flip_chance_pct == pytest.approx(100 * facts.extra_cost / worth_of_sure, abs=1.0)
+
+
+def test_a_bin_that_no_shift_can_hold_names_the_truck_and_the_minutes(ctx: Ctx) -> None:
+    on_foot = replace(ctx, distances=HaversineMatrix(speed_kmh=3))
+    plan, after = planned(on_foot, serve="all", max_hours=1, truck_count=1)
+    assert plan.facts.bins_unserved > 0
+    told = [ask(after, "explain", bin=bin_id) for bin_id in ctx.city.bins]
+    left = [each for each in told if each.facts.verdict in ("cannot", "crowded out")]
+    assert left
+    named = [each for each in left if each.facts.breaks]
+    assert named
+    assert all("'s shift by " in each.facts.breaks and " min" in each.facts.breaks for each in named)
+    assert all(each.facts.breaks in each.sentence() for each in named)
+
+
+def test_a_truck_is_told_what_other_orders_would_take(ctx: Ctx) -> None:
+    plan, after = planned(ctx, serve="all")
+    told = ask(after, "explain", truck=plan.table.rows[0][0])
+    text = " ".join(reason.text for reason in told.why)
+    assert "Always to the nearest bin next" in text
+    assert "The other way round" in text
+
+
+def test_what_would_change_a_plan_is_the_other_goals_beside_it(ctx: Ctx) -> None:
+    plan, after = planned(ctx, serve="all")
+    told = explained(after, question="what_would_change_it")
+    assert column(told, "goal") == ["balanced", "cost", "time", "emissions"]
+    assert column(told, "km")[0] == plan.facts.distance_km
+    assert told.facts.saves_km >= 0
+    assert told.facts.saves_cost == pytest.approx(max(column(told, "cost")[0] - each for each in column(told, "cost")))
+
+
+# ---------------------------------------------------------------- what is stored
+
+
+def test_a_stored_plan_holds_all_that_repeats_it_byte_for_byte(ctx: Ctx) -> None:
+    result, after = planned(ctx)
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, result.facts.plan_id)
+    assert len(stored.problem_hash) == 64
+    assert stored.seed == ctx.tuning.seed
+    assert stored.core
+    assert stored.baseline["metres"] == pytest.approx(result.facts.baseline_distance_km * 1000, abs=51)
+    assert stored.gap == stored.plan["gap"]
+    assert stored.problem["distances"] == HaversineMatrix().name
+    seen = again(after, stored)
+    assert seen.problem.hash == stored.problem_hash
+    repeated = {**plan_as_json(solved_again(seen)), "starts_at": stored.plan["starts_at"]}
+    assert content_hash(repeated) == stored.content_hash
+
+
+def test_levels_are_planned_with_as_they_are_stored(ctx: Ctx) -> None:
+    result, _ = planned(ctx)
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, result.facts.plan_id)
+    assert again(ctx, stored).problem.hash == stored.problem_hash
+
+
+# ---------------------------------------------------------------- where distances come from
+
+
+def test_a_plan_says_whose_roads_it_drives_on_and_is_explained_over_the_same(ctx: Ctx) -> None:
+    roads = Roads()
+    on_roads = replace(ctx, distances=roads)
+    result, after = planned(on_roads, serve="all")
+    assert any(reason.text == f"Distances are {roads.name}." for reason in result.why)
+    assert not result.degraded
+    roads.open = False
+    closed, later = planned(on_roads, serve="all")
+    assert "the roads are closed" in closed.degraded
+    assert any("not road distances" in reason.text for reason in closed.why)
+    roads.open = True
+    assert ask(later, "explain").facts.extra_km == closed.facts.distance_km
+    assert ask(after, "explain").facts.extra_km == result.facts.distance_km
+    assert np.isclose(result.facts.distance_km, 2 * closed.facts.distance_km, rtol=0.05)
+
+
+# ---------------------------------------------------------------- who follows the search
+
+
+def test_a_search_tells_how_far_it_is_and_ends_with_the_best_so_far(ctx: Ctx) -> None:
+    told: list[Progress] = []
+
+    def ended() -> bool:
+        return bool(told)
+
+    long = replace(ctx, tuning=Tuning(solve_seconds=60.0, watching=Watching(told.append, ended)))
+    result, _ = planned(long, serve="all")
+    assert told
+    assert told[0].share < 1
+    assert result.facts.bins_served > 0
+    assert any("ended early on request" in sentence for sentence in result.degraded)
+
+
+def test_a_search_that_nobody_ends_says_nothing_of_it(ctx: Ctx) -> None:
+    watched = replace(ctx, tuning=replace(ctx.tuning, watching=Watching(lambda _: None, lambda: False)))
+    assert planned(watched, serve="all")[0].degraded == planned(ctx, serve="all")[0].degraded

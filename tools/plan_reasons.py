@@ -1,0 +1,324 @@
+"""Why a plan is as it is: its bins, its trucks, its whole, told in the figures that the route engine computes again."""
+
+from __future__ import annotations
+
+from domain.values import BinSet, Evidence, Facts, Reason, Result, Table, TruckSet, counted
+from engines.routing.insertion import detour_of
+from engines.routing.pareto import Option, marked, option_of, sweep
+from engines.routing.plan import TruckRound, Why
+from engines.routing.problem import Goal, StopRule
+from engines.routing.reasons import Binding, Delta, OtherOrder, StopReason, why_order, why_stop, why_truck
+from tools.context import Ctx
+from tools.fill import data_age, last_emptied
+from tools.planning import watched
+from tools.replan import Replanned
+
+FULL_MILLI = 1000
+SEARCH_SHARE = 0.25  # of `solve_seconds` for each of the new searches behind a reason
+Told = tuple["ExplanationFacts", list[Reason], list[str]]
+
+
+class ExplanationFacts(Facts):
+    """What was explained, in numbers; None where it does not apply. Money in the city's currency."""
+
+    subject: str
+    about: str
+    verdict: str
+    chance_pct: int | None = None
+    level_pct: int | None = None
+    extra_km: float | None = None
+    extra_minutes: float | None = None
+    extra_cost: float | None = None
+    worth: float | None = None
+    flip_chance_pct: int | None = None
+    truck: str | None = None
+    breaks: str | None = None
+    saves_km: float | None = None
+    saves_hours: float | None = None
+    saves_cost: float | None = None
+    saves_emissions_kg: float | None = None
+    currency: str = ""
+
+
+# ---------------------------------------------------------------- one bin
+
+SERVED = "{about} is on {subject}, served by {truck}: going there takes {extra_km} km = {extra_cost} {currency} more"
+HEADLINES = {
+    "served": SERVED + " and is worth {worth} {currency}.",
+    "asked": SERVED + ", as asked.",
+    "skipped": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} more{breaking}; "
+    "it would be served above an overflow probability of {flip_chance_pct} % and has {chance_pct} %.",
+    "too dear": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} more{breaking}; "
+    "not even a sure overflow would be worth that.",
+    "crowded out": "{about} is not on {subject}: with it the round would cost {extra_km} km = {extra_cost} {currency} "
+    "more{breaking}.",
+    "cannot": "{about} is not on {subject}: no truck can fit it in without breaking {breaks}.",
+    "left out": "{about} was not considered for {subject}.",
+}
+
+
+def explain_bins(ctx: Ctx, seen: Replanned, bins: BinSet, question: str) -> Result[ExplanationFacts]:
+    """Every bin of the site; the facts are those of the first, the reasons of all."""
+    told = [_one_bin(ctx, seen, bin_id, first=number == 0) for number, bin_id in enumerate(bins.bin_ids)]
+    facts = told[0][0]
+    headline = HEADLINES[facts.verdict].replace("{breaking}", " and breaks {breaks}" if facts.breaks else "")
+    if question == "what_would_change_it" and facts.verdict == "served" and facts.flip_chance_pct is not None:
+        headline += " It would be left out below an overflow probability of {flip_chance_pct} %."
+    return Result[ExplanationFacts](
+        headline=headline,
+        facts=facts,
+        why=[reason for _, reasons, _ in told for reason in reasons],
+        data_age=data_age(ctx),
+        degraded=[sentence for _, _, sentences in told for sentence in sentences],
+    )
+
+
+def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
+    """Facts, reasons and what limits them; the first bin's figures come from new searches as well."""
+    label = ctx.city.bins[bin_id].label
+    plan = Evidence(label=f"plan {seen.plan_id}", ref=f"plans:{seen.plan_id}")
+    record = Evidence(label=f"{label}: last emptied {last_emptied(ctx, bin_id)}", ref=f"records:bins/{bin_id}")
+    outlook = seen.outlooks.get(bin_id)
+    facts = ExplanationFacts(
+        subject=seen.plan_id, about=label, verdict="left out", currency=ctx.city.currency,
+        chance_pct=round(outlook.chance * 100) if outlook else None,
+        level_pct=round(outlook.level_pct) if outlook else None,
+    )  # fmt: skip
+    if bin_id not in {stop.id for stop in seen.problem.stops}:
+        why = seen.left_out.get(bin_id, "it is outside the place, stream or service that the plan is for")
+        return facts, [Reason(text=f"{label} was not considered: {why}.", evidence=[plan, record])], []
+    reason = why_stop(seen.problem, seen.plan, bin_id, _search(ctx, seen) if first else None, ctx.tuning.seed)
+    facts = _with_figures(facts, seen, reason)
+    words = _served_words(seen, reason, facts) if reason.served else _left_words(reason, facts)
+    return facts, [Reason(text=text, evidence=[plan, record]) for text in words], _doubts(facts, reason)
+
+
+def _search(ctx: Ctx, seen: Replanned) -> StopRule:
+    return watched(ctx, StopRule.of_work(len(seen.problem.stops), ctx.tuning.solve_seconds * SEARCH_SHARE))
+
+
+def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) -> ExplanationFacts:
+    chance = None if reason.flip_prize is None else seen.chance_of(reason.flip_prize)
+    figures: dict[str, object] = {"verdict": _verdict(reason, chance), "truck": reason.truck, "breaks": _breaks(reason)}
+    if reason.extra is not None:
+        figures |= {
+            "extra_km": round(reason.extra.metres / 1000, 2),
+            "extra_minutes": round(reason.extra.seconds / 60, 1),
+            "extra_cost": round(reason.extra.milli / FULL_MILLI, 2),
+        }
+    if reason.prize is not None:
+        figures |= {"worth": round(reason.prize / FULL_MILLI, 2), "flip_chance_pct": chance}
+    return facts.model_copy(update=figures)
+
+
+def _verdict(reason: StopReason, chance: int | None) -> str:
+    if reason.served:
+        return "asked" if reason.prize is None else "served"
+    if reason.extra is None:
+        return "cannot"
+    if reason.prize is None:
+        return "crowded out"
+    return "too dear" if chance is None else "skipped"
+
+
+def _breaks(reason: StopReason) -> str | None:
+    """The rule that the cheapest place of all would break, when that is cheaper than the cheapest possible one."""
+    priced = [each for each in reason.bindings if each.extra is not None]
+    best = min(priced, key=lambda each: each.extra.milli if each.extra else 0, default=None)
+    if reason.served:
+        return None
+    if reason.extra is None:
+        return _rule(best) if best else "; ".join(_rule(each) for each in reason.bindings) or "every rule"
+    cheaper = best is not None and best.extra is not None and best.extra.milli < reason.extra.milli
+    return _rule(best) if best is not None and cheaper else None
+
+
+RULES = {
+    Why.no_truck_for_stream: "{truck}'s streams",
+    Why.too_large: "{truck}'s capacity",
+    Why.fleet_full: "{truck}'s capacity",
+    Why.shift_too_short: "{truck}'s shift",
+    Why.window_closed: "a time window on {truck}'s round",
+    Why.no_way: "{truck}'s roads: there is no way",
+    Why.too_late_ready: "the hour from which the stop may be served, on {truck}'s round",
+}
+
+
+def _rule(bound: Binding) -> str:
+    """The rule in words, with how much is missing: "Truck 2's shift by 14 min"."""
+    rule = RULES.get(bound.why, "a rule of {truck}").format(truck=bound.truck)
+    if bound.short_by is None:
+        return rule
+    missing = f"{max(1, round(bound.short_by / 60))} min" if bound.unit == "s" else f"{bound.short_by:,} {bound.unit}"
+    return f"{rule} by {missing}"
+
+
+def _served_words(seen: Replanned, reason: StopReason, facts: ExplanationFacts) -> list[str]:
+    assert reason.extra is not None
+    words = [
+        f"{reason.truck} serves {facts.about}; without it the round is {_more(reason.extra, facts)} shorter"
+        f"{', found by a new search without it' if reason.searched else ''}."
+    ]
+    for other in why_truck(seen.problem, seen.plan, reason.stop_id)[:2]:
+        if other.extra is not None:
+            words.append(f"{other.truck} would take {_more(other.extra, facts)} more for it.")
+        elif other.binding is not None:
+            words.append(f"{other.truck} cannot take it without breaking {_rule(other.binding)}.")
+    return words
+
+
+def _left_words(reason: StopReason, facts: ExplanationFacts) -> list[str]:
+    words = []
+    if reason.extra is not None:
+        by = "found by a new search that must serve it" if reason.searched else "its cheapest place"
+        words.append(f"{reason.truck} could serve {facts.about} for {_more(reason.extra, facts)} more, {by}.")
+    if reason.displaced:
+        gone = ", ".join(reason.displaced[:6])
+        words.append(f"{counted(len(reason.displaced), 'bin')} would be left for it: {gone}.")
+    for bound in reason.bindings:
+        at = f", {_more(bound.extra, facts)} more" if bound.extra else ""
+        words.append(f"On {bound.truck}'s round{at}, it breaks {_rule(bound)}.")
+    return words or ["The plan has no truck."]
+
+
+def _more(extra: Delta, facts: ExplanationFacts) -> str:
+    cost = f"{extra.milli / FULL_MILLI:.2f} {facts.currency}"
+    return f"{extra.metres / 1000:.2f} km, {extra.seconds / 60:.1f} min and {cost}"
+
+
+def _doubts(facts: ExplanationFacts, reason: StopReason) -> list[str]:
+    if not reason.overturned:
+        return []
+    return [f"a new search found a better round that decides otherwise about {facts.about}: plan again with more time"]
+
+
+# ---------------------------------------------------------------- one truck
+
+
+def explain_truck(ctx: Ctx, seen: Replanned, trucks: TruckSet) -> Result[ExplanationFacts]:
+    """What a truck does, what ends its round, and why its stops stand in this order."""
+    name = trucks.names[0]
+    plan = Evidence(label=f"plan {seen.plan_id}", ref=f"plans:{seen.plan_id}")
+    mine = next((each for each in seen.plan.rounds if each.truck == name), None)
+    facts = ExplanationFacts(subject=seen.plan_id, about=name, verdict="left out", currency=ctx.city.currency)
+    if mine is None:
+        words = [f"{name} was not among the trucks that the plan was asked for."]
+        headline = "{about} has no part in {subject}."
+    else:
+        facts = facts.model_copy(
+            update={
+                "verdict": "driven",
+                "extra_km": round(mine.metres / 1000, 1),
+                "extra_minutes": round(mine.seconds / 60),
+                "extra_cost": round(mine.cost, 2),
+            }
+        )
+        headline = "{about} drives {extra_km} km in {extra_minutes} min on {subject}, for {extra_cost} {currency}."
+        orders = why_order(seen.problem, seen.plan, name)
+        words = [_end_words(seen, mine), *(_order_words(each, facts) for each in orders)]
+    return Result[ExplanationFacts](
+        headline=headline,
+        facts=facts,
+        why=[Reason(text=text, evidence=[plan]) for text in words],
+        data_age=data_age(ctx),
+        table=_visits(mine),
+    )
+
+
+def _end_words(seen: Replanned, mine: TruckRound) -> str:
+    info = next(truck for truck in seen.problem.trucks if truck.name == mine.truck)
+    left = (seen.problem.shift_end(info) - info.shift_start_s - mine.seconds) / 60
+    ends = "its shift" if left < 15 else "the worth of further bins"
+    return (
+        f"{mine.truck} serves {counted(len(mine.stop_ids), 'bin')} in {mine.trips} loads of at most "
+        f"{info.capacity_l:,} l; {left:.0f} min of its shift stay free, so {ends} ends it."
+    )
+
+
+def _order_words(other: OtherOrder, facts: ExplanationFacts) -> str:
+    told = {"nearest next": "Always to the nearest bin next", "backwards": "The other way round"}[other.name]
+    if other.extra is None:
+        why = (other.why or Why.shift_too_short).value.replace("_", " ")
+        return f"{told}, its bins could not be driven: {why}."
+    return f"{told}, its bins would take {_more(other.extra, facts)} more."
+
+
+def _visits(mine: TruckRound | None) -> Table | None:
+    rows: list[list[str | int | float | None]] = [
+        [n, v.stop_id, round(v.metres / 1000, 2), v.load_l] for n, v in enumerate(mine.visits if mine else (), 1)
+    ]
+    return Table(columns=["order", "stop", "km_from_previous", "load_l"], rows=rows) if rows else None
+
+
+# ---------------------------------------------------------------- the whole plan
+
+
+def explain_plan(ctx: Ctx, seen: Replanned, question: str) -> Result[ExplanationFacts]:
+    """The plan as a whole: its goal and its costliest stops; or what another goal would make of it."""
+    plan = Evidence(label=f"plan {seen.plan_id}", ref=f"plans:{seen.plan_id}")
+    facts = ExplanationFacts(
+        subject=seen.plan_id, about=seen.where, verdict="planned", extra_km=round(seen.plan.metres / 1000, 1),
+        extra_minutes=round(seen.plan.seconds / 60), extra_cost=round(seen.plan.cost, 2), currency=ctx.city.currency,
+    )  # fmt: skip
+    if question == "what_would_change_it" and seen.plan.rounds and seen.problem.stops:
+        return _other_goals(ctx, seen, facts, plan)
+    detours = sorted((detour_of(seen.problem, seen.plan, s) for s in seen.plan.served), key=lambda d: -d.milli)
+    rows: list[list[str | int | float | None]] = [
+        [
+            ctx.city.bins[d.stop_id].label, d.truck, round(d.metres / 1000, 2), round(d.milli / FULL_MILLI, 2),
+            None if d.prize is None else round(d.prize / FULL_MILLI, 2),
+        ]
+        for d in detours
+    ]  # fmt: skip
+    reasons = [Reason(text=f"The goal is “{seen.problem.goal}”; bins are chosen by “{seen.serve}”.", evidence=[plan])]
+    if detours:
+        top = ctx.city.bins[detours[0].stop_id].label
+        text = f"The costliest stop is {top}: {detours[0].metres / 1000:.1f} km of detour."
+        reasons.append(Reason(text=text, evidence=[plan]))
+    reasons += [Reason(text=f"Unserved {u.stop_id}: {u.text}.", evidence=[plan]) for u in seen.plan.unserved[:3]]
+    return Result[ExplanationFacts](
+        headline="{subject} for {about}: {extra_km} km, {extra_minutes} min, {extra_cost} {currency} in all.",
+        facts=facts,
+        why=reasons,
+        data_age=data_age(ctx),
+        table=Table(columns=["bin", "truck", "detour_km", "detour_cost", "worth"], rows=rows) if rows else None,
+    )
+
+
+def _other_goals(ctx: Ctx, seen: Replanned, facts: ExplanationFacts, plan: Evidence) -> Result[ExplanationFacts]:
+    """The trade-off: the plan beside a new one for every other goal."""
+    others = [goal for goal in Goal if goal is not seen.problem.goal]
+    found = marked(
+        [option_of(seen.problem, seen.plan), *sweep(seen.problem, _search(ctx, seen), ctx.tuning.seed, others)]
+    )
+    own = seen.plan
+    saved = {
+        "saves_km": round(max(own.metres - each.plan.metres for each in found) / 1000, 1),
+        "saves_hours": round(max(own.seconds - each.plan.seconds for each in found) / 3600, 1),
+        "saves_cost": round(max(own.cost - each.plan.cost for each in found), 2),
+        "saves_emissions_kg": round(max(own.g_co2e - each.plan.g_co2e for each in found) / 1000, 1),
+    }
+    text = f"The goal is “{seen.problem.goal}”; the same bins were planned again for every other goal."
+    beaten = [f"“{each.goal}” is nowhere better than “{each.beaten_by}”" for each in found if each.beaten_by]
+    words = [text, *([f"{'; '.join(beaten)}."] if beaten else [])]
+    return Result[ExplanationFacts](
+        headline="{subject} for {about} takes {extra_km} km, {extra_minutes} min and {extra_cost} {currency}; another "
+        "goal would save at most {saves_km} km, {saves_hours} h, {saves_cost} {currency} or {saves_emissions_kg} kg "
+        "CO₂e, at the price that the table shows.",
+        facts=facts.model_copy(update={"verdict": "weighed", **saved}),
+        why=[Reason(text=each, evidence=[plan]) for each in words],
+        data_age=data_age(ctx),
+        table=Table(
+            columns=["goal", "bins", "left", "km", "hours", "cost", "emissions_kg", "worth_left", "beaten_by"],
+            rows=[_option_row(each) for each in found],
+        ),
+    )
+
+
+def _option_row(option: Option) -> list[str | int | float | None]:
+    plan = option.plan
+    return [
+        option.goal.value, len(plan.served), len(plan.unserved), round(plan.metres / 1000, 1),
+        round(plan.seconds / 3600, 1), round(plan.cost, 2), round(plan.g_co2e / 1000, 1),
+        round(option.prizes_left / FULL_MILLI, 2), option.beaten_by.value if option.beaten_by else None,
+    ]  # fmt: skip
