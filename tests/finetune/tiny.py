@@ -114,20 +114,25 @@ def row_loss(model: Any, row: Row) -> torch.Tensor:
 
 def with_peft(net: TunedLlama, sizes: dict[str, Any] = SMALL) -> Any:
     """transformers + PEFT holding the adapter of `net`."""
+    assert net.lora is not None
+    return peft_of(net.adapter_state(), net.lora, sizes)
+
+
+def peft_of(state: dict[str, torch.Tensor], lora: Lora, sizes: dict[str, Any]) -> Any:
+    """transformers + PEFT holding an adapter."""
     from peft import LoraConfig, get_peft_model
 
-    assert net.lora is not None
     model = get_peft_model(
         tiny_llama(sizes),
         LoraConfig(
-            r=net.lora.rank,
-            lora_alpha=net.lora.alpha,
+            r=lora.rank,
+            lora_alpha=lora.alpha,
             lora_dropout=0.0,
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         ),
     )
-    state = net.adapter_state()
+    state = dict(state)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
             parameter.data.copy_(state.pop(name.replace(".default", "")))
