@@ -2,8 +2,9 @@
 
     python -m evals routing --data FOLDER --seconds 10 --seeds 5 --ablation sqa
 
-The first arm is the one that the others are compared with, run by run: a difference is (arm - first) in points of the
-gap to the best known, so a positive one is worse.
+The first arm is the one that the others are compared with: a difference is (arm - first) in points of the gap to the
+best known, so a positive one is worse. Seeds of one instance are averaged before anything is compared, because they
+are not independent of each other. The second arm is the first once more: what it differs by is chance alone.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ REPLICAS = 4
 ARMS: dict[str, dict[str, Settings]] = {
     "sqa": {
         "sa": {"core": "annealer", "annealer": "sa"},
+        "sa, again": {"core": "annealer", "annealer": "sa"},
         f"{REPLICAS} replicas": {"core": "annealer", "annealer": "sqa", "replicas": REPLICAS, "coupling": 0.0},
         f"{REPLICAS} coupled": {"core": "annealer", "annealer": "sqa", "replicas": REPLICAS},
     },
     "core": {
         "auto": {},
+        "auto, again": {},
         "annealer": {"core": "annealer"},
         "pyvrp": {"core": "pyvrp"},
     },
 }
 """Fields of the engine's `Params` by arm."""
-NORMAL_95 = 1.96
 
 
 def figures(asked: Asked, which: str) -> JsonObject:
@@ -75,23 +77,32 @@ def compare(gaps: Mapping[str, Mapping[Run, float | None]]) -> JsonObject:
     paired = [run for run in first if all(found[run] is not None for found in gaps.values())]
     made: JsonObject = {}
     for arm, found in gaps.items():
-        differences = [(found[run] or 0.0) - (first[run] or 0.0) for run in paired]
+        differences = by_instance({run: (found[run] or 0.0) - (first[run] or 0.0) for run in paired})
         made[arm] = {
-            "mean_gap_pct": mean([found[run] for run in paired]),
-            "difference_points": round(fmean(differences), 4) if paired else None,
+            "mean_gap_pct": mean(by_instance({run: found[run] or 0.0 for run in paired})),
+            "difference_points": mean(differences),
             "ci95": interval(differences),
             "better": sum(difference < 0 for difference in differences),
+            "instances": len(differences),
             "runs": len(paired),
             "infeasible": sum(gap is None for gap in found.values()),
         }
     return made
 
 
+def by_instance(values: Mapping[Run, float]) -> list[float]:
+    """The mean over seeds of each instance."""
+    names = dict.fromkeys(name for name, _ in values)
+    return [fmean(value for (of, _), value in values.items() if of == name) for name in names]
+
+
 def interval(differences: Sequence[float]) -> list[JsonValue] | None:
-    """The 95 % interval of a mean of paired differences; None for fewer than two."""
+    """The 95 % interval of a mean of paired differences (Student's t); None for fewer than two."""
+    from scipy.stats import t
+
     if len(differences) < 2:
         return None
-    half = NORMAL_95 * stdev(differences) / sqrt(len(differences))
+    half = float(t.ppf(0.975, len(differences) - 1)) * stdev(differences) / sqrt(len(differences))
     return [round(fmean(differences) - half, 4), round(fmean(differences) + half, 4)]
 
 
@@ -106,7 +117,7 @@ def table(compared: JsonObject) -> str:
         numbers = "".join(
             f"{n:>{w}.3f}" if isinstance(n, float) else f"{'-':>{w}}" for n, w in ((gap, 9), (difference, 12))
         )
-        lines.append(f"{arm:24}{numbers}{span:>20}{found['better']:>6}/{found['runs']}{found['infeasible']:>12}")
+        lines.append(f"{arm:24}{numbers}{span:>20}{found['better']:>6}/{found['instances']}{found['infeasible']:>12}")
     return "\n".join(lines)
 
 

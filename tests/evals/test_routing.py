@@ -11,8 +11,8 @@ import pytest
 from pydantic import JsonValue
 
 from domain.errors import BadData
-from evals.routing import Asked, baselines, figures, found_in, judge, mean_gaps, summary
-from evals.routing_ablation import compare, interval, table
+from evals.routing import Asked, baselines, figures, first_proved_s, found_in, judge, mean_gaps, summary
+from evals.routing_ablation import ARMS, compare, interval, table
 from evals.routing_ablation import figures as ablation
 from evals.routing_formats import read_instance
 from evals.routing_instances import NO_LIMIT, Instance, Route, as_problem, point_of
@@ -123,6 +123,15 @@ def test_a_peer_runs_in_a_process_of_its_own_within_its_cpu_seconds() -> None:
     assert outcome.trace[-1][1] == 23
 
 
+def test_the_first_feasible_moment_is_proved_by_a_run_that_ends_there() -> None:
+    instance, job = read("four-stops.vrp"), Job(str(FILES / "four-stops.vrp"), "pyvrp", 5.0)
+    whole = judge(instance, Outcome(BEST, trace=((0.2, 23),), cpu_s=5.0))
+    proved = first_proved_s(instance, job, whole)
+    assert proved is not None
+    assert 0.2 <= proved < 1.0
+    assert first_proved_s(instance, job, judge(instance, Outcome())) is None
+
+
 def test_a_run_that_breaks_is_a_failure_with_its_last_words() -> None:
     outcome = run_apart(Job(str(FILES / "no-such-file.vrp"), "pyvrp", 0.5))
     assert "no-such-file.vrp" in outcome.failure
@@ -139,7 +148,7 @@ def test_the_suite_prints_and_gives_a_row_per_instance(tmp_path: Path, capsys: p
     row = instances["sites"]
     assert isinstance(row, dict)
     assert (row["feasible"], row["gap_pct"], found["mean_gap_pct"]) == (True, 0.0, {"cvrp": 0.0, "sdvrptw": 0.0})
-    assert {"first_feasible_s", "peak_mb", "at_s", "peers", "kind", "best_known"} <= set(row)
+    assert {"first_feasible_s", "first_claimed_s", "peak_mb", "at_s", "peers", "kind", "best_known"} <= set(row)
     assert isinstance(row["peers"], dict)
     assert "skipped" in (row["peers"]["vroom"] or {})
     assert baselines(found)["pyvrp"] == {"mean_gap_pct": {"cvrp": 0.0, "sdvrptw": 0.0}}
@@ -184,22 +193,35 @@ def test_a_job_survives_the_way_into_its_process() -> None:
 # ---------------------------------------------------------------- ablation
 
 
-def test_arms_are_compared_run_by_run() -> None:
+def test_arms_are_compared_instance_by_instance_over_the_runs_that_all_arms_finished() -> None:
     gaps = {
         "sa": {("a", 1): 1.0, ("a", 2): 2.0, ("b", 1): 3.0, ("b", 2): None},
-        "sqa": {("a", 1): 1.5, ("a", 2): 2.5, ("b", 1): 2.5, ("b", 2): 1.0},
+        "sqa": {("a", 1): 1.5, ("a", 2): 2.5, ("b", 1): 2.75, ("b", 2): 1.0},
     }
     found = compare(gaps)["sqa"]
     assert isinstance(found, dict)
-    assert (found["mean_gap_pct"], found["difference_points"], found["better"]) == (2.1667, 0.1667, 1)
-    assert (found["runs"], found["infeasible"]) == (3, 0)
-    assert "0.167" in table(compare(gaps)).splitlines()[2]
+    assert (found["mean_gap_pct"], found["difference_points"], found["better"]) == (2.375, 0.125, 1)
+    assert (found["instances"], found["runs"], found["infeasible"]) == (2, 3, 0)
+    assert "0.125" in table(compare(gaps)).splitlines()[2]
 
 
-def test_an_interval_is_that_of_the_mean_difference() -> None:
+def test_seeds_of_one_instance_alone_prove_nothing() -> None:
+    gaps = {"sa": {("a", 1): 1.0, ("a", 2): 1.1}, "sqa": {("a", 1): 2.0, ("a", 2): 2.1}}
+    found = compare(gaps)["sqa"]
+    assert isinstance(found, dict)
+    assert found["ci95"] is None
+
+
+def test_an_interval_of_two_is_as_wide_as_students_t_makes_it() -> None:
     assert interval([1.0]) is None
-    low, high = interval([0.0, 2.0]) or [None, None]
-    assert (low, high) == (-0.96, 2.96)  # 1 -+ 1.96 x 1.4142 / 1.4142
+    assert interval([0.0, 2.0]) == [-11.7062, 13.7062]  # 1 -+ 12.7062 x 1.4142 / 1.4142
+
+
+def test_every_ablation_runs_its_first_arm_twice_to_show_chance() -> None:
+    for arms in ARMS.values():
+        first, again, *others = arms.values()
+        assert first == again
+        assert all(first != other for other in others)
 
 
 def test_an_unknown_ablation_is_refused() -> None:
