@@ -27,6 +27,7 @@ from domain.settings import Settings
 from domain.store import Store, StoreLimits
 from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
+from feeds.maps import distances_of
 from retrieval.embedder import MiniLM
 from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch, search_file
@@ -51,7 +52,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search.embed_in_background()
     model = _model(settings)
     fill = FillModels(store)
-    distances = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
+    great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
+    distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
     def surroundings(actor: Actor, now: datetime | None) -> Ctx:
         at = (now or clock()).astimezone(city.zone)
