@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from domain.errors import ModelUnavailable
 from domain.ports import LanguageModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
-from tools.registry import TOOLS
+from tools.registry import TOOLS, tool_block
 from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
 
@@ -99,11 +98,3 @@ def shortened(question: str) -> str:
         return question
     half = LONGEST_QUESTION // 2
     return f"{question[:half].rsplit(' ', 1)[0]} ... {question[-half:].split(' ', 1)[-1]}"
-
-
-def tool_block() -> str:
-    """All tools as JSON, a line each, for models that read their tools in the prompt."""
-    tools = [
-        {"name": t.name, "description": t.description, "parameters": t.parameters_schema()} for t in TOOLS.values()
-    ]
-    return "\n".join(json.dumps(tool) for tool in tools)

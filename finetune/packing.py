@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +10,14 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
+import tools  # noqa: F401  # declares them
 from domain.errors import BadData
 from finetune.layers import WIDTH
 from finetune.llama import Batch
 from prompts import row as row_file
 from prompts.render import END
 from prompts.row import from_json
+from tools.registry import tool_block
 
 FULL = 64  # a pass is filled up to a multiple of it with silent tokens, so that few shapes of products occur
 
@@ -62,16 +62,7 @@ def with_tools(row: row_file.Row, style: str) -> row_file.Row:
     """The row as it is served: Llama 3.1's prompt shows all tools, where the row doesn't list some of its own."""
     if style != "llama3" or row.setting.tools:
         return row
-    return replace(row, setting=replace(row.setting, tools=_all_tools()))
-
-
-@functools.cache
-def _all_tools() -> str:
-    import tools  # noqa: F401  # declares them
-    from tools.registry import TOOLS
-
-    said = ({"name": t.name, "description": t.description, "parameters": t.parameters_schema()} for t in TOOLS.values())
-    return "\n".join(json.dumps(tool) for tool in said)
+    return replace(row, setting=replace(row.setting, tools=tool_block()))
 
 
 def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") -> list[Row]:

@@ -113,6 +113,14 @@ def registry_version(tools: Mapping[str, Tool] = TOOLS) -> str:
     return hashlib.sha256("".join(tools[n].version for n in sorted(tools)).encode()).hexdigest()[:12]
 
 
+def tool_block(tools: Mapping[str, Tool] = TOOLS) -> str:
+    """All tools as JSON, a line each, for models that read their tools in the prompt."""
+    shown = [
+        {"name": t.name, "description": t.description, "parameters": t.parameters_schema()} for t in tools.values()
+    ]
+    return "\n".join(json.dumps(tool) for tool in shown)
+
+
 def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, examples: tuple[Example, ...]) -> Tool:
     name = run.__name__
     doc = docstring_parser.parse(run.__doc__ or "")
