@@ -7,19 +7,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.routing.blinks import next_blink
-from engines.routing.compiled import compiled, unit
-from engines.routing.model import I32, I64, Facts
+from engines.routing.blinks import idle_of, next_blink
+from engines.routing.compiled import compiled, folded, unit
+from engines.routing.model import FAR, I32, I64, Facts
 from engines.routing.place import recreate
 from engines.routing.ruin import ruin
-from engines.routing.state import BLINK, COST, LONGEST, PENALTY, TAKEN, TOUCHED, State, begin_move, undo
+from engines.routing.state import (
+    BLINK,
+    COST,
+    FIRST_MARK,
+    LONGEST,
+    NODE,
+    OVER,
+    PENALTY,
+    PRICE,
+    SECOND_MARK,
+    SERVED,
+    TAKEN,
+    TOUCHED,
+    TRUCK,
+    State,
+    begin_move,
+    put_in,
+    take_out,
+    undo,
+)
 from engines.routing.times import merge_trips, repair
 
 COOL_EVERY = 32  # moves between two steps of the temperature
 
 
 class Best(NamedTuple):
-    """The best plan so far: (n + v, 2) successors and marks of unloading, and its worth, shape (1,)."""
+    """The best plan so far: (n + v, 2) successors and marks of unloading, and (worth, stops left out)."""
 
     links: I32
     energy: I64
@@ -27,22 +46,24 @@ class Best(NamedTuple):
 
 def empty_best(state: State) -> Best:
     """Worse than every plan."""
-    return Best(np.zeros((len(state.nodes), 2), dtype=np.int32), np.array([2**62], dtype=np.int64))
+    return Best(np.zeros((len(state.nodes), 2), dtype=np.int32), np.array([2**62, 0], dtype=np.int64))
 
 
-@compiled
+@folded
 def energy_of(facts: Facts, state: State) -> int:
-    """What the search makes small: cost of the rounds, of what is left out, and of the longest round."""
+    """What the search makes small: cost of rounds, of what is left out, of trucks that do not exist, the longest round."""
     tally = state.tally
-    return tally[COST] + tally[PENALTY] + round(facts.kinds[0].per_longest_s * tally[LONGEST])
+    worth = tally[COST] + tally[PENALTY] + tally[OVER] * tally[PRICE]
+    return worth + round(facts.kinds[0].per_longest_s * tally[LONGEST])
 
 
-@compiled
+@folded
 def keep_best(facts: Facts, state: State, best: Best) -> None:
     """Copy the plan if it is the best so far."""
     energy = energy_of(facts, state)
-    if energy < best.energy[0]:
+    if energy < best.energy[0] and state.tally[OVER] == 0:
         best.energy[0] = energy
+        best.energy[1] = len(facts.stops) - state.tally[SERVED]
         for i in range(len(state.nodes)):
             best.links[i, 0] = state.nodes[i].after
             best.links[i, 1] = state.nodes[i].dump_after
@@ -50,7 +71,7 @@ def keep_best(facts: Facts, state: State, best: Best) -> None:
 
 @compiled
 def fill(facts: Facts, state: State, best: Best) -> None:
-    """A first plan: every stop left out is put in where it is cheapest, looking at every place if need be."""
+    """A first plan: every stop left out is put in where it is cheapest of all places."""
     begin_move(state)
     next_blink(state)
     count = 0
@@ -61,6 +82,30 @@ def fill(facts: Facts, state: State, best: Best) -> None:
     state.tally[TAKEN] = count
     recreate(facts, state, True)
     keep_best(facts, state, best)
+
+
+@compiled
+def one_round_each(facts: Facts, state: State) -> None:
+    """Every stop left out gets a truck to itself, of the kind that is cheapest for it and can carry it."""
+    begin_move(state)
+    for c in range(len(facts.stops)):
+        if state.nodes[c].truck >= 0:
+            continue
+        best, chosen = FAR, -1
+        for k in range(len(facts.kinds)):
+            free = facts.kinds[k].first + state.fleet[k].used < facts.kinds[k].beyond
+            fits = facts.stops[c].litres <= facts.kinds[k].room_l and facts.stops[c].kilos <= facts.kinds[k].room_kg
+            cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
+            if free and fits and facts.ends[k, c].allowed == 1 and cost < best:
+                best, chosen = cost, k
+        if chosen >= 0:
+            v = idle_of(facts, state, chosen)
+            state.spot[NODE], state.spot[TRUCK] = len(facts.stops) + v, v
+            state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
+            put_in(facts, state, c)
+            if not repair(facts, state, v):
+                take_out(facts, state, c)
+                repair(facts, state, v)
 
 
 @compiled

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from engines.routing.anneal import Best, anneal, empty_best, fill
-from engines.routing.model import TIMED, Model
+from engines.routing.anneal import Best, anneal, empty_best, fill, one_round_each
+from engines.routing.model import FAR, TIMED, Model
 from engines.routing.rounds import Order
-from engines.routing.state import COST, SERVED, USED, State, begin_move, empty_state, put_in, take_out
+from engines.routing.state import COST, PRICE, SERVED, USED, State, begin_move, empty_state, put_in, take_out
 from engines.routing.stopping import Budget
 from engines.routing.times import best_dump, merge_trips, repair
 
 CHUNKS = 200  # steps of the budget between which the clock is looked at
 FEWEST_MOVES = 200
+FEWEST_FOR_SINGLES = 50  # moves per stop below which there is no time to give up a round per stop
+GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving stops out
 MOVES_PER_SECOND = (100_000, 30_000)  # plain and timed, to guess how many moves a clock allows
 
 
@@ -46,14 +46,30 @@ class Annealer:
         self.model = model
         self.state = empty_state(model.facts, seed)
         self.best = empty_best(self.state)
+        self.warm = False
 
-    def start(self, orders: Sequence[Order] | None = None) -> None:
-        """Take over a plan, or the locked beginnings; then put in whatever fits."""
+    def start(self, orders: Sequence[Order] | None = None, warm: bool = False) -> None:
+        """Take over a plan, or the locked beginnings; then put in whatever fits. Feasible from here on.
+
+        `warm`: the plan is good, so the search goes on from it and begins cold.
+        """
+        facts = self.model.facts
+        self.state.tally[PRICE] = FAR // 4  # no truck that does not exist in a first plan
+        self._load(orders)
+        fill(facts, self.state, self.best)
+        self.warm = warm
+
+    def _load(self, orders: Sequence[Order] | None) -> None:
         if orders is not None:
             load_orders(self.model, self.state, orders)
         else:
             load_locked(self.model, self.state)
-        fill(self.model.facts, self.state, self.best)
+
+    def _one_round_each(self, seed: int) -> None:
+        """Begin again with a round per stop, on trucks that mostly do not exist."""
+        self.state = empty_state(self.model.facts, seed + 1)
+        load_locked(self.model, self.state)
+        one_round_each(self.model.facts, self.state)
 
     def run(self, budget: Budget, heat: Heat | None = None, until: float = 1.0) -> None:
         """Anneal until the budget's share reaches `until`."""
@@ -62,19 +78,25 @@ class Annealer:
             return
         guess = MOVES_PER_SECOND[int(bool(facts.flags[TIMED]))]
         moves = (until - begin) * (budget.most_looks or guess * _seconds_of(budget))
-        heat = heat or heat_for(self.model, moves / len(facts.stops), False)
+        heat = heat or heat_for(self.model, moves / len(facts.stops), self.warm)
         unit = max(1.0, self.state.tally[COST] / max(1, self.state.tally[SERVED] + self.state.tally[USED]))
+        begins_anew = not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES
+        spares = bool((facts.kinds["beyond"] - facts.kinds["first"] > facts.kinds["have"]).any())
+        if spares and begins_anew:
+            self._one_round_each(int(self.state.rng[0] % 1000))
+        dearest = float(min(FAR // 8, 2 * facts.stops["penalty"].max(initial=1)))
         rate = float(guess)
         while budget.share < until and not budget.over:
             done = min(1.0, (budget.share - begin) / (until - begin))
             chunk = self._chunk(budget, (begin, until), rate)
             now = unit * heat.hot * (heat.cold / heat.hot) ** done
             then = unit * heat.hot * (heat.cold / heat.hot) ** min(1.0, done + 1 / CHUNKS)
+            self.state.tally[PRICE] = round(unit * (max(dearest, unit) / unit) ** min(1.0, done / GIVEN_UP_AT))
             clock = budget.cpu_seconds
             anneal(facts, self.state, self.best, (chunk, now, then))
             rate = chunk / max(1e-4, budget.cpu_seconds - clock)
             budget.looks += chunk
-            budget.tell(round(self.best.energy[0] * self.model.scale), 0, "annealer")
+            budget.tell(round(self.best.energy[0] * self.model.scale), int(self.best.energy[1]), "annealer")
 
     def _chunk(self, budget: Budget, span: tuple[float, float], rate: float) -> int:
         """Moves until the clock is looked at again: a fixed number when looks decide, else about 1/200 of the time."""
@@ -83,6 +105,11 @@ class Annealer:
             left = int((span[1] - budget.share) * budget.most_looks) + 1
             return max(1, min(left, max(FEWEST_MOVES, round(part * budget.most_looks))))
         return max(FEWEST_MOVES, int(min(part * _seconds_of(budget), 0.1) * rate))
+
+    @property
+    def stops_per_round(self) -> float:
+        """Stops served per truck used, in the plan that is being changed."""
+        return float(self.state.tally[SERVED] / max(1, self.state.tally[USED]))
 
     @property
     def orders(self) -> list[Order]:
@@ -97,7 +124,7 @@ def _seconds_of(budget: Budget) -> float:
 
 def load_locked(model: Model, state: State) -> None:
     """Put each truck's locked beginning in, as far as it can be driven."""
-    for v, locked in enumerate(model.locked):
+    for v, locked in model.locked.items():
         begin_move(state)
         at = len(state.saved) + v
         for c in locked:
@@ -113,39 +140,47 @@ def load_locked(model: Model, state: State) -> None:
 def load_orders(model: Model, state: State, orders: Sequence[Order]) -> None:
     """Put a plan's orders, one per truck of the problem, into an empty state. The orders must be drivable."""
     facts, problem = model.facts, model.problem
-    n, first = len(facts.stops), problem.first_stop
+    first = problem.first_stop
     begin_move(state)
-    for v, index in enumerate(model.trucks):
-        at = n + v
-        mark = 0
-        for point in orders[index]:
-            if problem.is_dump(point):
-                mark = 1
-                continue
-            state.spot[:] = (at, v, mark, 0)
-            put_in(facts, state, point - first)
-            at, mark = point - first, 0
-        if state.trucks["count"][v]:
-            merge_trips(facts, state, v)
-            repair(facts, state, v)
+    for k, trucks in enumerate(model.members):
+        for v, index in enumerate(trucks, int(facts.kinds["first"][k])):
+            at, mark = len(facts.stops) + v, 0
+            for point in orders[index]:
+                if problem.is_dump(point):
+                    mark = 1
+                    continue
+                state.spot[:] = (at, v, mark, 0)
+                put_in(facts, state, point - first)
+                at, mark = point - first, 0
+            if state.trucks["count"][v]:
+                merge_trips(facts, state, v)
+                repair(facts, state, v)
 
 
 def orders_in(model: Model, best: Best) -> list[Order]:
     """The best plan's orders, one per truck of the problem, dumps among the stops."""
-    facts, problem = model.facts, model.problem
-    n, first = len(facts.stops), problem.first_stop
-    orders: list[Order] = [[] for _ in problem.trucks]
-    for v, index in enumerate(model.trucks):
-        k, i = int(np.searchsorted(facts.kinds["beyond"], v, side="right")), n + v
-        order = orders[index]
-        while True:
-            j = int(best.links[i, 0])
-            if j >= n:
-                break
-            if best.links[i, 1]:
-                order.append(int(facts.dumps["point"][best_dump(facts, k, (i, j))]))
-            order.append(first + j)
-            i = j
-        if order and facts.ends["end_dump"][k, i] >= 0:
-            order.append(int(facts.ends["end_dump"][k, i]))
+    facts = model.facts
+    orders: list[Order] = [[] for _ in model.problem.trucks]
+    for k, trucks in enumerate(model.members):
+        rounds = range(int(facts.kinds["first"][k]), int(facts.kinds["beyond"][k]))
+        driven = [order for order in (_order_of(model, best, k, v) for v in rounds) if order]
+        for index, order in zip(trucks, driven, strict=False):
+            orders[index] = order
     return orders
+
+
+def _order_of(model: Model, best: Best, k: int, v: int) -> Order:
+    facts, n = model.facts, len(model.facts.stops)
+    order: Order = []
+    i = n + v
+    while True:
+        j = int(best.links[i, 0])
+        if j >= n:
+            break
+        if best.links[i, 1]:
+            order.append(int(facts.dumps["point"][best_dump(facts, k, (i, j))]))
+        order.append(model.problem.first_stop + j)
+        i = j
+    if order and facts.ends["end_dump"][k, i] >= 0:
+        order.append(int(facts.ends["end_dump"][k, i]))
+    return order

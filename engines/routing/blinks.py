@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from engines.routing.compiled import compiled, unit
+from engines.routing.compiled import compiled, folded, unit
 from engines.routing.model import Facts
 from engines.routing.state import BLINK, State
 
 BLINK_RATE = 0.01  # Christiaens and Vanden Berghe (2020)
+NEW_ROUND = 0.02  # how often an idle truck competes with places in rounds; else it is taken only when none is free
 
 
 @compiled
@@ -17,7 +18,7 @@ def next_blink(state: State) -> None:
     state.tally[BLINK] = 1 + int(math.log(unit(state.rng)) / math.log(1.0 - BLINK_RATE))
 
 
-@compiled
+@folded
 def idle_of(facts: Facts, state: State, k: int) -> int:
     """An idle truck of a kind that has one."""
     v = state.fleet[k].hint

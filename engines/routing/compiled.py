@@ -30,6 +30,12 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return made
 
 
+def folded(function: Callable[P, R]) -> Callable[P, R]:
+    """A compiled function that is written into each of its callers: a call would pass every array by value."""
+    made: Callable[P, R] = numba.njit(inline="always", nogil=True, _nrt=False)(function)  # type: ignore[call-overload]
+    return made
+
+
 def seeded(seed: int) -> Rng:
     """State of the random numbers, shape (1,), never zero."""
     mixed = (seed + 1) * MIX % 2**64

@@ -21,7 +21,7 @@ from engines.routing.rounds import Failure, Order, assemble, drive, nearest_dump
 
 ALWAYS, MUST = 10**9, 10**11
 FEWEST_MS = 20
-STOPPED_BY_CLOCK = "or-tools, stopped by the clock"
+STOPPED_BY_CLOCK = "stopped by the clock"
 
 
 @dataclass(frozen=True, eq=False)

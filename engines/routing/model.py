@@ -26,6 +26,7 @@ Bools = npt.NDArray[np.bool_]
 FAR = 1_000_000_000  # cost of an arc where there is no way
 MOST_ARC = 200_000_000  # arcs are scaled down to this, so that sums of a few stay far below FAR
 ENDLESS = 4 * LONGEST
+SHORT_ROUND = 25  # stops per truck up to which annealing begins with one round per stop
 
 
 Rows = Any  # structured arrays, whose fields the compiled code reads as attributes; numpy's types know them by name
@@ -39,7 +40,7 @@ def _layout(whole: str, broken: str = "") -> np.dtype[np.void]:
 
 STOP_ROW = _layout("litres kilos early late release penalty service held")
 KIND_ROW = _layout(
-    "group first beyond room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
+    "group first have beyond room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
     "most_dumps most_metres most_drive start_point end_point",
     "per_metre per_second per_longest_s",
 )
@@ -56,7 +57,7 @@ class Facts(NamedTuple):
     """
 
     stops: Rows  # (n,)
-    kinds: Rows  # (k,) trucks first .. beyond - 1 are of the kind
+    kinds: Rows  # (k,) trucks first .. beyond - 1 are of the kind, the first `have` of them real
     ends: Rows  # (k, n) ways from the start to a stop and from a stop home, by way of the last dump; who may serve it
     cost: I32  # (g, n, n) from row to column
     cost_in: I32  # (g, n, n) from column to row
@@ -69,20 +70,20 @@ class Facts(NamedTuple):
     seconds: I64
     insert_near: I32  # (n, m) where a stop may go in
     remove_near: I32  # (n, m') which stops leave together
-    flags: I64  # the six below
+    flags: I64  # the eight below
 
 
-TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP = range(6)
+TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW = range(8)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The arrays, and what leads back to the problem: its trucks in the kinds' order, their locked stops, the scale."""
+    """The arrays, and what leads back to the problem: each kind's trucks, locked stops by truck, the scale."""
 
     problem: Problem
     facts: Facts
-    trucks: tuple[int, ...]
-    locked: tuple[tuple[int, ...], ...]
+    members: tuple[tuple[int, ...], ...]
+    locked: dict[int, tuple[int, ...]]
     scale: float
 
 
@@ -113,9 +114,11 @@ def model_of(problem: Problem) -> Model:
         flags=_flags(problem, kinds, (stops, ends, bool(unload))),
     )  # fmt: skip
     index = {stop.id: i for i, stop in enumerate(problem.stops)}
-    trucks = [i for each in members for i in each]
-    locked = tuple(tuple(index[stop_id] for stop_id in problem.trucks[i].locked) for i in trucks)
-    return Model(problem, facts, tuple(trucks), locked, scale)
+    locked = {
+        int(facts.kinds["first"][k]): tuple(index[stop_id] for stop_id in truck.locked)
+        for k, truck in enumerate(kinds) if truck.locked
+    }  # fmt: skip
+    return Model(problem, facts, tuple(tuple(each) for each in members), locked, scale)
 
 
 def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bool]) -> I64:
@@ -129,7 +132,7 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     waiting = windows and any(milli_rates(problem, truck)[1] > 0 for truck in kinds)
     bound = windows or exact or durations or unloads or span_rate(problem) > 0
     timed = bound or _shift_may_bind(problem, kinds, ends)
-    return np.array([timed, unloads, exact, durations, waiting, problem.first_stop], dtype=np.int64)
+    return np.array([timed, unloads, exact, durations, waiting, problem.first_stop, 10, 50 if windows else 0], dtype=np.int64)
 
 
 def _stops(problem: Problem, ends: Rows, scale: float) -> Rows:
@@ -156,7 +159,7 @@ def _kind_rows(
         rates = milli_rates(problem, truck)
         rest = truck.rest
         said = {
-            "group": groups.index(rates), "first": beyond, "beyond": beyond + len(each),
+            "group": groups.index(rates), "first": beyond, "have": len(each), "beyond": beyond + len(each) + _spares(problem, truck),
             "room_l": truck.capacity_l, "room_kg": truck.capacity_kg, "aboard_l": truck.load_l,
             "aboard_kg": truck.load_kg, "leave": truck.shift_start_s, "back": problem.shift_end(truck),
             "longest": _or_endless(truck.max_duration_s), "late_start": truck.late_start and rest is None,
@@ -169,8 +172,14 @@ def _kind_rows(
         }  # fmt: skip
         for name, value in said.items():
             row[name] = value
-        beyond += len(each)
+        beyond = int(row["beyond"])
     return rows
+
+
+def _spares(problem: Problem, truck: Truck) -> int:
+    """Trucks that do not exist, one per stop: annealing begins with one round per stop and must give them up."""
+    routes_are_short = len(problem.stops) <= SHORT_ROUND * len(problem.trucks)
+    return len(problem.stops) if routes_are_short and not truck.locked else 0
 
 
 def _or_endless(limit: int | None) -> int:

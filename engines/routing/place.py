@@ -7,10 +7,10 @@ stays out, except now and then.
 
 from __future__ import annotations
 
-from engines.routing.blinks import idle_of, next_blink
-from engines.routing.compiled import below, compiled, unit
+from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
+from engines.routing.compiled import below, compiled, folded, unit
 from engines.routing.model import FAR, TIMED, Facts
-from engines.routing.state import BLINK, COST, FIRST_MARK, NODE, SECOND_MARK, TAKEN, TRUCK, State, put_in, touch
+from engines.routing.state import BLINK, COST, FIRST_MARK, NODE, PRICE, SECOND_MARK, TAKEN, TRUCK, State, put_in, touch
 from engines.routing.timed_place import timed_cheapest
 from engines.routing.times import direct, repair
 
@@ -28,14 +28,12 @@ def recreate(facts: Facts, state: State, everywhere: bool) -> None:
 @compiled
 def insert(facts: Facts, state: State, c: int, everywhere: bool) -> bool:
     """Put one stop at its cheapest place, if it has one and is worth it."""
-    if facts.flags[TIMED] == 0:
-        cost = _plain_cheapest(facts, state, c)
-    else:
-        cost = timed_cheapest(facts, state, c, False)
-        if cost >= FAR // 2 and everywhere:
-            cost = timed_cheapest(facts, state, c, True)
-    if facts.flags[TIMED] == 0 and cost >= FAR // 2 and everywhere:
+    if facts.flags[TIMED] == 1:
+        cost = timed_cheapest(facts, state, c, everywhere)
+    elif everywhere:
         cost = _plain_anywhere(facts, state, c)
+    else:
+        cost = _plain_cheapest(facts, state, c)
     if cost >= FAR // 2 or (cost > facts.stops[c].penalty and unit(state.rng) > AGAINST_WORTH):
         state.nodes[c].truck = -1
         return False
@@ -48,7 +46,7 @@ def insert(facts: Facts, state: State, c: int, everywhere: bool) -> bool:
     return True
 
 
-@compiled
+@folded
 def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
     """Link a stop and repair just its two arcs."""
     v, i = state.spot[TRUCK], state.spot[NODE]
@@ -60,7 +58,7 @@ def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
     state.tally[COST] += cost
 
 
-@compiled
+@folded
 def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
     """The cheapest place where only loads bind; `spot` says where."""
     n = len(facts.stops)
@@ -97,14 +95,16 @@ def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
             if cost < best:
                 best, node, into = cost, first, v
     state.tally[BLINK] = blink
-    best = _idle_truck(facts, state, c, best)
+    state.spot[NODE] = -1
+    if best >= FAR or unit(state.rng) < NEW_ROUND:
+        best = _idle_truck(facts, state, c, best)
     if node >= 0 and state.spot[NODE] < 0:
         state.spot[NODE], state.spot[TRUCK] = node, into
     state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
     return best
 
 
-@compiled
+@folded
 def _idle_truck(facts: Facts, state: State, c: int, best: int) -> int:
     """The cost of the cheapest idle truck when below `best`; `spot` holds it, else -1."""
     state.spot[NODE] = -1
@@ -112,6 +112,8 @@ def _idle_truck(facts: Facts, state: State, c: int, best: int) -> int:
         if facts.kinds[k].first + state.fleet[k].used >= facts.kinds[k].beyond or not facts.ends[k, c].allowed:
             continue
         cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
+        if state.fleet[k].used >= facts.kinds[k].have:
+            cost += state.tally[PRICE]
         fits = facts.kinds[k].aboard_l + facts.stops[c].litres <= facts.kinds[k].room_l
         if cost < best and fits and facts.kinds[k].aboard_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg:
             best = cost
@@ -122,7 +124,7 @@ def _idle_truck(facts: Facts, state: State, c: int, best: int) -> int:
 
 @compiled
 def _plain_anywhere(facts: Facts, state: State, c: int) -> int:
-    """The cheapest place of all rounds, near or not."""
+    """The cheapest place of all rounds and idle trucks, near or not."""
     n = len(facts.stops)
     best = FAR
     for v in range(len(state.trucks)):
@@ -144,6 +146,10 @@ def _plain_anywhere(facts: Facts, state: State, c: int) -> int:
             i = j
             if i >= n:
                 break
+    node, into = state.spot[NODE], state.spot[TRUCK]
+    best = _idle_truck(facts, state, c, best)
+    if state.spot[NODE] < 0:
+        state.spot[NODE], state.spot[TRUCK] = node, into
     state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
     return best
 

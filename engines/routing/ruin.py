@@ -7,11 +7,12 @@ a string stays ("split string"). Stops already left out near that place are offe
 from __future__ import annotations
 
 from engines.routing.compiled import below, compiled, unit
-from engines.routing.model import Facts
+from engines.routing.model import BY_WINDOW, MEAN_TAKEN, Facts
 from engines.routing.state import MOVE, SERVED, TAKEN, USED, State, take_out, touch
 
-MEAN_TAKEN, LONGEST_STRING = 10.0, 10.0  # the paper's values
+LONGEST_STRING = 10.0  # the paper's value
 SPLIT, LONGER = 0.5, 0.01
+LONG_STRING, LONG_RATE = 40.0, 0.005  # now and then most of a round leaves, so that a truck can be emptied
 JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
 MOST_LEFT_OUT = 8  # stops left out that one move offers again
 
@@ -22,14 +23,17 @@ def ruin(facts: Facts, state: State) -> None:
     tally = state.tally
     tally[TAKEN] = 0
     mean = tally[SERVED] / max(1, tally[USED])
-    longest = max(1.0, min(LONGEST_STRING, mean))
-    strings = int(unit(state.rng) * (4.0 * MEAN_TAKEN / (1.0 + longest))) or 1
+    most = LONG_STRING if unit(state.rng) < LONG_RATE else LONGEST_STRING
+    longest = max(1.0, min(most, mean))
+    mean_taken, by_window = facts.flags[MEAN_TAKEN], unit(state.rng) * 100.0 < facts.flags[BY_WINDOW]
+    strings = 1 + int(unit(state.rng) * max(0.5, 4.0 * mean_taken / (1.0 + longest) - 1.0))
+    near = facts.insert_near if by_window else facts.remove_near
     seed = below(state.rng, len(facts.stops))
     done = left_out = 0
-    for x in range(-1, facts.remove_near.shape[1]):
+    for x in range(-1, near.shape[1]):
         if done >= strings:
             break
-        c = seed if x < 0 else facts.remove_near[seed, x]
+        c = seed if x < 0 else near[seed, x]
         v = state.nodes[c].truck
         if v < 0:
             if v != JUST_TAKEN and left_out < MOST_LEFT_OUT:

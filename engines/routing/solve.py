@@ -15,12 +15,14 @@ from dataclasses import replace
 
 from engines.routing.annealer import Annealer
 from engines.routing.check import check
+from engines.routing.choice import stages_for
 from engines.routing.construct import FEW_STOPS, construct
-from engines.routing.improve import improve
+from engines.routing.improve import STOPPED_BY_CLOCK, improve
 from engines.routing.insertion import insert_what_pays, with_reasons
 from engines.routing.model import model_of
 from engines.routing.params import Core, Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
+from engines.routing.pyvrp_core import improve_with_pyvrp
 from engines.routing.rounds import Failure, Order, assemble, drive, orders_of, rank, with_dumps
 from engines.routing.stopping import Budget
 
@@ -38,10 +40,30 @@ def solve(problem: Problem, stop: StopRule | None = None, seed: int = 0, params:
         return _checked(problem, replace(construct(problem, seed), seed=seed))
     if params.core is Core.ortools:
         return _by_ortools(problem, servable, (rule, seed))
-    annealer = Annealer(model_of(problem), seed)
+    model = model_of(problem)
+    annealer = Annealer(model, seed)
     annealer.start(_simple_start(problem, seed))
-    annealer.run(budget)
-    plan = assemble(problem, annealer.orders, "annealer", seed)
+    orders, names = annealer.orders, ["annealer"]
+    for stage in stages_for(model, params, annealer.stops_per_round):
+        if stage.core is Core.pyvrp:
+            found = improve_with_pyvrp(model, orders if stage.warm else None, budget, (seed, stage.until))
+            if found is not None:
+                better = assemble(problem, found, "pyvrp", seed)
+                if rank(problem, better) < rank(problem, assemble(problem, orders, "annealer", seed)):
+                    orders = found
+                    names.append("pyvrp")
+        else:
+            if stage.warm:
+                annealer = Annealer(model, seed)
+                annealer.start(orders, warm=True)
+            annealer.run(budget, until=stage.until)
+            if rank(problem, assemble(problem, annealer.orders, "annealer", seed)) <= rank(
+                problem, assemble(problem, orders, "annealer", seed)
+            ):
+                orders = annealer.orders
+                names.append("annealer")
+    ended = budget.by_looks and budget.share < 1.0 and budget.clock_share >= 1.0
+    plan = assemble(problem, orders, STOPPED_BY_CLOCK if ended else names[-1], seed)
     return _checked(problem, insert_what_pays(problem, plan) if len(problem.stops) <= FEW_STOPS else plan)
 
 

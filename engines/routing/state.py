@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.routing.compiled import Rng, compiled, seeded
+from engines.routing.compiled import Rng, compiled, folded, seeded
 from engines.routing.model import I64, Facts, Rows
 
-COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED, SAVED, TAKEN = range(10)  # places in `tally`
+COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED, SAVED, TAKEN, OVER, PRICE = range(12)  # places in `tally`
 NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
 
 
@@ -67,7 +67,7 @@ def empty_state(facts: Facts, seed: int) -> State:
     trucks["stamp"] = trucks["taken_at"] = -1
     trucks["kind"] = np.repeat(np.arange(len(kinds)), kinds["beyond"] - kinds["first"])
     fleet["hint"] = kinds["first"]
-    tally = np.zeros(10, dtype=np.int64)
+    tally = np.zeros(12, dtype=np.int64)
     tally[PENALTY] = facts.stops["penalty"].sum()
     return State(
         nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),
@@ -85,7 +85,7 @@ def begin_move(state: State) -> None:
         state.saved_tally[i] = state.tally[i]
 
 
-@compiled
+@folded
 def touch(state: State, v: int) -> None:
     """Copy a round before its first change in this move."""
     tally = state.tally
@@ -128,11 +128,13 @@ def take_out(facts: Facts, state: State, c: int) -> None:
     state.tally[SERVED] -= 1
     state.tally[PENALTY] += facts.stops[c].penalty
     if state.trucks[v].count == 0:
-        state.fleet[state.trucks[v].kind].used -= 1
+        k = state.trucks[v].kind
+        state.tally[OVER] -= state.fleet[k].used > facts.kinds[k].have
+        state.fleet[k].used -= 1
         state.tally[USED] -= 1
 
 
-@compiled
+@folded
 def _loaded(facts: Facts, state: State, v: int) -> bool:
     return facts.kinds[state.trucks[v].kind].aboard_l > 0 or facts.kinds[state.trucks[v].kind].aboard_kg > 0
 
@@ -156,7 +158,9 @@ def put_in(facts: Facts, state: State, c: int) -> None:
     state.tally[SERVED] += 1
     state.tally[PENALTY] -= facts.stops[c].penalty
     if state.trucks[v].count == 1:
-        state.fleet[state.trucks[v].kind].used += 1
+        k = state.trucks[v].kind
+        state.fleet[k].used += 1
+        state.tally[OVER] += state.fleet[k].used > facts.kinds[k].have
         state.tally[USED] += 1
 
 
@@ -173,11 +177,11 @@ def undo(facts: Facts, state: State) -> None:
         v = state.touched[x].truck
         _relink(facts, state, (v, state.touched[x].begin, state.touched[x].count))
         state.nodes[n + v].dump_after = state.touched[x].first_dump
-    for i in (PENALTY, SERVED, USED):
+    for i in (PENALTY, SERVED, USED, OVER):
         state.tally[i] = state.saved_tally[i]
 
 
-@compiled
+@folded
 def _relink(facts: Facts, state: State, part: tuple[int, int, int]) -> None:
     """A truck's round from the saved stops at (truck, from, count)."""
     v, begin, count = part

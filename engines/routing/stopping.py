@@ -87,19 +87,16 @@ class Budget:
 
     @property
     def share(self) -> float:
-        """Share of the budget that is used, looks or clocks, whichever is further."""
-        looked = 0.0 if self.most_looks is None else self.looks / max(1, self.most_looks)
-        return min(1.0, max(looked, self.clock_share))
-
-    @property
-    def by_looks(self) -> bool:
-        """Whether the run is repeatable: bounded by looks, the clock a brake only."""
-        return self.most_looks is not None
+        """Share of the budget that is used: of the looks where they decide, so that no clock changes the search."""
+        if self.most_looks is not None:
+            return min(1.0, self.looks / max(1, self.most_looks))
+        return min(1.0, self.clock_share)
 
     @property
     def over(self) -> bool:
-        """Whether the search must end."""
-        return self.share >= 1.0 or (self.rule.cancelled is not None and self.rule.cancelled())
+        """Whether the search must end; a clock ends a run by looks only as its brake."""
+        used_up = self.share >= 1.0 or self.clock_share >= 1.0
+        return used_up or (self.rule.cancelled is not None and self.rule.cancelled())
 
     def tell(self, objective: int, unserved: int, core: str) -> None:
         """Report the best so far, at most ten times a second."""

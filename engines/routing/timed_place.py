@@ -7,35 +7,33 @@ it, a place that would be the best so far is driven exactly before it counts.
 
 from __future__ import annotations
 
-from engines.routing.blinks import idle_of, next_blink
-from engines.routing.compiled import compiled
+from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
+from engines.routing.compiled import compiled, folded, unit
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, WAITING, Facts
-from engines.routing.state import BLINK, FIRST_MARK, LONGEST, NODE, SECOND_MARK, TRUCK, State
+from engines.routing.state import BLINK, FIRST_MARK, LONGEST, NODE, PRICE, SECOND_MARK, TRUCK, State
 from engines.routing.times import by_way_of_dump, direct
 
 
 @compiled
 def timed_cheapest(facts: Facts, state: State, c: int, everywhere: bool) -> int:
     """Cost of the cheapest place, FAR if none; `spot` says where. `everywhere`: all places, not just near ones."""
-    n = len(facts.stops)
+    n, near = len(facts.stops), facts.insert_near.shape[1]
     best = FAR
     state.spot[NODE] = -1
-    if everywhere:
-        for v in range(len(state.trucks)):
-            if facts.ends[state.trucks[v].kind, c].allowed and state.trucks[v].count > 0:
-                i = n + v
-                while True:
-                    best = _try(facts, state, (c, i, v), best)
-                    i = state.nodes[i].after
-                    if i >= n:
-                        break
-        return best
     blink = state.tally[BLINK]
-    for x in range(facts.insert_near.shape[1]):
-        i = facts.insert_near[c, x]
-        v = state.nodes[i].truck
-        if v < 0 or not facts.ends[state.trucks[v].kind, c].allowed:
+    others = len(state.nodes) if everywhere else 2 * near + len(facts.kinds)
+    for x in range(others):
+        if x == 2 * near and best < FAR and unit(state.rng) > NEW_ROUND and not everywhere:
+            break
+        if everywhere or x >= 2 * near:
+            i, v = _place_of(facts, state, x if everywhere else n + x - 2 * near, everywhere)
+        else:
+            i = facts.insert_near[c, x >> 1]
+            v = state.nodes[i].truck
+            if x & 1:
+                i = state.nodes[i].before
+        if v < 0 or facts.ends[state.trucks[v].kind, c].allowed == 0:
             continue
         if facts.flags[DUMPS] == 0 and not _fits(facts, state, v, c):
             continue
@@ -45,16 +43,24 @@ def timed_cheapest(facts: Facts, state: State, c: int, everywhere: bool) -> int:
             blink = state.tally[BLINK]
             continue
         best = _try(facts, state, (c, i, v), best)
-        best = _try(facts, state, (c, state.nodes[i].before, v), best)
     state.tally[BLINK] = blink
-    for k in range(len(facts.kinds)):
-        if facts.kinds[k].first + state.fleet[k].used < facts.kinds[k].beyond and facts.ends[k, c].allowed:
-            v = idle_of(facts, state, k)
-            best = _try(facts, state, (c, n + v, v), best)
     return best
 
 
-@compiled
+@folded
+def _place_of(facts: Facts, state: State, x: int, everywhere: bool) -> tuple[int, int]:
+    """(node, truck) of any node; or, for n + k, of an idle truck of kind k. Truck -1 when there is none."""
+    n = len(facts.stops)
+    if everywhere:
+        return x, state.nodes[x].truck if x < n else x - n
+    k = x - n
+    if facts.kinds[k].first + state.fleet[k].used >= facts.kinds[k].beyond:
+        return -1, -1
+    v = idle_of(facts, state, k)
+    return n + v, v
+
+
+@folded
 def _fits(facts: Facts, state: State, v: int, c: int) -> bool:
     k = state.trucks[v].kind
     litres = facts.kinds[k].aboard_l + state.trucks[v].load_l + facts.stops[c].litres
@@ -63,7 +69,7 @@ def _fits(facts: Facts, state: State, v: int, c: int) -> bool:
     )
 
 
-@compiled
+@folded
 def _try(facts: Facts, state: State, at: tuple[int, int, int], best: int) -> int:
     """The better of `best` and putting stop at[0] behind node at[1] of truck at[2]; `spot` is kept with it."""
     c, i, v = at
@@ -74,24 +80,21 @@ def _try(facts: Facts, state: State, at: tuple[int, int, int], best: int) -> int
     left, right = _loads(facts, state, (i, j, k)), _kilos(facts, state, (i, j, k))
     add, room = facts.stops[c].litres, facts.kinds[k].room_l
     add_kg, room_kg = facts.stops[c].kilos, facts.kinds[k].room_kg
-    if left[0] + add + left[1] <= room and right[0] + add_kg + right[1] <= room_kg:
-        best = _judge(facts, state, (c, i, v, 0, 0), best)
-        if not state.nodes[i].dump_after:
-            return best
-    if facts.flags[DUMPS] == 0:
-        return best
-    before = j < n and left[0] + add <= room and right[0] + add_kg <= room_kg
-    behind = (i < n or left[0] + right[0] > 0) and add + left[1] <= room and add_kg + right[1] <= room_kg
-    if before:
-        best = _judge(facts, state, (c, i, v, 0, 1), best)
-    if behind:
-        best = _judge(facts, state, (c, i, v, 1, 0), best)
-    if not before and not behind and i < n and j < n and add <= room and add_kg <= room_kg:
-        best = _judge(facts, state, (c, i, v, 1, 1), best)
+    merged = left[0] + add + left[1] <= room and right[0] + add_kg + right[1] <= room_kg
+    marks = int(merged)
+    if facts.flags[DUMPS] == 1 and (not merged or state.nodes[i].dump_after):
+        before = j < n and left[0] + add <= room and right[0] + add_kg <= room_kg
+        behind = (i < n or left[0] + right[0] > 0) and add + left[1] <= room and add_kg + right[1] <= room_kg
+        marks += 2 * int(before) + 4 * int(behind)
+        if marks == 0 and i < n and j < n and add <= room and add_kg <= room_kg:
+            marks = 8
+    for way in range(4):
+        if marks >> way & 1:
+            best = _judge(facts, state, (c, i, v, way >> 1, way & 1), best)
     return best
 
 
-@compiled
+@folded
 def _loads(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, int]:
     """Litres: (on board after the gap's left node, still to come from its right node up to the next unloading)."""
     i, j, k = gap
@@ -100,7 +103,7 @@ def _loads(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, 
     return left, state.nodes[j].to_fill_l if j < n else 0
 
 
-@compiled
+@folded
 def _kilos(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, int]:
     """The same in kilograms."""
     i, j, k = gap
@@ -109,12 +112,12 @@ def _kilos(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, 
     return left, state.nodes[j].to_fill_kg if j < n else 0
 
 
-@compiled
+@folded
 def _way(facts: Facts, k: int, ends: tuple[int, int], marked: int) -> tuple[int, int]:
     return by_way_of_dump(facts, k, ends) if marked == 1 else direct(facts, k, ends)
 
 
-@compiled
+@folded
 def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], best: int) -> int:
     """The better of `best` and one place with its marks, (stop, node, truck, mark before, mark behind)."""
     c, i, v, first, second = place
@@ -124,6 +127,8 @@ def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], be
     on_cost, on_secs = _way(facts, k, (c, j), second)
     idle = state.trucks[v].count == 0
     cost = to_cost + on_cost + facts.kinds[k].fixed if idle else to_cost + on_cost - state.nodes[i].arc
+    if idle and state.fleet[k].used >= facts.kinds[k].have:
+        cost += state.tally[PRICE]
     if cost >= best:
         return best
     arrive = to_secs + (state.nodes[i].start if i < n else facts.kinds[k].leave)
@@ -158,7 +163,7 @@ def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], be
     return cost
 
 
-@compiled
+@folded
 def _from_leaving(facts: Facts, state: State, place: tuple[int, int, int, int, int], way: tuple[int, int, int]) -> int:
     """Seconds of the changed round from leaving to returning, `way` = (seconds to, seconds on, end)."""
     c, i, v, _, _ = place

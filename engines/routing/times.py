@@ -7,7 +7,7 @@ Vidal et al. 2013, without time warp because no plan here is ever late).
 
 from __future__ import annotations
 
-from engines.routing.compiled import compiled
+from engines.routing.compiled import compiled, folded
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, TIMED, Facts
 from engines.routing.state import COST, LONGEST, State
@@ -41,7 +41,7 @@ def by_way_of_dump(facts: Facts, k: int, ends: tuple[int, int]) -> tuple[int, in
     return cost, facts.to_dump[g, row, d].secs + facts.from_dump[g, d, j].secs
 
 
-@compiled
+@folded
 def direct(facts: Facts, k: int, ends: tuple[int, int]) -> tuple[int, int]:
     """(cost, seconds) between two nodes of a round; a node from n on is the start or the end."""
     i, j = ends
@@ -68,7 +68,7 @@ def repair(facts: Facts, state: State, v: int) -> bool:
     return ok
 
 
-@compiled
+@folded
 def _arcs(facts: Facts, state: State, v: int) -> None:
     n, k = len(facts.stops), state.trucks[v].kind
     i = n + v
@@ -86,7 +86,7 @@ def _arcs(facts: Facts, state: State, v: int) -> None:
     state.trucks[v].dumps = dumps
 
 
-@compiled
+@folded
 def _forward(facts: Facts, state: State, v: int) -> int:
     """Earliest starts, loads, leads; the end of the round, or -1 when late, overloaded or unloading too often."""
     n, k = len(facts.stops), state.trucks[v].kind
@@ -114,7 +114,7 @@ def _forward(facts: Facts, state: State, v: int) -> int:
     return time if time <= facts.kinds[k].back else -1
 
 
-@compiled
+@folded
 def _backward(facts: Facts, state: State, v: int) -> None:
     n, k = len(facts.stops), state.trucks[v].kind
     latest, rest, end = facts.kinds[k].back, 0, -ENDLESS
@@ -133,7 +133,7 @@ def _backward(facts: Facts, state: State, v: int) -> None:
         i = state.nodes[i].before
 
 
-@compiled
+@folded
 def _length(facts: Facts, state: State, v: int, end: int) -> int:
     """Seconds from leaving to returning."""
     n, k = len(facts.stops), state.trucks[v].kind
@@ -147,7 +147,7 @@ def _length(facts: Facts, state: State, v: int, end: int) -> int:
     return end - facts.kinds[k].leave
 
 
-@compiled
+@folded
 def _settle(facts: Facts, state: State, v: int, seconds: int) -> bool:
     """The round's cost and seconds, and the totals' share of them."""
     n, k = len(facts.stops), state.trucks[v].kind
@@ -177,7 +177,7 @@ def _settle(facts: Facts, state: State, v: int, seconds: int) -> bool:
     return cost < FAR or facts.kinds[k].fixed > FAR // 2
 
 
-@compiled
+@folded
 def _track_longest(state: State, v: int, seconds: int) -> None:
     """Keep the longest round's seconds."""
     tally, old = state.tally, state.trucks[v].seconds

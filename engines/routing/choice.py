@@ -1,0 +1,39 @@
+"""Which core searches, and for how much of the budget: a few rules on features that are known before the search.
+
+docs/decisions/0005-route-engine.md has the measurements behind them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines.routing.model import TIMED, Model
+from engines.routing.params import Core, Params
+from engines.routing.pyvrp_core import supports
+
+LONG_ROUND = 20.0  # stops per round from which PyVRP's local search leads where windows bind
+FEW_STOPS_PYVRP = 50
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A core's turn, until a share of the whole budget; `warm` goes on from the plan so far."""
+
+    core: Core
+    until: float
+    warm: bool = False
+
+
+def stages_for(model: Model, params: Params, stops_per_round: float) -> tuple[Stage, ...]:
+    """The turns of the cores."""
+    alone = Stage(Core.annealer, 1.0)
+    if params.core is Core.pyvrp and supports(model.problem):
+        return (Stage(Core.pyvrp, 1.0),)
+    if params.core is not Core.auto or not supports(model.problem):
+        return (alone,)
+    windows = any(stop.window for stop in model.problem.stops)
+    if not model.facts.flags[TIMED] or not windows:
+        return (alone,)
+    if stops_per_round >= LONG_ROUND:
+        return (Stage(Core.pyvrp, 0.85), Stage(Core.annealer, 1.0, warm=True))
+    return (alone,)

@@ -1,0 +1,207 @@
+"""PyVRP as a core: iterated local search with native prizes, reloads and profiles (Wouda, Lan and Kool 2024).
+
+The way home by the last dump is the distance to an end depot of its own, as in the annealer's arrays. Arc costs stand
+in the distance matrix, so every goal is a distance to PyVRP; only waiting is paid through its duration cost. One of its
+iterations counts as LOOKS_EACH looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.routing.model import ENDLESS, FAR, Facts, Model
+from engines.routing.problem import Problem
+from engines.routing.rounds import Order
+from engines.routing.stopping import Budget
+
+LOOKS_EACH = 100
+NOWHERE = 1 << 40  # distance and seconds of a way that is none
+TELL_ITERATIONS = 20
+
+
+def supports(problem: Problem) -> bool:
+    """Whether PyVRP knows every rule of the problem: no breaks, locks, balance, or limits on way and driving."""
+    limited = any(
+        truck.rest or truck.locked or truck.max_metres is not None or truck.max_drive_s is not None
+        for truck in problem.trucks
+    )
+    elsewhere = any(truck.start_at is not None for truck in problem.trucks)
+    balance = problem.weights.per_longest_s > 0 if problem.weights is not None else problem.goal == "balanced"
+    return not (limited or elsewhere or balance) and bool(problem.trucks)
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """PyVRP's data, and where its depots lead: location of kind k's start is 2 k, of its end 2 k + 1, dumps follow."""
+
+    data: Any
+    first_dump: int
+    dumps: tuple[int, ...]
+
+
+class Halt:
+    """A stopping criterion over the budget, told about the best so far."""
+
+    def __init__(self, budget: Budget, until: float, scale: float) -> None:
+        self.budget, self.until, self.scale, self.calls = budget, until, scale, 0
+
+    def __call__(self, best_cost: float) -> bool:
+        """Whether to stop."""
+        self.calls += 1
+        if self.calls > 1:
+            self.budget.looks += LOOKS_EACH
+        if self.calls % TELL_ITERATIONS == 0 and best_cost < NOWHERE:
+            self.budget.tell(round(best_cost * self.scale), 0, "pyvrp")
+        return self.budget.share >= self.until or self.budget.over
+
+
+def improve_with_pyvrp(
+    model: Model, orders: Sequence[Order] | None, budget: Budget, plan: tuple[int, float]
+) -> list[Order] | None:
+    """Orders found from the given ones, or from scratch; None when it finds nothing feasible. `plan` = (seed, until)."""
+    import pyvrp
+
+    built = build(model)
+    seed, until = plan
+    initial = None if orders is None else _solution(model, built, orders)
+    if initial is not None and not initial.is_feasible():
+        initial = None
+    halt = Halt(budget, until, model.scale)
+    result = pyvrp.solve(built.data, stop=halt, seed=seed, collect_stats=False, display=False, initial_solution=initial)
+    return _orders(model, built, result.best) if result.best.is_feasible() else None
+
+
+def build(model: Model) -> Built:
+    """The model as PyVRP's data."""
+    import pyvrp
+
+    facts = model.facts
+    n, kinds, d = len(facts.stops), len(facts.kinds), len(facts.dumps)
+    first_dump, first_stop = 2 * kinds, 2 * kinds + d
+    profiles: dict[tuple[int, bytes], int] = {}
+    distances: list[npt.NDArray[np.int64]] = []
+    durations: list[npt.NDArray[np.int64]] = []
+    types = []
+    for k in range(kinds):
+        key = (int(facts.kinds["group"][k]), facts.ends["allowed"][k].tobytes())
+        if key not in profiles:
+            profiles[key] = len(distances)
+            distance, duration = _matrices(facts, k, first_stop)
+            distances.append(distance)
+            durations.append(duration)
+        types.append(_vehicle(pyvrp, model, k, profiles[key]))
+    service = facts.dumps["stay"]
+    depots = [pyvrp.Depot(location) for location in range(2 * kinds)]
+    depots += [pyvrp.Depot(first_dump + i, service_duration=int(service[i])) for i in range(d)]
+    data = pyvrp.ProblemData(
+        [pyvrp.Location(0, 0) for _ in range(first_stop + n)],
+        [_client(pyvrp, row, first_stop + i) for i, row in enumerate(facts.stops)],
+        depots, types, distances, durations,
+    )  # fmt: skip
+    return Built(data, first_dump, tuple(int(point) for point in facts.dumps["point"]))
+
+
+def _client(pyvrp: Any, row: Any, location: int) -> Any:
+    late = int(row["late"])
+    return pyvrp.Client(
+        location, pickup=[int(row["litres"]), int(row["kilos"])], service_duration=int(row["service"]),
+        tw_early=int(row["early"]), tw_late=late, release_time=int(row["release"]),
+        prize=int(row["penalty"]), required=False,
+    )  # fmt: skip
+
+
+def _vehicle(pyvrp: Any, model: Model, k: int, profile: int) -> Any:
+    facts = model.facts
+    row = facts.kinds[k]
+    usable = [2 * len(facts.kinds) + i for i in range(len(facts.dumps)) if facts.usable[k, i]]
+    longest = min(int(row["longest"]), ENDLESS)
+    return pyvrp.VehicleType(
+        num_available=int(row["have"]), capacity=[int(row["room_l"]), int(row["room_kg"])], start_depot=2 * k,
+        end_depot=2 * k + 1, fixed_cost=int(row["fixed"]), tw_early=int(row["leave"]), tw_late=int(row["back"]),
+        shift_duration=longest, unit_distance_cost=1, unit_duration_cost=int(row["per_second"]), profile=profile,
+        start_late=None if row["late_start"] else int(row["leave"]),
+        initial_load=[int(row["aboard_l"]), int(row["aboard_kg"])],
+        reload_depots=usable, max_reloads=min(int(row["most_dumps"]), 1000),
+    )  # fmt: skip
+
+
+def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Distances (the costs less what duration pays) and durations (without service) of one profile."""
+    n, kinds = len(facts.stops), len(facts.kinds)
+    g, whole = int(facts.kinds["group"][k]), int(facts.kinds["per_second"][k])
+    size = first_stop + n
+    cost, secs = np.full((size, size), NOWHERE, np.int64), np.full((size, size), NOWHERE, np.int64)
+    service = facts.stops["service"]
+    inner = slice(first_stop, size)
+    cost[inner, inner], secs[inner, inner] = facts.cost[g], facts.secs - service[:, None]
+    cost[inner, inner] -= whole * (secs[inner, inner] + service)
+    for each in range(kinds):
+        if facts.kinds["group"][each] != g:
+            continue
+        ends = facts.ends[each]
+        cost[2 * each, inner], secs[2 * each, inner] = ends["start_cost"], ends["start_secs"]
+        cost[2 * each, inner] -= whole * (ends["start_secs"] + service)
+        home = ends["end_secs"] - service
+        cost[inner, 2 * each + 1], secs[inner, 2 * each + 1] = ends["end_cost"] - whole * home, home
+        cost[2 * each, 2 * each + 1] = secs[2 * each, 2 * each + 1] = 0
+    for i in range(len(facts.dumps)):
+        at, stay = 2 * kinds + i, int(facts.dumps["stay"][i])
+        to, back = facts.to_dump[g, :n, i], facts.from_dump[g, i]
+        secs[inner, at] = to["secs"] - service - stay
+        cost[inner, at] = to["cost"] - whole * (to["secs"] - service)
+        secs[at, inner], cost[at, inner] = back["secs"], back["cost"] - whole * (back["secs"] + service)
+        cost[at, 1 : 2 * kinds : 2] = secs[at, 1 : 2 * kinds : 2] = 0
+    cost = np.where(cost >= FAR // 2, NOWHERE, np.maximum(cost, 0))
+    allowed = np.concatenate([np.ones(first_stop, np.bool_), facts.ends["allowed"][k] == 1])
+    cost[:, ~allowed], secs[:, ~allowed] = NOWHERE, NOWHERE
+    np.fill_diagonal(cost, 0)
+    np.fill_diagonal(secs, 0)
+    return np.ascontiguousarray(cost), np.ascontiguousarray(secs)
+
+
+def _solution(model: Model, built: Built, orders: Sequence[Order]) -> Any:
+    """Orders as a PyVRP solution; the last dump is part of the end depot."""
+    import pyvrp
+
+    client, depot = pyvrp.ActivityType.CLIENT, pyvrp.ActivityType.DEPOT
+    problem = model.problem
+    routes = []
+    for k, trucks in enumerate(model.members):
+        for order in (orders[index] for index in trucks):
+            inner = order[:-1] if order and problem.dumps else order
+            visits = [
+                pyvrp.Activity(depot, built.first_dump + built.dumps.index(point))
+                if problem.is_dump(point)
+                else pyvrp.Activity(client, point - problem.first_stop)
+                for point in inner
+            ]
+            if visits:
+                routes.append(pyvrp.Route(built.data, visits, k))
+    return pyvrp.Solution(built.data, routes)
+
+
+def _orders(model: Model, built: Built, solution: Any) -> list[Order]:
+    """A solution's orders, one per truck, needless dump trips left out."""
+    problem, facts = model.problem, model.facts
+    orders: list[Order] = [[] for _ in problem.trucks]
+    free = [list(trucks) for trucks in model.members]
+    for route in solution.routes():
+        k = route.vehicle_type()
+        order: Order = []
+        for activity in route:
+            if activity.is_client():
+                order.append(problem.first_stop + activity.idx)
+            elif activity.idx >= built.first_dump and order and not problem.is_dump(order[-1]):
+                order.append(built.dumps[activity.idx - built.first_dump])
+        while order and problem.is_dump(order[-1]):
+            order.pop()
+        if order and facts.ends["end_dump"][k, order[-1] - problem.first_stop] >= 0:
+            order.append(int(facts.ends["end_dump"][k, order[-1] - problem.first_stop]))
+        if order:
+            orders[free[k].pop(0)] = order
+    return orders
