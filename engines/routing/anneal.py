@@ -51,10 +51,11 @@ def empty_best(state: State) -> Best:
 
 @folded
 def energy_of(facts: Facts, state: State) -> int:
-    """What the search makes small: cost of rounds, of what is left out, of trucks that do not exist, the longest round."""
+    """What is made small: cost of rounds, of stops left out, of trucks that do not exist, the longest round."""
     tally = state.tally
     worth = tally[COST] + tally[PENALTY] + tally[OVER] * tally[PRICE]
-    return worth + round(facts.kinds[0].per_longest_s * tally[LONGEST])
+    found: int = worth + round(facts.kinds[0].per_longest_s * tally[LONGEST])
+    return found
 
 
 @folded

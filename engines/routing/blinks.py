@@ -27,4 +27,5 @@ def idle_of(facts: Facts, state: State, k: int) -> int:
         if v == facts.kinds[k].beyond:
             v = facts.kinds[k].first
     state.fleet[k].hint = v
-    return v
+    found: int = v
+    return found

@@ -6,8 +6,9 @@ It trusts nothing in the plan but names and order: distances, times, loads and t
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 
-from engines.routing.problem import Goal, Problem, RoundPlan, Stop, Truck, TruckRound
+from engines.routing.problem import Goal, Problem, RoundPlan, Stop, Truck, TruckRound, Visit
 
 SMALL = 1e-6
 NO_WAY = 1_000_000_000
@@ -43,56 +44,91 @@ def _check_round(problem: Problem, truck: Truck, each: TruckRound, stops: dict[s
     if not each.visits:
         idle = each.metres == each.seconds == each.volume_l == each.weight_kg == 0 and each.cost == each.g_co2e == 0
         return [] if idle else ["an idle truck has figures"]
-    faults: list[str] = []
     dumps = {dump.id: (len(problem.depots) + i, dump.service_s) for i, dump in enumerate(problem.dumps)}
     if problem.reload_at_depot:
         dumps[problem.depots[truck.depot].id] = (truck.depot, problem.depots[truck.depot].service_s)
-    start = truck.depot if truck.start_at is None else truck.start_at
-    place, now, litres, kilos = start, each.leave_s, truck.load_l, truck.load_kg
-    if now is None or now < truck.shift_start_s or (now != truck.shift_start_s and not truck.late_start):
-        return [*faults, "does not leave at its shift's start"]
-    total_m = total_l = total_kg = unloaded = driven_s = 0
+    unknown = [visit.stop_id for visit in each.visits if visit.is_dump and visit.stop_id not in dumps]
+    if unknown:
+        return [f"{unknown[0]} is no dump"]
+    leave = each.leave_s
+    if leave is None or leave < truck.shift_start_s or (leave != truck.shift_start_s and not truck.late_start):
+        return ["does not leave at its shift's start"]
+    walk = _Walk(problem, truck, each, truck.depot if truck.start_at is None else truck.start_at, leave)
+    walk.litres, walk.kilos = truck.load_l, truck.load_kg
     for index, visit in enumerate(each.visits):
-        if visit.is_dump and visit.stop_id not in dumps:
-            return [*faults, f"{visit.stop_id} is no dump"]
-        now = _after_rest(each, index, now, faults)
+        walk.now = _after_rest(each, index, walk.now, walk.faults)
         if index == 0 or each.visits[index - 1].is_dump:
-            now = max(now, _ready(truck, each, index, stops))
-        target = dumps[visit.stop_id][0] if visit.is_dump else stops[visit.stop_id][0]
-        leg_m, leg_s = problem.metres[place, target], problem.seconds[place, target]
-        if (visit.metres, visit.seconds) != (leg_m, leg_s) or visit.arrival_s != now + leg_s:
-            faults.append(f"the leg to {visit.stop_id} is not the matrix's")
-        if max(leg_m, leg_s) >= NO_WAY:
-            faults.append(f"there is no way to {visit.stop_id}")
-        now += int(leg_s)
-        total_m, driven_s = total_m + int(leg_m), driven_s + int(leg_s)
+            walk.now = max(walk.now, _ready(truck, each, index, stops))
+        walk.to(visit, dumps[visit.stop_id][0] if visit.is_dump else stops[visit.stop_id][0])
         if visit.is_dump:
-            now, litres, kilos, unloaded = now + dumps[visit.stop_id][1], 0, 0, unloaded + 1
+            walk.unload(dumps[visit.stop_id][1])
         else:
-            stop = stops[visit.stop_id][1]
-            litres, kilos = litres + stop.volume_l, kilos + stop.weight_kg
-            total_l, total_kg = total_l + stop.volume_l, total_kg + stop.weight_kg
-            faults += _check_stop(truck, stop, now, (litres, kilos))
-            begun = stop.id in truck.locked
-            now = max(now, stop.window[0] if stop.window and not begun else now) + stop.service_s
-        if (visit.depart_s, visit.load_l, visit.load_kg) != (now, litres, kilos):
-            faults.append(f"time or load after {visit.stop_id} is wrong")
-        place = target
-    now = _after_rest(each, len(each.visits), now, faults)
-    faults += _check_return(problem, truck, each, (place, now)) + _check_rules(problem, truck, each, unloaded)
-    if problem.dumps and (litres or kilos or not each.visits[-1].is_dump):
-        faults.append("does not end empty: the last visit is no dump")
-    trips = unloaded if problem.dumps else unloaded + 1
-    if (each.volume_l, each.weight_kg, each.trips) != (total_l, total_kg, trips):
-        faults.append("collected volume, weight or trips are wrong")
-    end = truck.depot if truck.end_depot is None else truck.end_depot
-    if each.metres != total_m + problem.metres[place, end]:
-        faults.append("metres are wrong")
-    if truck.max_metres is not None and total_m + problem.metres[place, end] > truck.max_metres:
-        faults.append("drives more metres than it may")
-    if truck.max_drive_s is not None and driven_s + problem.seconds[place, end] > truck.max_drive_s:
-        faults.append("drives longer than it may")
-    return faults
+            walk.serve(stops[visit.stop_id][1])
+        if (visit.depart_s, visit.load_l, visit.load_kg) != (walk.now, walk.litres, walk.kilos):
+            walk.faults.append(f"time or load after {visit.stop_id} is wrong")
+    walk.now = _after_rest(each, len(each.visits), walk.now, walk.faults)
+    walk.faults += _check_return(problem, truck, each, (walk.place, walk.now))
+    walk.faults += _check_rules(problem, truck, each, walk.unloaded)
+    return walk.faults + walk.sums()
+
+
+@dataclass
+class _Walk:
+    """A truck on its round, and everything it has done so far."""
+
+    problem: Problem
+    truck: Truck
+    each: TruckRound
+    place: int
+    now: int
+    litres: int = 0
+    kilos: int = 0
+    metres: int = 0
+    driven_s: int = 0
+    total_l: int = 0
+    total_kg: int = 0
+    unloaded: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def to(self, visit: Visit, target: int) -> None:
+        """Drive to a visit."""
+        leg_m, leg_s = int(self.problem.metres[self.place, target]), int(self.problem.seconds[self.place, target])
+        if (visit.metres, visit.seconds) != (leg_m, leg_s) or visit.arrival_s != self.now + leg_s:
+            self.faults.append(f"the leg to {visit.stop_id} is not the matrix's")
+        if max(leg_m, leg_s) >= NO_WAY:
+            self.faults.append(f"there is no way to {visit.stop_id}")
+        self.place, self.now = target, self.now + leg_s
+        self.metres, self.driven_s = self.metres + leg_m, self.driven_s + leg_s
+
+    def unload(self, stay_s: int) -> None:
+        """Empty the truck."""
+        self.now, self.litres, self.kilos, self.unloaded = self.now + stay_s, 0, 0, self.unloaded + 1
+
+    def serve(self, stop: Stop) -> None:
+        """Empty a stop's bins into the truck."""
+        self.litres, self.kilos = self.litres + stop.volume_l, self.kilos + stop.weight_kg
+        self.total_l, self.total_kg = self.total_l + stop.volume_l, self.total_kg + stop.weight_kg
+        self.faults += _check_stop(self.truck, stop, self.now, (self.litres, self.kilos))
+        opens = stop.window[0] if stop.window and stop.id not in self.truck.locked else self.now
+        self.now = max(self.now, opens) + stop.service_s
+
+    def sums(self) -> list[str]:
+        """Faults of what the round says in all."""
+        faults, each, truck, dumps = [], self.each, self.truck, self.problem.dumps
+        if dumps and (self.litres or self.kilos or not each.visits[-1].is_dump):
+            faults.append("does not end empty: the last visit is no dump")
+        trips = self.unloaded if dumps else self.unloaded + 1
+        if (each.volume_l, each.weight_kg, each.trips) != (self.total_l, self.total_kg, trips):
+            faults.append("collected volume, weight or trips are wrong")
+        end = truck.depot if truck.end_depot is None else truck.end_depot
+        metres = self.metres + int(self.problem.metres[self.place, end])
+        if each.metres != metres:
+            faults.append("metres are wrong")
+        if truck.max_metres is not None and metres > truck.max_metres:
+            faults.append("drives more metres than it may")
+        if truck.max_drive_s is not None and self.driven_s + self.problem.seconds[self.place, end] > truck.max_drive_s:
+            faults.append("drives longer than it may")
+        return faults
 
 
 def _after_rest(each: TruckRound, index: int, now: int, faults: list[str]) -> int:

@@ -26,6 +26,8 @@ Bools = npt.NDArray[np.bool_]
 FAR = 1_000_000_000  # cost of an arc where there is no way
 MOST_ARC = 200_000_000  # arcs are scaled down to this, so that sums of a few stay far below FAR
 ENDLESS = 4 * LONGEST
+MEAN_STOPS_TAKEN = 10  # per move (Christiaens and Vanden Berghe 2020)
+BY_WINDOW_PCT = 100  # of the moves that take out stops near in time as well as in place, where windows bind
 SHORT_ROUND = 25  # stops per truck up to which annealing begins with one round per stop
 
 
@@ -40,7 +42,8 @@ def _layout(whole: str, broken: str = "") -> np.dtype[np.void]:
 
 STOP_ROW = _layout("litres kilos early late release penalty service held")
 KIND_ROW = _layout(
-    "group first have beyond room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
+    "group first have beyond "
+    "room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
     "most_dumps most_metres most_drive start_point end_point",
     "per_metre per_second per_longest_s",
 )
@@ -132,7 +135,9 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     waiting = windows and any(milli_rates(problem, truck)[1] > 0 for truck in kinds)
     bound = windows or exact or durations or unloads or span_rate(problem) > 0
     timed = bound or _shift_may_bind(problem, kinds, ends)
-    return np.array([timed, unloads, exact, durations, waiting, problem.first_stop, 10, 50 if windows else 0], dtype=np.int64)
+    by_window = BY_WINDOW_PCT if windows else 0
+    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window]
+    return np.array(said, dtype=np.int64)
 
 
 def _stops(problem: Problem, ends: Rows, scale: float) -> Rows:
@@ -159,7 +164,8 @@ def _kind_rows(
         rates = milli_rates(problem, truck)
         rest = truck.rest
         said = {
-            "group": groups.index(rates), "first": beyond, "have": len(each), "beyond": beyond + len(each) + _spares(problem, truck),
+            "group": groups.index(rates), "first": beyond, "have": len(each),
+            "beyond": beyond + len(each) + _spares(problem, truck),
             "room_l": truck.capacity_l, "room_kg": truck.capacity_kg, "aboard_l": truck.load_l,
             "aboard_kg": truck.load_kg, "leave": truck.shift_start_s, "back": problem.shift_end(truck),
             "longest": _or_endless(truck.max_duration_s), "late_start": truck.late_start and rest is None,

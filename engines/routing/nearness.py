@@ -38,14 +38,16 @@ def _friction(secs: I32, early: I64, late: I64, rows: slice) -> npt.NDArray[np.f
     """Weighted waiting and lateness that going from the rows' stops to all others cannot avoid."""
     wait = np.maximum(0, early[None, :] - secs - np.minimum(late, 10**9)[rows, None])
     lateness = np.maximum(0, early[rows, None] + secs - np.minimum(late, 10**9)[None, :])
-    return WAIT_WEIGHT * wait + LATE_WEIGHT * lateness
+    found: npt.NDArray[np.float64] = WAIT_WEIGHT * wait + LATE_WEIGHT * lateness
+    return found
 
 
 def _friction_back(secs: I32, early: I64, late: I64, rows: slice) -> npt.NDArray[np.float64]:
     """The same from all others to the rows' stops."""
     wait = np.maximum(0, early[rows, None] - secs - np.minimum(late, 10**9)[None, :])
     lateness = np.maximum(0, early[None, :] + secs - np.minimum(late, 10**9)[rows, None])
-    return WAIT_WEIGHT * wait + LATE_WEIGHT * lateness
+    found: npt.NDArray[np.float64] = WAIT_WEIGHT * wait + LATE_WEIGHT * lateness
+    return found
 
 
 def _nearest(way: npt.NDArray[np.float32], begin: int, most: int) -> I32:

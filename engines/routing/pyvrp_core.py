@@ -63,7 +63,7 @@ class Halt:
 def improve_with_pyvrp(
     model: Model, orders: Sequence[Order] | None, budget: Budget, plan: tuple[int, float]
 ) -> list[Order] | None:
-    """Orders found from the given ones, or from scratch; None when it finds nothing feasible. `plan` = (seed, until)."""
+    """Orders found from the given ones or from scratch; None when none is feasible. `plan` = (seed, until)."""
     import pyvrp
 
     built = build(model)
@@ -84,8 +84,8 @@ def build(model: Model) -> Built:
     n, kinds, d = len(facts.stops), len(facts.kinds), len(facts.dumps)
     first_dump, first_stop = 2 * kinds, 2 * kinds + d
     profiles: dict[tuple[int, bytes], int] = {}
-    distances: list[npt.NDArray[np.int64]] = []
-    durations: list[npt.NDArray[np.int64]] = []
+    distances: list[Any] = []
+    durations: list[Any] = []
     types = []
     for k in range(kinds):
         key = (int(facts.kinds["group"][k]), facts.ends["allowed"][k].tobytes())

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.routing.clock import Failure, Run, run_clock
+from engines.routing.clock import Failure as Failure
+from engines.routing.clock import Run, run_clock
 from engines.routing.problem import LONGEST, Leg, Problem, RoundPlan, Truck, TruckRound, Unserved, Visit, Why
 from engines.routing.rates import fixed_milli, milli_rates, span_rate
 

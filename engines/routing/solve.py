@@ -11,15 +11,15 @@ Same problem, rule and seed give the same plan, byte for byte, when the rule end
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engines.routing.annealer import Annealer
 from engines.routing.check import check
-from engines.routing.choice import stages_for
+from engines.routing.choice import Stage, stages_for
 from engines.routing.construct import FEW_STOPS, construct
 from engines.routing.improve import STOPPED_BY_CLOCK, improve
 from engines.routing.insertion import insert_what_pays, with_reasons
-from engines.routing.model import model_of
+from engines.routing.model import Model, model_of
 from engines.routing.params import Core, Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
 from engines.routing.pyvrp_core import improve_with_pyvrp
@@ -40,31 +40,49 @@ def solve(problem: Problem, stop: StopRule | None = None, seed: int = 0, params:
         return _checked(problem, replace(construct(problem, seed), seed=seed))
     if params.core is Core.ortools:
         return _by_ortools(problem, servable, (rule, seed))
-    model = model_of(problem)
-    annealer = Annealer(model, seed)
-    annealer.start(_simple_start(problem, seed))
-    orders, names = annealer.orders, ["annealer"]
-    for stage in stages_for(model, params, annealer.stops_per_round):
-        if stage.core is Core.pyvrp:
-            found = improve_with_pyvrp(model, orders if stage.warm else None, budget, (seed, stage.until))
-            if found is not None:
-                better = assemble(problem, found, "pyvrp", seed)
-                if rank(problem, better) < rank(problem, assemble(problem, orders, "annealer", seed)):
-                    orders = found
-                    names.append("pyvrp")
-        else:
-            if stage.warm:
-                annealer = Annealer(model, seed)
-                annealer.start(orders, warm=True)
-            annealer.run(budget, until=stage.until)
-            if rank(problem, assemble(problem, annealer.orders, "annealer", seed)) <= rank(
-                problem, assemble(problem, orders, "annealer", seed)
-            ):
-                orders = annealer.orders
-                names.append("annealer")
+    search = _Search(model_of(problem), seed, budget)
+    search.start()
+    for stage in stages_for(search.model, params, search.annealer.stops_per_round):
+        search.turn(stage)
     ended = budget.by_looks and budget.share < 1.0 and budget.clock_share >= 1.0
-    plan = assemble(problem, orders, STOPPED_BY_CLOCK if ended else names[-1], seed)
+    plan = replace(search.best, core=STOPPED_BY_CLOCK if ended else search.best.core)
     return _checked(problem, insert_what_pays(problem, plan) if len(problem.stops) <= FEW_STOPS else plan)
+
+
+@dataclass
+class _Search:
+    """The cores' turns over one problem; `best` is the best plan of any of them."""
+
+    model: Model
+    seed: int
+    budget: Budget
+
+    def start(self) -> None:
+        """A feasible plan at once."""
+        self.annealer = Annealer(self.model, self.seed)
+        self.annealer.start(_simple_start(self.model.problem, self.seed))
+        self.best = self._plan(self.annealer.orders, "annealer")
+
+    def turn(self, stage: Stage) -> None:
+        """One core's turn."""
+        orders = orders_of(self.model.problem, self.best) if stage.warm else None
+        if stage.core is Core.pyvrp:
+            found = improve_with_pyvrp(self.model, orders, self.budget, (self.seed, stage.until))
+            if found is not None:
+                self._keep(self._plan(found, "pyvrp"))
+            return
+        if orders is not None:
+            self.annealer = Annealer(self.model, self.seed)
+            self.annealer.start(orders, warm=True)
+        self.annealer.run(self.budget, until=stage.until)
+        self._keep(self._plan(self.annealer.orders, "annealer"))
+
+    def _plan(self, orders: list[Order], core: str) -> RoundPlan:
+        return assemble(self.model.problem, orders, core, self.seed)
+
+    def _keep(self, plan: RoundPlan) -> None:
+        if rank(self.model.problem, plan) < rank(self.model.problem, self.best):
+            self.best = plan
 
 
 def _simple_start(problem: Problem, seed: int) -> list[Order] | None:

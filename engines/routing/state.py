@@ -1,7 +1,7 @@
 """The plan that the annealer changes: linked rounds in flat arrays, with a way back to where a move began.
 
-Truck t's round is a ring that begins and ends at node n + t; `dump_after` of a node says that the truck unloads between it
-and its successor. Before a move first changes a round the round is copied, so that a refused move can be undone.
+Truck t's round is a ring that begins and ends at node n + t; `dump_after` of a node says that the truck unloads between
+it and its successor. Before a move first changes a round the round is copied, so that a refused move can be undone.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def take_out(facts: Facts, state: State, c: int) -> None:
 
 @folded
 def _loaded(facts: Facts, state: State, v: int) -> bool:
-    return facts.kinds[state.trucks[v].kind].aboard_l > 0 or facts.kinds[state.trucks[v].kind].aboard_kg > 0
+    found: bool = facts.kinds[state.trucks[v].kind].aboard_l > 0 or facts.kinds[state.trucks[v].kind].aboard_kg > 0
+    return found
 
 
 @compiled

@@ -58,7 +58,7 @@ class StopRule:
 
 
 class Budget:
-    """How much of a stop rule is used. `share_of` narrows it to a part, for cores that run one after another."""
+    """How much of a stop rule is used, by one core or by several that run one after another."""
 
     def __init__(self, rule: StopRule, looks_each: int = 1) -> None:
         self.rule, self.looks = rule, 0
@@ -97,6 +97,11 @@ class Budget:
         """Whether the search must end; a clock ends a run by looks only as its brake."""
         used_up = self.share >= 1.0 or self.clock_share >= 1.0
         return used_up or (self.rule.cancelled is not None and self.rule.cancelled())
+
+    @property
+    def by_looks(self) -> bool:
+        """Whether the run is repeatable: bounded by looks, the clock a brake only."""
+        return self.most_looks is not None
 
     def tell(self, objective: int, unserved: int, core: str) -> None:
         """Report the best so far, at most ten times a second."""

@@ -1,8 +1,8 @@
 """The cheapest place of a stop where time binds: windows, shifts, dump trips, breaks, balance.
 
-Each place is judged in constant time from the round's forward and backward passes (times.py). Between two stops the new
-one may stand with no unloading, one before, one after, or both; an unloading that stood there may go. Where a rule needs
-it, a place that would be the best so far is driven exactly before it counts.
+Each place is judged in constant time from the round's forward and backward passes (times.py). Between two stops the
+new one may stand with no unloading, one before, one after, or both; an unloading that stood there may go. Where a rule
+needs it, a place that would be the best so far is driven exactly before it counts.
 """
 
 from __future__ import annotations
@@ -64,9 +64,10 @@ def _place_of(facts: Facts, state: State, x: int, everywhere: bool) -> tuple[int
 def _fits(facts: Facts, state: State, v: int, c: int) -> bool:
     k = state.trucks[v].kind
     litres = facts.kinds[k].aboard_l + state.trucks[v].load_l + facts.stops[c].litres
-    return litres <= facts.kinds[k].room_l and (
+    found: bool = litres <= facts.kinds[k].room_l and (
         facts.kinds[k].aboard_kg + state.trucks[v].load_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg
     )
+    return found
 
 
 @folded
@@ -126,40 +127,59 @@ def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], be
     to_cost, to_secs = _way(facts, k, (i, c), first)
     on_cost, on_secs = _way(facts, k, (c, j), second)
     idle = state.trucks[v].count == 0
-    cost = to_cost + on_cost + facts.kinds[k].fixed if idle else to_cost + on_cost - state.nodes[i].arc
-    if idle and state.fleet[k].used >= facts.kinds[k].have:
-        cost += state.tally[PRICE]
+    cost = to_cost + on_cost + (_opening(facts, state, k) if idle else -state.nodes[i].arc)
     if cost >= best:
         return best
-    arrive = to_secs + (state.nodes[i].start if i < n else facts.kinds[k].leave)
-    start = max(arrive, facts.stops[c].early)
-    if start > facts.stops[c].late:
-        return best
+    start = max(to_secs + (state.nodes[i].start if i < n else facts.kinds[k].leave), facts.stops[c].early)
     end = start + on_secs
-    if end > (state.nodes[j].latest if j < n else facts.kinds[k].back):
+    if start > facts.stops[c].late or end > (state.nodes[j].latest if j < n else facts.kinds[k].back):
         return best
     if j < n:
         end = max(end + state.nodes[j].rest_s, state.nodes[j].rest_end)
-    longer = to_secs + on_secs - (0 if idle else state.nodes[i].leg)
-    seconds = end - facts.kinds[k].leave
+    cost = _timed_cost(facts, state, place, (cost, best, to_secs, on_secs, end))
+    if cost < best:
+        state.spot[NODE], state.spot[TRUCK], state.spot[FIRST_MARK], state.spot[SECOND_MARK] = i, v, first, second
+        best = cost
+    return best
+
+
+@folded
+def _opening(facts: Facts, state: State, k: int) -> int:
+    """Cost of using one more truck of a kind: dear when it does not exist."""
+    cost: int = facts.kinds[k].fixed
+    if state.fleet[k].used >= facts.kinds[k].have:
+        cost += state.tally[PRICE]
+    return cost
+
+
+@folded
+def _timed_cost(
+    facts: Facts, state: State, place: tuple[int, int, int, int, int], way: tuple[int, int, int, int, int]
+) -> int:
+    """A place's cost with what waiting and the longest round add, FAR where a rule forbids it.
+
+    `way` = (cost of the arcs, best cost so far, seconds to, seconds on, end of the round).
+    """
+    c, i, v, first, second = place
+    cost, best, to_secs, on_secs, end = way
+    k = state.trucks[v].kind
+    seconds: int = end - facts.kinds[k].leave
     if facts.flags[DURATIONS] == 1:
         seconds = _from_leaving(facts, state, place, (to_secs, on_secs, end))
-        if seconds > facts.kinds[k].longest:
-            return best
     if facts.flags[WAITING] == 1:
-        cost += round(facts.kinds[k].per_second * (seconds - state.trucks[v].seconds - longer))
-    if facts.flags[EXACT] == 1:
-        if cost >= best:
-            return best
+        old = 0 if state.trucks[v].count == 0 else state.nodes[i].leg
+        cost += round(facts.kinds[k].per_second * (seconds - state.trucks[v].seconds - (to_secs + on_secs - old)))
+    if facts.flags[EXACT] == 1 and cost < best:
         whole, seconds = driven(facts, state, v, (i, c, first, second))
-        if seconds < 0 or seconds > facts.kinds[k].longest:
-            return best
+        if seconds < 0:
+            seconds = ENDLESS
         cost = whole - state.trucks[v].paid
-    if facts.kinds[0].per_longest_s > 0.0 and seconds > state.tally[LONGEST]:
-        cost += round(facts.kinds[0].per_longest_s * (seconds - state.tally[LONGEST]))
-    if cost >= best:
-        return best
-    state.spot[NODE], state.spot[TRUCK], state.spot[FIRST_MARK], state.spot[SECOND_MARK] = i, v, first, second
+        if state.trucks[v].count == 0:
+            cost += _opening(facts, state, k) - facts.kinds[k].fixed
+    if seconds > facts.kinds[k].longest or seconds >= ENDLESS:
+        cost = FAR
+    elif facts.kinds[k].per_longest_s > 0.0 and seconds > state.tally[LONGEST]:
+        cost += round(facts.kinds[k].per_longest_s * (seconds - state.tally[LONGEST]))
     return cost
 
 
@@ -168,12 +188,13 @@ def _from_leaving(facts: Facts, state: State, place: tuple[int, int, int, int, i
     """Seconds of the changed round from leaving to returning, `way` = (seconds to, seconds on, end)."""
     c, i, v, _, _ = place
     k, n = state.trucks[v].kind, len(facts.stops)
-    if facts.kinds[k].late_start == 0:
-        return way[2] - facts.kinds[k].leave
-    j = state.nodes[i].after
-    lead = way[0] + (state.nodes[i].lead_s if i < n else 0)
-    leave = min(facts.stops[c].late - lead, state.nodes[i].lead_latest if i < n else ENDLESS)
-    lead += way[1]
-    leave = min(leave, (state.nodes[j].latest if j < n else facts.kinds[k].back) - lead)
-    whole = lead + (state.nodes[j].rest_s if j < n else 0)
-    return max(whole, way[2] - leave)
+    seconds: int = way[2] - facts.kinds[k].leave
+    if facts.kinds[k].late_start == 1:
+        j = state.nodes[i].after
+        lead = way[0] + (state.nodes[i].lead_s if i < n else 0)
+        leave = min(facts.stops[c].late - lead, state.nodes[i].lead_latest if i < n else ENDLESS)
+        lead += way[1]
+        leave = min(leave, (state.nodes[j].latest if j < n else facts.kinds[k].back) - lead)
+        whole = lead + (state.nodes[j].rest_s if j < n else 0)
+        seconds = max(whole, way[2] - leave)
+    return seconds

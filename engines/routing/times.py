@@ -139,12 +139,13 @@ def _length(facts: Facts, state: State, v: int, end: int) -> int:
     n, k = len(facts.stops), state.trucks[v].kind
     if state.trucks[v].count == 0:
         return 0
+    seconds: int = end - facts.kinds[k].leave
     if facts.flags[DURATIONS] == 1 and facts.kinds[k].late_start == 1:
         last = state.nodes[n + v].before
         whole = state.nodes[last].lead_s + state.nodes[last].leg
         leave = min(state.nodes[last].lead_latest, facts.kinds[k].back - whole)
-        return max(whole, end - leave)
-    return end - facts.kinds[k].leave
+        seconds = max(whole, end - leave)
+    return seconds
 
 
 @folded
