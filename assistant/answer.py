@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from pydantic import JsonValue
+
 from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
+from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
 from assistant.memory import Past, PastTurn, text_of
-from assistant.ports import Inquiry, ToolRun
+from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import cleaned, refusal
 from assistant.recording import Recorder, proposals_in
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
@@ -79,21 +82,22 @@ class Assistant:
         if refused:
             state, composed = fresh_state(question[:200]), Composed(refused, "clarify", ())
         else:
-            state = await self._run(ctx, past, question, on_step)
+            state = await self._run(ctx, past, replace(inquiry, question=question), on_step)
             composed = compose(state, past)
         on_step(StepEvent("answering"))
         answer = await asyncio.to_thread(self._close, ctx, state, composed)
         return replace(answer, ms=(time.perf_counter() - began) * 1000)
 
-    async def run_tool(self, call: Call, actor: Actor) -> ToolRun:
+    async def run_tool(self, call: Call, actor: Actor, follower: Follower | None = None) -> ToolRun:
         """One tool for a program: same rights, same record. Raises AskAgain, NotPermitted, NotNow."""
         ctx = self._surroundings(actor, None)
         thread = await asyncio.to_thread(self._recorder.memory.open, None, ctx.city.name, actor, ctx.now)
         ctx = replace(ctx, thread=ThreadView(thread), tuning=replace(ctx.tuning, surface="api"))
         budget = _budget_s(call)
         try:
-            async with asyncio.timeout(budget):
-                used = await asyncio.to_thread(use, call, ctx)
+            with followed(ctx, *((follower.told, follower.ended) if follower else (_untold,))) as watched:
+                async with asyncio.timeout(budget):
+                    used = await asyncio.to_thread(use, call, watched)
         except TimeoutError:
             raise DeadlineExceeded(_too_long(call, budget)) from None
         state = fresh_state(text_of(call))
@@ -103,8 +107,9 @@ class Assistant:
 
     # ------------------------------------------------------------ the graph
 
-    async def _run(self, ctx: Ctx, past: Past, question: str, on_step: OnStep) -> State:
+    async def _run(self, ctx: Ctx, past: Past, inquiry: Inquiry, on_step: OnStep) -> State:
         """The final state of the graph, or what there is when the question's deadline passes."""
+        question = inquiry.question
         spelt_out = command(question)
         read = readers(Setting(ctx.city, ctx.now, question, ctx.thread.earlier_time))
         marks = marks_of(question, ctx.city, ctx.now)
@@ -127,7 +132,10 @@ class Assistant:
 
         async def run(call: Call, state: State) -> Ran:
             on_step(StepEvent("calling", call.name, dict(call.parameters)))
-            ran = await run_one(call, as_of(ctx, past, state))
+            with followed(
+                as_of(ctx, past, state), lambda now: on_step(StepEvent("progress", call.name, now)), inquiry.ended
+            ) as watched:
+                ran = await run_one(call, watched)
             on_step(
                 StepEvent(
                     "problem" if ran["problem_kind"] else "called",
@@ -220,6 +228,10 @@ async def run_one(call: Call, ctx: Ctx) -> Ran:
         choices=list(problem.choices) if isinstance(problem, AskAgain) else [],
         ms=(time.perf_counter() - began) * 1000,
     )
+
+
+def _untold(_now: dict[str, JsonValue]) -> None:
+    """For callers that do not follow a search."""
 
 
 def _budget_s(call: Call) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from assistant.following import OnProgress, never
 from assistant.shown import Answer, OnStep, ProposalCard, no_steps
 from domain.values import Actor
 from tools.use import Used
@@ -13,13 +15,25 @@ from tools.use import Used
 
 @dataclass(frozen=True)
 class Inquiry:
-    """One question: who asks what, in which thread (None opens one), from where, at which moment (None: the clock)."""
+    """One question: who asks what, in which thread (None opens one), from where, at which moment (None: the clock).
+
+    `ended`, asked from any thread, says whether a long search shall end now with the best it has.
+    """
 
     question: str
     actor: Actor
     thread: str | None = None
     surface: str = "terminal"
     now: datetime | None = None
+    ended: Callable[[], bool] = field(default=never, compare=False)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Who follows a tool's search: told how far it is, and asked whether to end it. Both from any thread."""
+
+    told: OnProgress
+    ended: Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class StepEvent:
-    """Something that happened on the way to the answer, for live display."""
+    """Something that happened on the way to the answer, for live display.
 
-    kind: Literal["deciding", "calling", "called", "problem", "answering"]
+    `progress` may come between `calling` and `called`: how far a long search is (`share` 0..1, `unserved`, `seconds`).
+    """
+
+    kind: Literal["deciding", "calling", "progress", "called", "problem", "answering"]
     name: str = ""
     detail: dict[str, JsonValue] = field(default_factory=dict)
 

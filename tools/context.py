@@ -13,10 +13,10 @@ from domain.operation import Operation
 from domain.ports import MatrixProvider, ModelIdentity
 from domain.store import Store
 from domain.values import Actor
+from engines.routing.stopping import Progress as Progress  # what a follower is told
 from tools.fill_models import FillModels
 
 if TYPE_CHECKING:
-    from engines.routing.stopping import Progress
     from retrieval.store import RetrievalStore
 
 

@@ -31,6 +31,7 @@ from tools.scope import bins_in_scope
 
 MOST_STOPS = 1_200
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
+LONGEST_PLAN_S, LONGEST_BASELINE_S = 15.0, 4.0  # both fit into the tools' budget, whatever `solve_seconds` says
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
 EVENING_H = 18
 ROUND_PLAN = TypeAdapter(RoundPlan)
@@ -107,13 +108,18 @@ def make_round(wish: Wish, ctx: Ctx) -> Solved:
     if len(worth) > MOST_STOPS:
         raise OutOfRange(f"That is {len(worth)} bins in one round. Name an area, a circuit or a stream to plan for.")
     built = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
-    rule = watched(ctx, StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE))
+    rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
+    rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
     plan = solve(built.problem, rule, ctx.tuning.seed)
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
     return Solved(
         starts_at, built.problem, built.travel, rule.max_looks, plan, baseline, outlooks, left_out, due, serve,
         (*degraded, *_reduced(ctx, built, plan, outlooks)), tuple(t.name for t in trucks),
     )  # fmt: skip
+
+
+def _within(rule: StopRule, seconds: float) -> StopRule:
+    return replace(rule, max_seconds=min(rule.wall_seconds, seconds))
 
 
 def watched(ctx: Ctx, rule: StopRule) -> StopRule:
@@ -347,9 +353,9 @@ def _baseline(
     if built.travel.source != source:
         return None
     rule = StopRule.of_work(len(stops), ctx.tuning.solve_seconds * BASELINE_SHARE)
-    watching = ctx.tuning.watching
-    ended = replace(rule, cancelled=watching.ended) if watching else rule
-    return fixed_schedule(built.problem, due, ended, ctx.tuning.seed)
+    rule = _within(rule, LONGEST_BASELINE_S)
+    rule = replace(rule, cancelled=ctx.tuning.watching.ended) if ctx.tuning.watching else rule
+    return fixed_schedule(built.problem, due, rule, ctx.tuning.seed)
 
 
 def plan_as_json(plan: RoundPlan) -> dict[str, JsonValue]:

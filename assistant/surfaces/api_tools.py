@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, JsonValue
 
-from assistant.ports import ToolRun
+from assistant.ports import Follower, ToolRun
 from assistant.surfaces.api_jobs import Jobs, wants_job
 from assistant.surfaces.identity import CurrentActor, parts_of
 from assistant.surfaces.once import MayRepeat, once
@@ -86,15 +86,15 @@ def _endpoint(declared: Tool) -> Callable[..., Coroutine[Any, Any, Response]]:
         async def start() -> dict[str, Any]:
             require_permission(actor, declared)
             jobs: Jobs = request.app.state.jobs
-            return jobs.start(actor, work).as_json()
+            return jobs.start(actor, lambda follower: _run(request, asked, actor, follower)).as_json()
 
         return await (once(request, actor, start, status=202) if wants_job(request) else once(request, actor, work))
 
     return use_tool
 
 
-async def _run(request: Request, asked: Call, actor: Actor) -> dict[str, Any]:
-    return reply_json(await parts_of(request).run_tool(asked, actor))
+async def _run(request: Request, asked: Call, actor: Actor, follower: Follower | None = None) -> dict[str, Any]:
+    return reply_json(await parts_of(request).run_tool(asked, actor, follower))
 
 
 def reply_json(ran: ToolRun) -> dict[str, Any]:

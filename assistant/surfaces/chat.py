@@ -6,7 +6,9 @@ shown, and any open page, terminal or program can decide on them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Literal
@@ -15,7 +17,7 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from assistant.ports import Decision, Inquiry
-from assistant.shown import Answer, ProposalCard
+from assistant.shown import Answer, ProposalCard, StepEvent
 from assistant.surfaces.chat_door import ChatDoor
 from assistant.surfaces.chat_files import prepare
 from assistant.surfaces.directory import actor_named, actor_of_key
@@ -107,20 +109,34 @@ class ChatPage:
         if text.strip() == OPEN_PROPOSALS:
             await self._show_open(actor)
             return
-        inquiry = Inquiry(read_question(text), actor, self._page.thread(), SURFACE)
-        steps, answer = self._page.StepsShown(), None
+        ending, steps = threading.Event(), self._page.StepsShown()
+        inquiry = Inquiry(read_question(text), actor, self._page.thread(), SURFACE, ended=ending.is_set)
+        asking = asyncio.create_task(self._asked(inquiry, steps.show))
+        try:
+            answer = await asyncio.shield(asking)
+        except asyncio.CancelledError:  # the page's stop button
+            if not steps.searching:
+                asking.cancel()
+                raise
+            ending.set()
+            answer = await asking
+        self._page.remember_thread(answer.thread)
+        await self._page.show_answer(answer)
+        if answer.proposal:
+            await self._show_card(answer.proposal, actor)
+
+    async def _asked(self, inquiry: Inquiry, show: Callable[[StepEvent], Awaitable[None]]) -> Answer:
+        """The answer, its steps shown as they happen."""
+        answer = None
         with self._gate.enter():
             async with aclosing(ask_with_steps(self._parts.asks, inquiry)) as happening:
                 async for happened in happening:
                     if isinstance(happened, Answer):
                         answer = happened
                     elif happened is not None:
-                        await steps.show(happened)
+                        await show(happened)
         assert answer is not None
-        self._page.remember_thread(answer.thread)
-        await self._page.show_answer(answer)
-        if answer.proposal:
-            await self._show_card(answer.proposal, actor)
+        return answer
 
     async def _choose(self, action: Any) -> None:
         async def chosen() -> None:

@@ -11,7 +11,15 @@ from chainlit.utils import utc_now
 from assistant.ports import Decided
 from assistant.shown import Answer, ProposalCard, ShownCall, StepEvent
 from assistant.surfaces.chat_map import CLEAR, GREY, MODEBAR, map_figure
-from assistant.surfaces.chat_text import card_text, headline_text, plain, reasons_text, step_text, table_csv
+from assistant.surfaces.chat_text import (
+    card_text,
+    headline_text,
+    plain,
+    progress_text,
+    reasons_text,
+    step_text,
+    table_csv,
+)
 
 AUTHOR = "Roundsman"
 THREAD = "thread"
@@ -56,10 +64,15 @@ async def say_as_user(text: str) -> None:
 
 
 class StepsShown:
-    """Tool calls as collapsible steps, each while it runs and with its outcome."""
+    """Tool calls as collapsible steps, each while it runs and with its outcome.
+
+    A long search tells in its step how far it is; meanwhile `searching` is true, and the page's stop button takes the
+    best so far.
+    """
 
     def __init__(self) -> None:
         self._open: Any = None
+        self.searching = False
 
     async def show(self, event: StepEvent) -> None:
         """One event of the conversation."""
@@ -71,7 +84,12 @@ class StepsShown:
             self._open.input = event.detail
             self._open.start = utc_now()
             await self._open.send()
+        elif event.kind == "progress" and self._open is not None:
+            self._open.output = progress_text(event)
+            self.searching = True
+            await self._open.update()
         elif event.kind in {"called", "problem"} and self._open is not None:
+            self.searching = False
             self._open.output = step_text(event)
             self._open.is_error = event.kind == "problem"
             self._open.end = utc_now()

@@ -13,6 +13,7 @@ from domain.values import Reason, Table
 MARKS = re.compile(r"([\\`*_\[\]<>#|~!$&])")
 LISTS = re.compile(r"^(\s*)([-+]|\d+[.)])(\s)", re.M)
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+STOP_TAKES = "The stop button takes the best round found so far."
 MOST_REASONS, MOST_EVIDENCE = 6, 2
 
 
@@ -79,6 +80,15 @@ def card_text(card: ProposalCard) -> str:
     until = f"Open until {plain(card.expires_at)} · to be approved by: {plain(who)}"
     foot = f"{until} · content {code(card.content_hash[:12])}"
     return f"**Proposal {plain(card.proposal_id)}: {plain(card.title)}**\n\n{lines}\n\n{foot}"
+
+
+def progress_text(event: StepEvent) -> str:
+    """How far a search is."""
+    share, left, seconds = (event.detail.get(name) for name in ("share", "unserved", "seconds"))
+    parts = [f"{share:.0%} of the search" if isinstance(share, int | float) else "Searching"]
+    parts += [f"{left} stops left out"] if isinstance(left, int) and left else []
+    parts += [f"{seconds:.0f} s"] if isinstance(seconds, int | float) else []
+    return plain(f"{' · '.join(parts)}. {STOP_TAKES}")
 
 
 def step_text(event: StepEvent) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from assistant.ports import Asks, Decides, ToolRun
+from assistant.ports import Asks, Decides, Follower, ToolRun
 from domain.clock import Clock, wall_clock
 from domain.ledger import Ledger
 from domain.operation import Operation
@@ -28,8 +29,12 @@ class PartHealth:
     needed: bool = True
 
 
-RunTool = Callable[[Call, Actor], Awaitable[ToolRun]]
-"""Runs one tool for an actor. Raises AskAgain, NotPermitted, NotNow."""
+class RunTool(Protocol):
+    """Runs one tool for an actor; a follower is told of a long search. Raises AskAgain, NotPermitted, NotNow."""
+
+    def __call__(self, call: Call, actor: Actor, follower: Follower | None = None) -> Awaitable[ToolRun]:
+        """One tool."""
+        ...
 
 
 @dataclass(frozen=True)

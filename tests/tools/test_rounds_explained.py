@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from engines.routing.distances import HaversineMatrix
 from engines.routing.problem import Progress
 from tools.context import Ctx, ThreadView, Tuning, Watching
 from tools.planning import plan_as_json
+from tools.registry import TOOLS
 from tools.replan import again, solved_again
 from tools.use import use
 
@@ -210,6 +212,13 @@ def test_a_search_tells_how_far_it_is_and_ends_with_the_best_so_far(ctx: Ctx) ->
     assert told[0].share < 1
     assert result.facts.bins_served > 0
     assert any("ended early on request" in sentence for sentence in result.degraded)
+
+
+def test_a_search_that_may_take_minutes_keeps_within_the_tool_s_budget(ctx: Ctx) -> None:
+    began = time.monotonic()
+    result, _ = planned(replace(ctx, tuning=Tuning(solve_seconds=120.0)), serve="all")
+    assert time.monotonic() - began < TOOLS["plan_round"].budget_s
+    assert result.facts.bins_served > 0
 
 
 def test_a_search_that_nobody_ends_says_nothing_of_it(ctx: Ctx) -> None:

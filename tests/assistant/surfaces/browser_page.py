@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -103,14 +104,18 @@ class ChatPage:
 
     def ask(self, question: str) -> None:
         """Types a question and sends it; returns when the page waits for the next one."""
+        self.begin(question)
+        time.sleep(0.5)  # the page takes a moment to say that it is at work
+        self.rest()
+
+    def begin(self, question: str) -> None:
+        """Types a question and sends it, and does not wait for the answer."""
         box = self.see("#chat-input")[0]
         box.click()
         box.send_keys(question)
         self.see("#chat-submit:not([disabled])")
         box.send_keys(Keys.ENTER)
         self.read(question)
-        time.sleep(0.5)  # the page takes a moment to say that it is at work
-        self.rest()
 
     def rest(self) -> None:
         """Waits until nothing is being answered."""
@@ -118,11 +123,16 @@ class ChatPage:
         WebDriverWait(self._driver, WAIT_S).until(idle, "the answer never ended")
 
     def press(self, label: str) -> None:
-        """Presses the newest button with that label."""
-        buttons = [b for b in self.see("button") if b.text.strip() == label]
-        assert buttons, f"there is no button {label!r}"
-        self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", buttons[-1])
-        buttons[-1].click()
+        """Presses the newest button with that label; once more when the page draws it anew at that moment."""
+
+        def pressed(_driver: webdriver.Chrome) -> bool:
+            buttons = [b for b in self.see("button") if b.text.strip() == label]
+            assert buttons, f"there is no button {label!r}"
+            self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", buttons[-1])
+            buttons[-1].click()
+            return True
+
+        WebDriverWait(self._driver, 5, 0.1, [StaleElementReferenceException]).until(pressed)
 
     def press_until(self, label: str, text: str) -> None:
         """Presses the button again and again, as an impatient person does, until the page says the text."""
@@ -143,6 +153,17 @@ class ChatPage:
         """Opens the newest step of a tool and gives what the page then says."""
         self.see(f"#step-{name}")[-1].click()
         return self.read("ms")
+
+    def open_running_step(self, name: str) -> None:
+        """Opens the step of a tool that still runs; a press before the page has drawn it all goes unheard."""
+
+        def opened(_driver: webdriver.Chrome) -> bool:
+            if "json" not in self.text():
+                self.see(f"#step-{name}")[-1].click()
+                time.sleep(1)
+            return "json" in self.text()
+
+        WebDriverWait(self._driver, WAIT_S, 0.2, [StaleElementReferenceException]).until(opened, "it never opened")
 
     def picture(self, file: Path) -> None:
         """Saves what the window shows."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 from doubles import KeptApprovals, ScriptedAssistant
 from pydantic import JsonValue
 
-from assistant.ports import ToolRun
+from assistant.ports import Follower, ToolRun
 from assistant.shown import Answer, ProposalCard, ShownCall
 from assistant.surfaces.parts import ApiParts, Limits, PartHealth
 from domain.clock import fixed_clock
@@ -155,16 +157,30 @@ TOOL_FAULTS: dict[str, RoundsmanError] = {
 }
 
 
+def search(follower: Follower) -> None:
+    """A search in a thread of its own, until it is ended."""
+    for percent in range(1, 1000):
+        follower.told({"share": percent / 1000, "unserved": 3, "seconds": percent / 100})
+        if follower.ended():
+            return
+        time.sleep(0.01)
+
+
 @dataclass
 class Tools:
-    """Runs tools for programs: every one gives the forecast, unless a word of its parameters stands for a fault."""
+    """Runs tools for programs: every one gives the forecast, unless a word of its parameters stands for a fault.
+
+    A search `near` "the long way" goes on until its follower ends it.
+    """
 
     runs: list[tuple[Call, Actor]] = field(default_factory=list)
 
-    async def __call__(self, call: Call, actor: Actor) -> ToolRun:
+    async def __call__(self, call: Call, actor: Actor, follower: Follower | None = None) -> ToolRun:
         """One tool."""
         require_permission(actor, TOOLS[call.name])
         self.runs.append((call, actor))
+        if follower is not None and "the long way" in str(call.parameters):
+            await asyncio.to_thread(search, follower)
         for word, fault in TOOL_FAULTS.items():
             if word in str(call.parameters):
                 raise fault

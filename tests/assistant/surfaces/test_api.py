@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from api_cases import LOCAL, PROBLEM, STRANGER, caller, caller_of, read_events, require_problem, tools_of
 from doubles import KeptApprovals, ScriptedAssistant
-from fastapi import FastAPI
 from sqlalchemy import update
-from surface_cases import ANSWER, ANSWERS, CARD, Tools, parts_over
+from surface_cases import ANSWER, ANSWERS, CARD, parts_over
 
 from assistant.surfaces.api import make_api
 from assistant.surfaces.directory import add_person, remove_person
@@ -25,45 +24,11 @@ from domain.values import Actor, Role
 from domain.work_records import Person, Thread
 from tools.registry import TOOLS
 
-LOCAL = ("127.0.0.1", 50_000)
-STRANGER = ("203.0.113.7", 50_000)
-PROBLEM = "application/problem+json"
-
 
 @pytest.fixture
 def parts(store: Store, tmp_path: Path) -> ApiParts:
     """Parts of the small city with a scripted assistant."""
     return parts_over(store, tmp_path / "home")
-
-
-@asynccontextmanager
-async def caller(
-    parts: ApiParts, client: tuple[str, int] = LOCAL, key: str | None = None, host: str = "localhost:8000"
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A program that calls an API of its own from an address, with a key."""
-    async with caller_of(make_api(parts), client, key, host) as made:
-        yield made
-
-
-@asynccontextmanager
-async def caller_of(
-    app: FastAPI, client: tuple[str, int] = LOCAL, key: str | None = None, host: str = "localhost:8000"
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A program that calls this API."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=client)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers) as made:
-        yield made
-
-
-def require_problem(response: httpx.Response, status: int) -> dict[str, object]:
-    """The response is a problem document of that status."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == PROBLEM
-    found = response.json()
-    assert found["status"] == status
-    assert {"type", "title", "detail", "request_id"} <= set(found)
-    return dict(found)
 
 
 # ---------------------------------------------------------------- chat
@@ -228,46 +193,6 @@ async def test_a_bug_is_500_and_tells_nothing_of_itself(parts: ApiParts) -> None
     require_problem(response, 500)
     assert "secret detail" not in response.text
     assert "ZeroDivision" not in response.text
-
-
-# ---------------------------------------------------------------- jobs
-
-
-async def test_long_work_is_accepted_as_a_job_that_tells_its_outcome(parts: ApiParts) -> None:
-    headers = {"Prefer": "respond-async", "Idempotency-Key": "k"}
-    async with caller(parts) as api:
-        first, again = [await api.post("/api/tools/plan_round", json={}, headers=headers) for _ in range(2)]
-        assert (first.status_code, first.json()["state"]) == (202, "running")
-        assert first.headers["location"] == again.headers["location"] == first.json()["href"]
-        streamed = await api.get(first.headers["location"], headers={"Accept": "text/event-stream"})
-        final = (await api.get(first.headers["location"])).json()
-    assert read_events(streamed.text)[-1][2] == final
-    assert final["state"] == "done"
-    assert final["outcome"]["result"]["why"]
-    assert len(tools_of(parts).runs) == 1
-
-
-async def test_a_job_that_fails_tells_the_problem(parts: ApiParts) -> None:
-    async with caller(parts) as api:
-        sent = await api.post("/api/tools/plan_round", json={"near": "no store"}, headers={"Prefer": "respond-async"})
-        await api.get(sent.headers["location"], headers={"Accept": "text/event-stream"})
-        final = (await api.get(sent.headers["location"])).json()
-    assert (final["state"], final["outcome"]["status"]) == ("failed", 503)
-
-
-async def test_a_job_is_its_owner_s_alone_and_needs_the_tool_s_right(parts: ApiParts) -> None:
-    ben = add_person(parts.store, Actor("Ben", Role.manager))
-    meter = add_person(parts.store, Actor("meter", Role.api, scopes=frozenset({"find_bins"})))
-    headers = {"Prefer": "respond-async"}
-    app = make_api(parts)
-    async with (
-        caller_of(app) as api,
-        caller_of(app, STRANGER, ben) as other,
-        caller_of(app, STRANGER, meter) as program,
-    ):
-        sent = await api.post("/api/tools/plan_round", json={}, headers=headers)
-        require_problem(await other.get(sent.headers["location"]), 404)
-        require_problem(await program.post("/api/tools/plan_round", json={}, headers=headers), 403)
 
 
 # ---------------------------------------------------------------- addresses, methods, sizes
@@ -553,12 +478,6 @@ def kept(parts: ApiParts) -> KeptApprovals:
     return parts.decides
 
 
-def tools_of(parts: ApiParts) -> Tools:
-    """The double behind the parts."""
-    assert isinstance(parts.run_tool, Tools)
-    return parts.run_tool
-
-
 def ran(parts: ApiParts) -> tuple:  # type: ignore[type-arg]
     """The one call that was run, and for whom."""
     (only,) = tools_of(parts).runs
@@ -577,13 +496,3 @@ async def approve(
     """Approve A-0001."""
     sent = {"content_hash": content_hash, **more}
     return await api.post("/api/approvals/A-0001/approve", json=sent, headers={"Idempotency-Key": key})
-
-
-def read_events(text: str) -> list[tuple[str, str, dict[str, object]]]:
-    """(id, event, data) of a stream, as a client of the specification reads it."""
-    found = []
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":"))
-        if fields:
-            found.append((fields["id"], fields["event"], json.loads(fields["data"])))
-    return found

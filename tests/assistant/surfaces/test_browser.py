@@ -49,15 +49,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_url(home: Path) -> Iterator[str]:
     """The address of a server with the real parts."""
     port = free_port()
-    settings = {
+    command = ["-c", "from app import main; main()", "serve", "--port", str(port)]
+    with serving(command, f"http://localhost:{port}", real_settings(home), home.parent / "real.log") as url:
+        yield url
+
+
+def real_settings(home: Path) -> dict[str, str]:
+    """The settings of a server with the real parts and a short search."""
+    return {
         "ROUNDSMAN_HOME": str(home),
         "ROUNDSMAN_CITY": "smalltown",
         "ROUNDSMAN_CITIES_FOLDER": str(home.parent / "cities"),
         "ROUNDSMAN_SOLVE_SECONDS": "0.5",
     }
-    command = ["-c", "from app import main; main()", "serve", "--port", str(port)]
-    with serving(command, f"http://localhost:{port}", settings, home.parent / "real.log") as url:
-        yield url
 
 
 def test_a_question_shows_its_steps_a_table_and_a_map_without_any_other_host(real_url: str) -> None:
@@ -96,6 +100,24 @@ def test_a_round_is_planned_proposed_and_dispatched_once_by_the_approval(real_ur
         assert page.complaints() == []
     assert dispatched(home) == ["R-0001"]
     assert verified(home)
+
+
+def test_a_long_search_shows_how_far_it_is_and_the_stop_button_takes_the_best_so_far(home: Path) -> None:
+    port = free_port()
+    settings = {**real_settings(home), "ROUNDSMAN_SOLVE_SECONDS": "60"}
+    command = ["-c", "from app import main; main()", "serve", "--port", str(port)]
+    url = f"http://localhost:{port}"
+    with serving(command, url, settings, home.parent / "slow.log"), browser() as driver:
+        page = ChatPage(driver, url)
+        page.begin("plan_round when=tomorrow serve=all")
+        page.open_running_step("plan_round")
+        page.read("of the search")
+        page.see("#stop-button")[-1].click()
+        page.read("ended early on request")
+        page.rest()
+        assert "Plan P-" in page.text()
+        page.ask("find_bins near=Library")
+        assert "Task manually stopped" not in page.text().split("find_bins near=Library")[-1]
 
 
 def test_a_proposal_that_was_decided_elsewhere_is_not_done_again(real_url: str, home: Path) -> None:
