@@ -18,9 +18,13 @@ class Core(StrEnum):
 
 @dataclass(frozen=True)
 class Params:
-    """`annealer` is "sa", or "sqa": `replicas` of the plan coupled by path-integral annealing (off by default)."""
+    """`annealer` is "sa", or "sqa": `replicas` of the plan coupled by path-integral annealing (off by default).
 
-    core: Core = Core.auto
+    OR-Tools is the default until the figures of the other cores are filed, and their kernels are compiled at set-up and
+    not by the first question.
+    """
+
+    core: Core = Core.ortools
     annealer: str = "sa"
     replicas: int = 4
     coupling: float = 2.0
