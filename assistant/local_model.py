@@ -44,8 +44,9 @@ class EngineOptions:
 
     `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it, for the very bytes
     of the base file and for the renderer's small style, unless `check_adapter` is off (for experiments). `context` is
-    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken. One thread, because the engine's threads wait
-    for each other by spinning: two of them beside other work on two cores took a hundred times longer than one.
+    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken. One thread,
+    because the engine's threads wait for each other by spinning: two of them beside other work on two cores took a
+    hundred times longer than one.
     """
 
     log_folder: Path

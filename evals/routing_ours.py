@@ -40,7 +40,7 @@ def params_of(settings: Mapping[str, JsonValue]) -> Params:
     """`Params` from JSON. Raises BadData for a setting that it does not have."""
     try:
         chosen = {name: Core(str(value)) if name == "core" else value for name, value in settings.items()}
-        return Params(**chosen)  # type: ignore[arg-type]
+        return Params(**{"core": Core.auto, **chosen})  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise BadData(f"the engine has no such setting: {error}") from None
 
