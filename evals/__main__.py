@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from domain.errors import BadData, RoundsmanError
 from evals import suites
-from evals.routing_ablation import ARMS
+from evals.routing.ablation import ARMS
 from prompts.render import END
 
 Suite = Callable[[argparse.Namespace], suites.Measured]

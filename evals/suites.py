@@ -18,14 +18,15 @@ from assistant.decide import Speaker
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from domain.errors import BadData
-from evals import bfcl_file, routing_ablation
+from evals import bfcl_file
 from evals import conversations as talks
 from evals import ledger as ledger_suite
 from evals import new_tools as added
-from evals import routing as routes
 from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
+from evals.routing import ablation
+from evals.routing import suite as routes
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
@@ -126,7 +127,7 @@ def routing(options: argparse.Namespace) -> Measured:
     """Routing benchmarks against their best-known costs, the peers beside us on the same CPU seconds."""
     asked = routes.Asked(options.data, options.seconds, options.seeds, options.peers)
     if options.ablation:
-        return Measured(routing_ablation.figures(asked, options.ablation))
+        return Measured(ablation.figures(asked, options.ablation))
     figures = routes.figures(asked)
     instances = figures["instances"]
     return Measured(figures, routes.baselines(figures), len(instances) if isinstance(instances, dict) else 0)

@@ -1,0 +1,189 @@
+"""The suite compares policies at one overflow rate, gives the same figures for the same seed, and refuses bad data."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from domain.errors import BadData
+from evals.operations.compare import KPIS, RATE, Curve, saving
+from evals.operations.data import read_records
+from evals.operations.policies import STRATEGIES
+from evals.operations.stage import stage_of, world_of
+from evals.operations.suite import OURS, PEERS, Asked, baselines, chart, figures, with_trucks
+
+BERKELEY = Path(__file__).parents[3] / "cities" / "berkeley"
+
+
+@pytest.fixture(scope="module")
+def readings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty weeks of readings of four containers that fill at different pace and are emptied when full."""
+    file = tmp_path_factory.mktemp("readings") / "town_readings.csv.gz"
+    rng = np.random.default_rng(5)
+    with gzip.open(file, "wt", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["container", "time_utc", "fill_pct"])
+        for index in range(4):
+            level, pace = 0.0, 0.4 + 0.3 * index
+            for step in range(20 * 7 * 8):
+                at = datetime(2024, 1, 1) + timedelta(hours=3 * step)  # noqa: DTZ001 - the file's clock has no zone
+                level = 0.0 if level > 85 else level + rng.gamma(2.0, 1.5 * pace)
+                rows.writerow([f"c{index}", at.isoformat(sep=" "), f"{min(level, 100):.0f}"])
+    return file
+
+
+def asked(file: Path, **changes: object) -> Asked:
+    """A very small measurement."""
+    return Asked(file, **{"weeks": 1, "seeds": 2, "looks": 50, "target": 40.0, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def found(readings: Path) -> dict[str, object]:
+    """The figures of a very small measurement."""
+    return dict(figures(asked(readings)))
+
+
+# ---------------------------------------------------------------- figures
+
+
+def test_every_policy_has_every_figure_at_the_rate_compared_at(found: dict[str, object]) -> None:
+    policies = found["policies"]
+    assert isinstance(policies, dict)
+    assert set(policies) == set(STRATEGIES)
+    assert all(set(each) == set(KPIS) for each in policies.values())
+    assert set(baselines(found)) == set(PEERS) == {"fixed_tuned", "threshold_tuned", "oracle"}  # type: ignore[arg-type]
+
+
+def test_each_saving_comes_with_an_interval_that_holds_it(found: dict[str, object]) -> None:
+    savings, intervals = found["km_saving_pct"], found["ci95"]
+    assert isinstance(savings, dict)
+    assert isinstance(intervals, dict)
+    assert set(savings) == set(PEERS)
+    assert all(intervals[peer][0] <= savings[peer] <= intervals[peer][1] for peer in PEERS)
+
+
+def test_the_same_seed_gives_the_same_figures(readings: Path, found: dict[str, object]) -> None:
+    assert figures(asked(readings)) == found
+
+
+def test_what_was_made_up_is_said(found: dict[str, object]) -> None:
+    notes = str(found["notes"])
+    assert "positions, truck and costs are invented" in notes
+    assert "2 seeds make a rough interval" in notes
+
+
+def test_the_chart_is_an_svg_with_a_line_for_each_policy(found: dict[str, object]) -> None:
+    drawn = ElementTree.fromstring(chart(found))  # type: ignore[arg-type]
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}polyline")) == len(STRATEGIES)
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def curve(*points: tuple[float, float]) -> Curve:
+    """A curve of (overflow rate, km), two seeds alike."""
+    rates, way = (np.array([[p[i]] * 2 for p in points]) for i in range(2))
+    return Curve(tuple(range(len(points))), {RATE: rates, "km": way})
+
+
+def test_policies_are_compared_at_equal_overflow_rate_and_not_at_equal_knobs() -> None:
+    mine, other = curve((10, 100), (30, 60)), curve((20, 100), (40, 90))
+    assert mine.mean_at(20, "km") == 80
+    assert saving(mine, other, 20).pct == 20.0  # 80 against 100
+
+
+def test_a_setting_that_another_beats_in_both_is_not_used() -> None:
+    assert curve((10, 100), (20, 120), (30, 80)).mean_at(20, "km") == 90
+
+
+def test_the_interval_pairs_the_seeds() -> None:
+    """Both policies are half as far in the first world: the saving is the same in each, so the interval is a point."""
+    rates, way = np.full((1, 2), 20.0), np.array([[50.0, 100.0]])
+    mine, other = Curve((1,), {RATE: rates, "km": way * 0.8}), Curve((1,), {RATE: rates, "km": way})
+    assert saving(mine, other, 20).ci95 == (20.0, 20.0)
+
+
+# ---------------------------------------------------------------- the cut in time
+
+
+def test_nothing_after_the_cut_is_learned_from(readings: Path) -> None:
+    stage = stage_of(read_records(readings))
+    assert stage.train.first_h + stage.train.hours == stage.test.first_h
+    until = stage.known.rates.fitted_until
+    assert until is not None
+    assert until < np.datetime64(stage.cut)
+
+
+def test_two_policies_of_a_seed_meet_the_same_world_and_two_seeds_another(readings: Path) -> None:
+    stage = stage_of(read_records(readings))
+    first, again, other = (world_of(stage, seed, 1) for seed in (1, 1, 2))
+    assert np.array_equal(first.grown, again.grown)
+    assert np.array_equal(first.sensors.noise, again.sensors.noise)
+    assert np.array_equal(first.sensors.arrives, again.sensors.arrives)
+    assert not np.array_equal(first.grown, other.grown)
+
+
+def test_trucks_made_larger_are_named_in_the_notes(readings: Path) -> None:
+    records = read_records(readings)
+    larger = with_trucks(records, 2)
+    assert larger.town.trucks[0].capacity_l == 2 * records.town.trucks[0].capacity_l
+    assert "trucks hold 2 times" in larger.town.notes[0]
+
+
+def test_a_city_folder_brings_its_own_trucks_and_positions() -> None:
+    town = read_records(BERKELEY).town
+    assert len(town.bins) > 200
+    assert [truck.name for truck in town.trucks] == ["Truck 1", "Truck 2", "Truck 3"]
+    assert not any("invented" in note for note in town.notes)
+
+
+# ---------------------------------------------------------------- bad data
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "must name the columns"),
+        ("container,time_utc\nc1,2024-01-01\n", "fill_pct is missing"),
+        ("container,time_utc,fill_pct\nc1,yesterday,5\n", "line 2: no time or no number"),
+        ("container,time_utc,fill_pct\nc1,2024-01-01,nan\n", "not within 0 to 100"),
+        ("container,time_utc,fill_pct\nc1,2024-01-01,500\n", "not within 0 to 100"),
+        ("container,time_utc,fill_pct\nc1,2024-01-01,50\n", "no container with 10 readings"),
+    ],
+)
+def test_bad_readings_are_refused_in_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "readings.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadData, match=says) as refused:
+        figures(Asked(file))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["nowhere", ".", "broken.csv.gz"])
+def test_what_is_no_city_and_no_csv_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "broken.csv.gz").write_bytes(b"\x1f\x8bnot packed at all")
+    with pytest.raises(BadData):
+        figures(Asked(tmp_path / path))
+
+
+def test_no_data_and_impossible_sizes_are_refused(readings: Path) -> None:
+    with pytest.raises(BadData, match="needs --data"):
+        Asked(None)
+    with pytest.raises(BadData, match="1 to 52 weeks"):
+        Asked(readings, weeks=0)
+
+
+def test_a_cut_that_leaves_nothing_to_play_is_refused(readings: Path) -> None:
+    with pytest.raises(BadData, match="weeks to learn from"):
+        figures(asked(readings, test_from=date(2024, 5, 18)))
+
+
+def test_ours_is_a_policy_like_the_others() -> None:
+    assert OURS in STRATEGIES
+    assert [name for name, policy in STRATEGIES.items() if policy.sees_truth] == ["oracle"]

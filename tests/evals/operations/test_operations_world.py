@@ -1,0 +1,277 @@
+"""The simulated operation keeps its books: what grows is collected or left, trucks carry what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines.forecast.history import BinHistory
+from engines.routing.problem import Place, Truck
+from evals.operations.growth import Span, draw_growth, pieces_of, resample_weeks, week_profile
+from evals.operations.rounds import Planner, Wish, drive_out
+from evals.operations.schedule import full_days, patterns, tuned_schedule
+from evals.operations.sensors import Faults, draw_sensors, last_readings
+from evals.operations.town import DAY_H, WEEK_H, Floats, Town, monday_before
+from evals.operations.world import Choose, Run, View, World, play
+
+NO_FAULTS = Faults(every_h=6, noise_points=0.0, late_h=0.0, lost=0.0, silent=0.0)
+MONDAY = monday_before(480_000)
+
+
+def line_town(bins: int = 3, capacity_l: int = 10_000, dump: bool = True) -> Town:
+    """Bins on a line, one kilometre and 100 s apart, the depot (and the dump) at its end; trucks leave at six."""
+    first = 2 if dump else 1
+    at = np.array([0] * first + [1000 * (i + 1) for i in range(bins)])
+    metres = np.abs(at[:, None] - at).astype(np.int64)
+    truck = Truck(
+        "T", capacity_l, 10**6, shift_start_s=6 * 3600, shift_end_s=20 * 3600, cost_per_km=1, cost_per_hour=36
+    )
+    return Town(
+        name="line", bins=tuple(f"b{i}" for i in range(bins)), streams=("waste",) * bins,
+        sites=tuple(f"s{i}" for i in range(bins)), capacity_l=np.full(bins, 1000.0), kg_per_l=np.full(bins, 0.1),
+        positions=np.zeros((bins, 2)), trucks=(truck,), depots=(Place("depot", 0, 0),),
+        dumps=(Place("dump", 0, 0, 600),) if dump else (), metres=metres, seconds=metres // 10, service_s=60,
+        step_pct=20.0,
+    )  # fmt: skip
+
+
+def steady_world(town: Town, points_a_day: Sequence[float], weeks: int = 1) -> World:
+    """Bins that fill evenly, emptied just before the counted weeks; no quiet week, no faults."""
+    hours = weeks * WEEK_H
+    grown = np.array(points_a_day)[:, None] / DAY_H * np.arange(hours + 1)
+    sensors = draw_sensors(len(town.bins), hours, town.step_pct, NO_FAULTS, np.random.default_rng(0))
+    return World(town, grown, sensors, np.zeros(len(town.bins), dtype=np.int64), MONDAY, weeks, 0, 0)
+
+
+def played(world: World, choose: Choose) -> Run:
+    """The run of a policy."""
+    return play(world, choose, Planner(world.town, looks=50))
+
+
+def all_bins(view: View) -> list[Wish]:
+    """Serve everything every day."""
+    return [Wish(i, None, 100) for i in range(len(view.town.bins))]
+
+
+def never(view: View) -> list[Wish]:
+    """Stay at home."""
+    return []
+
+
+# ---------------------------------------------------------------- books
+
+
+@pytest.mark.parametrize("choose", [all_bins, never, lambda view: all_bins(view)[: view.day % 3]])
+def test_what_flows_in_flows_out_or_stays(choose: Choose) -> None:
+    run = played(steady_world(line_town(), (10, 35, 80), weeks=2), choose)
+    assert run.grown_points > 0
+    assert run.before_points + run.grown_points == pytest.approx(run.collected_points + run.after_points)
+
+
+def test_a_bins_life_can_be_read_as_a_string() -> None:
+    """40 points a day, seen in steps of 20 every 6 h. Met at 90 first, then just under 80: full a day later."""
+
+    def at_80(view: View) -> list[Wish]:
+        return [Wish(int(i), None, 800) for i in np.flatnonzero(np.nan_to_num(view.read_pct) >= 80)]
+
+    run = played(steady_world(line_town(1), (40,), weeks=2), at_80)
+    assert run.life(0) == "..E.oO.oO.oO.o"
+
+
+def test_a_life_says_when_a_bin_stood_full_and_when_it_was_emptied() -> None:
+    def on_day_3(view: View) -> list[Wish]:
+        return [Wish(0, None, 900)] if view.day == 3 else []
+
+    assert played(steady_world(line_town(1), (30,)), on_day_3).life(0) == "...E..o"
+    assert played(steady_world(line_town(1), (36,)), on_day_3).life(0) == "..oO.oo"
+
+
+def test_who_never_drives_overflows_everything() -> None:
+    run = played(steady_world(line_town(), (60, 60, 60), weeks=3), never)
+    assert (run.metres, run.seconds, run.visits) == (0, 0, ())
+    assert run.full[:, 2:].all()
+
+
+def test_a_bin_emptied_every_day_never_stands_full_while_it_takes_more_than_a_day_to_fill() -> None:
+    run = played(steady_world(line_town(), (90, 90, 90)), all_bins)
+    assert not run.full.any()
+    assert len(run.visits) == 21
+
+
+def test_weeks_before_the_counted_ones_are_played_and_not_counted() -> None:
+    world = steady_world(line_town(), (50, 50, 50), weeks=3)
+    short = played(replace(world, quiet_weeks=1, uncounted_weeks=1), all_bins)
+    assert short.full.shape == (3, 7)
+    assert short.metres == played(steady_world(line_town(), (50, 50, 50)), all_bins).metres
+
+
+def test_policies_see_no_truth_unless_they_are_the_oracle() -> None:
+    seen: list[bool] = []
+
+    def look(view: View) -> list[Wish]:
+        seen.append(view.truth is None)
+        return []
+
+    world = steady_world(line_town(1), (40,))
+    play(world, look, Planner(world.town, 50))
+    play(world, look, Planner(world.town, 50), sees_truth=True)
+    assert seen == [True] * 7 + [False] * 7
+
+
+# ---------------------------------------------------------------- trucks
+
+
+def test_a_truck_drives_out_and_back_and_unloads_once() -> None:
+    town = line_town()
+    driven = drive_out(town, ((2, 3, 4, 1),), np.full(3, 500.0), {0: 500, 1: 500, 2: 500})
+    assert driven.metres == 6000
+    assert driven.seconds == 600 + 3 * 60 + 600
+    assert driven.cost == pytest.approx(6.0 + 36 * driven.seconds / 3600)
+    assert driven.emptied == ((0, 21_600 + 160), (1, 21_600 + 320), (2, 21_600 + 480))
+
+
+def test_a_truck_that_the_next_bin_would_overload_goes_to_the_dump_first() -> None:
+    town = line_town(capacity_l=1000)
+    driven = drive_out(town, ((2, 3, 4, 1),), np.array([600.0, 600.0, 100.0]), {0: 100, 1: 100, 2: 100})
+    assert driven.metres == 1000 + 1000 + 2000 + 1000 + 3000
+    assert len(driven.emptied) == 3
+
+
+def test_a_planned_dump_trip_is_left_out_when_the_rest_fits() -> None:
+    town = line_town(capacity_l=1000)
+    needless = drive_out(town, ((2, 1, 3, 4, 1),), np.full(3, 100.0), {0: 600, 1: 300, 2: 300})
+    needed = drive_out(town, ((2, 1, 3, 4, 1),), np.array([700.0, 300, 300]), {0: 600, 1: 300, 2: 300})
+    assert (needless.metres, needed.metres) == (6000, 8000)
+
+
+def test_a_stop_worth_less_than_the_time_spent_there_is_not_planned() -> None:
+    town = line_town()
+    planner = Planner(town, 50)
+    at_bin = 1000 * 36 * 60 // 3600
+    assert planner.tours([Wish(0, at_bin, 10)]) == ((),)
+    assert planner.solves == 0
+    assert 2 in planner.tours([Wish(0, 100 * at_bin, 10)])[0]
+
+
+def test_equal_days_are_solved_once() -> None:
+    world = steady_world(line_town(), (50, 50, 50), weeks=2)
+    planner = Planner(world.town, 50)
+    play(world, all_bins, planner)
+    assert planner.solves == 1
+
+
+# ---------------------------------------------------------------- sensors
+
+
+def test_a_reading_is_the_last_step_reached_and_not_older_than_the_last_emptying() -> None:
+    grown = 2.0 * np.arange(200.0)[None, :]
+    sensors = draw_sensors(1, 199, 20.0, NO_FAULTS, np.random.default_rng(1))
+    level, at = last_readings(sensors, grown, np.array([50]), 90.0)
+    assert at[0] > 84
+    assert level[0] == (2 * (at[0] - 50)) // 20 * 20
+    assert np.isnan(last_readings(sensors, grown, np.array([89]), 90.0)[0][0]) or sensors.phase[0] == 0
+
+
+def test_late_and_lost_readings_are_not_seen() -> None:
+    grown = np.zeros((50, 24 * 7 + 1))
+    late = draw_sensors(50, 24 * 7, 20.0, replace(NO_FAULTS, late_h=20.0), np.random.default_rng(1))
+    lost = draw_sensors(50, 24 * 7, 20.0, replace(NO_FAULTS, lost=1.0), np.random.default_rng(1))
+    ages = 100.0 - last_readings(late, grown, np.zeros(50, dtype=np.int64), 100.0)[1]
+    assert np.nanmean(ages) > 6
+    assert np.isnan(last_readings(lost, grown, np.zeros(50, dtype=np.int64), 100.0)[0]).all()
+
+
+# ---------------------------------------------------------------- growth
+
+
+def emptied(levels: Sequence[float], hours: Sequence[float], step: float = 20.0) -> BinHistory:
+    """A bin with emptyings at hours after a Monday."""
+    at = np.array([np.datetime64(round((MONDAY + h) * 3600), "s") for h in hours])
+    return BinHistory("b", "waste", "s", at, np.array(levels, dtype=float), step_pct=step)
+
+
+def draw(history: BinHistory, seed: int = 0, profile: Floats | None = None) -> Floats:
+    """Hourly growth of one bin in the week."""
+    flat = np.ones(WEEK_H) if profile is None else profile
+    return draw_growth(pieces_of([history]), flat, Span(MONDAY, 1), 1, np.random.default_rng(seed))[0]
+
+
+@pytest.mark.parametrize(("level", "least", "most"), [(0, 0, 20), (60, 60, 80), (100, 100, 120)])
+def test_what_grew_lies_inside_the_step_that_was_reported(level: float, least: float, most: float) -> None:
+    grown = [draw(emptied([0, level], [10, 60]), seed).sum() for seed in range(30)]
+    assert least <= min(grown) < max(grown) <= most
+    assert max(grown) - min(grown) > 5
+
+
+def test_growth_lies_between_its_two_emptyings_and_follows_the_hours_of_the_week() -> None:
+    profile = np.where(np.arange(WEEK_H) % 24 < 12, 2.0, 1e-9)
+    grown = draw(emptied([0, 80], [24, 72]), profile=profile)
+    assert grown[:24].sum() == grown[72:].sum() == 0
+    assert grown[36:48].sum() + grown[60:72].sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_an_unknown_level_gets_the_bins_own_pace() -> None:
+    grown = draw(emptied([0, 50, float("nan")], [0, 50, 100], step=0.0))
+    assert grown[50:100].sum() == pytest.approx(50)
+
+
+def test_readings_grow_by_their_rises_and_not_by_their_noise() -> None:
+    hours = np.arange(0, 160, 2.0)
+    true = hours / 2
+    noisy = np.clip(true + np.random.default_rng(0).normal(0, 4, len(hours)), 0, 100)
+    at = np.array([np.datetime64(round((MONDAY + h) * 3600), "s") for h in hours])
+    grown = draw(BinHistory("b", "waste", "s", read_at=at, readings=noisy, step_pct=0.0))
+    assert grown.sum() == pytest.approx(true[-1], abs=12)
+
+
+def test_the_profile_finds_the_days_on_which_bins_fill() -> None:
+    """Emptied every midnight; 60 points on weekdays, nothing at the weekend."""
+    hours = [24.0 * day for day in range(71)]
+    levels = [0.0] + [60.0 if day % 7 < 5 else 0.0 for day in range(70)]
+    by_day = week_profile(pieces_of([emptied(levels, hours, step=0.0)])).reshape(7, 24).mean(axis=1)
+    assert by_day[:5].min() > 2 * by_day[5:].max()
+
+
+def test_resampled_weeks_are_whole_weeks_of_the_records_in_blocks_of_four() -> None:
+    growth = np.repeat(np.arange(12.0), WEEK_H)[None, :]
+    weeks = resample_weeks(growth, 8, np.random.default_rng(3)).reshape(8, WEEK_H)
+    assert (weeks == weeks[:, :1]).all()
+    assert np.diff(weeks[:, 0]).tolist().count(1.0) >= 6
+
+
+# ---------------------------------------------------------------- the fixed schedule
+
+
+def test_a_schedule_visits_fast_bins_often_and_slow_ones_seldom() -> None:
+    town = line_town(2)
+    grown = np.array([80.0, 5.0])[:, None] / DAY_H * np.arange(8 * WEEK_H + 1)
+    visits = tuned_schedule(town, grown, overflow_cost=100.0).sum(axis=1)
+    assert visits[0] == 28
+    assert 1 <= visits[1] <= 4
+
+
+def test_a_dearer_overflow_buys_more_visits() -> None:
+    town = line_town(3)
+    rng = np.random.default_rng(0)
+    grown = np.cumsum(rng.gamma(0.2, 6.0, (3, 8 * WEEK_H + 1)), axis=1)
+    cheap, dear = (tuned_schedule(town, grown, cost).sum() for cost in (0.5, 200.0))
+    assert cheap < dear
+
+
+def test_neighbours_share_their_days() -> None:
+    town = line_town(6)
+    grown = 15.0 / DAY_H * np.arange(8 * WEEK_H + 1) * np.ones((6, 1))
+    schedule = tuned_schedule(town, grown, overflow_cost=20.0)
+    assert schedule.any(axis=0).sum() < schedule.sum()
+
+
+def test_full_days_count_what_a_pattern_lets_stand() -> None:
+    grown = 50.0 / DAY_H * np.arange(8 * WEEK_H + 1)[None, :]
+    daily = int(np.flatnonzero(patterns().all(axis=1))[0])
+    weekly = int(np.flatnonzero((patterns().sum(axis=1) == 4) & patterns()[:, 0])[0])
+    days = full_days(grown, 6)[0]
+    assert days[daily] == 0
+    assert days[weekly] > 20
