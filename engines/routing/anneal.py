@@ -15,6 +15,7 @@ from engines.routing.ruin import ruin
 from engines.routing.state import (
     BLINK,
     COST,
+    COUPLING,
     FIRST_MARK,
     LONGEST,
     NODE,
@@ -23,6 +24,7 @@ from engines.routing.state import (
     PRICE,
     SECOND_MARK,
     SERVED,
+    SHARED,
     TAKEN,
     TOUCHED,
     TRUCK,
@@ -46,7 +48,9 @@ class Best(NamedTuple):
 
 def empty_best(state: State) -> Best:
     """Worse than every plan."""
-    return Best(np.zeros((len(state.nodes), 2), dtype=np.int32), np.array([2**62, 0], dtype=np.int64))
+    links = np.zeros((len(state.nodes), 2), dtype=np.int32)
+    links[:, 0] = np.arange(len(state.nodes))
+    return Best(links, np.array([2**62, 0], dtype=np.int64))
 
 
 @folded
@@ -68,6 +72,27 @@ def keep_best(facts: Facts, state: State, best: Best) -> None:
         for i in range(len(state.nodes)):
             best.links[i, 0] = state.nodes[i].after
             best.links[i, 1] = state.nodes[i].dump_after
+
+
+@compiled
+def count_shared(state: State) -> int:
+    """What sharing arcs with the neighbouring replicas is worth now; the touched rounds are counted again."""
+    if state.tally[COUPLING] == 0:
+        return 0
+    n = len(state.saved)
+    for x in range(state.tally[TOUCHED]):
+        v = state.touched[x].truck
+        found = 0
+        i = state.nodes[n + v].after
+        while i < n:
+            j = state.nodes[i].after
+            if j < n:
+                found += (state.peers[0, i] == j) + (state.peers[1, i] == j)
+            i = j
+        state.tally[SHARED] += found - state.trucks[v].shared
+        state.trucks[v].shared = found
+    worth: int = state.tally[COUPLING] * state.tally[SHARED]
+    return worth
 
 
 @compiled
@@ -115,7 +140,7 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
     moves, hot, cold = plan
     if state.tally[BLINK] <= 0:
         next_blink(state)
-    energy = energy_of(facts, state)
+    energy = energy_of(facts, state) - state.tally[COUPLING] * state.tally[SHARED]
     cooling = math.exp(math.log(cold / hot) * COOL_EVERY / max(moves, 1)) if hot > 0.0 else 1.0
     heat, accepted = hot, 0
     for move in range(moves):
@@ -127,7 +152,7 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
             ok = repair(facts, state, state.touched[x].truck) and ok
         if ok:
             recreate(facts, state, False)
-        now = energy_of(facts, state)
+        now = energy_of(facts, state) - count_shared(state)
         if ok and now < energy - heat * math.log(unit(state.rng)):
             energy = now
             accepted += 1
@@ -136,6 +161,7 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
             undo(facts, state)
             for x in range(state.tally[TOUCHED]):
                 repair(facts, state, state.touched[x].truck)
+            count_shared(state)
         if move % COOL_EVERY == COOL_EVERY - 1:
             heat *= cooling
     return accepted

@@ -54,7 +54,7 @@ class Annealer:
         `warm`: the plan is good, so the search goes on from it and begins cold.
         """
         facts = self.model.facts
-        self.state.tally[PRICE] = FAR // 4  # no truck that does not exist in a first plan
+        self.state.tally[PRICE] = FAR  # no truck that does not exist in a first plan
         self._load(orders)
         fill(facts, self.state, self.best)
         self.warm = warm
@@ -76,22 +76,21 @@ class Annealer:
         facts, begin = self.model.facts, budget.share
         if begin >= until or not len(facts.stops):
             return
-        guess = MOVES_PER_SECOND[int(bool(facts.flags[TIMED]))]
-        moves = (until - begin) * (budget.most_looks or guess * _seconds_of(budget))
+        guess = moves_per_second(self.model)
+        moves = (until - begin) * (budget.most_looks or guess * seconds_of(budget))
         heat = heat or heat_for(self.model, moves / len(facts.stops), self.warm)
-        unit = max(1.0, self.state.tally[COST] / max(1, self.state.tally[SERVED] + self.state.tally[USED]))
+        unit = mean_arc(self)
         begins_anew = not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES
         spares = bool((facts.kinds["beyond"] - facts.kinds["first"] > facts.kinds["have"]).any())
         if spares and begins_anew:
             self._one_round_each(int(self.state.rng[0] % 1000))
-        dearest = float(min(FAR // 8, 2 * facts.stops["penalty"].max(initial=1)))
         rate = float(guess)
         while budget.share < until and not budget.over:
             done = min(1.0, (budget.share - begin) / (until - begin))
             chunk = self._chunk(budget, (begin, until), rate)
             now = unit * heat.hot * (heat.cold / heat.hot) ** done
             then = unit * heat.hot * (heat.cold / heat.hot) ** min(1.0, done + 1 / CHUNKS)
-            self.state.tally[PRICE] = round(unit * (max(dearest, unit) / unit) ** min(1.0, done / GIVEN_UP_AT))
+            self.state.tally[PRICE] = price_at(self.model, unit, done)
             clock = budget.cpu_seconds
             anneal(facts, self.state, self.best, (chunk, now, then))
             rate = chunk / max(1e-4, budget.cpu_seconds - clock)
@@ -104,7 +103,7 @@ class Annealer:
         if budget.most_looks is not None:
             left = int((span[1] - budget.share) * budget.most_looks) + 1
             return max(1, min(left, max(FEWEST_MOVES, round(part * budget.most_looks))))
-        return max(FEWEST_MOVES, int(min(part * _seconds_of(budget), 0.1) * rate))
+        return max(FEWEST_MOVES, int(min(part * seconds_of(budget), 0.1) * rate))
 
     @property
     def stops_per_round(self) -> float:
@@ -117,7 +116,25 @@ class Annealer:
         return orders_in(self.model, self.best)
 
 
-def _seconds_of(budget: Budget) -> float:
+def mean_arc(annealer: Annealer) -> float:
+    """Mean cost of an arc of the plan that is being changed, at least 1."""
+    tally = annealer.state.tally
+    return float(max(1.0, tally[COST] / max(1, tally[SERVED] + tally[USED])))
+
+
+def moves_per_second(model: Model) -> int:
+    """A guess, until the search has been timed."""
+    return MOVES_PER_SECOND[int(bool(model.facts.flags[TIMED]))]
+
+
+def price_at(model: Model, unit: float, done: float) -> int:
+    """What a truck that does not exist costs at a share of the run: from a mean arc to more than any stop is worth."""
+    dearest = float(min(FAR // 8, 2 * model.facts.stops["penalty"].max(initial=1)))
+    return round(unit * (max(dearest, unit) / unit) ** min(1.0, done / GIVEN_UP_AT))
+
+
+def seconds_of(budget: Budget) -> float:
+    """The shorter of the two clocks' limits."""
     limits = [budget.rule.wall_seconds, budget.rule.max_cpu_seconds]
     return min((limit for limit in limits if limit is not None), default=1.0)
 

@@ -29,7 +29,7 @@ def stages_for(model: Model, params: Params, stops_per_round: float) -> tuple[St
     alone = Stage(Core.annealer, 1.0)
     if params.core is Core.pyvrp and supports(model.problem):
         return (Stage(Core.pyvrp, 1.0),)
-    if params.core is not Core.auto or not supports(model.problem):
+    if params.core is not Core.auto or params.annealer != "sa" or not supports(model.problem):
         return (alone,)
     windows = any(stop.window for stop in model.problem.stops)
     if not model.facts.flags[TIMED] or not windows:

@@ -15,13 +15,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engines.routing.problem import Problem, RoundPlan, StopRule
+from engines.routing.problem import OLDER_TRUCK, Problem, RoundPlan, StopRule, Truck
 from engines.routing.rates import milli_rates, span_rate
 from engines.routing.rounds import Failure, Order, assemble, drive, nearest_dump, orders_of
 
 ALWAYS, MUST = 10**9, 10**11
 FEWEST_MS = 20
 STOPPED_BY_CLOCK = "stopped by the clock"
+
+
+def supports(problem: Problem) -> bool:
+    """Whether this model has every rule of the problem: capacity, streams, windows, prizes, dumps, shifts, balance."""
+    plain = all(
+        replace(Truck(truck.name, 0, 0), **{name: getattr(truck, name) for name in OLDER_TRUCK}) == truck
+        for truck in problem.trucks
+    )
+    return plain and not problem.reload_at_depot and not any(stop.release_s for stop in problem.stops)
 
 
 @dataclass(frozen=True, eq=False)

@@ -200,7 +200,15 @@ WORDS = {
     Why.shift_too_short: "{truck}'s shift is too short for {stop}",
     Why.window_closed: "{truck} cannot reach {stop} within its window without missing another",
     Why.cheaper_to_skip: "skipping {stop} is cheaper",
+    Why.no_way: "{truck} has no way to {stop} and back",
+    Why.too_late_ready: "{stop} is ready too late for {truck}'s shift",
 }
+
+
+BINDING_FIRST = (
+    Why.shift_too_short, Why.too_late_ready, Why.window_closed, Why.fleet_full, Why.no_way, Why.too_large,
+    Why.no_truck_for_stream,
+)  # fmt: skip
 
 
 def _reason(problem: Problem, plan: RoundPlan, stop_id: str) -> Unserved:
@@ -213,7 +221,7 @@ def _reason(problem: Problem, plan: RoundPlan, stop_id: str) -> Unserved:
         if stop.prize is not None and not stop.must_serve:
             text = f"cheaper to skip: prize {stop.prize / 1000:.2f}, serving costs at least {cost / 1000:.2f} more"
             return Unserved(stop_id, Why.cheaper_to_skip, text, stop.prize, cost)
-    for why in (Why.shift_too_short, Why.window_closed, Why.fleet_full, Why.too_large, Why.no_truck_for_stream):
+    for why in BINDING_FIRST:
         words = [chance.text for chance in skipped.trucks if chance.binding is why]
         if words:
             return Unserved(stop_id, why, "; ".join(c.text for c in skipped.trucks), stop.prize)

@@ -10,9 +10,22 @@ from __future__ import annotations
 from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
 from engines.routing.compiled import below, compiled, folded, unit
 from engines.routing.model import FAR, TIMED, Facts
-from engines.routing.state import BLINK, COST, FIRST_MARK, NODE, PRICE, SECOND_MARK, TAKEN, TRUCK, State, put_in, touch
+from engines.routing.state import (
+    BLINK,
+    COST,
+    FIRST_MARK,
+    NODE,
+    PRICE,
+    SECOND_MARK,
+    TAKEN,
+    TRUCK,
+    State,
+    put_in,
+    take_out,
+    touch,
+)
 from engines.routing.timed_place import timed_cheapest
-from engines.routing.times import direct, repair
+from engines.routing.times import direct, merge_trips, repair
 
 AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs; together several may pay
 
@@ -41,7 +54,12 @@ def insert(facts: Facts, state: State, c: int, everywhere: bool) -> bool:
     touch(state, v)
     if facts.flags[TIMED] == 1:
         put_in(facts, state, c)
-        return repair(facts, state, v)
+        if repair(facts, state, v):
+            return True
+        take_out(facts, state, c)
+        merge_trips(facts, state, v)
+        repair(facts, state, v)
+        return False
     _put_plain(facts, state, c, cost)
     return True
 

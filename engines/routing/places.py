@@ -32,6 +32,7 @@ def cheapest_order(problem: Problem, truck: Truck, now: tuple[Order, int], point
     longer, slower, dumps = _prices(problem, truck, order, point)
     per_metre, per_second = milli_rates(problem, truck)
     possible = np.isfinite(longer)
+    possible[:, : _begun(problem, truck, order)] = False
     price = np.full(longer.shape, np.inf)
     price[possible] = per_metre * longer[possible] + per_second * slower[possible]
     failures: Counter[Why] = Counter()
@@ -52,11 +53,17 @@ def cheapest_order(problem: Problem, truck: Truck, now: tuple[Order, int], point
     return _binding(failures, bool(problem.dumps))
 
 
+def _begun(problem: Problem, truck: Truck, order: Order) -> int:
+    """How many places at the front lie before or among the locked stops."""
+    locked = [i for i, p in enumerate(order) if not problem.is_dump(p) and problem.stop_at(p).id in truck.locked]
+    return locked[-1] + 1 if locked else 0
+
+
 def _binding(failures: Counter[Why], has_dumps: bool) -> Why:
     """What binds: the load when there is no dump to make room, else the time, else the window."""
     if not has_dumps and failures[Why.too_large]:
         return Why.fleet_full
-    for why in (Why.shift_too_short, Why.window_closed):
+    for why in (Why.shift_too_short, Why.window_closed, Why.no_way):
         if failures[why]:
             return why
     return Why.fleet_full
@@ -69,13 +76,14 @@ def _prices(
     metres, seconds = problem.metres, problem.seconds
     service = problem.stop_at(point).service_s
     if problem.dumps and not order:
-        leave = np.array([truck.depot], dtype=np.int64)
+        leave = np.array([truck.end_point], dtype=np.int64)
         longer, slower, dumps = _through(problem, np.array([point]), leave)
-        longer, slower = longer + metres[truck.depot, point], slower + seconds[truck.depot, point] + service
+        start = truck.start_point
+        longer, slower = longer + metres[start, point], slower + seconds[start, point] + service
         return longer[None, :], slower[None, :], dumps[None, :]
     places = len(order) if problem.dumps else len(order) + 1
-    before = np.array([truck.depot, *order], dtype=np.int64)[:places]
-    after = np.array([*order, truck.depot], dtype=np.int64)[:places]
+    before = np.array([truck.start_point, *order], dtype=np.int64)[:places]
+    after = np.array([*order, truck.end_point], dtype=np.int64)[:places]
     here = np.full(places, point)
     gone_m, gone_s = metres[before, after], seconds[before, after] - service
     plain = (

@@ -22,8 +22,8 @@ from engines.routing.plan import Leg, RestTaken, RoundPlan, TruckRound, Unserved
 from engines.routing.stopping import Progress, StopRule
 
 __all__ = [
-    "LONGEST", "MOST_POINTS", "Goal", "IntMatrix", "Leg", "Place", "Problem", "Progress", "Rest", "RestTaken",
-    "RoundPlan", "Stop", "StopRule", "Truck", "TruckRound", "Unserved", "Visit", "Weights", "Why",
+    "LONGEST", "MOST_POINTS", "OLDER_TRUCK", "Goal", "IntMatrix", "Leg", "Place", "Problem", "Progress", "Rest",
+    "RestTaken", "RoundPlan", "Stop", "StopRule", "Truck", "TruckRound", "Unserved", "Visit", "Weights", "Why",
 ]  # fmt: skip
 
 IntMatrix = npt.NDArray[np.int64]
@@ -228,10 +228,11 @@ class Problem:
 
 
 NEWER_STOP = frozenset({"release_s", "bins"})
-NEWER_TRUCK = frozenset(each.name for each in fields(Truck)) - {
+OLDER_TRUCK = frozenset({
     "name", "capacity_l", "capacity_kg", "streams", "shift_start_s", "shift_end_s",
     "cost_per_km", "cost_per_hour", "g_co2e_per_km", "depot",
-}  # fmt: skip
+})  # fmt: skip
+NEWER_TRUCK = frozenset(each.name for each in fields(Truck)) - OLDER_TRUCK
 
 
 def _said(value: Stop | Truck, newer: frozenset[str]) -> dict[str, Any]:

@@ -13,19 +13,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engines.routing.annealer import Annealer
 from engines.routing.check import check
 from engines.routing.choice import Stage, stages_for
 from engines.routing.construct import FEW_STOPS, construct
 from engines.routing.improve import STOPPED_BY_CLOCK, improve
+from engines.routing.improve import supports as improve_knows
 from engines.routing.insertion import insert_what_pays, with_reasons
 from engines.routing.model import Model, model_of
 from engines.routing.params import Core, Params
-from engines.routing.problem import Problem, RoundPlan, StopRule
+from engines.routing.problem import Goal, Place, Problem, RoundPlan, Stop, StopRule, Truck, Why
 from engines.routing.pyvrp_core import improve_with_pyvrp
-from engines.routing.rounds import Failure, Order, assemble, drive, orders_of, rank, with_dumps
+from engines.routing.replicas import Replicas
+from engines.routing.rounds import Order, assemble, orders_of, rank
 from engines.routing.stopping import Budget
+from engines.routing.verdicts import hindrance, kinds_of, quick_reasons, verdicts
 
+MOST_PLACES_FOR_REASONS = 200_000  # about a second of trying; beyond, reasons are told without trying every place
 LOOKS_PER_SOLUTION = 200  # how many looks a `max_solutions` of the older rule stands for
 
 
@@ -33,20 +39,42 @@ def solve(problem: Problem, stop: StopRule | None = None, seed: int = 0, params:
     """The best plan found. No trucks or no stops give a plan that says so; BadData comes from `Problem` only."""
     rule, params = stop or StopRule(), params or Params()
     budget = Budget(rule, LOOKS_PER_SOLUTION)
-    servable = [point for point in range(problem.first_stop, problem.size) if _some_truck_can(problem, point)]
+    kinds = kinds_of(problem)
+    hindrances = {point: hindrance(problem, point, kinds) for point in range(problem.first_stop, problem.size)}
+    servable = [point for point, why in hindrances.items() if why is None]
+    hindered = {problem.stop_at(point).id: why for point, why in hindrances.items() if why is not None}
+    made = _found(problem, servable, (rule, budget, seed, params))
+    return _checked(problem, made, hindered)
+
+
+def warm_up() -> None:
+    """Compile the annealer, or load what was compiled before, so that no question waits for it: about 35 CPU seconds
+    at its first call on a machine, one afterwards."""
+    place = Place("depot", 0.0, 0.0)
+    stops = tuple(Stop(f"stop {i}", 0.0, 0.0, 1, 1, 1, "any") for i in range(2))
+    way = np.array([[0, 9, 9], [9, 0, 9], [9, 9, 0]])
+    problem = Problem(stops, (Truck("truck", 9, 9),), (place,), (), way, way, Goal.cost)
+    solve(problem, StopRule(max_looks=1000), 0, Params(core=Core.annealer))
+
+
+def _found(problem: Problem, servable: list[int], how: tuple[StopRule, Budget, int, Params]) -> RoundPlan:
+    """The best plan of the chosen core, without reasons."""
+    rule, budget, seed, params = how
     if not servable:
-        return _checked(problem, assemble(problem, [[] for _ in problem.trucks], "insertion", seed))
+        return assemble(problem, [[] for _ in problem.trucks], "insertion", seed)
+    if params.core in (Core.insertion, Core.ortools) and not improve_knows(problem):
+        params = replace(params, core=Core.annealer)
     if params.core is Core.insertion:
-        return _checked(problem, replace(construct(problem, seed), seed=seed))
+        return replace(construct(problem, seed), seed=seed)
     if params.core is Core.ortools:
         return _by_ortools(problem, servable, (rule, seed))
-    search = _Search(model_of(problem), seed, budget)
+    search = _Search(model_of(problem), seed, budget, params)
     search.start()
     for stage in stages_for(search.model, params, search.annealer.stops_per_round):
         search.turn(stage)
     ended = budget.by_looks and budget.share < 1.0 and budget.clock_share >= 1.0
     plan = replace(search.best, core=STOPPED_BY_CLOCK if ended else search.best.core)
-    return _checked(problem, insert_what_pays(problem, plan) if len(problem.stops) <= FEW_STOPS else plan)
+    return insert_what_pays(problem, plan) if len(problem.stops) <= FEW_STOPS else plan
 
 
 @dataclass
@@ -56,6 +84,7 @@ class _Search:
     model: Model
     seed: int
     budget: Budget
+    params: Params
 
     def start(self) -> None:
         """A feasible plan at once."""
@@ -74,6 +103,12 @@ class _Search:
         if orders is not None:
             self.annealer = Annealer(self.model, self.seed)
             self.annealer.start(orders, warm=True)
+        if self.params.annealer == "sqa":
+            ring = Replicas(self.model, self.seed, self.params)
+            ring.start(orders)
+            ring.run(self.budget)
+            self._keep(self._plan(ring.best.orders, "annealer (sqa)"))
+            return
         self.annealer.run(self.budget, until=stage.until)
         self._keep(self._plan(self.annealer.orders, "annealer"))
 
@@ -96,23 +131,20 @@ def _by_ortools(problem: Problem, servable: list[int], how: tuple[StopRule, int]
     rule, seed = how
     first = replace(construct(problem, seed), seed=seed)
     if rule.wall_seconds <= 0 or rule.max_solutions == 0 or len(servable) == 1:
-        return _checked(problem, first)
+        return first
     found = improve(problem, first, servable, rule)
     if found is None or check(problem, found) or rank(problem, found) >= rank(problem, first):
         found = first
-    return _checked(problem, insert_what_pays(problem, found))
+    return insert_what_pays(problem, found)
 
 
-def _some_truck_can(problem: Problem, point: int) -> bool:
-    """Whether any truck could serve the stop if it had nothing else to do."""
-    return any(
-        not isinstance(drive(problem, truck, with_dumps(problem, truck, [point])), Failure) for truck in problem.trucks
-    )
-
-
-def _checked(problem: Problem, plan: RoundPlan) -> RoundPlan:
-    """The plan with reasons, after the checker has passed it; a plan that fails is a bug and says so."""
-    plan = with_reasons(problem, plan)
+def _checked(problem: Problem, plan: RoundPlan, hindered: dict[str, Why]) -> RoundPlan:
+    """The plan with verdicts and reasons, after the checker has passed it; a plan that fails is a bug and says so."""
+    plan = replace(plan, verdicts=verdicts(problem, hindered))
+    if len(plan.unserved) * len(problem.trucks) * len(problem.stops) <= MOST_PLACES_FOR_REASONS:
+        plan = with_reasons(problem, plan)
+    else:
+        plan = quick_reasons(problem, plan, hindered)
     faults = check(problem, plan)
     if faults:
         raise AssertionError(f"the {plan.core} plan does not pass the checker: {'; '.join(faults)}")

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.routing.compiled import Rng, compiled, folded, seeded
-from engines.routing.model import I64, Facts, Rows
+from engines.routing.model import I32, I64, Facts, Rows
 
-COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED, SAVED, TAKEN, OVER, PRICE = range(12)  # places in `tally`
+# places in `tally`
+COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED = range(8)
+SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING = range(8, 14)
 NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
 
 
@@ -28,7 +30,7 @@ NODE_ROW = _layout(
     "arc leg start latest rest_s rest_end lead_s lead_latest filled_l filled_kg to_fill_l to_fill_kg",
     "after before truck dump_after",
 )
-TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at", "kind count dumps room")
+TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at shared", "kind count dumps room")
 FLEET_ROW = _layout("", "used hint")
 TAKEN_ROW = np.dtype([("stop", np.int64), ("key", np.float64)], align=True)
 TOUCHED_ROW = _layout("", "truck begin count first_dump")
@@ -54,6 +56,7 @@ class State(NamedTuple):
     tally: I64
     saved_tally: I64
     spot: I64
+    peers: I32  # (2, n) successors in the two neighbouring replicas, -1 for none
     rng: Rng
 
 
@@ -67,11 +70,12 @@ def empty_state(facts: Facts, seed: int) -> State:
     trucks["stamp"] = trucks["taken_at"] = -1
     trucks["kind"] = np.repeat(np.arange(len(kinds)), kinds["beyond"] - kinds["first"])
     fleet["hint"] = kinds["first"]
-    tally = np.zeros(12, dtype=np.int64)
+    tally = np.zeros(14, dtype=np.int64)
     tally[PENALTY] = facts.stops["penalty"].sum()
     return State(
         nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),
-        tally, tally.copy(), np.zeros(4, np.int64), seeded(seed),
+        tally, tally.copy(), np.zeros(4, np.int64),
+        np.full((2, n), -1, np.int32), seeded(seed),
     )  # fmt: skip
 
 

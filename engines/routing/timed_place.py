@@ -33,6 +33,8 @@ def timed_cheapest(facts: Facts, state: State, c: int, everywhere: bool) -> int:
             v = state.nodes[i].truck
             if x & 1:
                 i = state.nodes[i].before
+                if i < n:  # a place behind a stop is looked at beside that stop
+                    continue
         if v < 0 or facts.ends[state.trucks[v].kind, c].allowed == 0:
             continue
         if facts.flags[DUMPS] == 0 and not _fits(facts, state, v, c):
@@ -89,8 +91,9 @@ def _try(facts: Facts, state: State, at: tuple[int, int, int], best: int) -> int
         marks += 2 * int(before) + 4 * int(behind)
         if marks == 0 and i < n and j < n and add <= room and add_kg <= room_kg:
             marks = 8
+    spare = facts.kinds[k].most_dumps - state.trucks[v].dumps + state.nodes[i].dump_after
     for way in range(4):
-        if marks >> way & 1:
+        if marks >> way & 1 and (way >> 1) + (way & 1) <= spare:
             best = _judge(facts, state, (c, i, v, way >> 1, way & 1), best)
     return best
 
@@ -114,8 +117,30 @@ def _kilos(facts: Facts, state: State, gap: tuple[int, int, int]) -> tuple[int, 
 
 
 @folded
-def _way(facts: Facts, k: int, ends: tuple[int, int], marked: int) -> tuple[int, int]:
-    return by_way_of_dump(facts, k, ends) if marked == 1 else direct(facts, k, ends)
+def _cost_to(facts: Facts, k: int, ends: tuple[int, int]) -> int:
+    """Cost from a node to a stop; read in the stop's own row, which stays near at hand while its places are tried."""
+    i, c = ends
+    n = len(facts.stops)
+    cost: int = facts.ends[k, c].start_cost if i >= n else facts.cost_in[facts.kinds[k].group, c, i]
+    return cost
+
+
+@folded
+def _cost_on(facts: Facts, k: int, ends: tuple[int, int]) -> int:
+    """Cost from a stop to a node."""
+    c, j = ends
+    n = len(facts.stops)
+    cost: int = facts.ends[k, c].end_cost if j >= n else facts.cost[facts.kinds[k].group, c, j]
+    return cost
+
+
+@folded
+def _secs_to(facts: Facts, k: int, ends: tuple[int, int]) -> int:
+    """Seconds from a node to a stop."""
+    i, c = ends
+    n = len(facts.stops)
+    secs: int = facts.ends[k, c].start_secs if i >= n else facts.secs[i, c]
+    return secs
 
 
 @folded
@@ -124,12 +149,14 @@ def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], be
     c, i, v, first, second = place
     n, k = len(facts.stops), state.trucks[v].kind
     j = state.nodes[i].after
-    to_cost, to_secs = _way(facts, k, (i, c), first)
-    on_cost, on_secs = _way(facts, k, (c, j), second)
     idle = state.trucks[v].count == 0
-    cost = to_cost + on_cost + (_opening(facts, state, k) if idle else -state.nodes[i].arc)
+    cost = _opening(facts, state, k) if idle else -state.nodes[i].arc
+    cost += by_way_of_dump(facts, k, (i, c))[0] if first else _cost_to(facts, k, (i, c))
+    cost += by_way_of_dump(facts, k, (c, j))[0] if second else _cost_on(facts, k, (c, j))
     if cost >= best:
         return best
+    to_secs = by_way_of_dump(facts, k, (i, c))[1] if first else _secs_to(facts, k, (i, c))
+    on_secs = by_way_of_dump(facts, k, (c, j))[1] if second else direct(facts, k, (c, j))[1]
     start = max(to_secs + (state.nodes[i].start if i < n else facts.kinds[k].leave), facts.stops[c].early)
     end = start + on_secs
     if start > facts.stops[c].late or end > (state.nodes[j].latest if j < n else facts.kinds[k].back):
