@@ -28,7 +28,7 @@ from tools.commands import command
 from tools.context import Ctx, ThreadView
 from tools.mentions import marks_of
 from tools.registry import TOOLS
-from tools.resolve import Setting, readers
+from tools.resolve import readers, setting_of
 from tools.use import Used, use
 from tools.words import reference
 
@@ -111,7 +111,7 @@ class Assistant:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        read = readers(Setting(ctx.city, ctx.now, question, ctx.thread.earlier_time))
+        read = readers(setting_of(ctx))
         marks = marks_of(question, ctx.city, ctx.now)
         degraded: list[str] = [f"{past.cut} earlier turns are too long ago for the model to see"] if past.cut else []
         latest = fresh_state(question)

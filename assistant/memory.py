@@ -25,6 +25,9 @@ JsonObject = dict[str, JsonValue]
 LONGEST_PAST = 3_000
 """Characters of earlier turns in a prompt: about 900 tokens of the embedded model's 4,096."""
 PLAN_ID = re.compile(r"^P-\d{4,}$")
+TIME_FACTS = {"since": "period", "when": "when"}
+"""Arguments that name a time, and the fact that restates it ("2025-07-01 to 2025-07-31")."""
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,20 @@ class Past:
                 made = str(facts.get("plan_id", ""))
                 plan, subject = (made, made) if PLAN_ID.match(made) else (plan, subject)
                 subject = "forecast" if call.name == "forecast_fill" else subject
-                earlier = _time_asked(facts, zone) or earlier
+                earlier = _time_asked(call, facts, zone) or earlier
                 top = facts.get("top_bin") or facts.get("fullest_bin")
                 first = str(top).split()[0] if top else first
         decisions = [turn.decision_id for turn in self.turns if turn.decision_id]
-        return ThreadView(self.thread_id, plan, subject, decisions[-1] if decisions else None, earlier, first)
+        newest = decisions[-1] if decisions else None
+        return ThreadView(self.thread_id, plan, subject, newest, earlier, first, tuple(self.said()))
 
 
-def _time_asked(facts: JsonObject, zone: ZoneInfo) -> datetime | None:
+def _time_asked(call: Call, facts: JsonObject, zone: ZoneInfo) -> datetime | None:
+    """The deadline or the round's start of a result; the last day of a period, or the day, that was asked for."""
     at = facts.get("by") or facts.get("round_starts")
+    if not at:
+        fact = next((fact for said, fact in TIME_FACTS.items() if said in call.parameters), "")
+        at = next(reversed(DATE.findall(str(facts.get(fact)))), None)
     return datetime.fromisoformat(str(at)).replace(tzinfo=zone) if at else None
 
 

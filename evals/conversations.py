@@ -32,7 +32,7 @@ from evals.numbers_seen import unsupported
 from prompts.render import Step
 from tools.context import Ctx
 from tools.mentions import marks_of
-from tools.resolve import Setting, readers
+from tools.resolve import readers, setting_of
 from tools.words import WORDS, reference
 
 MOST_STEPS = 4
@@ -74,8 +74,7 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
         composed = compose(state, past)
         calls = tuple(call_of(ran["call"]) for ran in state["ran"])
         kind = kind_of(composed)
-        setting = Setting(ctx.city, ctx.now, said, here.thread.earlier_time)
-        ok = right(turn, calls, kind, setting)
+        ok = right(turn, calls, kind, setting_of(here))
         marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), unsupported(composed, past)))
         past = Past("C-0001", (*past.turns, await _as_expected(turn, here, state["ran"] if ok else [])))
     return marked
@@ -83,7 +82,7 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
 
 async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[State, list[float]]:
     state = fresh_state(said)
-    read = readers(Setting(ctx.city, ctx.now, said, ctx.thread.earlier_time))
+    read = readers(setting_of(ctx))
     marks = marks_of(said, ctx.city, ctx.now)
     seconds: list[float] = []
     while len(state["ran"]) < MOST_STEPS:

@@ -25,7 +25,8 @@ class ThreadView:
     """What tools may know of the conversation: its id and the newest plan, subject and decision in it.
 
     `last_subject` is the newest plan or "forecast"; `first_bin` the id of the bin that the newest list began with: what
-    "why is it first?" is about.
+    "why is it first?" is about. `said` are the user's earlier words, oldest first: a time that a call carries over is
+    read in the sentence it came from.
     """
 
     thread_id: str
@@ -34,6 +35,7 @@ class ThreadView:
     last_decision: str | None = None
     earlier_time: datetime | None = None
     first_bin: str | None = None
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from domain.store import Store
 from domain.values import Actor, Call, Effect, Role
 from tools.context import Ctx, ThreadView
 from tools.registry import TOOLS, Tool, registry_version
-from tools.resolve import COUNTED_FROM
+from tools.resolve import COUNTED_FROM, SAID_BEFORE
 from tools.result_bytes import result_hash
 from tools.use import use
 
@@ -111,14 +111,16 @@ def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
 
 
 def _thread_then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> ThreadView:
-    """What `last` and "the day after" stood for, as the record says that they were understood."""
+    """What `last`, "the day after" and a carried time stood for, as the record says that they were understood."""
     plan, subject, time, named = (call.resolved.get(name) for name in ("plan", "subject", COUNTED_FROM, "bin"))
+    before = call.resolved.get(SAID_BEFORE)
     return ThreadView(
         entry.thread,
         last_plan=str(plan) if plan else None,
         last_subject=str(subject) if subject else None,
         earlier_time=datetime.fromisoformat(str(time)).replace(tzinfo=ctx.zone) if time else None,
         first_bin=str(named).split()[0] if named and "bin" not in call.parameters else None,
+        said=(str(before),) if before else (),
     )
 
 

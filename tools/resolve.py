@@ -17,12 +17,19 @@ from pydantic import JsonValue
 
 from domain.errors import AmbiguousName, AskAgain, MissingPiece
 from domain.operation import Operation
-from domain.times import between, describe, moment, period
+from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
+from tools.context import Ctx
 from tools.registry import TOOLS, Argument, Tool, check_parameters
 
 COUNTED_FROM = "counted from"
 """In `understood`: the time of the thread that "the day after" leaned on, local; a replay reads it again."""
+SAID_BEFORE = "said before"
+"""In `understood`: the words of an earlier turn ("since Monday") that tell how a carried time is read; a replay too."""
+RELATIVE = re.compile(
+    r"(and\s+)?(the\s+)?(((next\s+)?day|week|month)\s+(after|before)|(following|previous)\s+day|next\s+day)", re.I
+)
+"""What leans on the time asked before, where there is one."""
 OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
@@ -49,12 +56,21 @@ NO_NAMES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What words are resolved against: the operation, the clock, the sentence they stand in, the time asked before."""
+    """What words are resolved against: the operation, the clock, the sentence they stand in, what was asked before.
+
+    `said` are the thread's earlier questions, oldest first.
+    """
 
     operation: Operation
     now: datetime
     question: str = ""
     earlier_time: datetime | None = None
+    said: tuple[str, ...] = ()
+
+
+def setting_of(ctx: Ctx) -> Setting:
+    """What a question's words are resolved against."""
+    return Setting(ctx.city, ctx.now, ctx.question, ctx.thread.earlier_time, ctx.thread.said)
 
 
 @dataclass(frozen=True)
@@ -81,9 +97,32 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
         values[argument.name] = value
         if value is not None and argument.words:
             understood[argument.name] = restate(value, setting)
-            if argument.words.kind in {"time", "until"} and setting.earlier_time and _relative(str(said)):
-                understood[COUNTED_FROM] = f"{setting.earlier_time.astimezone(setting.operation.zone):%Y-%m-%d %H:%M}"
+            understood |= _leaning(argument.words.kind, str(said), setting)
+    end = _end(call, setting)
+    if end is not None:
+        values["until"], understood["until"] = end, restate(end, setting)
     return Resolved(values, understood)
+
+
+def _leaning(kind: str, words: str, setting: Setting) -> dict[str, str]:
+    """What of the thread a time was read by."""
+    if kind in TIMES and setting.earlier_time and _relative(words):
+        return {COUNTED_FROM: f"{setting.earlier_time.astimezone(setting.operation.zone):%Y-%m-%d %H:%M}"}
+    opened = _opened(words, setting) if kind == "period" else None
+    return {SAID_BEFORE: opened} if opened and opened not in setting.question else {}
+
+
+def _end(call: Call, setting: Setting) -> Moment | None:
+    """A named end read together with its start, as the tools do: until "31 July" of "1 July" is this year's."""
+    since, until = call.parameters.get("since"), call.parameters.get("until")
+    if not (isinstance(since, str) and isinstance(until, str)):
+        return None
+    try:
+        ends = between(since, until, setting.now).until
+        is_day = moment(until, setting.now).is_day
+    except AskAgain:
+        return None
+    return Moment(ends - ONE_MINUTE if is_day else ends, until, is_day)
 
 
 def _require(declared: Tool, call: Call) -> None:
@@ -105,27 +144,56 @@ def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
 
 
 def _time(words: list[str], setting: Setting) -> Moment:
-    return moment(words[0], setting.earlier_time if _relative(words[0]) and setting.earlier_time else setting.now)
+    return moment(words[0], _counted_from(words[0], setting))
+
+
+def _until(words: list[str], setting: Setting) -> Moment:
+    """The end of a span of the records, which hold the past: the coming "Friday" only where there is no past one."""
+    coming = _time(words, setting)
+    if coming.at <= setting.now:
+        return coming
+    try:
+        past = period(words[0], _counted_from(words[0], setting))
+    except AskAgain:
+        return coming
+    if past.until > setting.now or past.since >= setting.now:
+        return coming
+    if past.until == setting.now:  # an hour: as a period it is open
+        return Moment(past.since, coming.words)
+    return Moment(past.until - ONE_MINUTE if coming.is_day else past.until, coming.words, coming.is_day)
 
 
 def _relative(words: str) -> bool:
     """A bare "the day after" leans on the time asked before."""
-    return re.fullmatch(r"(and\s+)?(the\s+)?(day|next day|week)\s+after", words.strip(), re.I) is not None
+    return RELATIVE.fullmatch(words.strip()) is not None
+
+
+def _counted_from(words: str, setting: Setting) -> datetime:
+    return setting.earlier_time if setting.earlier_time and _relative(words) else setting.now
 
 
 def _period(words: list[str], setting: Setting) -> Period:
-    """A period word means the whole period, unless the sentence says since or from: then it runs to now."""
-    found = period(words[0], setting.now)
-    since = re.search(OPEN_START + re.escape(words[0]), setting.question, re.I)
-    if since and found.until < setting.now:
+    """A period word means the whole period, unless its sentence says since or from: then it runs to now."""
+    found = period(words[0], _counted_from(words[0], setting))
+    if found.until < setting.now and _opened(words[0], setting):
         return Period(found.since, setting.now, f"since {words[0]}")
     return found
+
+
+def _opened(words: str, setting: Setting) -> str | None:
+    """ "since Monday" if the newest sentence with the words says so: follow-ups carry the words without it."""
+    spoken = re.compile(rf"(?<!\w)({OPEN_START})?{re.escape(words)}(?!\w)", re.I)
+    for sentence in (setting.question, *reversed(setting.said)):
+        found = list(spoken.finditer(sentence))
+        if found:
+            return next((each[0] for each in found if each[1]), None)
+    return None
 
 
 _BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
     "place": lambda words, setting: setting.operation.gazetteer.place(words[0]),
     "time": _time,
-    "until": _time,
+    "until": _until,
     "period": _period,
     "bin": lambda words, setting: setting.operation.gazetteer.bins(words),
     "truck": lambda words, setting: setting.operation.gazetteer.trucks(words),
@@ -137,6 +205,7 @@ _BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
 }
 
 
+TIMES = {"time", "until", "period"}
 READ_KINDS = ("stream", "truck")
 LONGEST_READ = 48
 

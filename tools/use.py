@@ -11,7 +11,7 @@ from domain.errors import AskAgain, NotPermitted
 from domain.values import Actor, Call, Effect, Result, Role
 from tools.context import Ctx
 from tools.registry import TOOLS, Tool
-from tools.resolve import Setting, resolve
+from tools.resolve import resolve, setting_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def use(call: Call, ctx: Ctx, tools: Mapping[str, Tool] = TOOLS) -> Used:
         raise AskAgain("There is no such tool. What would you like to know or do?")
     require_permission(ctx.actor, declared)
     began = time.perf_counter()
-    setting = Setting(ctx.city, ctx.now, ctx.question, ctx.thread.earlier_time)
-    resolved = resolve(call, setting, tools)
+    resolved = resolve(call, setting_of(ctx), tools)
     result = declared.run(**resolved.values, ctx=ctx)
     told = {**resolved.understood, **result.understood}
     return Used(call, result.model_copy(update={"understood": told}), (time.perf_counter() - began) * 1000)

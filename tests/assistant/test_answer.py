@@ -20,6 +20,7 @@ from domain.ports import ModelAnswer, ModelIdentity
 from domain.store import Store
 from domain.values import Actor, Call, Role
 from tools.registry import TOOLS
+from tools.replay import replay
 from tools.words import NOTICES, REPLIES
 
 FIND = call("find_bins", near="Town Hall")
@@ -132,6 +133,38 @@ async def test_the_day_after_counts_from_the_time_asked_before(desk: Desk) -> No
     )
     assert "2025-09-04" in after.calls[0].understood["by"]
     assert after.calls[0].understood["counted from"].startswith("2025-09-03")
+
+
+async def test_since_a_day_stays_open_in_a_follow_up_that_carries_the_day_alone(desk: Desk) -> None:
+    first = await desk.ask(
+        "what was emptied at Public Library since Friday", [call("service_history", since="Friday"), reply()]
+    )
+    then = await desk.ask(
+        "only Town Hall", [call("service_history", bins=["Town Hall"], since="Friday"), reply()], thread=first.thread
+    )
+    assert (
+        then.calls[0].understood["since"]
+        == first.calls[0].understood["since"]
+        == "2025-08-29 00:00 to 2025-09-01 08:00"
+    )
+    assert then.calls[0].understood["said before"] == "since Friday"
+    assert then.decision_id is not None
+    assert replay(desk.ledger.find(then.decision_id)[0], desk.ctx).reproduced
+    closed = await desk.ask(
+        "and on Friday itself?", [call("service_history", since="Friday"), reply()], thread=first.thread
+    )
+    assert closed.calls[0].understood["since"] == "Fri 2025-08-29"
+
+
+async def test_the_day_before_counts_from_the_period_that_was_asked_before(desk: Desk) -> None:
+    first = await desk.ask("what was emptied on Friday?", [call("service_history", since="Friday"), reply()])
+    said = call("service_history", since="the day before")
+    before = await desk.ask("and the day before?", [said, reply()], thread=first.thread)
+    assert before.calls[0].understood["since"] == "Thu 2025-08-28"
+    assert before.calls[0].understood["counted from"].startswith("2025-08-29")
+    untimed = await desk.ask("what was emptied?", [call("service_history"), reply()])
+    today = await desk.ask("and the day before?", [said, reply()], thread=untimed.thread)
+    assert today.calls[0].understood["since"] == "Sun 2025-08-31"
 
 
 async def test_a_thread_of_another_city_is_a_question_and_stays_untouched(desk: Desk) -> None:
