@@ -76,7 +76,7 @@ def versions_of(model: ModelIdentity, style: str) -> Versions:
     """Which weights, prompt and tools speak."""
     return Versions(
         model=f"{model.model} on {model.engine}",
-        model_hash=model.digests.get("model"),
+        model_hash=model.digests.get("base"),
         adapter_hash=model.digests.get("adapter"),
         prompt_hash=HASH_OF_STYLE[style],
         tool_schema_hash=registry_version(),
