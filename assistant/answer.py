@@ -113,7 +113,8 @@ class Assistant:
         spelt_out = command(question)
         read = readers(setting_of(ctx))
         marks = marks_of(question, ctx.city, ctx.now)
-        degraded: list[str] = [f"{past.cut} earlier turns are too long ago for the model to see"] if past.cut else []
+        degraded: list[str] = []
+        seen = [past]
         latest = fresh_state(question)
 
         async def choose(state: State) -> Call:
@@ -123,9 +124,9 @@ class Assistant:
             on_step(StepEvent("deciding"))
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
-            situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, question, steps, read, marks)
+            situation = Situation(ctx.city.name, ctx.actor.role.value, today, seen[-1], question, steps, read, marks)
             try:
-                return await decide(self._speaker, situation)
+                return await decide(self._speaker, situation, seen.append)
             except ModelUnavailable as error:
                 degraded.append(str(error))
                 return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
@@ -159,7 +160,7 @@ class Assistant:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        latest["degraded"] = degraded
+        latest["degraded"] = [*_unseen(seen[-1].cut), *degraded]
         return latest
 
     # ------------------------------------------------------------ the record
@@ -228,6 +229,12 @@ async def run_one(call: Call, ctx: Ctx) -> Ran:
         choices=list(problem.choices) if isinstance(problem, AskAgain) else [],
         ms=(time.perf_counter() - began) * 1000,
     )
+
+
+def _unseen(turns: int) -> list[str]:
+    """The sentence on earlier turns that the model was not shown, if any."""
+    told = "1 earlier turn is" if turns == 1 else f"{turns} earlier turns are"
+    return [f"{told} too long ago for the model to see"] if turns else []
 
 
 def _untold(_now: dict[str, JsonValue]) -> None:

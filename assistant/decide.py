@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from assistant.memory import Past, call_of
-from domain.errors import ModelUnavailable
-from domain.ports import LanguageModel
+from domain.errors import ModelUnavailable, PromptTooLong
+from domain.ports import LanguageModel, ModelAnswer
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
-from tools.registry import TOOLS, tool_block
+from tools.registry import TOOLS, JsonSchema, tool_block
 from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
 
@@ -56,21 +56,43 @@ class Situation:
     marks: tuple[str, ...] = ()
 
 
-async def decide(speaker: Speaker, situation: Situation) -> Call:
-    """The model's next call. Raises ModelUnavailable when no legal one comes back in time."""
+def _untold(_past: Past) -> None:
+    """For callers that do not say what was cut."""
+
+
+async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], None] = _untold) -> Call:
+    """The model's next call. Raises ModelUnavailable when no legal one comes back in time.
+
+    A prompt that the model's context does not hold is tried again with half of its earlier turns, the newest; `cut`
+    is told the thread as it is shown then.
+    """
     spans = spans_of(situation) if speaker.copying else None
     freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None)
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
-    prompt = prompt_of(speaker, situation)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
-            answer = await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s)
+            answer = await _answer(speaker, situation, schema, cut)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
         return call_of(answer.text)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+async def _answer(
+    speaker: Speaker, situation: Situation, schema: JsonSchema, cut: Callable[[Past], None]
+) -> ModelAnswer:
+    """The answer to the longest prompt that fits. Raises ModelUnavailable."""
+    while True:
+        try:
+            return await speaker.model.decide(prompt_of(speaker, situation), schema, deadline_s=speaker.deadline_s)
+        except PromptTooLong:
+            shorter = situation.past.fewer()
+            if shorter is None:
+                raise
+            situation = replace(situation, past=shorter)
+            cut(shorter)
 
 
 def prompt_of(speaker: Speaker, situation: Situation) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 import httpx
 from pydantic import JsonValue
 
-from domain.errors import ModelUnavailable
+from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from prompts.render import END
 
@@ -31,6 +31,8 @@ UNKEPT = re.compile("[\ud800-\udfff]|" r"(?<!\\)(?:\\\\)*\\u0000")
 """Half a character (a lone surrogate) and NUL: neither UTF-8 nor PostgreSQL has a place for them."""
 PASSING = {408, 425, 429}
 """Refusals that another try may get past: timed out, too early, too many (RFC 9110, RFC 8470, RFC 6585)."""
+TOO_LONG = re.compile(rb"exceed_context_size|context (?:size|length)|maximum model length", re.I)
+"""In a refusal (HTTP 400) of llama.cpp and of vLLM: the prompt does not fit the context."""
 COMPACT: dict[str, JsonValue] = {"x-guidance": {"whitespace_flexible": False}}
 """What llguidance, the grammar engine of llama.cpp and of vLLM's `guidance` backend, reads as "no white space"."""
 
@@ -59,7 +61,7 @@ class OpenAIModel:
         """Complete `prompt` with one JSON object that fits `schema`; its text comes back without white space.
 
         A broken connection, a server error or an illegal answer is tried once more within the deadline.
-        Raises ModelUnavailable.
+        Raises ModelUnavailable; PromptTooLong, which is not tried again, for a prompt beyond the server's context.
         """
         started = time.perf_counter()
         body = self._body(prompt, MAX_TOKENS) | self._forced(schema)
@@ -124,6 +126,8 @@ class OpenAIModel:
             status = response.status_code
             if status >= 500 or status in PASSING:
                 raise _Retryable(f"its server answered {status}")
+            if status == 400 and TOO_LONG.search(await _read(response)):
+                raise PromptTooLong("The conversation is too long for the language model.")
             if status != 200:
                 raise ModelUnavailable(f"The language model refused the request (HTTP {status}).")
             content = await _read(response)

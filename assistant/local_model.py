@@ -25,7 +25,7 @@ from pydantic import JsonValue
 from assistant import engine_process
 from assistant.engine_process import EngineConfig
 from assistant.language_model import OpenAIModel
-from domain.errors import ModelUnavailable
+from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from prompts.render import HASH_OF_STYLE
 
@@ -134,6 +134,8 @@ class LocalModel:
         engine = self._running()
         try:
             return await engine.client.decide(prompt, schema, deadline_s=deadline_s)
+        except PromptTooLong:
+            raise
         except ModelUnavailable:
             if not await asyncio.to_thread(self._revive, engine):
                 raise

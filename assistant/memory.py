@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -42,11 +42,21 @@ class PastTurn:
 
 @dataclass(frozen=True)
 class Past:
-    """The thread so far; `cut` turns were left out of what the model sees."""
+    """The thread so far; at most the newest `most` turns go into a prompt."""
 
     thread_id: str
     turns: tuple[PastTurn, ...] = ()
-    cut: int = field(default=0)
+    most: int | None = None
+
+    @property
+    def cut(self) -> int:
+        """How many turns are left out of what the model sees."""
+        return len(self.turns) - len(self.for_prompt())
+
+    def fewer(self) -> Past | None:
+        """The thread with half as many turns in the prompt, the oldest left out; None when there is none to leave."""
+        shown = len(self.for_prompt())
+        return replace(self, most=shown // 2) if shown else None
 
     def said(self) -> list[str]:
         """The user's words, oldest first."""
@@ -57,10 +67,10 @@ class Past:
         return [call_of(step.call) for turn in self.turns for step in turn.steps]
 
     def for_prompt(self) -> list[SaidTurn]:
-        """The newest whole turns that fit the prompt."""
+        """The newest whole turns that fit the prompt, oldest first."""
         kept: list[SaidTurn] = []
         room = LONGEST_PAST
-        for turn in reversed(self.turns):
+        for turn in reversed(self.turns[len(self.turns) - self.most :] if self.most is not None else self.turns):
             room -= len(turn.question) + sum(len(step.call) + len(step.outcome) for step in turn.steps)
             if room < 0:
                 break
@@ -126,8 +136,7 @@ class Memory:
         """What was said and called in the thread."""
         with self._store.read() as session:
             rows = turns_of(session, thread_id)
-        past = Past(thread_id, tuple(_past_turn(row) for row in rows))
-        return Past(thread_id, past.turns, cut=len(past.turns) - len(past.for_prompt()))
+        return Past(thread_id, tuple(_past_turn(row) for row in rows))
 
     def add(self, turn: Turn) -> None:
         """Append a turn."""

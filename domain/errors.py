@@ -10,6 +10,7 @@ RoundsmanError
 ├── NotPermitted         the role may not do this
 ├── NotNow               the outside world: degrade and say so
 │   ├── ModelUnavailable the language model is missing, dead or answered nonsense
+│   │   └── PromptTooLong    the prompt has more tokens than the model's context holds
 │   ├── DeadlineExceeded a part took longer than its budget
 │   ├── LedgerUnavailable the ledger cannot be written, so no effect may happen
 │   └── StoreUnavailable the database is locked, full or gone
@@ -83,6 +84,10 @@ class NotNow(RoundsmanError):
 
 class ModelUnavailable(NotNow):
     """The language model is missing, dead, or did not answer with a legal call."""
+
+
+class PromptTooLong(ModelUnavailable):
+    """The prompt has more tokens than the model's context holds: fewer turns may fit."""
 
 
 class DeadlineExceeded(NotNow):

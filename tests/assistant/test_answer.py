@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from assistant.answer import Limits
 from assistant.ports import Inquiry
 from assistant.question import EMPTY, LONGEST, WORDLESS
-from domain.errors import AskAgain, DeadlineExceeded, ModelUnavailable
+from domain.errors import AskAgain, DeadlineExceeded, ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from domain.store import Store
 from domain.values import Actor, Call, Role
@@ -186,7 +186,26 @@ async def test_earlier_turns_beyond_the_prompt_are_cut_whole_and_that_is_said(de
     answer = await desk.assistant(model).ask(Inquiry("thanks", ANA, thread))
     assert "turn 0" not in model.prompts[0]
     assert model.prompts[0].count("<|im_start|>user\nturn 1 word") == 1
-    assert answer.degraded == ("1 earlier turns are too long ago for the model to see",)
+    assert answer.degraded == ("1 earlier turn is too long ago for the model to see",)
+
+
+async def test_a_prompt_beyond_the_models_context_loses_its_oldest_turns_and_that_is_said(desk: Desk) -> None:
+    thread = None
+    for number in range(4):
+        thread = (await desk.ask(f"bins near Town Hall {number}", [FIND, reply()], thread=thread)).thread
+    model = ScriptedModel([PromptTooLong("Too long."), PromptTooLong("Too long."), FIND, reply()])
+    answer = await desk.assistant(model).ask(Inquiry("and now?", ANA, thread))
+    shown = [prompt.count("bins near Town Hall") for prompt in model.prompts]
+    assert shown == [4, 2, 1, 1]
+    assert "bins near Town Hall 3" in model.prompts[2]
+    assert answer.calls[0].result is not None
+    assert answer.degraded == ("3 earlier turns are too long ago for the model to see",)
+
+
+async def test_a_question_that_alone_is_beyond_the_context_says_so(desk: Desk) -> None:
+    answer = await desk.ask("bins near Town Hall", [PromptTooLong("The conversation is too long.")])
+    assert answer.text == NOTICES["unavailable"]
+    assert answer.degraded == ("The conversation is too long.",)
 
 
 async def test_a_follow_up_by_reference_reads_the_last_results(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from doubles import ModelServer, Reply, breaks_off, hangs, hangs_up, model_serve
 from pydantic import JsonValue
 
 from assistant.language_model import OpenAIModel
-from domain.errors import ModelUnavailable
+from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelIdentity
 
 CALL = '{"name":"find_bins","parameters":{"near":"café Strada"}}'
@@ -222,6 +222,28 @@ async def test_a_refused_request_is_not_repeated_and_its_body_is_not_shown() -> 
         await decide(server)
     assert len(server.bodies) == 1
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error":{"code":400,"message":"request (5000 tokens) exceeds the available context size (4096 tokens), try '
+        'increasing it","type":"exceed_context_size_error"}}',
+        '{"error":{"message":"This model\'s maximum context length is 4096 tokens. However, you requested 5000 tokens",'
+        '"type":"BadRequestError","code":400}}',
+        '{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model length of 4096."}}',
+    ],
+)
+async def test_a_prompt_beyond_the_context_is_told_apart_and_not_repeated(body: str) -> None:
+    with model_server(sends(body, 400)) as server, pytest.raises(PromptTooLong):
+        await decide(server)
+    assert len(server.bodies) == 1
+
+
+async def test_another_refusal_of_the_same_status_is_no_matter_of_length() -> None:
+    with model_server(sends('{"error": "unknown field"}', 400)) as server, pytest.raises(ModelUnavailable) as raised:
+        await decide(server)
+    assert not isinstance(raised.value, PromptTooLong)
 
 
 async def test_a_server_that_hangs_is_given_up_at_the_deadline() -> None:

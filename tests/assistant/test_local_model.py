@@ -24,7 +24,7 @@ from assistant.local_model import (
     file_digest,
     packaged_weights,
 )
-from domain.errors import ModelUnavailable
+from domain.errors import ModelUnavailable, PromptTooLong
 from prompts.render import HASH_OF_STYLE, Setting, Turn, render
 from tools.registry import TOOLS
 from tools.schema import call_schema
@@ -179,6 +179,13 @@ async def test_the_engine_decodes_words_that_json_must_escape(engine: LocalModel
                                                "required": ["note"], "additionalProperties": False}}}  # fmt: skip
     answer = await engine.decide("<prompt>", schema, deadline_s=20)
     assert json.loads(answer.text)["parameters"] == {"note": odd}
+
+
+@pytest.mark.model
+async def test_a_prompt_beyond_the_engines_context_is_told_apart(engine: LocalModel) -> None:
+    with pytest.raises(PromptTooLong):
+        await engine.decide("bin " * 5_000, {"type": "object"}, deadline_s=20)
+    assert "name" in await ask(engine)
 
 
 @pytest.mark.model
