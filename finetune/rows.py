@@ -29,8 +29,8 @@ from tools.registry import TOOLS
 
 ROOT = Path(__file__).parent
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
-MIX = {"call": 0.40, "follow": 0.275, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.06,
-       "reply": 0.035, "quoted": 0.015, "listed": 0.045}  # fmt: skip
+MIX = {"call": 0.33, "follow": 0.31, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
+       "reply": 0.03, "quoted": 0.015, "listed": 0.09}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 CITY_SHARES = {"berkeley": 0.6, "boston": 0.22, "montevideo": 0.18}
 LONGEST_PROMPT = 1_500

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -45,6 +44,7 @@ class Plan:
     init: str = ""  # digest of the adapter it starts from
     beta: float = 0.0  # of finetune.prefer
     keep: float = 0.0  # of finetune.prefer
+    decay: float = 1.0
 
 
 class Task(Protocol):
@@ -85,12 +85,13 @@ class Run:
 
 
 def learning_rate(plan: Plan, step: int, total: int) -> float:
-    """Linear warm-up over the first `warmup` share of the steps, then a cosine down to a tenth."""
+    """Linear warm-up over the first `warmup` share of the steps, constant, then straight to zero over the last `decay`
+    share (Bergsma et al. 2025, "Straight to Zero"; constant in between as in Hu et al. 2024, MiniCPM)."""
     warm = max(1, round(plan.warmup * total))
     if step < warm:
         return plan.lr * (step + 1) / warm
-    done = (step - warm) / max(1, total - warm)
-    return plan.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
+    falling = min(round(plan.decay * total), total - warm)
+    return plan.lr * min(1.0, (total - step) / (falling + 1))
 
 
 def train_step(run: Run, optimiser: torch.optim.Optimizer, step: Any) -> dict[str, float]:
@@ -217,11 +218,13 @@ def add_flags(p: argparse.ArgumentParser, lr: float) -> None:
     length = p.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=float, default=1.0)
     length.add_argument("--minutes", type=float, help="as many steps as fit, by the speed of the first ones")
+    length.add_argument("--steps", type=int)
     p.add_argument("--style", choices=tuple(END), default="small", help="of the prompts")
     p.add_argument("--rank", type=int, default=16)
     p.add_argument("--alpha", type=float, help="twice the rank when left out")
     p.add_argument("--lr", type=float, default=lr)
     p.add_argument("--warmup", type=float, default=0.03, help="share of the steps")
+    p.add_argument("--decay", type=float, default=1.0, help="share of the steps over which the rate falls to zero")
     p.add_argument("--weight-decay", type=float, default=0.0)
     p.add_argument("--clip", type=float, default=1.0)
     p.add_argument("--step-tokens", type=int, default=2048)
@@ -251,7 +254,7 @@ def plan_of(args: argparse.Namespace, init: adapters.Described | None, **more: A
     rank = init.rank if init else args.rank
     alpha = init.alpha if init else args.alpha or 2.0 * args.rank
     digest = file_digest(init.weights) if init else ""
-    same = ("lr", "warmup", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
+    same = ("lr", "warmup", "decay", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
     flags = {name: getattr(args, name) for name in same}
     return Plan(rank=rank, alpha=alpha, full=getattr(args, "full", False), init=digest, **flags, **more)
 
@@ -280,6 +283,8 @@ def making_of(args: argparse.Namespace, plan: Plan, base: Base, size: int) -> ad
 
 def planned_steps(run: Run, args: argparse.Namespace) -> int:
     """The schedule's length, from the flags."""
+    if args.steps is not None:
+        return max(1, int(args.steps))
     if args.minutes is not None:
         return max(1, int(args.minutes * 60 / probe_speed(run)))
     whole = int(args.epochs)
