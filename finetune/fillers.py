@@ -68,11 +68,13 @@ def read_city(folder: Path, *, held: bool = False) -> CityWords:
     aliases = meta.get("aliases", {})
     sites = [spoken(row["name"]) for row in _rows(folder / "sites.csv")]
     areas = [row["name"] for row in _rows(folder / "places.csv")]
-    alias_words = [word for words in aliases.get("places", {}).values() for word in words]
+    spoken_of = aliases.get("places", {})
+    sites += [word for name, words in spoken_of.items() if name not in areas for word in words]
+    areas += [word for name, words in spoken_of.items() if name in areas for word in words]
     keep: Callable[[str], bool] = (lambda n: held_out(n)) if held else (lambda n: not held_out(n))
     return CityWords(
         meta["name"],
-        tuple(filter(keep, dict.fromkeys(sites + alias_words))),
+        tuple(filter(keep, dict.fromkeys(sites))),
         tuple(filter(keep, dict.fromkeys(areas))),
         tuple(filter(keep, (row["bin_id"] for row in _rows(folder / "bins.csv")))),
         tuple(t["name"] for t in assumed.get("trucks", [])) or ("Truck 1", "Truck 2", "Truck 3"),
