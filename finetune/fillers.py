@@ -67,10 +67,11 @@ def read_city(folder: Path, *, held: bool = False) -> CityWords:
     assumed = tomllib.loads(assumptions.read_text(encoding="utf-8")) if assumptions.exists() else {}
     aliases = meta.get("aliases", {})
     sites = [spoken(row["name"]) for row in _rows(folder / "sites.csv")]
-    areas = [row["name"] for row in _rows(folder / "places.csv")]
-    spoken_of = aliases.get("places", {})
-    sites += [word for name, words in spoken_of.items() if name not in areas for word in words]
-    areas += [word for name, words in spoken_of.items() if name in areas for word in words]
+    kinds = {row["name"]: row["kind"] for row in _rows(folder / "places.csv")}
+    known = [(name, [name, *aliases.get("places", {}).get(name, [])]) for name in kinds]
+    sites += [word for name, words in known if kinds[name] == "landmark" for word in words]
+    areas = [word for _, words in known for word in words]
+    sites += [word for name, words in aliases.get("places", {}).items() if name not in kinds for word in words]
     keep: Callable[[str], bool] = (lambda n: held_out(n)) if held else (lambda n: not held_out(n))
     return CityWords(
         meta["name"],
