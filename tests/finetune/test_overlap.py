@@ -1,0 +1,118 @@
+"""Nothing that is measured with is trained on, and the halves of the cases have nothing in common.
+
+Runs of eight words, whole questions, and neighbours by meaning: of rows as they are drawn and of one wording of every
+trained frame, against every user turn of evals/cases, dev and test, the files with tools of their own included.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finetune.authors import Author
+from finetune.fillers import Fillers, read_city
+from finetune.frames import words_of
+from finetune.rows import CITY_SHARES, draw, read_lines, read_material
+from retrieval.embedder import MiniLM
+
+ROOT = Path(__file__).parent.parent.parent
+CASES = ROOT / "evals" / "cases"
+SAME_QUESTION = 0.95
+"""Cosine of MiniLM above which two questions say the same with hardly another word."""
+EVERYDAY = 5
+"""Words of what anybody says: "ok send it", "trucks tomorrow", "when was it last emptied" are in both."""
+SHARED = {"and the day after"}
+"""The one sentence of more than three words that both halves hold."""
+
+
+def normal(text: str) -> str:
+    return " ".join(re.findall(r"[\w%]+", text.casefold()))
+
+
+def grams(texts: Iterable[str], n: int = 8) -> set[tuple[str, ...]]:
+    """Runs of n words."""
+    split = [normal(text).split() for text in texts]
+    return {tuple(words[at : at + n]) for words in split for at in range(len(words) - n + 1)}
+
+
+def asked(half: str) -> list[str]:
+    """Every user turn of the files of a half: `dev` or `test`."""
+    files = sorted(CASES.glob(f"*{half}*.jsonl"))
+    assert len(files) == 2
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [turn["user"] for line in lines for turn in line.get("turns", [line])]
+
+
+def long_ones(texts: Iterable[str]) -> list[str]:
+    """Those that say more than anybody says."""
+    return [text for text in texts if len(normal(text).split()) > EVERYDAY]
+
+
+def rows_drawn() -> Iterator[str]:
+    """Every user turn of 2,500 rows as `python -m finetune.rows` draws them, before the records drop or mark any."""
+    chance, lines = random.Random("0-rows"), read_lines(held=False)
+    authors = [Author(read_city(ROOT / "cities" / name), lines, chance) for name in CITY_SHARES]
+    for row in draw(authors, read_material(held=False), 2_500):
+        yield from (turn.question for turn in row.turns)
+
+
+def frames_worded() -> Iterator[str]:
+    """One wording of every trained frame, and the text that other people wrote."""
+    fill, chance = Fillers(read_city(ROOT / "cities" / "berkeley")).fill, random.Random(1)
+    for frames in read_lines(held=False).frames.values():
+        for frame in frames:
+            yield words_of(frame.expand(fill, chance))
+    yield from (line["text"] for line in read_material(held=False).borrowed)
+
+
+@pytest.fixture(scope="module")
+def trained() -> list[str]:
+    return list(dict.fromkeys([*rows_drawn(), *frames_worded()]))
+
+
+@pytest.mark.parametrize("half", ["dev", "test"])
+def test_no_case_and_hardly_a_run_of_eight_words_of_one_is_trained_on(half: str, trained: list[str]) -> None:
+    assert len(trained) > 10_000
+    assert {normal(text) for text in long_ones(asked(half))} & {normal(text) for text in trained} == set()
+    cases = grams(asked(half))
+    assert len(cases & grams(trained)) / len(cases) <= 0.01
+
+
+@pytest.fixture(scope="module")
+def mine() -> MiniLM:
+    return MiniLM()
+
+
+@pytest.fixture(scope="module")
+def trained_vectors(trained: list[str], mine: MiniLM) -> np.ndarray:
+    """2,500 of the trained questions by meaning, shape (2500, 384)."""
+    return mine.embed(random.Random(0).sample([text for text in trained if text], 2_500))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("half", ["dev", "test"])
+def test_no_case_is_a_trained_question_in_other_words(half: str, trained_vectors: np.ndarray, mine: MiniLM) -> None:
+    texts = long_ones(asked(half))
+    twins = int(((mine.embed(texts) @ trained_vectors.T).max(axis=1) > SAME_QUESTION).sum())
+    assert twins <= len(texts) * 0.01, f"{twins} of {len(texts)}"
+
+
+def test_the_halves_share_no_sentence_and_no_run_of_eight_words() -> None:
+    dev, test = ({normal(text) for text in asked(half)} for half in ("dev", "test"))
+    assert {text for text in dev & test if len(text.split()) > 3} <= SHARED
+    assert grams(dev) & grams(test) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_case_of_one_half_is_one_of_the_other_in_other_words(mine: MiniLM) -> None:
+    texts = long_ones(asked("dev"))
+    likeness = (mine.embed(texts) @ mine.embed(asked("test")).T).max(axis=1)
+    assert [text for text, score in zip(texts, likeness, strict=True) if score > SAME_QUESTION] == []
