@@ -28,7 +28,7 @@ from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn
 from evals.matching import right
-from evals.numbers_seen import unsupported
+from evals.numbers_seen import unchecked, unsupported
 from prompts.render import Step
 from tools.context import Ctx
 from tools.mentions import marks_of
@@ -40,7 +40,7 @@ MOST_STEPS = 4
 
 @dataclass(frozen=True)
 class Marked:
-    """One turn as it went."""
+    """One turn as it went. `unsupported` figures were shown, `unchecked` ones said by the model before the check."""
 
     case: Case
     turn: CaseTurn
@@ -49,6 +49,7 @@ class Marked:
     right: bool
     seconds: tuple[float, ...]
     unsupported: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
     @property
     def wants_call(self) -> bool:
@@ -75,7 +76,8 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
         calls = tuple(call_of(ran["call"]) for ran in state["ran"])
         kind = kind_of(composed)
         ok = right(turn, calls, kind, setting_of(here))
-        marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), unsupported(composed, past)))
+        figures_seen = unsupported(composed, past), unchecked(state["word"], composed, past)
+        marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), *figures_seen))
         past = Past("C-0001", (*past.turns, await _as_expected(turn, here, state["ran"] if ok else [])))
     return marked
 
@@ -189,6 +191,7 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "ask_back": _share(t.kind == "clarify" for t in asking),
         "tool_hallucination": _share(bool(t.calls) and t.kind == "reply" for t in none_fits),
         "unsupported_numbers": sum(len(t.unsupported) for t in flat),
+        "unsupported_numbers_unchecked": sum(len(t.unsupported) + len(t.unchecked) for t in flat),
         "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,
         "turn_p95_s": round(seconds[int(len(seconds) * 0.95)], 3) if seconds else None,
         "by_tool": _grouped(flat, lambda t: [t.turn.expect[0].name] if t.turn.expect else [f"say {t.turn.say}"]),
