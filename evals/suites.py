@@ -25,7 +25,9 @@ from evals import new_tools as added
 from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
+from evals.operations import suite as simulated
 from evals.routing import ablation
+from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
 from tools.mentions import marks_of
 from tools.registry import registry_version
@@ -37,11 +39,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of ours, those of the baselines by name, and how many cases they rest on."""
+    """Figures of ours, those of the baselines by name, how many cases they rest on; a chart (SVG) if any."""
 
     figures: JsonObject
     baselines: JsonObject = field(default_factory=dict)
     cases: int = 0
+    chart: str = ""
 
 
 def conversations(options: argparse.Namespace) -> Measured:
@@ -131,6 +134,23 @@ def routing(options: argparse.Namespace) -> Measured:
     figures = routes.figures(asked)
     instances = figures["instances"]
     return Measured(figures, routes.baselines(figures), len(instances) if isinstance(instances, dict) else 0)
+
+
+def operations(options: argparse.Namespace) -> Measured:
+    """Policies of choosing bins, played on the same worlds (the cases) and compared at equal overflow rate."""
+    asked = simulated.Asked(
+        options.data, options.weeks, options.seeds, options.test_from, options.target, options.looks,
+        options.truck_times,
+    )  # fmt: skip
+    figures = simulated.figures(asked)
+    return Measured(figures, simulated.baselines(figures), asked.seeds, simulated.chart(figures))
+
+
+def reasons(options: argparse.Namespace) -> Measured:
+    """Told reasons against full searches, on bins of rounds that are planned as the assistant plans them."""
+    asked = told_reasons.Asked(options.data, options.samples, options.seconds, options.seed)
+    figures = told_reasons.figures(asked)
+    return Measured(figures, {}, int(str(figures["samples"])))
 
 
 def ledger(options: argparse.Namespace) -> Measured:

@@ -24,6 +24,7 @@ from evals.operations.rounds import Planner
 from evals.operations.stage import Stage, stage_of, world_of
 from evals.operations.town import Records, hour_of
 from evals.operations.world import Run, World, play
+from evals.progress import say
 
 JsonObject = dict[str, JsonValue]
 Runs = dict[int, list[Run]]  # by rung of a policy's ladder, one a world
@@ -98,7 +99,7 @@ def play_all(asked: Asked) -> Played:
     found: list[Runs] = []
     for table, (rung, _) in zip(tables, rungs, strict=True):
         found.append(_swept(table, rung, worlds, target))
-        print(f"played: {table.policy.name}, {len(found[-1])} settings x {len(worlds)} worlds", flush=True)
+        say(f"{table.policy.name}: {len(found[-1])} settings x {len(worlds)} worlds")
     rate = max([target, *(min(map(_rate, runs.values())) for runs in found)])
     for table, runs in zip(tables, found, strict=True):
         _lengthen(runs, table, worlds, rate)
@@ -122,17 +123,25 @@ def with_trucks(records: Records, times: float) -> Records:
 
 
 class _Table:
-    """Plays one policy at the rungs of its ladder; days with equal wishes are solved once for all worlds."""
+    """Plays one policy at the rungs of its ladder: a world once a rung, days with equal wishes solved once for all."""
 
     def __init__(self, policy: Policy, stage: Stage, looks: int) -> None:
         self.policy, self.stage = policy, stage
         self.ladder = policy.ladder(stage.town)
         self.planner = Planner(stage.town, looks)
+        self._played: dict[tuple[int, World], Run] = {}
 
     def runs(self, rung: int, worlds: Sequence[World]) -> list[Run]:
         """One run a world."""
+        for world in worlds:
+            if (rung, world) not in self._played:
+                self._played[rung, world] = self._play(rung, world)
+        return [self._played[rung, world] for world in worlds]
+
+    def _play(self, rung: int, world: World) -> Run:
         policy, known, knob = self.policy, self.stage.known, self.ladder[rung]
-        return [play(w, lambda v: policy.strategy(v, known, knob), self.planner, policy.sees_truth) for w in worlds]
+        say(f"{policy.name} at {knob:g}: run {len(self._played) + 1}, {self.planner.solves} plans solved")
+        return play(world, lambda view: policy.strategy(view, known, knob), self.planner, policy.sees_truth)
 
 
 def _rung(table: _Table, pilots: Sequence[World], target: float) -> tuple[int, float]:

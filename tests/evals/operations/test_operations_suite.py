@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 
 from domain.errors import BadData
+from evals.__main__ import main
 from evals.operations.compare import KPIS, RATE, Curve, saving
 from evals.operations.data import read_records
 from evals.operations.policies import STRATEGIES
 from evals.operations.stage import stage_of, world_of
-from evals.operations.suite import OURS, PEERS, Asked, baselines, chart, figures, with_trucks
+from evals.operations.suite import OURS, PEERS, Asked, baselines, figures, with_trucks
 
 BERKELEY = Path(__file__).parents[3] / "cities" / "berkeley"
 
@@ -44,12 +46,29 @@ def asked(file: Path, **changes: object) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def found(readings: Path) -> dict[str, object]:
-    """The figures of a very small measurement."""
-    return dict(figures(asked(readings)))
+def report(readings: Path) -> dict[str, object]:
+    """What the command line writes of a very small measurement; the chart lies beside it."""
+    out = readings.with_name("out.json")
+    words = ["--weeks", "1", "--seeds", "2", "--looks", "50", "--target", "40"]
+    assert main(["operations", "--data", str(readings), *words, "--json", str(out)]) == 0
+    return dict(json.loads(out.read_text("utf-8")))
+
+
+@pytest.fixture(scope="module")
+def found(report: dict[str, object]) -> dict[str, object]:
+    """The report's figures."""
+    figures = report["figures"]
+    assert isinstance(figures, dict)
+    return figures
 
 
 # ---------------------------------------------------------------- figures
+
+
+def test_the_report_names_the_suite_its_peers_and_its_worlds(report: dict[str, object]) -> None:
+    assert (report["suite"], report["cases"]) == ("operations", 2)
+    assert isinstance(report["baselines"], dict)
+    assert set(report["baselines"]) == set(PEERS)
 
 
 def test_every_policy_has_every_figure_at_the_rate_compared_at(found: dict[str, object]) -> None:
@@ -78,8 +97,10 @@ def test_what_was_made_up_is_said(found: dict[str, object]) -> None:
     assert "2 seeds make a rough interval" in notes
 
 
-def test_the_chart_is_an_svg_with_a_line_for_each_policy(found: dict[str, object]) -> None:
-    drawn = ElementTree.fromstring(chart(found))  # type: ignore[arg-type]
+def test_the_chart_lies_beside_the_figures_with_a_line_for_each_policy(
+    readings: Path, found: dict[str, object]
+) -> None:
+    drawn = ElementTree.parse(readings.with_name("out.svg")).getroot()
     assert len(drawn.findall("{http://www.w3.org/2000/svg}polyline")) == len(STRATEGIES)
 
 

@@ -1,0 +1,119 @@
+"""The command line of the suites: each has its own options, and refuses those of the others."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from evals.routing.ablation import ARMS
+from prompts.render import END
+
+Parser = argparse.ArgumentParser
+
+
+def read(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of a command line (default: this process's). Ends with code 2 for one that is not the suite's."""
+    made = Parser(prog="python -m evals", description="One measurement on data given by path.")
+    suites = made.add_subparsers(dest="suite", required=True, metavar="SUITE", help=", ".join(SUITES))
+    for name, add in SUITES.items():
+        suite = suites.add_parser(name, help=add.__doc__, description=add.__doc__)
+        suite.add_argument("--json", type=Path, dest="out", help="write the figures to this file")
+        add(suite)
+    options, unknown = made.parse_known_args(words)
+    if unknown:
+        made.error(f"{options.suite} does not take {' '.join(unknown)}: see python -m evals {options.suite} --help")
+    return options
+
+
+def _conversations(suite: Parser) -> None:
+    """Whole conversations with the assistant."""
+    _data(suite, "a file of cases, one a line")
+    _seed(suite)
+    _model(suite)
+    _mistakes(suite)
+    suite.add_argument("--runs", type=int, default=4, help="runs for multi_pass4")
+    suite.add_argument("--single", action="store_true", help="only the one-turn cases")
+    suite.add_argument("--stock", action="store_true", help="the untuned model beside it, one-turn cases")
+    suite.add_argument("--rows", type=Path, help="training rows for the linear baseline")
+
+
+def _toolcalling(suite: Parser) -> None:
+    """Generic tools of a leaderboard."""
+    _data(suite, "a folder of the leaderboard's files")
+    _model(suite)
+    suite.add_argument("--limit", type=int, help="at most so many questions of each file")
+
+
+def _new_tools(suite: Parser) -> None:
+    """Tools that the model was never trained on."""
+    _data(suite, "a file of cases with tools of their own, one a line")
+    _model(suite)
+    _mistakes(suite)
+
+
+def _routing(suite: Parser) -> None:
+    """Routes against the best known, beside other solvers."""
+    _data(suite, "a folder with VRPLIB, Solomon or Montevideo files below it")
+    suite.add_argument("--seconds", type=float, default=10.0, help="CPU seconds of each run")
+    suite.add_argument("--seeds", type=int, default=1, help="runs of each instance")
+    suite.add_argument("--peers", action="store_true", help="OR-Tools, PyVRP and VROOM on the same seconds")
+    suite.add_argument("--ablation", choices=sorted(ARMS), help="arms that differ in one setting")
+
+
+def _operations(suite: Parser) -> None:
+    """What choosing bins by forecast saves, in a simulated operation."""
+    _data(suite, "a city folder, or a csv of readings (container,time_utc,fill_pct)")
+    suite.add_argument("--weeks", type=int, default=8, help="counted weeks of each world")
+    suite.add_argument("--seeds", type=int, default=10, help="worlds")
+    suite.add_argument("--target", type=float, default=30.0, help="full bins per 1,000 bin-days to compare at")
+    suite.add_argument("--test-from", type=day, help="only weeks from this date on are played")
+    suite.add_argument("--looks", type=int, default=500, help="changes of a plan that each day's solve tries")
+    suite.add_argument("--truck-times", type=float, default=1.0, help="trucks so much larger than they are")
+
+
+def _reasons(suite: Parser) -> None:
+    """Told reasons of served and skipped bins against full searches."""
+    _data(suite, "a city folder, or a folder of city folders")
+    _seed(suite)
+    suite.add_argument("--samples", type=int, default=200, help="bins")
+    suite.add_argument("--seconds", type=float, default=1.2, help="seconds of a quiet core for each full search")
+
+
+def _ledger(suite: Parser) -> None:
+    """Kills and tamperings of the ledger."""
+    _seed(suite)
+    suite.add_argument("--rounds", type=int, default=20, help="how many kills")
+
+
+def day(words: str) -> date:
+    """A date as 2025-08-31."""
+    return date.fromisoformat(words)
+
+
+def _data(suite: Parser, what: str) -> None:
+    suite.add_argument("--data", type=Path, help=what)
+
+
+def _seed(suite: Parser) -> None:
+    suite.add_argument("--seed", type=int, default=0)
+
+
+def _mistakes(suite: Parser) -> None:
+    suite.add_argument("--mistakes", type=Path, help="write the wrong turns to this file")
+
+
+def _model(suite: Parser) -> None:
+    suite.add_argument("--engine", help="URL of another OpenAI-compatible server")
+    suite.add_argument("--model", default="roundsman", help="the model's name on that server")
+    suite.add_argument("--style", choices=sorted(END), default="small", help="of that server's prompts")
+    suite.add_argument("--adapter", default="shipped", help="`shipped`, `none`, or a GGUF file")
+    suite.add_argument("--free", action="store_true", help="no span limits, an ablation")
+    suite.add_argument("--unmarked", action="store_true", help="no marks in the prompt, an ablation")
+
+
+SUITES = {
+    "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
+    "operations": _operations, "reasons": _reasons, "ledger": _ledger,
+}  # fmt: skip

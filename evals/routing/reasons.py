@@ -1,0 +1,277 @@
+"""Suite `reasons`: whether a full search decides as the told reason of a served or skipped bin says.
+
+    python -m evals reasons --data cities --samples 200
+
+Rounds are planned as the assistant plans them, for cities and days, with one truck and a short shift, so that bins
+worth a visit are left. Bins are drawn from each round, half of them served ones. The reason of each is computed as it
+is told in an answer; then the round is searched for anew, with the bin's prize a little above and a little below the
+one at which the decision is said to turn (`engines/routing/confirm.py`). Where a round has no prizes, because the fixed
+schedule says which bins are due, the round is searched for with and without the bin, and what counts is how many bins
+are left. All searches end by looks, so that the figures are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from domain.errors import AskAgain, BadData
+from domain.operation import Operation
+from domain.values import Call
+from engines.routing.confirm import Confirmation, confirm
+from engines.routing.params import Core, Params
+from engines.routing.problem import Problem, RoundPlan, StopRule
+from engines.routing.reasons import StopReason, forced, why_stop, without
+from engines.routing.solve import solve
+from evals.bench import Bench, bench
+from evals.progress import say
+from tools.context import Ctx, Tuning
+from tools.plan_reasons import SEARCH_SHARE
+from tools.planning import Wish, make_round
+from tools.resolve import Setting, resolve
+
+JsonObject = dict[str, JsonValue]
+Tell = Callable[[Problem, RoundPlan, str, StopRule | None, int], StopReason]
+DAYS_BACK = (0, 2, 5, 10, 17, 29, 45, 60)
+"""Days before the newest record on which rounds are planned: different weekdays, weeks and months."""
+SHIFTS_H = (2, 4, 3)  # one truck, so long: what is left over is worth explaining
+WHOLE_CITY_BINS = 300  # a larger city is planned by areas
+AREA_BINS = (40, 150)
+FROM_A_ROUND = 8  # bins drawn, half of them served
+DECISIONS = ("served", "skipped", "served without a prize", "skipped without a prize")
+Z95 = 1.959964  # the normal quantile of a two-sided 95 % interval
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure: a city folder or a folder of them, how many bins, and the quiet seconds of a full search."""
+
+    data: Path | None
+    samples: int = 200
+    seconds: float = 1.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.data is None:
+            raise BadData("reasons needs --data FOLDER (a city folder, or a folder of city folders)")
+        if self.samples < 1 or not self.seconds > 0:
+            raise BadData("reasons needs --samples of at least 1 and --seconds above 0")
+
+
+@dataclass(frozen=True)
+class Round:
+    """A planned round: where and when, as it was asked for, its problem and its plan."""
+
+    city: str
+    now: str
+    parameters: JsonObject
+    problem: Problem
+    plan: RoundPlan
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A bin's reason, what full searches made of it, and the CPU seconds of both."""
+
+    round: Round
+    found: Confirmation
+    told_cpu_s: float
+    confirmed_cpu_s: float
+
+
+def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
+    """The suite's figures. Raises BadData for a folder without a city that can be planned for.
+
+    `agree_share` with `ci95` (Wilson 1927) over all bins; `by_decision` and `by_city` the same apart; `overturned`
+    how many reasons said that a longer search would decide otherwise; `against` each bin on which a full search
+    decided otherwise than told; `rounds` what was planned.
+    """
+    with bench(_parent_of(asked)) as where:
+        rounds = _rounds(where, asked)
+        samples = list(islice(put_to_test(rounds, asked, tell), asked.samples))
+    if not samples:
+        raise BadData(f"no round with a bin could be planned for {asked.data}")
+    return told(samples)
+
+
+def put_to_test(rounds: Iterator[Round], asked: Asked, tell: Tell) -> Iterator[Sample]:
+    """Bins of round after round, with their reasons and what became of them."""
+    for number, each in enumerate(rounds):
+        stops = len(each.problem.stops)
+        short = _by_looks(StopRule.of_work(stops, Tuning().solve_seconds * SEARCH_SHARE))
+        full = _by_looks(StopRule.of_work(stops, asked.seconds))
+        for bin_id in drawn(each.plan, np.random.default_rng([asked.seed, number])):
+            began = time.process_time()
+            reason = tell(each.problem, each.plan, bin_id, short, asked.seed)
+            between = time.process_time()
+            found = confirmed(each.problem, reason, full, asked.seed + 1)
+            yield Sample(each, found, between - began, time.process_time() - between)
+
+
+def confirmed(problem: Problem, reason: StopReason, full: StopRule, seed: int) -> Confirmation:
+    """The reason against full searches. Of a bin without a prize `above` says whether serving it leaves fewer bins."""
+    if reason.prize is not None:
+        return confirm(problem, reason, full, seed)
+    inside = solve(forced(problem, reason.stop_id), full, seed)
+    outside = solve(without(problem, reason.stop_id), full, seed)
+    more = _others_left(problem, inside, reason) - _others_left(problem, outside, reason)
+    serves = reason.stop_id in inside.served
+    if reason.served:  # right where serving it costs at most one other bin: then as many are served as without it
+        return Confirmation(replace(reason, flip_prize=0), serves and more <= 1, None)
+    return Confirmation(reason, serves and more <= 0, None)
+
+
+def _others_left(problem: Problem, plan: RoundPlan, reason: StopReason) -> int:
+    """How many other bins without a prize a plan leaves."""
+    served = {*plan.served, reason.stop_id}
+    return sum(stop.prize is None and stop.id not in served for stop in problem.stops)
+
+
+def _by_looks(rule: StopRule) -> StopRule:
+    """The rule without its clock."""
+    return StopRule(max_looks=rule.max_looks)
+
+
+def drawn(plan: RoundPlan, rng: np.random.Generator) -> list[str]:
+    """Bins of a plan, served and skipped ones in turn, as many of each as there are up to half of FROM_A_ROUND."""
+    kinds = (sorted(plan.served), sorted(each.stop_id for each in plan.unserved))
+    half = FROM_A_ROUND // 2
+    picked = [[names[i] for i in rng.permutation(len(names))[:half]] for names in kinds]
+    return [names[k] for k in range(half) for names in picked if k < len(names)]
+
+
+# ---------------------------------------------------------------- rounds
+
+
+def _parent_of(asked: Asked) -> Path:
+    assert asked.data is not None
+    return asked.data.resolve().parent if _is_city(asked.data) else asked.data
+
+
+def _is_city(folder: Path) -> bool:
+    return (folder / "city.toml").is_file()
+
+
+def cities_of(data: Path) -> list[str]:
+    """Names of the city folders at or in a folder. Raises BadData when there is none."""
+    if _is_city(data):
+        return [data.resolve().name]
+    names = sorted(each.name for each in data.iterdir() if _is_city(each)) if data.is_dir() else []
+    if not names:
+        raise BadData(f"{data} is no city folder and holds none (a city folder has a city.toml)")
+    return names
+
+
+def _rounds(where: Bench, asked: Asked) -> Iterator[Round]:
+    """Rounds of all cities in turn, over days, shifts and areas, without end; cities that can't be planned left out."""
+    assert asked.data is not None
+    cities = {name: where.operation(name) for name in cities_of(asked.data)}
+    wishes = {name: list(_wishes(city)) for name, city in cities.items()}
+    for number in range(max(map(len, wishes.values()))):
+        for name in cities:
+            if number >= len(wishes[name]):
+                continue
+            now, parameters = wishes[name][number]
+            try:
+                yield planned(where, name, now, parameters)
+            except AskAgain as error:
+                say(f"{name} {now}: no round: {error}")
+
+
+def _wishes(city: Operation) -> Iterator[tuple[str, JsonObject]]:
+    """What is asked for: each area on each day once, in an order in which both change from one to the next."""
+    areas, days = _areas(city), len(DAYS_BACK)
+    for number in range(len(areas) * days):
+        area = areas[number % len(areas)]
+        back = DAYS_BACK[(number + number // len(areas)) % days if len(areas) > 1 else number]
+        now = (city.demo_now - timedelta(days=back)).replace(tzinfo=None)
+        hours = SHIFTS_H[(number + number // len(SHIFTS_H)) % len(SHIFTS_H)]
+        asked: JsonObject = {"when": "tomorrow", "truck_count": 1, "max_hours": hours}
+        yield now.isoformat(timespec="minutes"), asked if area is None else {**asked, "near": area}
+
+
+def _areas(city: Operation) -> Sequence[str | None]:
+    """Areas to plan for, the largest first; None is the whole city."""
+    bins = [each for each in city.bins.values() if each.in_service]
+    if len(bins) <= WHOLE_CITY_BINS:
+        return [None]
+    names = sorted({each.zone for each in bins} | {each.circuit for each in bins}, key=str)
+    sizes = {name: sum(name in (each.zone, each.circuit) for each in bins) for name in names if name}
+    least, most = AREA_BINS
+    fit = [name for name, size in sizes.items() if least <= size <= most]
+    return sorted(fit, key=lambda name: -sizes[name])
+
+
+def planned(where: Bench, name: str, now: str, parameters: JsonObject) -> Round:
+    """A round as `plan_round` makes it. Raises AskAgain for one that cannot be meant."""
+    ctx: Ctx = replace(where.ctx(name, "manager", now), tuning=Tuning(surface="measurement"))
+    at = datetime.fromisoformat(now).replace(tzinfo=ctx.zone)
+    wish = Wish(**resolve(Call("plan_round", parameters), Setting(ctx.city, at)).values)
+    solved = make_round(wish, ctx)
+    problem = solved.problem
+    solve(problem, StopRule(max_looks=1), 0, Params(core=Core.annealer))  # its compiled loops are at hand from here on
+    plan = solve(problem, StopRule(max_looks=solved.looks), ctx.tuning.seed)  # no clock of a busy machine ended it
+    say(f"{name} {now} {parameters}: {len(plan.served)} bins served, {len(plan.unserved)} skipped")
+    return Round(name, now, parameters, problem, plan)
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def told(samples: Sequence[Sample]) -> JsonObject:
+    """The figures of samples."""
+    cities = sorted({each.round.city for each in samples})
+    cpu_s = [each.told_cpu_s + each.confirmed_cpu_s for each in samples]
+    return {
+        **_share(samples),
+        "by_decision": {
+            decision: _share([each for each in samples if _decision(each.found.reason) == decision])
+            for decision in DECISIONS
+        },
+        "by_city": {city: _share([each for each in samples if each.round.city == city]) for city in cities},
+        "overturned": sum(each.found.reason.overturned for each in samples),
+        "rounds": len({id(each.round) for each in samples}),
+        "told_cpu_s_per_sample": round(float(np.mean([each.told_cpu_s for each in samples])), 2),
+        "cpu_s_per_sample": round(float(np.mean(cpu_s)), 2),
+        "against": [_against(each) for each in samples if not each.found.agrees],
+    }
+
+
+def _decision(reason: StopReason) -> str:
+    """Which of DECISIONS it is."""
+    return f"{'served' if reason.served else 'skipped'}{' without a prize' if reason.prize is None else ''}"
+
+
+def _share(samples: Sequence[Sample]) -> JsonObject:
+    agreed = sum(each.found.agrees for each in samples)
+    low, high = wilson(agreed, len(samples))
+    share = round(agreed / len(samples), 4) if samples else None
+    return {"samples": len(samples), "agreed": agreed, "agree_share": share, "ci95": [round(low, 4), round(high, 4)]}
+
+
+def wilson(hits: int, tries: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927, without continuity correction); 0 to 1 of no tries."""
+    if not tries:
+        return 0.0, 1.0
+    share, z2 = hits / tries, Z95**2
+    middle = (share + z2 / (2 * tries)) / (1 + z2 / tries)
+    reach = Z95 / (1 + z2 / tries) * sqrt(share * (1 - share) / tries + z2 / (4 * tries**2))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def _against(sample: Sample) -> JsonObject:
+    """What was told and what full searches did, for whoever looks into it."""
+    reason, found = sample.found.reason, sample.found
+    return {
+        "city": sample.round.city, "now": sample.round.now, "asked": sample.round.parameters, "bin": reason.stop_id,
+        "served": reason.served, "prize": reason.prize, "flip_prize": reason.flip_prize, "searched": reason.searched,
+        "above": found.above, "below": found.below,
+    }  # fmt: skip
