@@ -11,6 +11,7 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
+from tools.impossible import without_impossible
 from tools.registry import TOOLS, JsonSchema, tool_block
 from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
@@ -75,7 +76,7 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
-        return call_of(answer.text)
+        return without_impossible(call_of(answer.text))
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
 

@@ -36,15 +36,23 @@ QUOTED_IN_JSON = re.compile(r'["\\\x00-\x1f]')
 MOST_QUOTED = 200
 SPECIAL = re.compile(r"[\\.^$|?*+()\[\]{}]")
 CLOSING_PAIRS = frozenset(')]}"”»')
+EMPTY_WORDS = re.compile(
+    r"[Tt]he|[Aa]n|[Oo]f|[Aa]t|[Ff]or|[Aa]nd|[Oo]r|[Bb]y|[Ww]ith|[Nn]ear|[Ii]s|[Aa]re|[Ww]as|[Ww]ere|[Pp]lease"
+)
+"""What names nothing alone: no span holds only such. Not "it" (a plan), "a" (a zone), "OR" (a state), "on", "in", "to"."""
 POSSESSIVE = re.compile(r"['’]s?$", re.I)
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a line: the offsets at which a span may start in it, and those at which one may end."""
+    """One word of a line: the offsets at which a span may start in it, and those at which one may end.
+
+    An `empty` word is part of spans, but a span needs another one beside it.
+    """
 
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,10 @@ class Line:
     def chains(self, most: int) -> Iterator[tuple[int, list[int]]]:
         """(start, its ends ascending) of all spans of at most `most` words."""
         for first, word in enumerate(self.words):
-            ends = [end for last in self.words[first : first + min(most, self.most)] for end in last.ends]
-            for start in word.starts:
+            reach = self.words[first : first + min(most, self.most)]
+            named = next((number for number, each in enumerate(reach) if not each.empty), len(reach))
+            ends = [end for last in reach[named:] for end in last.ends]
+            for start in word.starts if ends else ():
                 yield start, [end for end in ends if end > start]
 
     def spans(self, most: int) -> Iterator[str]:
@@ -188,4 +198,5 @@ def _word(word: str, at: int) -> Word:
     owner = POSSESSIVE.search(word, start, end)
     if owner and owner.start() > start:
         ends.add(owner.start())
-    return Word(tuple(sorted(at + s for s in starts)), tuple(sorted(at + e for e in ends)))
+    empty = EMPTY_WORDS.fullmatch(word, start, end) is not None
+    return Word(tuple(sorted(at + s for s in starts)), tuple(sorted(at + e for e in ends)), empty)

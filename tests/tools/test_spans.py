@@ -26,6 +26,23 @@ def offered(spans: Spans, most: int, said: str) -> bool:
     return bool(pattern and re.fullmatch(pattern[1:-1], said)) or said in spans.quoted(most)
 
 
+@pytest.mark.parametrize("said", ["the", "near", "near the", "of", "please"])
+def test_a_span_needs_a_word_that_names_something(said: str) -> None:
+    spans = Spans.of(["bins near the Gate of the West please", "and near the"])
+    assert said not in spans.up_to(8)
+    assert not offered(spans, 8, said)
+
+
+@pytest.mark.parametrize("said", ["the Gate", "near the Gate of The West", "Gate of", "The West"])
+def test_a_name_may_begin_and_end_with_any_word(said: str) -> None:
+    assert offered(Spans.of(["bins near the Gate of The West"]), 8, said)
+
+
+@pytest.mark.parametrize("said", ["it", "A", "all", "now", "one", "OR", "on"])
+def test_a_word_that_points_or_counts_can_stand_alone(said: str) -> None:
+    assert offered(Spans.of([f"what about {said} then"]), 8, said)
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

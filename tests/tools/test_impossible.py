@@ -1,0 +1,35 @@
+"""Only what no right call can hold is taken out of a call."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.impossible import without_impossible
+
+
+def report(**parameters: JsonValue) -> Call:
+    return Call("operations_report", {"measure": "collections", **parameters})
+
+
+@pytest.mark.parametrize("compared", ["last month", "Last  Month", "week", "truck"])
+def test_a_period_is_compared_neither_with_itself_nor_with_a_way_of_grouping(compared: str) -> None:
+    said = report(group_by="week", since="last month", compare_to=compared)
+    assert without_impossible(said) == report(group_by="week", since="last month")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        report(since="last month", compare_to="the month before"),
+        report(since="July", compare_to="July 2024"),
+        report(compare_to="last week"),
+        report(since="last month"),
+        report(since="last month", compare_to=7),
+        Call("find_bins", {"compare_to": "week"}),
+        Call("no_such_tool", {"compare_to": "week", "since": "week"}),
+    ],
+)
+def test_whatever_may_be_right_stays(call: Call) -> None:
+    assert without_impossible(call) == call
