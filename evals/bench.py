@@ -51,6 +51,11 @@ class Bench:
             self.searches[city] = search
         return self.operations[city]
 
+    def demo_time(self, city: str) -> str:
+        """A city's own moment, local ISO: the end of its records. Raises BadData for an unknown city."""
+        operation = self.operation(city)
+        return f"{operation.demo_now.astimezone(operation.zone):%Y-%m-%dT%H:%M}"
+
     def ctx(self, city: str, role: str, now: str) -> Ctx:
         """What tools get in a case: local ISO `now`, plans solved in a tenth of a second."""
         operation = self.operation(city)

@@ -191,7 +191,7 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "ask_back": _share(t.kind == "clarify" for t in asking),
         "tool_hallucination": _share(bool(t.calls) and t.kind == "reply" for t in none_fits),
         "unsupported_numbers": sum(len(t.unsupported) for t in flat),
-        "unsupported_numbers_unchecked": sum(len(t.unsupported) + len(t.unchecked) for t in flat),
+        "unsupported_unchecked": sum(len(t.unsupported) + len(t.unchecked) for t in flat),
         "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,
         "turn_p95_s": round(seconds[int(len(seconds) * 0.95)], 3) if seconds else None,
         "by_tool": _grouped(flat, lambda t: [t.turn.expect[0].name] if t.turn.expect else [f"say {t.turn.say}"]),

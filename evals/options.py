@@ -35,8 +35,10 @@ def _conversations(suite: Parser) -> None:
     _mistakes(suite)
     suite.add_argument("--runs", type=int, default=4, help="runs for multi_pass4")
     suite.add_argument("--single", action="store_true", help="only the one-turn cases")
-    suite.add_argument("--stock", action="store_true", help="the untuned model beside it, one-turn cases")
+    told = "the untuned model beside it, one-turn cases; with --engine, its name there (default: %(const)s)"
+    suite.add_argument("--stock", nargs="?", const="base", metavar="NAME", help=told)
     suite.add_argument("--rows", type=Path, help="training rows for the linear baseline")
+    suite.add_argument("--synthetic", type=Path, help="validation rows of finetune.rows, measured beside the cases")
 
 
 def _toolcalling(suite: Parser) -> None:
@@ -111,6 +113,7 @@ def _model(suite: Parser) -> None:
     suite.add_argument("--adapter", default="shipped", help="`shipped`, `none`, or a GGUF file")
     suite.add_argument("--free", action="store_true", help="no span limits, an ablation")
     suite.add_argument("--unmarked", action="store_true", help="no marks in the prompt, an ablation")
+    suite.add_argument("--own-words", action="store_true", help="replies in the model's own words, as of a server's")
 
 
 SUITES = {

@@ -29,6 +29,7 @@ from evals.operations import suite as simulated
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
+from evals.synthetic import COMPARED, minus, read_synthetic
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
@@ -50,7 +51,8 @@ class Measured:
 def conversations(options: argparse.Namespace) -> Measured:
     """The cases of `--data`, by the shipped adapter or another; beside it what was asked for.
 
-    `--rows` adds a linear classifier of tool names, `--stock` the untuned model with the tools in its prompt.
+    `--rows` adds a linear classifier of tool names, `--stock` the untuned model with the tools in its prompt,
+    `--synthetic` validation rows measured as the cases are.
     """
     data = _needed(options, "FILE (JSON lines, one case a line)")
     cases = [c for c in read_cases(data) if not options.single or len(c.turns) == 1]
@@ -60,13 +62,21 @@ def conversations(options: argparse.Namespace) -> Measured:
 
         baselines["linear"] = tool_names(options.rows, cases)
     with bench() as where:
+        beside = {**vars(options), "runs": 1, "mistakes": None}
         if options.stock:
-            baselines["stock"] = _talked(where, [c for c in cases if len(c.turns) == 1], options, "none")
-        return Measured(_talked(where, cases, options, options.adapter), baselines, len(cases))
+            untuned = argparse.Namespace(**{**beside, "adapter": "none", "model": options.stock})
+            baselines["stock"] = _talked(where, [c for c in cases if len(c.turns) == 1], untuned)
+        figures = _talked(where, cases, options)
+        if options.synthetic:
+            rows = read_synthetic(options.synthetic, where.demo_time)
+            derived = _talked(where, rows, argparse.Namespace(**beside))
+            baselines["synthetic"] = derived
+            figures = {"synthetic_minus_human": minus(derived[COMPARED], figures[COMPARED]), **figures}
+    return Measured(figures, baselines, len(cases))
 
 
-def _talked(where: Bench, cases: Sequence[Case], options: argparse.Namespace, adapter: str) -> JsonObject:
-    with speaking(options, adapter) as speaker:
+def _talked(where: Bench, cases: Sequence[Case], options: argparse.Namespace) -> JsonObject:
+    with speaking(options) as speaker:
         return asyncio.run(_talk(where, speaker, cases, options))
 
 
@@ -83,24 +93,25 @@ async def _talk(where: Bench, speaker: Speaker, cases: Sequence[Case], options: 
 
 
 @contextmanager
-def speaking(options: argparse.Namespace, adapter: str) -> Iterator[Speaker]:
-    """The language model of the options with an adapter (`shipped`, `none` or a file), stopped at the end."""
-    copying, marking = not options.free, not options.unmarked
+def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
+    """The language model of the options with its adapter (`shipped`, `none` or a file), stopped at the end."""
+    copying, marking, own = not options.free, not options.unmarked, options.own_words
     if options.engine:
         server = OpenAIModel(options.engine, options.model, None, "vllm")
-        yield Speaker(server, options.style, copying=copying, marking=marking)
+        own = own or options.style != "small"  # as app.py has it
+        yield Speaker(server, options.style, own, copying=copying, marking=marking)
         return
-    file = {"shipped": SHIPPED, "none": None}.get(adapter, Path(adapter))
+    file = {"shipped": SHIPPED, "none": None}.get(options.adapter, Path(options.adapter))
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
-            yield Speaker(model, copying=copying, show_tools=file is None, marking=marking)
+            yield Speaker(model, free_words=own, copying=copying, show_tools=file is None, marking=marking)
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:
     """Generic tools of leaderboard files, beside calling the first tool always and calling none."""
     questions = bfcl_file.read_bfcl(_needed(options, "FOLDER (of the leaderboard's files)"), options.limit)
-    with speaking(options, options.adapter) as speaker:
+    with speaking(options) as speaker:
         figures = asyncio.run(_closing(speaker, generic.measure(speaker, questions)))
     return Measured(figures, generic.baselines(questions), len(questions))
 
@@ -108,7 +119,7 @@ def toolcalling(options: argparse.Namespace) -> Measured:
 def new_tools(options: argparse.Namespace) -> Measured:
     """Questions with tools of their own, that the model was never trained on."""
     cases = added.read_new_tools(_needed(options, "FILE (JSON lines with `tools` in each case)"))
-    with bench() as where, speaking(options, options.adapter) as speaker:
+    with bench() as where, speaking(options) as speaker:
         city = where.operation("berkeley")
         now = city.demo_now.astimezone(city.zone)
         marked = asyncio.run(_closing(speaker, added.measure(speaker, cases, lambda said: marks_of(said, city, now))))

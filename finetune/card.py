@@ -30,10 +30,16 @@ FIGURES = {
     "abstention": "abstains where no tool fits",
     "ask_back": "asks where a piece is missing",
     "tool_hallucination": "calls without ground",
+    "right": "questions with tools never trained on, right",
+    "call_exact": "calls of tools never trained on, right",
+    "synthetic_minus_human": "single calls of validation rows minus those of people (points)",
     "unsupported_numbers": "numbers in answers that no result holds (count)",
+    "unsupported_unchecked": "the same without the grounding check (count)",
     "turn_p50_s": "one turn, median (s)",
     "turn_p95_s": "one turn, 95th percentile (s)",
 }
+SUITES = ("conversations", "new_tools")
+"""Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
@@ -53,12 +59,12 @@ class Result:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """The conversation suites among `folder`'s JSON files, by name. Raises BadData for a file that is no result."""
+    """The results of SUITES among `folder`'s JSON files, by name. Raises BadData for a file that is no result."""
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
             said = json.loads(path.read_text())
-            if said["suite"] == "conversations":
+            if said["suite"] in SUITES:
                 found.append(Result(path.stem, said["commit"], said["date"], said["cases"], said["figures"]))
         except (ValueError, KeyError, TypeError) as error:
             raise BadData(f"{path}: not a filed result ({error!r})") from error
@@ -86,7 +92,7 @@ def figure_table(results: list[Result]) -> Iterator[str]:
 def _shown(key: str, value: Any) -> str:
     if not isinstance(value, int | float):
         return "not measured"
-    return str(value) if key == "unsupported_numbers" or key.endswith("_s") else f"{100 * value:.1f} %"
+    return str(value) if key.startswith("unsupported") or key.endswith("_s") else f"{100 * value:.1f} %"
 
 
 def commands(made: Making, adapter: Described) -> Iterator[str]:
@@ -97,7 +103,10 @@ def commands(made: Making, adapter: Described) -> Iterator[str]:
     epochs = newest(adapter.folder, "epoch").get("epoch", 1.0)
     stage = made.stage if made.stage in {"sft", "prefer"} else "sft"
     own = f"--beta {plan['beta']} --keep {plan['keep']} --init FOLDER" if stage == "prefer" else ""
-    yield f"    python -m finetune.rows --out rows.jsonl      # {made.rows} rows, SHA-256 {made.data_digest}"
+    if stage == "prefer":
+        yield f"    # rows.jsonl: {made.rows} pairs, SHA-256 {made.data_digest}"
+    else:
+        yield f"    python -m finetune.rows --turns {made.rows} --out rows.jsonl      # SHA-256 {made.data_digest}"
     yield f"    python -m finetune.{stage} --rows rows.jsonl --out finetune/runs/again --epochs {epochs} \\"
     yield f"        --rank {adapter.rank} --alpha {adapter.alpha:g} {flags} {own}".rstrip()
     yield "    python -m finetune.export --adapter finetune/runs/again --out finetune/adapter/roundsman-small.gguf"

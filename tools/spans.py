@@ -39,7 +39,7 @@ CLOSING_PAIRS = frozenset(')]}"”»')
 EMPTY_WORDS = re.compile(
     r"[Tt]he|[Aa]n|[Oo]f|[Aa]t|[Ff]or|[Aa]nd|[Oo]r|[Bb]y|[Ww]ith|[Nn]ear|[Ii]s|[Aa]re|[Ww]as|[Ww]ere|[Pp]lease"
 )
-"""What names nothing alone: no span holds only such. Not "it" (a plan), "a" (a zone), "OR" (a state), "on", "in", "to"."""
+"""What names nothing alone: no span holds only such. Not "it" (a plan), "a" (a zone), "OR" (a state), "on", "in"."""
 POSSESSIVE = re.compile(r"['’]s?$", re.I)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from doubles import ScriptedModel
+from doubles import ScriptedModel, model_server, says
 from pydantic import JsonValue
 
 from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
+from evals.__main__ import main
 from evals.bench import Bench, bench
 from evals.cases_file import Case
 from evals.conversations import Plan, measure, mistakes, run_case
@@ -103,9 +104,9 @@ async def test_four_runs_are_passed_only_by_what_is_right_in_all_of_them(where: 
 async def test_a_figure_of_the_models_own_counts_without_the_check_and_is_not_shown(where: Bench) -> None:
     made_up = call("reply", text="There are 12345 of them, see {{1.bins_found}}.")
     found = await figures(where, [SINGLE, SINGLE], FIND, made_up, FIND, REPLY)
-    assert (found["unsupported_numbers"], found["unsupported_numbers_unchecked"]) == (0, 1)
+    assert (found["unsupported_numbers"], found["unsupported_unchecked"]) == (0, 1)
     asked = await figures(where, [VAGUE], call("clarify", question="Bin 777?", choices=["888", "Town Hall"]))
-    assert (asked["unsupported_numbers"], asked["unsupported_numbers_unchecked"]) == (0, 2)
+    assert (asked["unsupported_numbers"], asked["unsupported_unchecked"]) == (0, 2)
 
 
 # ---------------------------------------------------------------- derived questions beside those of people
@@ -132,6 +133,25 @@ async def test_validation_rows_are_measured_as_cases_are(where: Bench, tmp_path:
     assert found["single_exact"] == 1.0
     assert minus(found["single_call_exact"], 0.75) == 0.25
     assert minus(None, 0.75) is None
+
+
+def test_the_untuned_model_of_a_server_and_validation_rows_stand_beside_its_tuned_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    human = {**json.loads(SINGLE.model_dump_json(exclude_defaults=True)), "city": "berkeley"}
+    (tmp_path / "cases.jsonl").write_text(json.dumps(human))
+    row = Row(Setting("berkeley", "manager"), (Turn("all about Town Hall"),), json.dumps(FIND), "call")
+    (tmp_path / "rows.jsonl").write_text(to_json(row))
+    wrong, right = says(json.dumps(call("fleet_status"))), says(json.dumps(FIND))
+    out = tmp_path / "out.json"
+    with model_server(wrong, wrong, wrong, wrong, right) as server:
+        words = f"conversations --data {tmp_path}/cases.jsonl --engine {server.url} --stock plain --runs 1"
+        assert main([*words.split(), "--synthetic", f"{tmp_path}/rows.jsonl", "--json", str(out)]) == 0
+    assert [body["model"] for body in server.bodies] == ["plain"] * 2 + ["roundsman"] * 3
+    report = json.loads(out.read_text())
+    assert (report["figures"]["single_exact"], report["baselines"]["stock"]["single_exact"]) == (0.0, 0.0)
+    assert report["baselines"]["synthetic"]["single_exact"] == report["figures"]["synthetic_minus_human"] == 1.0
+    assert "synthetic_minus_human" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "{}", "no row", '{"call": 1}'])

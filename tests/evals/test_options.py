@@ -34,6 +34,12 @@ def test_what_a_suite_does_not_take_is_refused(words: list[str], says: str, caps
     assert says in capsys.readouterr().err
 
 
+def test_the_untuned_model_of_a_server_has_a_name_there() -> None:
+    assert read(["conversations"]).stock is None
+    assert read(["conversations", "--stock"]).stock == "base"
+    assert read(["conversations", "--stock", "plain"]).stock == "plain"
+
+
 def test_a_suite_has_its_own_defaults() -> None:
     assert read(["operations"]).seeds == 10
     assert read(["routing"]).seeds == 1

@@ -29,6 +29,8 @@ def results(folder: Path) -> Path:
     said = {"suite": "conversations", "commit": "abc", "date": "2026-11-26", "cases": 150}
     (folder / "ours.json").write_text(json.dumps(said | {"figures": {"single_exact": 0.8125, "turn_p50_s": 0.338}}))
     (folder / "stock.json").write_text(json.dumps(said | {"figures": {"single_exact": 0.1}}))
+    added = {"right": 0.5, "call_exact": 0.25, "tool_right": 0.75}
+    (folder / "tools.json").write_text(json.dumps(said | {"suite": "new_tools", "figures": added}))
     (folder / "ledger.json").write_text(json.dumps(said | {"suite": "ledger", "figures": {}}))
     return folder
 
@@ -38,8 +40,10 @@ def test_digests_figures_and_commands_are_the_folder_s_own(tmp_path: Path) -> No
     page = card(describe(a_folder(tmp_path)), read_results(results(tmp_path / "results")))
     for digest in (MADE.base_digest, MADE.data_digest, "`s3`", "`small-2`"):
         assert digest in page
-    assert "| single turns right | 81.2 % | 10.0 % |" in page
-    assert "| one turn, median (s) | 0.338 | not measured |" in page
+    assert "| single turns right | 81.2 % | 10.0 % | not measured |" in page
+    assert "| calls of tools never trained on, right | not measured | not measured | 25.0 % |" in page
+    assert "| one turn, median (s) | 0.338 | not measured | not measured |" in page
+    assert f"finetune.rows --turns {MADE.rows} " in page
     assert "loss 0.25, exact 0.75" in page
     assert "--epochs 1.25" in page
     assert "--rank 4 --alpha 8 --lr 0.002 --seed 7 --style small" in page
