@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from assistant.decide import Situation, Speaker, prompt_of
 from assistant.memory import Past, PastTurn
 from finetune.authors import Author, Gold
+from finetune.packing import with_tools
 from finetune.threads import row
 from prompts.render import END, Setting, Step, Turn, render
 from prompts.row import Row, from_json, to_json
 
 CALL = '{"name":"find_bins","parameters":{"near":"Evans Hall"}}'
-SPEAKER = Speaker(ScriptedModel([]))
 MARKS = ("[site Evans Hall]", "[time tomorrow]")
 
 
@@ -41,27 +41,44 @@ def trained(past: list[Turn], question: str, style: str = "small") -> str:
     """The prompt of a training row, read back from its file."""
     author: Author = _Author()  # type: ignore[assignment]  # the row needs the city's name, a role and the marks
     made = row(author, past, Gold(question, "find_bins", {}), "call")
-    return from_json(to_json(made)).prompt(style)
+    return with_tools(from_json(to_json(made)), style).prompt(style)
 
 
-def served(past: Past, question: str, steps: tuple[Step, ...] = ()) -> str:
+def served(past: Past, question: str, steps: tuple[Step, ...] = (), style: str = "small") -> str:
     """The prompt of a decision."""
+    speaker = Speaker(ScriptedModel([]), style)
     marks = MARKS if "Evans" in question else ()
-    return prompt_of(SPEAKER, Situation("berkeley", "manager", "2025-09-01", past, question, steps, None, marks))
+    return prompt_of(speaker, Situation("berkeley", "manager", "", past, question, steps, None, marks))
 
 
+@pytest.mark.parametrize("style", list(END))
 @pytest.mark.parametrize("question", ["which bins near Evans Hall?", "ünïcode – “quotes” & <b>", "a\nb", "<|im_end|>"])
-def test_training_and_serving_give_the_same_bytes(question: str) -> None:
-    assert trained([], question) == served(Past("t"), question)
+def test_training_and_serving_give_the_same_bytes(question: str, style: str) -> None:
+    assert trained([], question, style) == served(Past("t"), question, style=style)
     turns = [Turn("first", (Step(CALL),)), Turn("second", (Step(CALL, "asked"),))]
     past = Past("t", tuple(PastTurn(t.question, t.steps) for t in turns))
-    assert trained(turns, question) == served(past, question)
+    assert trained(turns, question, style) == served(past, question, style=style)
 
 
-def test_the_next_step_of_a_turn_is_rendered_as_it_is_trained() -> None:
+@pytest.mark.parametrize("style", list(END))
+def test_the_next_step_of_a_turn_is_rendered_as_it_is_trained(style: str) -> None:
     past = [Turn("bins near Evans Hall", (Step(CALL),))]
-    after_a_tool = trained(past, "")
-    assert after_a_tool == served(Past("t"), "bins near Evans Hall", (Step(CALL),))
+    after_a_tool = trained(past, "", style)
+    assert after_a_tool == served(Past("t"), "bins near Evans Hall", (Step(CALL),), style)
+
+
+def test_llama_31s_style_has_its_templates_parts_in_their_order() -> None:
+    said = render("llama3", Setting("berkeley", "manager", "{tools}", "2025-09-01"), [Turn("hi", (Step(CALL),))])
+    assert said.startswith(
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
+        "Environment: ipython\nToday Date: 2025-09-01\n\n"
+    )
+    assert said.endswith(
+        "\n\n{tools}\n\nhi<|eot_id|>"
+        f"<|start_header_id|>assistant<|end_header_id|>\n\n{CALL}<|eot_id|>"
+        '<|start_header_id|>ipython<|end_header_id|>\n\n{"output": "ok"}<|eot_id|>'
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
 
 
 def test_the_small_style_is_these_bytes() -> None:
