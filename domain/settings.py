@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     model_url: str | None = Field(None, description="OpenAI-compatible server; without it the embedded engine starts.")
     model_name: str = Field("roundsman", description="Model name sent to the server at model_url.")
     model_key: SecretStr | None = Field(None, description="API key for the server at model_url.")
-    model_prompt: str = Field("small", description="Prompt style: `small` (embedded model) or `llama3` (Llama 3.1).")
+    model_prompt: Literal["small", "llama3"] = Field(
+        "small", description="Prompt style: `small` (embedded model) or `llama3` (Llama 3.1)."
+    )
     adapter: Path | None = Field(None, description="LoRA adapter (GGUF) for the embedded engine; default: the shipped.")
     model_threads: int = Field(1, ge=1, le=64, description="Threads of the embedded engine.")
     decision_deadline_s: float = Field(20.0, gt=0, description="Longest wait for one decision of the model.")

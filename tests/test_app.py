@@ -1,0 +1,124 @@
+"""The front door: whatever is wrong with the language model, questions are answered with why, and tools still run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from doubles import Reply, hangs, model_server, says, sends
+from pydantic import ValidationError
+
+import app
+from assistant.local_model import BASE_DIGEST, adapter_metadata, check_adapter, file_digest, packaged_weights
+from assistant.ports import Inquiry
+from assistant.shown import Answer
+from assistant.surfaces.parts import ApiParts
+from domain.settings import Settings
+from domain.values import Actor, Role
+from prompts.render import HASH_OF_STYLE
+from tools.registry import registry_version
+from tools.words import NOTICES
+
+SMALL_CITY = Path(__file__).parent / "small_city"
+ANA = Actor("ana", Role.manager)
+LARGEST_FILE = 16_000_000
+"""Bytes of a file in the repository."""
+
+
+@contextmanager
+def running(home: Path, **settings: object) -> Iterator[ApiParts]:
+    """All parts on the small city."""
+    cities = home / "cities"
+    cities.mkdir(exist_ok=True)
+    if not (cities / "smalltown").exists():
+        (cities / "smalltown").symlink_to(SMALL_CITY)
+    told = {"home": home / "var", "cities_folder": cities, "city": "smalltown", "decision_deadline_s": 0.5}
+    parts = app.build(Settings.model_validate({**told, **settings}))
+    yield parts
+    parts.close()
+
+
+async def both(parts: ApiParts) -> tuple[Answer, Answer]:
+    """A question in words, and a tool called by name."""
+    asked = await parts.asks.ask(Inquiry("bins near Town Hall", ANA))
+    return asked, await parts.asks.ask(Inquiry("find_bins near='Town Hall'", ANA))
+
+
+def another_registry(folder: Path) -> tuple[Path, str]:
+    """The shipped adapter, said to be made for other tools."""
+    file = folder / "other.gguf"
+    file.write_bytes(app.SHIPPED_ADAPTER.read_bytes().replace(registry_version().encode(), b"0123456789ab"))
+    return file, f"schema_hash is 0123456789ab, needed is {registry_version()}"
+
+
+def another_base(folder: Path) -> tuple[Path, str]:
+    digest = file_digest(packaged_weights())
+    file = folder / "other.gguf"
+    file.write_bytes(app.SHIPPED_ADAPTER.read_bytes().replace(digest.encode(), b"f00d" * 16))
+    return file, f"base_digest is {'f00d' * 16}, needed is {digest}"
+
+
+def missing(folder: Path) -> tuple[Path, str]:
+    return folder / "none.gguf", "none.gguf does not exist"
+
+
+def no_adapter(folder: Path) -> tuple[Path, str]:
+    file = folder / "page.gguf"
+    file.write_text("<html>")
+    return file, "page.gguf is not a readable GGUF file"
+
+
+@pytest.mark.parametrize("made", [another_registry, another_base, missing, no_adapter])
+async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
+    made: Callable[[Path], tuple[Path, str]], tmp_path: Path
+) -> None:
+    file, why = made(tmp_path)
+    with running(tmp_path, adapter=file) as parts:
+        asked, typed = await both(parts)
+        (health,) = [each for each in parts.health() if each.name == "language model"]
+    assert asked.text == NOTICES["unavailable"]
+    assert why in asked.degraded[0]
+    assert (health.ok, why in health.detail) == (False, True)
+    assert typed.calls[0].result is not None
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (says("I would look near the town hall."), "did not answer with a call"),
+        (says('{"name":"find_bins","para'), "did not answer with a call"),
+        (says("\ufffd\ufffd<|im_start|>" * 40), "did not answer with a call"),
+        (sends("<html>busy</html>"), "did not answer in JSON"),
+        (sends("oops", 500), "answered 500"),
+        (hangs, "did not answer within 0.5 seconds"),
+    ],
+)
+async def test_a_server_that_misbehaves_costs_one_deadline_and_tools_still_run(
+    reply: Reply, why: str, tmp_path: Path
+) -> None:
+    with model_server(reply) as server, running(tmp_path, model_url=server.url) as parts:
+        began = time.monotonic()
+        asked, typed = await both(parts)
+        assert time.monotonic() - began < 10
+    assert asked.text == NOTICES["unavailable"]
+    assert why in asked.degraded[0]
+    assert len(server.bodies) == (1 if reply is hangs else 2)
+    assert typed.calls[0].result is not None
+
+
+def test_the_shipped_adapter_fits_these_tools_this_base_and_this_style() -> None:
+    adapter = app.SHIPPED_ADAPTER
+    check_adapter(adapter, packaged_weights(), registry_version(), HASH_OF_STYLE["small"])
+    assert adapter_metadata(adapter)[BASE_DIGEST] == file_digest(packaged_weights())
+    assert adapter.stat().st_size <= LARGEST_FILE
+
+
+def test_a_prompt_style_that_nobody_knows_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="'small' or 'llama3'"):
+        Settings.model_validate({"model_prompt": "llama4"})
+    assert {Settings.model_validate({"model_prompt": style}).model_prompt for style in HASH_OF_STYLE} == {
+        *HASH_OF_STYLE
+    }
