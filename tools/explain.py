@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.errors import AskAgain, MissingPiece
+from pydantic import JsonValue
+
+from domain.errors import AskAgain, MissingPiece, NotPermitted
+from domain.ledger import LedgerCall
 from domain.repositories.plans import get_plan
 from domain.values import BinSet, Evidence, Reason, Result, TruckSet
 from tools.arguments import BinArg, RefArg, TruckArg, words
 from tools.context import Ctx
 from tools.fill import data_age, forecasts, last_emptied
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
-from tools.registry import Example, tool
+from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replan import again
 
 
@@ -124,15 +127,16 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
 
 
 def _explain_decision(ctx: Ctx, decision_id: str) -> Result[ExplanationFacts]:
-    records = ctx.ledger.find(decision_id)
+    """The calls behind an answer: of anybody's for readers of the ledger, of one's own for everybody."""
+    records = [each for each in ctx.ledger.find(decision_id) if each.entry.city == ctx.city.name]
     if not records:
         raise AskAgain(f"The ledger has no decision {decision_id}. Which one do you mean?")
-    entry = records[0].entry
+    first = records[0]
+    entry = first.entry
+    if ctx.actor.role not in READERS_OF_THE_LEDGER and (first.erased or entry.actor != ctx.actor.name):
+        raise NotPermitted(f"{decision_id} is not of a question of yours; others' are for managers and auditors.")
     evidence = [Evidence(label=f"decision {decision_id}", ref=f"decisions:{decision_id}")]
-    reasons = [
-        Reason(text=f"It called {c.name} with {c.parameters}; understood as {c.resolved}.", evidence=evidence)
-        for c in entry.calls
-    ]
+    reasons = [Reason(text=_call_told(each, first.erased), evidence=evidence) for each in entry.calls]
     facts = ExplanationFacts(subject=decision_id, about=entry.answer_kind or entry.kind, verdict="recorded")
     return Result[ExplanationFacts](
         headline="Decision {subject} gave the answer of kind {about} from the calls below.",
@@ -140,3 +144,24 @@ def _explain_decision(ctx: Ctx, decision_id: str) -> Result[ExplanationFacts]:
         why=reasons or [Reason(text="It called no tool.", evidence=evidence)],
         data_age=f"recorded {entry.at:%Y-%m-%d %H:%M} UTC",
     )
+
+
+def _call_told(call: LedgerCall, erased: bool) -> str:
+    """One recorded call as sentences: what was said, how it was understood, why it failed."""
+    if erased:
+        return f"It called {call.name}; the words were erased."
+    said = ", ".join(f"{_spoken(name)} {_value(value)}" for name, value in call.parameters.items())
+    text = f"It called {call.name} " + (f"with {said}." if said else "without arguments.")
+    understood = "; ".join(f"{_spoken(name)}: {value}" for name, value in call.resolved.items())
+    text += f" Understood was {understood}." if understood else ""
+    return text + (f" It did not run: {call.error}" if call.error else "")
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return " and ".join(_value(each) for each in value)
+    return f"“{value}”" if isinstance(value, str) else str(value)
