@@ -98,6 +98,16 @@ async def test_the_model_sees_the_thread_and_only_compost_leans_on_it(desk: Desk
     assert [row[0] for row in answer.calls[0].result.table.rows] == ["104", "108"]  # type: ignore[union-attr]
 
 
+async def test_what_a_tool_found_is_not_shown_to_the_model_whatever_it_says(desk: Desk) -> None:
+    found = call("search_records", query="lid")
+    model = ScriptedModel([found, reply()])
+    answer = await desk.assistant(model).ask(Inquiry("what do people say about lids?", ANA))
+    assert answer.calls[0].result is not None
+    said = '{"name":"search_records","parameters":{"query":"lid"}}'
+    after = f"{said}<|im_end|>\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n"
+    assert model.prompts[1] == model.prompts[0] + after
+
+
 async def test_why_is_it_first_is_answered_about_the_plan_of_the_thread(desk: Desk) -> None:
     planned = await desk.ask("Plan tomorrow's round", [call("plan_round", when="tomorrow", serve="all"), reply()])
     answer = await desk.ask("why is it first?", [call("explain", bin="105"), reply()], thread=planned.thread)
