@@ -27,7 +27,7 @@ from domain.errors import ModelUnavailable
 from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn
-from evals.matching import right
+from evals.matching import Made, right
 from evals.numbers_seen import unchecked, unsupported
 from prompts.render import Step
 from tools.context import Ctx
@@ -44,12 +44,16 @@ class Marked:
 
     case: Case
     turn: CaseTurn
-    calls: tuple[Call, ...]
-    kind: str
+    made: Made
     right: bool
     seconds: tuple[float, ...]
     unsupported: tuple[str, ...]
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> bool:
+        """Whether a tool gave a result, or one was called and the answer is no question or refusal of code's."""
+        return bool(self.made.ran) or (bool(self.made.calls) and self.made.kind == "reply")
 
     @property
     def wants_call(self) -> bool:
@@ -59,7 +63,7 @@ class Marked:
     @property
     def tool_right(self) -> bool:
         """Whether the names of the calls are right, whatever their parameters."""
-        names = [c.name for c in self.calls]
+        names = [c.name for c in self.made.calls]
         return any(names == [e.name for e in choice.expect] for choice in self.turn.choices() if choice.expect)
 
 
@@ -73,11 +77,10 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
         here = replace(ctx, question=said, thread=past.view(ctx.zone))
         state, seconds = await _run_turn(speaker, here, past, said)
         composed = compose(state, past)
-        calls = tuple(call_of(ran["call"]) for ran in state["ran"])
-        kind = kind_of(composed)
-        ok = right(turn, calls, kind, setting_of(here))
+        made = made_of(state, composed)
+        ok = right(turn, made, setting_of(here))
         figures_seen = unsupported(composed, past), unchecked(state["word"], composed, past)
-        marked.append(Marked(case, turn, calls, kind, ok, tuple(seconds), *figures_seen))
+        marked.append(Marked(case, turn, made, ok, tuple(seconds), *figures_seen))
         past = Past("C-0001", (*past.turns, await _as_expected(turn, here, state["ran"] if ok else [])))
     return marked
 
@@ -113,6 +116,13 @@ async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[
 
 def _ends(ran: Ran) -> bool:
     return ran["problem_kind"] is not None
+
+
+def made_of(state: State, composed: Composed) -> Made:
+    """What is judged of a turn."""
+    calls = tuple(call_of(ran["call"]) for ran in state["ran"])
+    ran = tuple(call for call, each in zip(calls, state["ran"], strict=True) if not each["problem_kind"])
+    return Made(calls, kind_of(composed), ran)
 
 
 def kind_of(composed: Composed) -> str:
@@ -187,9 +197,9 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "multi_turn_exact": _share(t.right for turns in longer for t in turns),
         "multi_pass1": _share(all(t.right for t in turns) for turns in longer),
         "multi_pass4": _share(p for p, t in zip(every_run, marked, strict=True) if len(t) > 1) if every_run else None,
-        "abstention": _share(not t.calls or not t.kind.startswith("reply") for t in none_fits),
-        "ask_back": _share(t.kind == "clarify" for t in asking),
-        "tool_hallucination": _share(bool(t.calls) and t.kind == "reply" for t in none_fits),
+        "abstention": _share(not t.called for t in none_fits),
+        "ask_back": _share(t.made.kind == "clarify" and not t.made.ran for t in asking),
+        "tool_hallucination": _share(t.called for t in none_fits),
         "unsupported_numbers": sum(len(t.unsupported) for t in flat),
         "unsupported_unchecked": sum(len(t.unsupported) + len(t.unchecked) for t in flat),
         "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,
@@ -227,8 +237,8 @@ def mistakes(marked: Sequence[Sequence[Marked]]) -> list[dict[str, JsonValue]]:
             "id": t.case.id,
             "user": t.turn.user,
             "wanted": t.turn.model_dump(exclude={"user", "any_of"}, exclude_none=True),
-            "calls": [{"name": c.name, "parameters": c.parameters} for c in t.calls],
-            "kind": t.kind,
+            "calls": [{"name": c.name, "parameters": c.parameters} for c in t.made.calls],
+            "kind": t.made.kind,
         }
         for turns in marked
         for t in turns

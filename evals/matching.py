@@ -6,7 +6,7 @@ Free text matches when it holds all content words of the expected text, inflecti
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -55,18 +55,27 @@ def _words(value: JsonValue) -> set[str]:
     return content_words(value) if isinstance(value, str) else set()
 
 
-def fits(choice: Expectation, calls: Sequence[Call], kind: str, setting: Setting) -> bool:
-    """Whether the calls made and the kind of the answer are those of one right choice."""
+@dataclass(frozen=True)
+class Made:
+    """What came of a turn: its calls in order, the kind of the answer, and those calls that gave a result."""
+
+    calls: tuple[Call, ...]
+    kind: str
+    ran: tuple[Call, ...] = ()
+
+
+def fits(choice: Expectation, made: Made, setting: Setting) -> bool:
+    """Whether what came is one right choice: its calls, or its kind of answer with nothing but failed calls before."""
     if choice.expect is not None:
         wanted = [each.call() for each in choice.expect]
-        return len(calls) == len(wanted) and all(
-            same_call(said, right, setting) for said, right in zip(calls, wanted, strict=True)
+        return len(made.calls) == len(wanted) and all(
+            same_call(said, right, setting) for said, right in zip(made.calls, wanted, strict=True)
         )
     said, _, detail = (choice.say or "").partition(":")
-    own, _, own_detail = kind.partition(":")
-    return own == said and (not detail or own_detail == detail)
+    own, _, own_detail = made.kind.partition(":")
+    return not made.ran and own == said and (not detail or own_detail == detail)
 
 
-def right(turn: CaseTurn, calls: Sequence[Call], kind: str, setting: Setting) -> bool:
+def right(turn: CaseTurn, made: Made, setting: Setting) -> bool:
     """Whether any right choice fits."""
-    return any(fits(choice, calls, kind, setting) for choice in turn.choices())
+    return any(fits(choice, made, setting) for choice in turn.choices())

@@ -15,7 +15,7 @@ from domain.operation import load_operation
 from domain.store import Store
 from domain.values import Call
 from evals.cases_file import CaseTurn, read_cases
-from evals.matching import content_words, right, same_call
+from evals.matching import Made, content_words, right, same_call
 from tools.resolve import Setting
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=ZoneInfo("America/Los_Angeles"))
@@ -92,17 +92,26 @@ FIND = {"name": "find_bins", "parameters": {"near": "Town Hall"}}
 def test_a_turn_is_right_when_any_of_its_choices_fits(setting: Setting) -> None:
     either = turn(expect=[FIND], any_of=[{"say": "clarify"}])
     found = call("find_bins", near="Town Hall")
-    assert right(either, [found], "reply", setting)
-    assert right(either, [], "clarify", setting)
-    assert not right(either, [found, found], "reply", setting)
-    assert not right(either, [], "reply", setting)
+    assert right(either, Made((found,), "reply", (found,)), setting)
+    assert right(either, Made((), "clarify"), setting)
+    assert not right(either, Made((found, found), "reply", (found, found)), setting)
+    assert not right(either, Made((), "reply"), setting)
 
 
 def test_a_refusal_counts_by_its_reason_and_failed_calls_before_it_do_not(setting: Setting) -> None:
     refused = turn(say="decline:not_permitted")
-    assert right(refused, [call("audit_trail")], "decline:not_permitted", setting)
-    assert not right(refused, [], "decline:unsafe", setting)
-    assert right(turn(say="decline"), [], "decline:unsafe", setting)
+    assert right(refused, Made((call("audit_trail"),), "decline:not_permitted"), setting)
+    assert not right(refused, Made((), "decline:unsafe"), setting)
+    assert right(turn(say="decline"), Made((), "decline:unsafe"), setting)
+
+
+@pytest.mark.parametrize("kind", ["reply", "clarify", "decline:unsafe"])
+def test_words_alone_are_wanted_where_no_call_is(kind: str, setting: Setting) -> None:
+    found, failed = call("find_bins"), call("find_bins", near="Atlantis")
+    assert right(turn(say=kind), Made((failed,), kind), setting)
+    assert not right(turn(say=kind), Made((found,), kind, (found,)), setting)
+    assert not right(turn(say=kind), Made((found, failed), kind, (found,)), setting)
+    assert right(turn(say=kind, any_of=[{"expect": [{"name": "find_bins"}]}]), Made((found,), kind, (found,)), setting)
 
 
 # ---------------------------------------------------------------- the file
