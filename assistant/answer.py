@@ -50,6 +50,71 @@ class Limits:
     question_s: float = 60.0
 
 
+@dataclass(frozen=True)
+class Loop:
+    """From a question to the calls and the word that answer it: by whom, where unfinished ones are kept, how long."""
+
+    speaker: Speaker
+    checkpoints: Checkpoints
+    limits: Limits
+
+    async def run(self, ctx: Ctx, past: Past, inquiry: Inquiry, on_step: OnStep = no_steps) -> State:
+        """The final state of the graph, or what there is when the question's deadline passes."""
+        question = inquiry.question
+        spelt_out = command(question)
+        read = readers(setting_of(ctx))
+        marks = marks_of(question, ctx.city, ctx.now)
+        degraded: list[str] = []
+        seen = [past]
+        latest = fresh_state(question)
+
+        async def choose(state: State) -> Call:
+            latest.update(state)
+            if spelt_out is not None:
+                return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
+            on_step(StepEvent("deciding"))
+            steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
+            today = f"{ctx.now:%Y-%m-%d}"
+            situation = Situation(ctx.city.name, ctx.actor.role.value, today, seen[-1], question, steps, read, marks)
+            try:
+                return await decide(self.speaker, situation, seen.append)
+            except ModelUnavailable as error:
+                degraded.append(str(error))
+                return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
+
+        async def run(call: Call, state: State) -> Ran:
+            on_step(StepEvent("calling", call.name, dict(call.parameters)))
+            with followed(
+                as_of(ctx, past, state), lambda now: on_step(StepEvent("progress", call.name, now)), inquiry.ended
+            ) as watched:
+                ran = await run_one(call, watched)
+            on_step(
+                StepEvent(
+                    "problem" if ran["problem_kind"] else "called",
+                    call.name,
+                    {"ms": ran["ms"], "understood": dict(ran["understood"])},
+                )
+            )
+            latest["ran"] = [*state["ran"], ran]
+            return ran
+
+        async with self.checkpoints() as saver:
+            graph = build_graph(choose, run, self.limits.max_steps, saver)
+            turn = f"{past.thread_id}/{len(past.turns) + 1}/{ctx.actor.role.value}/{ctx.actor.name}"
+            config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
+            try:
+                async with asyncio.timeout(self.limits.question_s):
+                    unfinished = await graph.aget_state(config)
+                    resumes = bool(unfinished.next) and unfinished.values.get("question") == question
+                    found = await graph.ainvoke(None if resumes else fresh_state(question), config)
+                    latest.update(cast(State, found))
+            except TimeoutError:
+                degraded.append("the question took too long; this is what was ready")
+            await saver.adelete_thread(turn)
+        latest["degraded"] = [*_unseen(seen[-1].cut), *degraded]
+        return latest
+
+
 class Assistant:
     """Answers questions about one city. `surroundings` gives what tools need for an actor at a moment."""
 
@@ -61,8 +126,8 @@ class Assistant:
         checkpoints: Checkpoints,
         limits: Limits,
     ) -> None:
-        self._speaker, self._surroundings, self._recorder = speaker, surroundings, recorder
-        self._checkpoints, self._limits = checkpoints, limits
+        self._surroundings, self._recorder = surroundings, recorder
+        self._loop = Loop(speaker, checkpoints, limits)
 
     async def ask(self, inquiry: Inquiry, on_step: OnStep = no_steps) -> Answer:
         """One question, start to finish. Never raises for what a user can do wrong."""
@@ -82,7 +147,7 @@ class Assistant:
         if refused:
             state, composed = fresh_state(question[:200]), Composed(refused, "clarify", ())
         else:
-            state = await self._run(ctx, past, replace(inquiry, question=question), on_step)
+            state = await self._loop.run(ctx, past, replace(inquiry, question=question), on_step)
             composed = compose(state, past)
         on_step(StepEvent("answering"))
         answer = await asyncio.to_thread(self._close, ctx, state, composed)
@@ -104,64 +169,6 @@ class Assistant:
         state["ran"] = [_ran(call, used, used.ms)]
         answer = await asyncio.to_thread(self._close, ctx, state, compose(state, Past(thread)))
         return ToolRun(used, answer.decision_id, answer.proposal)
-
-    # ------------------------------------------------------------ the graph
-
-    async def _run(self, ctx: Ctx, past: Past, inquiry: Inquiry, on_step: OnStep) -> State:
-        """The final state of the graph, or what there is when the question's deadline passes."""
-        question = inquiry.question
-        spelt_out = command(question)
-        read = readers(setting_of(ctx))
-        marks = marks_of(question, ctx.city, ctx.now)
-        degraded: list[str] = []
-        seen = [past]
-        latest = fresh_state(question)
-
-        async def choose(state: State) -> Call:
-            latest.update(state)
-            if spelt_out is not None:
-                return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
-            on_step(StepEvent("deciding"))
-            steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
-            today = f"{ctx.now:%Y-%m-%d}"
-            situation = Situation(ctx.city.name, ctx.actor.role.value, today, seen[-1], question, steps, read, marks)
-            try:
-                return await decide(self._speaker, situation, seen.append)
-            except ModelUnavailable as error:
-                degraded.append(str(error))
-                return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
-
-        async def run(call: Call, state: State) -> Ran:
-            on_step(StepEvent("calling", call.name, dict(call.parameters)))
-            with followed(
-                as_of(ctx, past, state), lambda now: on_step(StepEvent("progress", call.name, now)), inquiry.ended
-            ) as watched:
-                ran = await run_one(call, watched)
-            on_step(
-                StepEvent(
-                    "problem" if ran["problem_kind"] else "called",
-                    call.name,
-                    {"ms": ran["ms"], "understood": dict(ran["understood"])},
-                )
-            )
-            latest["ran"] = [*state["ran"], ran]
-            return ran
-
-        async with self._checkpoints() as saver:
-            graph = build_graph(choose, run, self._limits.max_steps, saver)
-            turn = f"{past.thread_id}/{len(past.turns) + 1}/{ctx.actor.role.value}/{ctx.actor.name}"
-            config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
-            try:
-                async with asyncio.timeout(self._limits.question_s):
-                    unfinished = await graph.aget_state(config)
-                    resumes = bool(unfinished.next) and unfinished.values.get("question") == question
-                    found = await graph.ainvoke(None if resumes else fresh_state(question), config)
-                    latest.update(cast(State, found))
-            except TimeoutError:
-                degraded.append("the question took too long; this is what was ready")
-            await saver.adelete_thread(turn)
-        latest["degraded"] = [*_unseen(seen[-1].cut), *degraded]
-        return latest
 
     # ------------------------------------------------------------ the record
 
@@ -200,7 +207,7 @@ class Assistant:
     def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
         if composed.kind != "proposal" and not composed.wants_card:
             return None
-        cards = self._recorder.approvals.open_cards(ctx.thread.thread_id)
+        cards = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
         return cards[0] if cards else None
 
 

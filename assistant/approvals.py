@@ -20,13 +20,14 @@ from domain.clock import Clock
 from domain.errors import AskAgain, LedgerUnavailable, NotPermitted
 from domain.ledger import Approval, Ledger, LedgerEntry, Outcome
 from domain.repositories.plans import content_hash
-from domain.repositories.proposals import get_proposal, open_proposals, pending_effects, produce
+from domain.repositories.proposals import get_proposal, has_expired, open_proposals, pending_effects, produce
 from domain.store import Store
 from domain.values import Actor, Role
 from domain.work_records import OutboxEffect, Proposal
 
 VERBS = {"dispatch": "dispatched", "ticket": "opened", "watch": "started"}
 MAY_APPROVE = {"dispatch": ("manager",), "ticket": ("manager", "dispatcher"), "watch": ("manager", "dispatcher")}
+EXPIRED = "expired"
 
 
 class Approvals:
@@ -40,10 +41,11 @@ class Approvals:
         with self._store.read() as session:
             return self._card(get_proposal(session, proposal_id))
 
-    def open_cards(self, thread: str | None = None) -> list[ProposalCard]:
-        """Open proposals, newest first."""
+    def open_cards(self, thread: str | None = None, at: datetime | None = None) -> list[ProposalCard]:
+        """Proposals that are open at a moment, by default the operation's now; newest first."""
         with self._store.read() as session:
-            return [self._card(row) for row in open_proposals(session, thread)]
+            cards = [self._card(row, at) for row in open_proposals(session, thread)]
+        return [card for card in cards if card.state == "open"]
 
     def decide(self, decision: Decision) -> Decided:
         """Record a person's word and, on approval, do the effect exactly once.
@@ -87,7 +89,7 @@ class Approvals:
             raise AskAgain(
                 f"{row.id} is {row.state} already; nothing was done. Make a new proposal if it is still wanted."
             )
-        if now > row.expires_at:
+        if has_expired(row, now):
             raise AskAgain(f"{row.id} was open until {row.expires_at:%Y-%m-%d %H:%M} UTC. Make a new proposal.")
         require_as_shown(row, decision)
 
@@ -170,8 +172,8 @@ class Approvals:
             }
         )
 
-    def _card(self, row: Proposal) -> ProposalCard:
-        zone = self._clock_of(row.city)[1]
+    def _card(self, row: Proposal, at: datetime | None = None) -> ProposalCard:
+        clock, zone = self._clock_of(row.city)
         about = str(row.content.get("about", row.kind))
         title, _, rest = about.partition(": ")
         return ProposalCard(
@@ -182,7 +184,7 @@ class Approvals:
             content_hash=row.content_hash,
             expires_at=row.expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
             may_approve=MAY_APPROVE[row.kind],
-            state=row.state,
+            state=EXPIRED if has_expired(row, at or clock()) else row.state,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, cast
 
 from pydantic import JsonValue
@@ -67,6 +68,7 @@ def propose_dispatch(
     with ctx.store.read() as session:
         stored = get_plan(session, ctx.city.name, plan_id)
     content = dict(stored.plan)
+    starts_at = _still_to_leave(ctx, plan_id, content.get("starts_at"))
     found = plan_from_json({k: v for k, v in content.items() if k != "starts_at"})
     chosen = [r for r in found.rounds if r.stop_ids and (trucks is None or r.truck in trucks.names)]
     if not chosen:
@@ -85,8 +87,21 @@ def propose_dispatch(
         text=f"Plan {plan_id} as stored, hash {stored.content_hash[:12]}; a changed plan needs a new proposal.",
         evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")],
     )
-    result = _proposed(ctx, "dispatch", said, why, plan_id)
+    result = _proposed(ctx, "dispatch", said, why, (plan_id, starts_at))
     return result.model_copy(update={"understood": {"plan": plan_id}})
+
+
+def _still_to_leave(ctx: Ctx, plan_id: str, said: JsonValue) -> datetime | None:
+    """The start of a plan's round, aware; None when the plan tells none. Raises AskAgain when that is over."""
+    if not isinstance(said, str):
+        return None
+    starts_at = datetime.fromisoformat(said).astimezone(ctx.zone)
+    if starts_at <= ctx.now:
+        raise AskAgain(
+            f"The round of {plan_id} was to leave on {starts_at:%Y-%m-%d %H:%M}, which is over. "
+            "For which night or day shall I plan it again?"
+        )
+    return starts_at
 
 
 def _truck_of(each: JsonValue) -> str:
@@ -218,8 +233,13 @@ def propose_watch(
 
 
 def _proposed(
-    ctx: Ctx, kind: str, content: dict[str, JsonValue], why: Reason, plan_id: str | None = None
+    ctx: Ctx,
+    kind: str,
+    content: dict[str, JsonValue],
+    why: Reason,
+    plan: tuple[str | None, datetime | None] = (None, None),
 ) -> Result[ProposalFacts]:
+    """Store a proposal; `plan` is the id and the start of the plan that it would send."""
     new = NewProposal(
         city=ctx.city.name,
         kind=kind,
@@ -228,7 +248,8 @@ def _proposed(
         role=ctx.actor.role.value,
         thread=ctx.thread.thread_id,
         surface=ctx.tuning.surface,
-        plan_id=plan_id,
+        plan_id=plan[0],
+        until=plan[1],
     )
     with ctx.store.write() as session:
         row = store_proposal(session, new, ctx.now)

@@ -20,7 +20,10 @@ OPEN_FOR = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class NewProposal:
-    """What a tool proposes. `content` is everything the effect needs; its hash is what a person approves."""
+    """What a tool proposes. `content` is everything the effect needs; its hash is what a person approves.
+
+    After `until` it cannot be done any more, None when it always can.
+    """
 
     city: str
     kind: str
@@ -30,6 +33,7 @@ class NewProposal:
     thread: str
     surface: str
     plan_id: str | None = None
+    until: datetime | None = None
 
 
 def store_proposal(session: Session, new: NewProposal, at: datetime) -> Proposal:
@@ -48,7 +52,7 @@ def store_proposal(session: Session, new: NewProposal, at: datetime) -> Proposal
         role=new.role,
         thread=new.thread,
         made_at=at,
-        expires_at=at + OPEN_FOR,
+        expires_at=min(at + OPEN_FOR, new.until) if new.until else at + OPEN_FOR,
         state="open",
         surface=new.surface,
     )
@@ -66,9 +70,14 @@ def get_proposal(session: Session, proposal_id: str) -> Proposal:
 
 
 def open_proposals(session: Session, thread: str | None = None) -> list[Proposal]:
-    """Open proposals, newest first."""
+    """Proposals that nobody decided on, newest first; expired ones too, for a city's clock is needed to tell."""
     wanted = select(Proposal).where(Proposal.state == "open").order_by(Proposal.id.desc())
     return list(session.scalars(wanted if thread is None else wanted.where(Proposal.thread == thread)))
+
+
+def has_expired(row: Proposal, at: datetime) -> bool:
+    """Whether nobody decided on the proposal while it was open."""
+    return row.state == "open" and row.expires_at <= at
 
 
 def pending_effects(session: Session) -> list[OutboxEffect]:

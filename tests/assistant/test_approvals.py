@@ -200,6 +200,26 @@ async def test_an_expired_proposal_is_refused(desk: Desk) -> None:
     assert desk.effects() == 0
 
 
+async def test_an_expired_proposal_is_not_among_the_open_ones_and_says_so(desk: Desk) -> None:
+    card = await desk.proposed()
+    desk.clock.forward(hours=11)
+    assert [each.state for each in desk.approvals.open_cards()] == ["open"]
+    desk.clock.forward(hours=1)
+    assert desk.approvals.open_cards() == []
+    assert desk.approvals.card(card.proposal_id).state == "expired"
+
+
+async def test_a_round_cannot_be_sent_after_it_should_have_left(desk: Desk) -> None:
+    script = [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()]
+    desk.clock.forward(hours=15)  # 23:00: the trucks leave before the twelve hours are over
+    answer = await desk.ask("Plan tomorrow's round and send it", script)
+    assert answer.proposal is not None, answer.text
+    desk.clock.forward(hours=8)
+    with pytest.raises(AskAgain, match="was open until"):
+        desk.approvals.decide(approve(answer.proposal))
+    assert desk.effects() == 0
+
+
 async def test_a_newer_dispatch_of_the_thread_supersedes_the_older(desk: Desk) -> None:
     script = [call("plan_round", serve="all"), call("propose_dispatch"), reply()]
     first = await desk.ask("Plan it and send it", script)
