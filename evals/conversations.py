@@ -1,7 +1,7 @@
 """Suite `conversations`: does the assistant make the right calls, ask, decline and reply, on cases of chapter-7 form.
 
-Every turn goes the product's own way: decide on the rendered thread with spans, run the tool on the loaded city, decide
-again, compose the answer. Later turns are fed the expected calls of the earlier ones.
+Every turn is run by the product's own loop (assistant/answer.py: graph, limits, typed commands) on the loaded city, its
+unfinished state kept in memory. Later turns are fed the expected calls of the earlier ones.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ import re
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from assistant.answer import as_of, run_one
+from assistant.answer import Limits, Loop, run_one
 from assistant.compose import Composed, compose
-from assistant.decide import Situation, Speaker, decide
-from assistant.graph import Ran, State, fresh_state
+from assistant.decide import Speaker
+from assistant.graph import Ran, State
 from assistant.memory import Past, PastTurn, call_of, text_of
-from domain.errors import ModelUnavailable
+from assistant.ports import Inquiry
+from assistant.question import cleaned
+from assistant.shown import StepEvent
 from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn
@@ -31,11 +35,11 @@ from evals.matching import Made, right
 from evals.numbers_seen import unchecked, unsupported
 from prompts.render import Step
 from tools.context import Ctx
-from tools.mentions import marks_of
-from tools.resolve import readers, setting_of
-from tools.words import WORDS, reference
+from tools.resolve import setting_of
+from tools.words import reference
 
-MOST_STEPS = 4
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
     marked = []
     for turn in case.turns:
         said = roughened(turn.user, noise) if noise else turn.user
-        here = replace(ctx, question=said, thread=past.view(ctx.zone))
-        state, seconds = await _run_turn(speaker, here, past, said)
+        here = replace(ctx, question=cleaned(said), thread=past.view(ctx.zone))
+        state, seconds = await _run_turn(speaker, here, past)
         composed = compose(state, past)
         made = made_of(state, composed)
         ok = right(turn, made, setting_of(here))
@@ -85,44 +89,41 @@ async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Ran
     return marked
 
 
-async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past, said: str) -> tuple[State, list[float]]:
-    state = fresh_state(said)
-    read = readers(setting_of(ctx))
-    marks = marks_of(said, ctx.city, ctx.now)
+async def _run_turn(speaker: Speaker, ctx: Ctx, past: Past) -> tuple[State, list[float]]:
+    """The turn as the product runs it, and the seconds of each decision of the model."""
     seconds: list[float] = []
-    while len(state["ran"]) < MOST_STEPS:
-        steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
-        today = f"{ctx.now:%Y-%m-%d}"
-        situation = Situation(ctx.city.name, ctx.actor.role.value, today, past, said, steps, read, marks)
-        began = time.perf_counter()
-        try:
-            call = await decide(speaker, situation)
-        except ModelUnavailable as error:
-            state["degraded"] = [str(error)]
-            break
-        finally:
-            seconds.append(time.perf_counter() - began)
-        if call.name in WORDS:
-            state["word"] = {"name": call.name, "parameters": call.parameters}
-            break
-        if any(call_of(ran["call"]) == call for ran in state["ran"]):
-            break
-        ran = await run_one(call, as_of(ctx, past, state))
-        state["ran"] = [*state["ran"], ran]
-        if _ends(ran):
-            break
+    began: list[float] = []
+
+    def told(event: StepEvent | None) -> None:
+        if began:
+            seconds.append(time.perf_counter() - began.pop())
+        if event and event.kind == "deciding":
+            began.append(time.perf_counter())
+
+    state = await Loop(speaker, _in_memory, Limits()).run(ctx, past, Inquiry(ctx.question, ctx.actor), told)
+    told(None)
     return state, seconds
 
 
-def _ends(ran: Ran) -> bool:
-    return ran["problem_kind"] is not None
+@asynccontextmanager
+async def _in_memory() -> AsyncIterator[BaseCheckpointSaver[str]]:
+    from langgraph.checkpoint.memory import InMemorySaver  # heavy: only where it is used
+
+    yield InMemorySaver()
 
 
 def made_of(state: State, composed: Composed) -> Made:
     """What is judged of a turn."""
     calls = tuple(call_of(ran["call"]) for ran in state["ran"])
     ran = tuple(call for call, each in zip(calls, state["ran"], strict=True) if not each["problem_kind"])
-    return Made(calls, kind_of(composed), ran)
+    return Made(calls, "unanswered" if _unanswered(state) else kind_of(composed), ran)
+
+
+def _unanswered(state: State) -> bool:
+    """The model said nothing in time: what is shown then is code's own notice, no reply."""
+    word = state["word"]
+    nothing = {"name": "reply", "parameters": {"text": reference("unavailable")}}
+    return not state["ran"] and (word is None or word == nothing)
 
 
 def kind_of(composed: Composed) -> str:

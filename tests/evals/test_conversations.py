@@ -10,6 +10,7 @@ import pytest
 from doubles import ScriptedModel, model_server, says
 from pydantic import JsonValue
 
+from assistant.answer import Limits
 from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
 from evals.__main__ import main
@@ -88,6 +89,28 @@ async def test_words_after_a_call_that_ran_are_wrong_where_no_call_is_wanted(whe
 async def test_a_dead_model_is_a_wrong_turn_and_not_a_crash(where: Bench) -> None:
     found = await figures(where, [SINGLE], ModelUnavailable("It died."))
     assert found["single_exact"] == 0.0
+
+
+async def test_a_model_that_died_has_not_replied(where: Bench) -> None:
+    thanks = case({"user": "thanks, that is all", "say": "reply"})
+    found = await figures(where, [thanks], ModelUnavailable("It died."))
+    assert found["single_exact"] == 0.0
+
+
+async def test_a_turn_ends_where_the_products_own_loop_ends_it(where: Bench) -> None:
+    different = [call("find_bins", limit=number) for number in range(1, 12)]
+    model = ScriptedModel(different)
+    (turn,) = await run_case(where, Speaker(model, copying=False), SINGLE)
+    assert len(turn.made.calls) == len(model.prompts) == Limits().max_steps
+    assert len(turn.seconds) == len(model.prompts)
+    (again,) = await run_case(where, speaker(FIND, FIND), SINGLE)
+    assert again.right
+
+
+async def test_a_typed_command_is_run_without_asking_the_model(where: Bench) -> None:
+    typed = case({"user": "find_bins near='Town Hall'", "expect": [FIND]})
+    found = await figures(where, [typed])
+    assert (found["single_exact"], found["turn_p50_s"]) == (1.0, None)
 
 
 async def test_a_later_turn_leans_on_what_was_expected_of_the_earlier_one(where: Bench) -> None:
