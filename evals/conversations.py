@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import statistics
 import time
 from collections import defaultdict
@@ -32,6 +31,7 @@ from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn
 from evals.matching import Made, right
+from evals.noise import gold_words, roughened
 from evals.numbers_seen import unchecked, unsupported
 from prompts.render import Step
 from tools.context import Ctx
@@ -74,10 +74,11 @@ class Marked:
 async def run_case(bench: Bench, speaker: Speaker, case: Case, noise: random.Random | None = None) -> list[Marked]:
     """All turns of a case; with `noise` each turn's surface is roughened first."""
     ctx = bench.ctx(case.city, case.role, case.now)
+    gold = gold_words(case)
     past = Past("C-0001")
     marked = []
     for turn in case.turns:
-        said = roughened(turn.user, noise) if noise else turn.user
+        said = roughened(turn.user, gold, noise) if noise else turn.user
         here = replace(ctx, question=cleaned(said), thread=past.view(ctx.zone))
         state, seconds = await _run_turn(speaker, here, past)
         composed = compose(state, past)
@@ -144,22 +145,9 @@ async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn
     return PastTurn(ctx.question, tuple(Step(text) for text in texts), tuple(r["result"] or {} for r in results))
 
 
-def roughened(text: str, chance: random.Random) -> str:
-    """Light surface noise: case, end punctuation, and one typo inside a long lower-case word."""
-    if chance.random() < 0.5:
-        text = text.lower() if chance.random() < 0.7 else text[:1].upper() + text[1:]
-    if chance.random() < 0.5:
-        text = text.rstrip("?.!") if chance.random() < 0.5 else text.rstrip("?.!") + "?"
-    common = [m for m in re.finditer(r"\b(which|what|please|about|could|would|show|there|should|again)\b", text)]
-    if common:
-        at = chance.choice(common).start() + 1
-        text = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-    return text
-
-
 @dataclass(frozen=True)
 class Plan:
-    """`runs` > 1 repeats the longer conversations with noise, for `multi_pass4`; `mistakes` is where wrong turns go."""
+    """`runs` > 1: longer cases are run so often again with noise, for `multi_pass4`. `mistakes`: file of wrong turns."""
 
     runs: int = 4
     seed: int = 0
@@ -168,18 +156,25 @@ class Plan:
 
 async def measure(bench: Bench, speaker: Speaker, cases: Sequence[Case], plan: Plan) -> dict[str, JsonValue]:
     """All figures."""
-    runs, seed = plan.runs, plan.seed
     first = [await run_case(bench, speaker, case) for case in cases]
     if plan.mistakes:
         lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in mistakes(first)]
         plan.mistakes.write_text("".join(lines), encoding="utf-8")
-    passed = [all(turn.right for turn in turns) for turns in first]
-    for run in range(1, runs):
-        for index, case in enumerate(cases):
-            if len(case.turns) > 1 and passed[index]:
-                again = await run_case(bench, speaker, case, random.Random(f"{seed}-{run}-{case.id}"))
-                passed[index] = all(turn.right for turn in again)
-    return figures(first, passed if runs > 1 else None)
+    return figures(first, await _every_run(bench, speaker, cases, plan) if plan.runs > 1 else None)
+
+
+async def _every_run(bench: Bench, speaker: Speaker, cases: Sequence[Case], plan: Plan) -> list[bool]:
+    """For each longer case whether all noisy runs went right in every turn; the first wrong run settles it."""
+    passed = []
+    for case in cases:
+        if len(case.turns) > 1:
+            passed.append(True)
+            for run in range(plan.runs):
+                turns = await run_case(bench, speaker, case, random.Random(f"{plan.seed}-{run}-{case.id}"))
+                passed[-1] = all(turn.right for turn in turns)
+                if not passed[-1]:
+                    break
+    return passed
 
 
 def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None = None) -> dict[str, JsonValue]:
@@ -197,7 +192,7 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "tool_right": _share(t.tool_right for t in with_calls),
         "multi_turn_exact": _share(t.right for turns in longer for t in turns),
         "multi_pass1": _share(all(t.right for t in turns) for turns in longer),
-        "multi_pass4": _share(p for p, t in zip(every_run, marked, strict=True) if len(t) > 1) if every_run else None,
+        "multi_pass4": _share(every_run) if every_run else None,
         "abstention": _share(not t.called for t in none_fits),
         "ask_back": _share(t.made.kind == "clarify" and not t.made.ran for t in asking),
         "tool_hallucination": _share(t.called for t in none_fits),

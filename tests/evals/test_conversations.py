@@ -47,10 +47,11 @@ def case(*turns: dict[str, JsonValue]) -> Case:
     return Case.model_validate({**said, "turns": list(turns)})
 
 
-SINGLE = case({"user": "bins near Town Hall", "expect": [FIND]})
+TURN: dict[str, JsonValue] = {"user": "bins near Town Hall", "expect": [FIND]}
+SINGLE = case(TURN)
 OFF = case({"user": "write me a poem", "say": "decline:out_of_scope"})
 VAGUE = case({"user": "a ticket please", "say": "clarify"})
-LONGER = case({"user": "bins near Town Hall", "expect": [FIND]}, {"user": "only compost", "expect": [ONLY]})
+LONGER = case(TURN, {"user": "only compost", "expect": [ONLY]})
 
 
 def speaker(*answers: Said) -> Speaker:
@@ -123,12 +124,22 @@ async def test_a_later_turn_leans_on_what_was_expected_of_the_earlier_one(where:
     assert wrong["calls"] == [call("fleet_status")]
 
 
-async def test_four_runs_are_passed_only_by_what_is_right_in_all_of_them(where: Bench) -> None:
+async def test_four_noisy_runs_are_passed_only_by_what_is_right_in_all_of_them(where: Bench) -> None:
     right, wrong = [FIND, REPLY, ONLY, REPLY], [FIND, REPLY, FIND, REPLY]
-    steady = await figures(where, [LONGER], *right * 4, runs=4)
+    steady = await figures(where, [LONGER, SINGLE], *right, FIND, REPLY, *right * 4, runs=4)
     assert (steady["multi_pass1"], steady["multi_pass4"]) == (1.0, 1.0)
-    shaky = await figures(where, [LONGER], *right * 2, *wrong, runs=4)
+    shaky = await figures(where, [LONGER], *right * 4, *wrong, runs=4)
     assert (shaky["multi_pass1"], shaky["multi_pass4"], shaky["multi_turn_exact"]) == (1.0, 0.0, 1.0)
+
+
+async def test_each_of_the_four_runs_has_noise_of_its_own(where: Bench) -> None:
+    model = ScriptedModel([FIND, REPLY, ONLY, REPLY] * 5)
+    words = "could somebody please show everything around Town Hall"
+    longer = case({**TURN, "user": words}, {"user": "only compost", "expect": [ONLY]})
+    await measure(where, Speaker(model, copying=False), [longer], Plan(4))
+    plain, *noisy = (prompt.partition("<|im_start|>user\n")[2].partition("\n")[0] for prompt in model.prompts[::4])
+    assert plain == words
+    assert len({plain, *noisy}) == 5
 
 
 async def test_a_figure_of_the_models_own_counts_without_the_check_and_is_not_shown(where: Bench) -> None:
