@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Checkpoints = Callable[[], AbstractAsyncContextManager[BaseCheckpointSaver[str]]]
 
 UNKNOWN_TOOL_S = 5.0
+Problem = AskAgain | NotPermitted | NotNow
 LEDGER_DOWN = "this answer could not be recorded in the ledger, so nothing can be proposed or done from it"
 
 
@@ -154,21 +155,19 @@ class Assistant:
         return replace(answer, ms=(time.perf_counter() - began) * 1000)
 
     async def run_tool(self, call: Call, actor: Actor, follower: Follower | None = None) -> ToolRun:
-        """One tool for a program: same rights, same record. Raises AskAgain, NotPermitted, NotNow."""
+        """One tool for a program: same rights, same record, of failures too. Raises AskAgain, NotPermitted, NotNow."""
         ctx = self._surroundings(actor, None)
         thread = await asyncio.to_thread(self._recorder.memory.open, None, ctx.city.name, actor, ctx.now)
         ctx = replace(ctx, thread=ThreadView(thread), tuning=replace(ctx.tuning, surface="api"))
-        budget = _budget_s(call)
-        try:
-            with followed(ctx, *((follower.told, follower.ended) if follower else (_untold,))) as watched:
-                async with asyncio.timeout(budget):
-                    used = await asyncio.to_thread(use, call, watched)
-        except TimeoutError:
-            raise DeadlineExceeded(_too_long(call, budget)) from None
+        began = time.perf_counter()
+        with followed(ctx, *((follower.told, follower.ended) if follower else (_untold,))) as watched:
+            found = await _in_time(call, watched)
         state = fresh_state(text_of(call))
-        state["ran"] = [_ran(call, used, used.ms)]
+        state["ran"] = [_ran(call, found, (time.perf_counter() - began) * 1000)]
         answer = await asyncio.to_thread(self._close, ctx, state, compose(state, Past(thread)))
-        return ToolRun(used, answer.decision_id, answer.proposal)
+        if not isinstance(found, Used):
+            raise found
+        return ToolRun(found, answer.decision_id, answer.proposal)
 
     # ------------------------------------------------------------ the record
 
@@ -199,10 +198,14 @@ class Assistant:
 
     def _unrecorded(self, composed: Composed) -> Composed:
         """The answer without a record (law 4): what it proposed is withdrawn, and it says so."""
+        said = [LEDGER_DOWN]
         for proposal_id in proposals_in(composed.calls):
-            self._recorder.approvals.withdraw(proposal_id)
+            try:
+                self._recorder.approvals.withdraw(proposal_id)
+            except NotNow:
+                said.append(f"{proposal_id} could not be withdrawn either: do not approve it")
         kind: Kind = "answer" if composed.kind == "proposal" else composed.kind
-        return replace(composed, kind=kind, wants_card=False, degraded=(*composed.degraded, LEDGER_DOWN))
+        return replace(composed, kind=kind, wants_card=False, degraded=(*composed.degraded, *said))
 
     def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
         if composed.kind != "proposal" and not composed.wants_card:
@@ -214,28 +217,22 @@ class Assistant:
 async def run_one(call: Call, ctx: Ctx) -> Ran:
     """One call within its tool's budget. What a user or the outside can mend becomes a problem; a bug propagates."""
     began = time.perf_counter()
-    budget = _budget_s(call)
-    problem: Exception
+    found = await _in_time(call, ctx)
+    return _ran(call, found, (time.perf_counter() - began) * 1000)
+
+
+async def _in_time(call: Call, ctx: Ctx) -> Used | Problem:
+    """The call's result, or what a user or the outside can mend. A bug propagates."""
+    budget = TOOLS[call.name].budget_s if call.name in TOOLS else UNKNOWN_TOOL_S
     try:
         async with asyncio.timeout(budget):
-            used = await asyncio.to_thread(use, call, ctx)
-        return _ran(call, used, (time.perf_counter() - began) * 1000)
+            return await asyncio.to_thread(use, call, ctx)
     except TimeoutError:
-        problem = DeadlineExceeded(_too_long(call, budget))
-    except (AskAgain, NotPermitted, NotNow) as error:
-        problem = error
-    kinds = {AskAgain: "ask", NotPermitted: "not_permitted", NotNow: "not_now"}
-    kind = next(name for cls, name in kinds.items() if isinstance(problem, cls))
-    return Ran(
-        call=text_of(call),
-        outcome={"ask": "asked", "not_permitted": "refused", "not_now": "failed"}[kind],
-        result=None,
-        understood={},
-        problem=str(problem),
-        problem_kind=kind,
-        choices=list(problem.choices) if isinstance(problem, AskAgain) else [],
-        ms=(time.perf_counter() - began) * 1000,
-    )
+        return DeadlineExceeded(
+            f"“{call.name}” took longer than {budget:g} seconds and was left; try a smaller request."
+        )
+    except (AskAgain, NotPermitted, NotNow) as problem:
+        return problem
 
 
 def _unseen(turns: int) -> list[str]:
@@ -248,14 +245,6 @@ def _untold(_now: dict[str, JsonValue]) -> None:
     """For callers that do not follow a search."""
 
 
-def _budget_s(call: Call) -> float:
-    return TOOLS[call.name].budget_s if call.name in TOOLS else UNKNOWN_TOOL_S
-
-
-def _too_long(call: Call, budget: float) -> str:
-    return f"“{call.name}” took longer than {budget:g} seconds and was left; try a smaller request."
-
-
 def as_of(ctx: Ctx, past: Past, state: State) -> Ctx:
     """What the next call of a turn sees: `last` may be what an earlier call of the same turn made."""
     steps = tuple(Step(ran["call"], ran["outcome"]) for ran in state["ran"])
@@ -263,14 +252,18 @@ def as_of(ctx: Ctx, past: Past, state: State) -> Ctx:
     return replace(ctx, thread=Past(past.thread_id, (*past.turns, so_far)).view(ctx.zone))
 
 
-def _ran(call: Call, used: Used, ms: float) -> Ran:
+def _ran(call: Call, found: Used | Problem, ms: float) -> Ran:
+    said = text_of(call)
+    if isinstance(found, Used):
+        result = found.result
+        return Ran(
+            call=said, outcome="ok", result=result.model_dump(mode="json"), understood=result.understood, problem=None,
+            problem_kind=None, choices=[], ms=ms,
+        )  # fmt: skip
+    kinds = {AskAgain: ("ask", "asked"), NotPermitted: ("not_permitted", "refused"), NotNow: ("not_now", "failed")}
+    kind, outcome = next(names for cls, names in kinds.items() if isinstance(found, cls))
+    choices = list(found.choices) if isinstance(found, AskAgain) else []
     return Ran(
-        call=text_of(call),
-        outcome="ok",
-        result=used.result.model_dump(mode="json"),
-        understood=used.result.understood,
-        problem=None,
-        problem_kind=None,
-        choices=[],
-        ms=ms,
-    )
+        call=said, outcome=outcome, result=None, understood={}, problem=str(found), problem_kind=kind,
+        choices=choices, ms=ms,
+    )  # fmt: skip

@@ -26,7 +26,7 @@ def followed(ctx: Ctx, told: OnProgress, ended: Callable[[], bool] = never) -> I
     """The surroundings of one call whose search tells its progress, at most four times a second, from its own thread.
 
     It ends with the best so far when `ended` says so, and also when the block is left: a search that outlives the
-    wait for it would only burn the processor.
+    wait for it would only burn the processor, and a proposal of it would be one that nobody was told of.
     """
     left = threading.Event()
     latest = time.monotonic()
@@ -37,7 +37,7 @@ def followed(ctx: Ctx, told: OnProgress, ended: Callable[[], bool] = never) -> I
             latest = time.monotonic()
             told(asdict(now))
 
-    watching = Watching(progress, lambda: left.is_set() or ended())
+    watching = Watching(progress, lambda: left.is_set() or ended(), left.is_set)
     try:
         yield replace(ctx, tuning=replace(ctx.tuning, watching=watching))
     finally:

@@ -38,15 +38,21 @@ class ThreadView:
     said: tuple[str, ...] = ()
 
 
+def _waits() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Watching:
-    """Who follows a long search: `progress` is told how far it is, `ended` asked whether to take the best so far.
+    """Who follows a call: `progress` is told how far a search is, `ended` asked whether to take the best so far.
 
-    Both are called from the thread that searches, about ten times a second.
+    Both are called from the thread that searches, about ten times a second. `left` says that nobody waits for the
+    result any more: then nothing may be stored of it.
     """
 
     progress: Callable[[Progress], None]
     ended: Callable[[], bool]
+    left: Callable[[], bool] = _waits
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Ctx:
     thread: ThreadView
     question: str = ""
     tuning: Tuning = field(default_factory=Tuning)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether whoever asked has stopped waiting: past the tool's deadline, or gone."""
+        return self.tuning.watching is not None and self.tuning.watching.left()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from pydantic import JsonValue
 
-from domain.errors import AskAgain, MissingPiece
+from domain.errors import AskAgain, DeadlineExceeded, MissingPiece
 from domain.repositories.plans import get_plan
 from domain.repositories.proposals import NewProposal, store_proposal
 from domain.values import BinSet, Effect, Evidence, Facts, Reason, Result, counted
@@ -253,6 +253,8 @@ def _proposed(
     )
     with ctx.store.write() as session:
         row = store_proposal(session, new, ctx.now)
+        if ctx.abandoned:  # undoes the transaction: nobody would be told of the proposal
+            raise DeadlineExceeded("Nobody waits for this proposal any more; nothing was stored.")
     facts = ProposalFacts(
         proposal_id=row.id,
         kind=kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pydantic import JsonValue
 from assistant.answer import Limits
 from assistant.ports import Inquiry
 from assistant.question import EMPTY, LONGEST, WORDLESS
-from domain.errors import AskAgain, DeadlineExceeded, ModelUnavailable, PromptTooLong
+from domain.errors import AskAgain, DeadlineExceeded, ModelUnavailable, NotPermitted, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from domain.store import Store
 from domain.values import Actor, Call, Role
@@ -330,6 +331,46 @@ def slow_tool(desk: Desk, name: str) -> Any:
         raise AskAgain("too late")
 
     return replace(TOOLS[name], run=run, budget_s=0.1)
+
+
+async def test_a_proposal_that_comes_after_its_deadline_is_not_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    real, left, over = TOOLS["propose_ticket"].run, threading.Event(), threading.Event()
+
+    def late(**values: Any) -> Any:
+        left.wait(5)
+        try:
+            return real(**values)
+        finally:
+            over.set()
+
+    monkeypatch.setitem(TOOLS, "propose_ticket", replace(TOOLS["propose_ticket"], run=late, budget_s=0.1))
+    answer = await desk.ask("the lid of 101 is stuck", [TICKET])
+    assert "took longer than 0.1 seconds" in answer.text
+    left.set()
+    assert await asyncio.to_thread(over.wait, 5)
+    assert desk.approvals.open_cards() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "actor", "error"),
+    [
+        (Call("find_bins", {"near": "Twn Sqare"}), ANA, AskAgain),
+        (Call("propose_ticket", TICKET["parameters"]), Actor("vi", Role.viewer), NotPermitted),
+        (Call("no_such_tool", {}), ANA, AskAgain),
+    ],
+)
+async def test_what_a_program_was_refused_is_recorded_with_the_reason(
+    desk: Desk, asked: Call, actor: Actor, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as refused:
+        await desk.assistant(ScriptedModel([])).run_tool(asked, actor)
+    record = desk.ledger.show(1).entry
+    assert (record.actor, record.surface) == (actor.name, "api")
+    assert [(each.name, each.error) for each in record.calls] == [(asked.name, str(refused.value))]
 
 
 async def test_a_model_that_loops_is_stopped_at_the_step_bound(store: Store, tmp_path: Path) -> None:

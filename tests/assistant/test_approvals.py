@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from assistant.answer import run_one
 from assistant.ports import Decided
-from domain.errors import AskAgain, LedgerUnavailable, NotPermitted, RoundsmanError, UnknownName
+from domain.errors import AskAgain, LedgerUnavailable, NotPermitted, RoundsmanError, StoreUnavailable, UnknownName
 from domain.ledger import LedgerEntry, LedgerRef
 from domain.repositories.proposals import get_proposal
 from domain.store import Store
@@ -353,6 +353,25 @@ async def test_an_answer_that_cannot_be_recorded_says_so_and_its_proposal_is_wit
     with pytest.raises(AskAgain, match="withdrawn already"):
         desk.approvals.decide(approve(desk.approvals.card(row.id)))
     assert desk.effects() == 0
+
+
+class Unwritable(Failing):
+    """A store of which nothing can be written."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        raise StoreUnavailable("The database is gone.")
+        yield
+
+
+async def test_an_answer_whose_proposal_cannot_even_be_withdrawn_says_so(desk: Desk) -> None:
+    silent = a_desk(
+        desk.store, desk.folder, around=lambda real: FailingLedger(real, 1, fault=unwritable),
+        store_of_approvals=Unwritable(desk.store, 0),
+    )  # fmt: skip
+    answer = await silent.ask("the lid of 101 is stuck", [TICKET, reply()])
+    assert (answer.decision_id, answer.proposal, answer.kind) == (None, None, "answer")
+    assert "A-0001 could not be withdrawn either: do not approve it" in answer.degraded
 
 
 def records(desk: Desk) -> list[Any]:
