@@ -21,7 +21,8 @@ from domain.records import CollectionRule
 from domain.times import period
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
-from engines.routing.improve import STOPPED_BY_CLOCK
+from engines.routing.params import Params
+from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHOUT_NUMBA
 from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
 from engines.routing.problem import Place as RoutingPlace
 from engines.routing.solve import solve
@@ -34,6 +35,13 @@ UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is kn
 LONGEST_PLAN_S, LONGEST_BASELINE_S = 15.0, 4.0  # both fit into the tools' budget, whatever `solve_seconds` says
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
 EVENING_H = 18
+UNREPEATABLE = {
+    ENDED_EARLY: "the search was ended early on request: this is the best round found by then",
+    STOPPED_BY_CLOCK: "the machine was busy and the search was cut short: another try may find a better round",
+    MEANWHILE: "the route engine's fast search is still being compiled: another try in a minute may find a better round",
+    WITHOUT_NUMBA: "the route engine's fast search cannot run here: another one found this round",
+}
+"""By what ended a search: the sentence of a plan that the same question need not give again."""
 ROUND_PLAN = TypeAdapter(RoundPlan)
 
 
@@ -77,7 +85,8 @@ class Built:
 class Solved:
     """A problem, its plan, the fixed schedule beside it, and what was left out before solving.
 
-    `looks` bounded the search: with the seed they make the plan repeatable.
+    `looks` bounded the search: with the seed they make the plan repeatable. None when a person, a busy machine or a
+    missing part had a share in it.
     """
 
     starts_at: datetime
@@ -94,8 +103,8 @@ class Solved:
     trucks: tuple[str, ...] = field(default=())
 
 
-def make_round(wish: Wish, ctx: Ctx) -> Solved:
-    """Choose, solve and compare. Raises AskAgain for a round that cannot be meant."""
+def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
+    """Choose, solve and compare; `start` is a plan to go on from. Raises AskAgain for a round that cannot be meant."""
     trucks = choose_trucks(wish, ctx)
     starts_at = round_start(wish.when, trucks, ctx)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
@@ -110,12 +119,17 @@ def make_round(wish: Wish, ctx: Ctx) -> Solved:
     built = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
     rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
-    plan = solve(built.problem, rule, ctx.tuning.seed)
+    plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=as_start(start, built.problem)))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
     return Solved(
-        starts_at, built.problem, built.travel, rule.max_looks, plan, baseline, outlooks, left_out, due, serve,
+        starts_at, built.problem, built.travel, rule.max_looks if plan.repeatable else None, plan, baseline, outlooks, left_out, due, serve,
         (*degraded, *_reduced(ctx, built, plan, outlooks)), tuple(t.name for t in trucks),
     )  # fmt: skip
+
+
+def as_start(plan: RoundPlan | None, problem: Problem) -> RoundPlan | None:
+    """The plan to go on from; none for the very same problem, whose search then finds the very same plan again."""
+    return None if plan is None or plan.problem_hash == problem.hash else plan
 
 
 def _within(rule: StopRule, seconds: float) -> StopRule:
@@ -131,10 +145,7 @@ def watched(ctx: Ctx, rule: StopRule) -> StopRule:
 def _reduced(ctx: Ctx, built: Built, plan: RoundPlan, outlooks: Mapping[str, Outlook]) -> list[str]:
     """What makes the plan less than it could be, in sentences."""
     told = [built.travel.degraded] if built.travel.degraded else []
-    if ctx.tuning.watching is not None and ctx.tuning.watching.ended():
-        told.append("the search was ended early on request: this is the best round found by then")
-    elif plan.core == STOPPED_BY_CLOCK:
-        told.append("the machine was busy and the search was cut short: another try may find a better round")
+    told += [sentence for ending, sentence in UNREPEATABLE.items() if plan.core.endswith(ending)]
     unknown = [b for b in plan.served if not outlooks[b].known]
     if unknown:
         told.append(f"{len(unknown)} served bins have no level in the records; 75 % was assumed for the load")

@@ -7,31 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.routing.blinks import idle_of, next_blink
+from engines.routing.blinks import next_blink
 from engines.routing.compiled import compiled, folded, unit
-from engines.routing.model import FAR, I32, I64, Facts
+from engines.routing.model import I32, I64, Facts
 from engines.routing.place import recreate
 from engines.routing.ruin import ruin
 from engines.routing.state import (
     BLINK,
     COST,
     COUPLING,
-    FIRST_MARK,
     LONGEST,
-    NODE,
     OVER,
     PENALTY,
     PRICE,
-    SECOND_MARK,
     SERVED,
     SHARED,
-    TAKEN,
     TOUCHED,
-    TRUCK,
     State,
     begin_move,
-    put_in,
-    take_out,
     undo,
 )
 from engines.routing.times import merge_trips, repair
@@ -96,45 +89,6 @@ def count_shared(state: State) -> int:
 
 
 @compiled
-def fill(facts: Facts, state: State, best: Best) -> None:
-    """A first plan: every stop left out is put in where it is cheapest of all places."""
-    begin_move(state)
-    next_blink(state)
-    count = 0
-    for c in range(len(facts.stops)):
-        if state.nodes[c].truck < 0:
-            state.taken[count].stop = c
-            count += 1
-    state.tally[TAKEN] = count
-    recreate(facts, state, True)
-    keep_best(facts, state, best)
-
-
-@compiled
-def one_round_each(facts: Facts, state: State) -> None:
-    """Every stop left out gets a truck to itself, of the kind that is cheapest for it and can carry it."""
-    begin_move(state)
-    for c in range(len(facts.stops)):
-        if state.nodes[c].truck >= 0:
-            continue
-        best, chosen = FAR, -1
-        for k in range(len(facts.kinds)):
-            free = facts.kinds[k].first + state.fleet[k].used < facts.kinds[k].beyond
-            fits = facts.stops[c].litres <= facts.kinds[k].room_l and facts.stops[c].kilos <= facts.kinds[k].room_kg
-            cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
-            if free and fits and facts.ends[k, c].allowed == 1 and cost < best:
-                best, chosen = cost, k
-        if chosen >= 0:
-            v = idle_of(facts, state, chosen)
-            state.spot[NODE], state.spot[TRUCK] = len(facts.stops) + v, v
-            state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
-            put_in(facts, state, c)
-            if not repair(facts, state, v):
-                take_out(facts, state, c)
-                repair(facts, state, v)
-
-
-@compiled
 def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float]) -> int:
     """`plan` = (moves, temperature at first, at last); returns the accepted moves."""
     moves, hot, cold = plan
@@ -151,7 +105,7 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
             merge_trips(facts, state, state.touched[x].truck)
             ok = repair(facts, state, state.touched[x].truck) and ok
         if ok:
-            recreate(facts, state, False)
+            recreate(facts, state)
         now = energy_of(facts, state) - count_shared(state)
         if ok and now < energy - heat * math.log(unit(state.rng)):
             energy = now

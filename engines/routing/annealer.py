@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engines.routing.anneal import Best, anneal, empty_best, fill, one_round_each
-from engines.routing.model import FAR, TIMED, Model
+import numpy as np
+
+from engines.routing.anneal import Best, anneal, empty_best
+from engines.routing.model import FAR, I64, TIMED, Facts, Model
 from engines.routing.rounds import Order
-from engines.routing.state import COST, PRICE, SERVED, USED, State, begin_move, empty_state, put_in, take_out
+from engines.routing.starts import TIERS, fill, load, one_round_each
+from engines.routing.state import COST, OVER, PRICE, SERVED, USED, empty_state
 from engines.routing.stopping import Budget
-from engines.routing.times import best_dump, merge_trips, repair
 
 CHUNKS = 200  # steps of the budget between which the clock is looked at
-FEWEST_MOVES = 200
+FEWEST_MOVES, MOST_MOVES = 200, 5000  # between two looks at the clock: a tenth of a second at most
 FEWEST_FOR_SINGLES = 50  # moves per stop below which there is no time to give up a round per stop
-GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving stops out
+HOT_TO_ORDER, HOT_TO_CHOOSE = 0.05, 0.2  # least first temperatures: which stops pay together is the ruggeder question
+FILLINGS = 4  # greedy plans, each in another order of stops, of which the best is the first
+GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving a stop out
+GONE_AT = 0.75  # and by which the last of them are gone
 MOVES_PER_SECOND = (100_000, 30_000)  # plain and timed, to guess how many moves a clock allows
 
 
@@ -34,7 +39,8 @@ class Heat:
 def heat_for(model: Model, moves_per_stop: float, warm: bool) -> Heat:
     """Where annealing begins and ends; `warm` is a start from a good plan, which a hot start would burn."""
     timed = bool(model.facts.flags[TIMED])
-    hot = min(1.0, max(0.05, (0.006 if timed else 0.0045) * moves_per_stop**0.5))
+    coldest = HOT_TO_CHOOSE if any(stop.prize is not None for stop in model.problem.stops) else HOT_TO_ORDER
+    hot = min(1.0, max(coldest, (0.006 if timed else 0.0045) * moves_per_stop**0.5))
     cold = 0.01 if timed else 0.02
     return Heat(min(hot, 0.1) if warm else hot, cold)
 
@@ -43,33 +49,53 @@ class Annealer:
     """One annealing run over a model; `orders` is the best found so far, at any time."""
 
     def __init__(self, model: Model, seed: int) -> None:
-        self.model = model
+        self.model, self.seed = model, seed
         self.state = empty_state(model.facts, seed)
         self.best = empty_best(self.state)
-        self.warm = False
+        self.warm = self.anew = False
 
     def start(self, orders: Sequence[Order] | None = None, warm: bool = False) -> None:
-        """Take over a plan, or the locked beginnings; then put in whatever fits. Feasible from here on.
+        """Take over a plan, or the locked beginnings; then put in whatever fits and pays. Feasible from here on.
 
         `warm`: the plan is good, so the search goes on from it and begins cold.
         """
         facts = self.model.facts
-        self.state.tally[PRICE] = FAR  # no truck that does not exist in a first plan
-        self._load(orders)
-        fill(facts, self.state, self.best)
         self.warm = warm
+        if not len(facts.stops):
+            return
+        steps = locked_steps(self.model) if orders is None else steps_of(self.model, orders)
+        prizes = any(stop.prize is not None for stop in self.model.problem.stops)
+        least = None
+        for number in range(FILLINGS if orders is None else 1):
+            state = empty_state(facts, self.seed + number)
+            state.tally[PRICE] = FAR  # no truck that does not exist in a first plan
+            load(facts, state, steps, orders is None)
+            found = fill(facts, state, self.best, _tiers(self.model), FAR // 4 if prizes and number % 2 else 0)
+            if least is None or found < least:
+                self.state, least = state, found
 
-    def _load(self, orders: Sequence[Order] | None) -> None:
-        if orders is not None:
-            load_orders(self.model, self.state, orders)
-        else:
-            load_locked(self.model, self.state)
+    def begin_anew(self, seed: int) -> None:
+        """Begin again with a round per stop, on trucks that mostly do not exist.
 
-    def _one_round_each(self, seed: int) -> None:
-        """Begin again with a round per stop, on trucks that mostly do not exist."""
+        Not where trucks are so few that stops stay behind which are worth any money: to give those trucks up would
+        then take all the time.
+        """
+        kinds, worth = self.model.facts.kinds, _tiers(self.model) < TIERS - 1
+        left = self.best.links[: len(worth), 0] == np.arange(len(worth))
+        if not (kinds["beyond"] - kinds["first"] > kinds["have"]).any() or (worth & left).any():
+            return
+        self.anew = True
         self.state = empty_state(self.model.facts, seed + 1)
-        load_locked(self.model, self.state)
+        load(self.model.facts, self.state, locked_steps(self.model), True)
         one_round_each(self.model.facts, self.state)
+
+    def keep_to_real_trucks(self, unit: float, done: float) -> None:
+        """Set the price of trucks that do not exist at a share of the run; late in it go back to the best real plan."""
+        if self.anew and done >= GONE_AT and self.state.tally[OVER] > 0:
+            self.state = empty_state(self.model.facts, self.seed)
+            load(self.model.facts, self.state, steps_of(self.model, self.orders), False)
+            self.anew = False
+        self.state.tally[PRICE] = price_at(self.model, unit, done) if self.anew else FAR
 
     def run(self, budget: Budget, heat: Heat | None = None, until: float = 1.0) -> None:
         """Anneal until the budget's share reaches `until`."""
@@ -80,17 +106,15 @@ class Annealer:
         moves = (until - begin) * (budget.most_looks or guess * seconds_of(budget))
         heat = heat or heat_for(self.model, moves / len(facts.stops), self.warm)
         unit = mean_arc(self)
-        begins_anew = not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES
-        spares = bool((facts.kinds["beyond"] - facts.kinds["first"] > facts.kinds["have"]).any())
-        if spares and begins_anew:
-            self._one_round_each(int(self.state.rng[0] % 1000))
+        if not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES:
+            self.begin_anew(int(self.state.rng[0] % 1000))
         rate = float(guess)
         while budget.share < until and not budget.over:
             done = min(1.0, (budget.share - begin) / (until - begin))
             chunk = self._chunk(budget, (begin, until), rate)
             now = unit * heat.hot * (heat.cold / heat.hot) ** done
             then = unit * heat.hot * (heat.cold / heat.hot) ** min(1.0, done + 1 / CHUNKS)
-            self.state.tally[PRICE] = price_at(self.model, unit, done)
+            self.keep_to_real_trucks(unit, done)
             clock = budget.cpu_seconds
             anneal(facts, self.state, self.best, (chunk, now, then))
             rate = chunk / max(1e-4, budget.cpu_seconds - clock)
@@ -101,8 +125,8 @@ class Annealer:
         """Moves until the clock is looked at again: a fixed number when looks decide, else about 1/200 of the time."""
         part = (span[1] - span[0]) / CHUNKS
         if budget.most_looks is not None:
-            left = int((span[1] - budget.share) * budget.most_looks) + 1
-            return max(1, min(left, max(FEWEST_MOVES, round(part * budget.most_looks))))
+            left = max(FEWEST_MOVES, int((span[1] - budget.share) * budget.most_looks) + 1)
+            return max(1, min(left, MOST_MOVES, max(FEWEST_MOVES, round(part * budget.most_looks))))
         return max(FEWEST_MOVES, int(min(part * seconds_of(budget), 0.1) * rate))
 
     @property
@@ -124,13 +148,18 @@ def mean_arc(annealer: Annealer) -> float:
 
 def moves_per_second(model: Model) -> int:
     """A guess, until the search has been timed."""
-    return MOVES_PER_SECOND[int(bool(model.facts.flags[TIMED]))]
+    timed = bool(model.facts.flags[TIMED])
+    return MOVES_PER_SECOND[int(timed)]
 
 
 def price_at(model: Model, unit: float, done: float) -> int:
-    """What a truck that does not exist costs at a share of the run: from a mean arc to more than any stop is worth."""
+    """What a truck that does not exist costs at a share of the run: from a mean arc to more than a stop is worth, and
+    in the second half more than all its stops are worth."""
+    if done > GIVEN_UP_AT:
+        return FAR // 8
     dearest = float(min(FAR // 8, 2 * model.facts.stops["penalty"].max(initial=1)))
-    return round(unit * (max(dearest, unit) / unit) ** min(1.0, done / GIVEN_UP_AT))
+    times = max(dearest, unit) / unit
+    return round(unit * float(times ** min(1.0, done / GIVEN_UP_AT)))
 
 
 def seconds_of(budget: Budget) -> float:
@@ -139,39 +168,29 @@ def seconds_of(budget: Budget) -> float:
     return min((limit for limit in limits if limit is not None), default=1.0)
 
 
-def load_locked(model: Model, state: State) -> None:
-    """Put each truck's locked beginning in, as far as it can be driven."""
-    for v, locked in model.locked.items():
-        begin_move(state)
-        at = len(state.saved) + v
-        for c in locked:
-            state.spot[:] = (at, v, 0, 0)
-            put_in(model.facts, state, c)
-            if not repair(model.facts, state, v):
-                take_out(model.facts, state, c)
-                repair(model.facts, state, v)
-                break
-            at = c
+def _tiers(model: Model) -> I64:
+    """(n,) 0 for stops that must be served, 1 for those served whenever they fit, 2 for those with a prize."""
+    said = [0 if stop.must_serve else 1 if stop.prize is None else 2 for stop in model.problem.stops]
+    return np.array(said, dtype=np.int64)
 
 
-def load_orders(model: Model, state: State, orders: Sequence[Order]) -> None:
-    """Put a plan's orders, one per truck of the problem, into an empty state. The orders must be drivable."""
-    facts, problem = model.facts, model.problem
-    first = problem.first_stop
-    begin_move(state)
+def locked_steps(model: Model) -> I64:
+    """Each truck's locked beginning as (truck, stop, unloaded before it)."""
+    said = [(v, c, 0) for v, locked in model.locked.items() for c in locked]
+    return np.array(said, dtype=np.int64).reshape(-1, 3)
+
+
+def steps_of(model: Model, orders: Sequence[Order]) -> I64:
+    """A plan's orders, one per truck of the problem, as (truck, stop, unloaded before it)."""
+    said, problem = [], model.problem
     for k, trucks in enumerate(model.members):
-        for v, index in enumerate(trucks, int(facts.kinds["first"][k])):
-            at, mark = len(facts.stops) + v, 0
+        for v, index in enumerate(trucks, int(model.facts.kinds["first"][k])):
+            mark = 0
             for point in orders[index]:
-                if problem.is_dump(point):
-                    mark = 1
-                    continue
-                state.spot[:] = (at, v, mark, 0)
-                put_in(facts, state, point - first)
-                at, mark = point - first, 0
-            if state.trucks["count"][v]:
-                merge_trips(facts, state, v)
-                repair(facts, state, v)
+                if not problem.is_dump(point):
+                    said.append((v, point - problem.first_stop, mark))
+                mark = int(problem.is_dump(point))
+    return np.array(said, dtype=np.int64).reshape(-1, 3)
 
 
 def orders_in(model: Model, best: Best) -> list[Order]:
@@ -195,9 +214,17 @@ def _order_of(model: Model, best: Best, k: int, v: int) -> Order:
         if j >= n:
             break
         if best.links[i, 1]:
-            order.append(int(facts.dumps["point"][best_dump(facts, k, (i, j))]))
+            order.append(_dump_between(facts, k, (i, j)))
         order.append(model.problem.first_stop + j)
         i = j
     if order and facts.ends["end_dump"][k, i] >= 0:
         order.append(int(facts.ends["end_dump"][k, i]))
     return order
+
+
+def _dump_between(facts: Facts, k: int, ends: tuple[int, int]) -> int:
+    """The point where kind k unloads between two nodes: the cheapest way, as the compiled loops take it."""
+    i, j = ends
+    g, n = int(facts.kinds["group"][k]), len(facts.stops)
+    ways = facts.to_dump["cost"][g, i if i < n else n + k] + facts.from_dump["cost"][g, :, j]
+    return int(facts.dumps["point"][np.argmin(np.where(facts.usable[k], ways, 4 * FAR))])

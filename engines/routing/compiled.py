@@ -44,6 +44,12 @@ def seeded(seed: int) -> Rng:
 
 
 @compiled
+def whole(number: int) -> int:
+    """The number in 8 bytes, whatever it was, so that no function is compiled once more for 4 bytes or a constant."""
+    return np.int64(number)  # type: ignore[return-value]
+
+
+@compiled
 def draw(rng: Rng) -> int:
     """31 random bits as a signed integer."""
     x = rng[0]

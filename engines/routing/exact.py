@@ -6,7 +6,7 @@ having rested before is kept, so the break lies where the round ends first.
 
 from __future__ import annotations
 
-from engines.routing.compiled import compiled
+from engines.routing.compiled import compiled, whole
 from engines.routing.model import ENDLESS, FIRST_STOP, Facts
 from engines.routing.state import State
 
@@ -79,10 +79,10 @@ def driven(facts: Facts, state: State, v: int, place: tuple[int, int, int, int])
     n, k = len(facts.stops), state.trucks[v].kind
     first = facts.flags[FIRST_STOP]
     here, metres, drive = facts.kinds[k].start_point, 0, 0
-    lead, latest = 0, ENDLESS
+    lead, latest = whole(0), whole(ENDLESS)
     i = n + v
     released = _released(facts, state, place, i)
-    fresh, rested = facts.kinds[k].leave, NEVER
+    fresh, rested = facts.kinds[k].leave, whole(NEVER)
     rested = max(released, _rested(facts, k, (fresh, rested)))
     fresh = max(released, fresh)
     while True:
@@ -93,7 +93,10 @@ def driven(facts: Facts, state: State, v: int, place: tuple[int, int, int, int])
                 return 0, -1
             to = facts.dumps[d].point
             leg = facts.seconds[here, to] + facts.dumps[d].stay
-            fresh, rested = _arrive(fresh, leg, (0, ENDLESS)), _arrive(rested, leg, (0, ENDLESS))
+            fresh, rested = (
+                _arrive(fresh, leg, (whole(0), whole(ENDLESS))),
+                _arrive(rested, leg, (whole(0), whole(ENDLESS))),
+            )
             lead += leg
             metres += facts.metres[here, to]
             drive += facts.seconds[here, to]
@@ -108,7 +111,7 @@ def driven(facts: Facts, state: State, v: int, place: tuple[int, int, int, int])
         window = (facts.stops[j].early, facts.stops[j].late)
         fresh, rested = _arrive(fresh, leg, window), _arrive(rested, leg, window)
         stay = facts.stops[j].service
-        fresh, rested = _arrive(fresh, stay, (0, NEVER)), _arrive(rested, stay, (0, NEVER))
+        fresh, rested = _arrive(fresh, stay, (whole(0), whole(NEVER))), _arrive(rested, stay, (whole(0), whole(NEVER)))
         latest = min(latest, facts.stops[j].late - lead - leg)
         lead += leg + stay
         rested = _rested(facts, k, (fresh, rested))

@@ -11,6 +11,7 @@ from domain.errors import BadData
 from engines.routing.places import cheapest_order
 from engines.routing.problem import Problem, RoundPlan, Truck, TruckRound, Unserved, Why
 from engines.routing.rounds import Failure, Order, assemble, drive, objective_of, orders_of, rank
+from engines.routing.stopping import Budget
 
 
 @dataclass(frozen=True)
@@ -48,32 +49,6 @@ class Skipped:
     flip_prize: int | None
 
 
-@dataclass(frozen=True)
-class TruckChange:
-    """How one truck's round differs between two plans, second minus first."""
-
-    truck: str
-    metres: int
-    seconds: int
-    cost: float
-    gained: tuple[str, ...]
-    lost: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Second plan minus first: totals, newly served and newly unserved stops, and every truck of either."""
-
-    metres: int
-    seconds: int
-    cost: float
-    g_co2e: float
-    objective: int
-    newly_served: tuple[str, ...]
-    newly_unserved: tuple[str, ...]
-    trucks: tuple[TruckChange, ...]
-
-
 def detour_of(problem: Problem, plan: RoundPlan, stop_id: str) -> Detour:
     """The detour that a served stop causes: its round with it less the round without it. BadData if not served."""
     for index, (truck, each, order) in enumerate(
@@ -107,11 +82,14 @@ def with_reasons(problem: Problem, plan: RoundPlan) -> RoundPlan:
     return replace(plan, unserved=tuple(_reason(problem, plan, each.stop_id) for each in plan.unserved))
 
 
-def insert_what_pays(problem: Problem, plan: RoundPlan) -> RoundPlan:
-    """The plan with every unserved stop put in whose cheapest place costs less than it is worth."""
+def insert_what_pays(problem: Problem, plan: RoundPlan, budget: Budget | None = None) -> RoundPlan:
+    """The plan with every unserved stop put in whose cheapest place costs less than it is worth, as far as the budget
+    goes."""
     for stop in sorted(problem.stops, key=lambda stop: (not stop.must_serve, -(stop.prize or 0), stop.id)):
         if all(each.stop_id != stop.id for each in plan.unserved):
             continue
+        if budget is not None and budget.over:
+            break
         orders, point = orders_of(problem, plan), problem.first_stop + problem.stops.index(stop)
         best = plan
         for index, truck in enumerate(problem.trucks):
@@ -122,36 +100,6 @@ def insert_what_pays(problem: Problem, plan: RoundPlan) -> RoundPlan:
             best = min(best, tried, key=lambda each: rank(problem, each))
         plan = best
     return plan
-
-
-def compare(first: RoundPlan, second: RoundPlan) -> Comparison:
-    """What changes from the first plan to the second, in all and per truck."""
-    before = {each.truck: each for each in first.rounds}
-    after = {each.truck: each for each in second.rounds}
-    names = list(dict.fromkeys([*before, *after]))
-    served = set(first.served), set(second.served)
-    return Comparison(
-        metres=second.metres - first.metres,
-        seconds=second.seconds - first.seconds,
-        cost=second.cost - first.cost,
-        g_co2e=second.g_co2e - first.g_co2e,
-        objective=second.objective - first.objective,
-        newly_served=tuple(sorted(served[1] - served[0])),
-        newly_unserved=tuple(sorted(served[0] - served[1])),
-        trucks=tuple(_change(name, before.get(name), after.get(name)) for name in names),
-    )
-
-
-def _change(name: str, first: TruckRound | None, second: TruckRound | None) -> TruckChange:
-    old, new = (first.stop_ids if first else ()), (second.stop_ids if second else ())
-    return TruckChange(
-        truck=name,
-        metres=(second.metres if second else 0) - (first.metres if first else 0),
-        seconds=(second.seconds if second else 0) - (first.seconds if first else 0),
-        cost=(second.cost if second else 0.0) - (first.cost if first else 0.0),
-        gained=tuple(stop_id for stop_id in new if stop_id not in set(old)),
-        lost=tuple(stop_id for stop_id in old if stop_id not in set(new)),
-    )
 
 
 def _detour(problem: Problem, plan: RoundPlan, change: tuple[int, TruckRound, TruckRound], stop_id: str) -> Detour:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engines.routing.nearness import near_lists
 from engines.routing.problem import LONGEST, Problem, Stop, Truck
 from engines.routing.rates import fixed_milli, milli_rates, span_rate
+from engines.routing.sources import source_mark
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -48,7 +49,6 @@ KIND_ROW = _layout(
     "per_metre per_second per_longest_s",
 )
 END_ROW = _layout("start_cost end_cost start_secs end_secs end_dump end_stay allowed")
-DUMP_ROW = _layout("point stay")
 WAY_ROW = _layout("cost secs")
 
 
@@ -104,7 +104,7 @@ def model_of(problem: Problem) -> Model:
     secs = np.minimum(problem.seconds[first:, first:] + service[:, None], FAR).astype(np.int32)
     ends = _ends(problem, kinds, scale)
     stops = _stops(problem, ends, scale)
-    dumps = np.zeros(len(unload), DUMP_ROW)
+    dumps = np.zeros(len(unload), _layout(f"point stay {source_mark()}"))
     dumps["point"], dumps["stay"] = unload, [problem.place_at(point).service_s for point in unload]
     usable = [[point >= problem.first_dump or point == truck.depot for point in unload] for truck in kinds]
     near = near_lists(cost[0], secs, (stops["early"], stops["late"]))
@@ -112,8 +112,8 @@ def model_of(problem: Problem) -> Model:
     facts = Facts(
         stops=stops, kinds=_kind_rows(problem, (kinds, members, groups), scale), ends=ends, cost=cost,
         cost_in=_turned(cost), secs=secs, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
-        usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=problem.metres,
-        seconds=problem.seconds, insert_near=near[0], remove_near=near[1],
+        usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=_fixed(problem.metres),
+        seconds=_fixed(problem.seconds), insert_near=near[0], remove_near=near[1],
         flags=_flags(problem, kinds, (stops, ends, bool(unload))),
     )  # fmt: skip
     index = {stop.id: i for i, stop in enumerate(problem.stops)}
@@ -122,6 +122,13 @@ def model_of(problem: Problem) -> Model:
         for k, truck in enumerate(kinds) if truck.locked
     }  # fmt: skip
     return Model(problem, facts, tuple(tuple(each) for each in members), locked, scale)
+
+
+def _fixed(matrix: I64) -> I64:
+    """The matrix as the compiled loops expect it: in rows, not to be written (a pickled problem's could be)."""
+    seen = np.ascontiguousarray(matrix).view()
+    seen.setflags(write=False)
+    return seen
 
 
 def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bool]) -> I64:

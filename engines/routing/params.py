@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import BadData
+from engines.routing.plan import RoundPlan
 
 
 class Core(StrEnum):
@@ -22,15 +23,16 @@ class Core(StrEnum):
 class Params:
     """`annealer` is "sa", or "sqa": `replicas` of the plan coupled by path-integral annealing (off by default).
 
-    OR-Tools is the default until the figures of the other cores are filed, and their kernels are compiled at set-up
-    (`warm_up`) and not by the first question; what it does not know goes to the annealer all the same.
     `coupling`: what an arc shared with a neighbouring replica is worth at the end, in shares of the mean arc's cost.
+    `start`: a plan to go on from, of this problem or of a like one (a re-plan in mid-shift, a change by hand); what of
+    it still can be driven is where the search begins, and the answer is never worse than that.
     """
 
-    core: Core = Core.ortools
+    core: Core = Core.auto
     annealer: str = "sa"
     replicas: int = 4
     coupling: float = 0.05
+    start: RoundPlan | None = None
 
     def __post_init__(self) -> None:
         if self.annealer not in ("sa", "sqa") or self.replicas < 1 or self.coupling < 0:

@@ -13,6 +13,7 @@ from engines.routing.model import FAR, TIMED, Facts
 from engines.routing.state import (
     BLINK,
     COST,
+    EVERYWHERE,
     FIRST_MARK,
     NODE,
     PRICE,
@@ -31,19 +32,19 @@ AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it cost
 
 
 @compiled
-def recreate(facts: Facts, state: State, everywhere: bool) -> None:
-    """Put the taken stops in; `everywhere` looks at every place when none near is found."""
+def recreate(facts: Facts, state: State) -> None:
+    """Put the taken stops in, beside near stops, or with tally[EVERYWHERE] at the best of all places."""
     _sort(facts, state)
     for x in range(state.tally[TAKEN]):
-        insert(facts, state, state.taken[x].stop, everywhere)
+        insert(facts, state, state.taken[x].stop)
 
 
 @compiled
-def insert(facts: Facts, state: State, c: int, everywhere: bool) -> bool:
+def insert(facts: Facts, state: State, c: int) -> bool:
     """Put one stop at its cheapest place, if it has one and is worth it."""
     if facts.flags[TIMED] == 1:
-        cost = timed_cheapest(facts, state, c, everywhere)
-    elif everywhere:
+        cost = timed_cheapest(facts, state, c)
+    elif state.tally[EVERYWHERE] == 1:
         cost = _plain_anywhere(facts, state, c)
     else:
         cost = _plain_cheapest(facts, state, c)

@@ -27,6 +27,8 @@ def cheapest_order(problem: Problem, truck: Truck, now: tuple[Order, int], point
     stop = problem.stop_at(point)
     if not truck.takes(stop.stream):
         return Why.no_truck_for_stream
+    if any(stop.id in each.locked for each in problem.trucks):
+        return Why.shift_too_short  # it was begun, and could not be gone on with
     if stop.volume_l > truck.capacity_l or stop.weight_kg > truck.capacity_kg:
         return Why.too_large
     longer, slower, dumps = _prices(problem, truck, order, point)

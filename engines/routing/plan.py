@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+STOPPED_BY_CLOCK = "stopped by the clock"
+ENDED_EARLY = "ended early on request"
+MEANWHILE = " while the annealer is compiled"
+WITHOUT_NUMBA = " without the annealer"
+
 
 class Why(StrEnum):
     """Why a stop is not served."""
@@ -117,6 +122,11 @@ class RoundPlan:
     seed: int
     problem_hash: str
     verdicts: tuple[str, ...] = ()
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same search by looks gives it again: no person, busy machine or missing part ended it."""
+        return self.core not in (STOPPED_BY_CLOCK, ENDED_EARLY) and not self.core.endswith((MEANWHILE, WITHOUT_NUMBA))
 
     @property
     def served(self) -> tuple[str, ...]:

@@ -255,8 +255,8 @@ def _whole(matrix: npt.ArrayLike, size: int, name: str) -> IntMatrix:
     if values.size and not (np.isfinite(values.min()) and values.min() >= 0 and values.max() <= LONGEST):
         raise BadData(f"the {name} matrix holds a value that is missing, negative or above {LONGEST}")
     if values.dtype == np.int64 and not values.flags.writeable and not np.diagonal(values).any():
-        return values
-    whole = values.copy() if values.dtype == np.int64 else np.rint(values).astype(np.int64)
+        return np.ascontiguousarray(values)
+    whole = np.array(values if values.dtype == np.int64 else np.rint(values), dtype=np.int64, order="C")
     np.fill_diagonal(whole, 0)
     whole.setflags(write=False)
     return whole

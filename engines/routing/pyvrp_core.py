@@ -48,7 +48,7 @@ class Halt:
     """A stopping criterion over the budget, told about the best so far."""
 
     def __init__(self, budget: Budget, until: float, scale: float) -> None:
-        self.budget, self.until, self.scale, self.calls = budget, until, scale, 0
+        self.budget, self.until, self.scale, self.calls, self.left = budget, until, scale, 0, 0
 
     def __call__(self, best_cost: float) -> bool:
         """Whether to stop."""
@@ -56,7 +56,7 @@ class Halt:
         if self.calls > 1:
             self.budget.looks += LOOKS_EACH
         if self.calls % TELL_ITERATIONS == 0 and best_cost < NOWHERE:
-            self.budget.tell(round(best_cost * self.scale), 0, "pyvrp")
+            self.budget.tell(round(best_cost * self.scale), self.left, "pyvrp")
         return self.budget.share >= self.until or self.budget.over
 
 
@@ -72,8 +72,23 @@ def improve_with_pyvrp(
     if initial is not None and not initial.is_feasible():
         initial = None
     halt = Halt(budget, until, model.scale)
-    result = pyvrp.solve(built.data, stop=halt, seed=seed, collect_stats=False, display=False, initial_solution=initial)
+    search = pyvrp.SolveParams(ils=pyvrp.IteratedLocalSearchParams(callbacks=_best_told(halt, len(model.facts.stops))))
+    result = pyvrp.solve(built.data, halt, seed, False, False, search, initial)
     return _orders(model, built, result.best) if result.best.is_feasible() else None
+
+
+def _best_told(halt: Halt, stops: int) -> Any:
+    """What hears of each best plan and keeps how many stops it leaves out, for who follows the search."""
+    from pyvrp import IteratedLocalSearchCallbacks
+
+    class Hearing(IteratedLocalSearchCallbacks):
+        def on_start(self, ils: Any) -> None:
+            halt.left = stops - ils.initial_solution.num_clients()
+
+        def on_best(self, best: Any) -> None:
+            halt.left = stops - best.num_clients()
+
+    return Hearing()
 
 
 def build(model: Model) -> Built:

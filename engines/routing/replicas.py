@@ -11,22 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from engines.routing.anneal import anneal, one_round_each
+from engines.routing.anneal import anneal
 from engines.routing.annealer import (
     CHUNKS,
+    MOST_MOVES,
     Annealer,
     Heat,
     heat_for,
-    load_locked,
     mean_arc,
     moves_per_second,
-    price_at,
     seconds_of,
 )
 from engines.routing.model import Model
 from engines.routing.params import Params
 from engines.routing.rounds import Order
-from engines.routing.state import COUPLING, MOVE, PRICE, SHARED, TOUCHED, empty_state
+from engines.routing.state import COUPLING, MOVE, SHARED, TOUCHED
 from engines.routing.stopping import Budget
 
 
@@ -48,15 +47,15 @@ class Replicas:
         heat = heat or heat_for(self.model, each / max(1, len(self.model.facts.stops)), False)
         unit = mean_arc(self.ring[0])
         for index, replica in enumerate(self.ring):
-            self._spread(replica, index)
-        chunk = max(50, (budget.most_looks or 0) // (CHUNKS * len(self.ring)))
+            replica.begin_anew(int(replica.state.rng[0] % 1000) + index)
+        chunk = min(MOST_MOVES, max(50, (budget.most_looks or 0) // (CHUNKS * len(self.ring))))
         with ThreadPoolExecutor(max_workers=len(self.ring)) as pool:
             while not budget.over:
                 done, began = budget.share, budget.seconds
                 self._meet(round(unit * self.params.coupling * done))
                 hot = unit * heat.hot * (heat.cold / heat.hot) ** done
                 for replica in self.ring:
-                    replica.state.tally[PRICE] = price_at(self.model, unit, done)
+                    replica.keep_to_real_trucks(unit, done)
                 list(pool.map(self._part, self.ring, [(chunk, hot, hot)] * len(self.ring)))
                 budget.looks += chunk * len(self.ring)
                 if budget.most_looks is None:  # a meeting ten times a second
@@ -71,13 +70,6 @@ class Replicas:
     def best(self) -> Annealer:
         """The replica with the best plan."""
         return min(self.ring, key=lambda each: int(each.best.energy[0]))
-
-    def _spread(self, each: Annealer, index: int) -> None:
-        kinds = self.model.facts.kinds
-        if (kinds["beyond"] - kinds["first"] > kinds["have"]).any():
-            each.state = empty_state(self.model.facts, int(each.state.rng[0] % 1000) + index)
-            load_locked(self.model, each.state)
-            one_round_each(self.model.facts, each.state)
 
     def _meet(self, coupling: int) -> None:
         """Show each replica its neighbours' arcs, and count what it shares with them."""

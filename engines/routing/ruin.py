@@ -6,7 +6,7 @@ a string stays ("split string"). Stops already left out near that place are offe
 
 from __future__ import annotations
 
-from engines.routing.compiled import below, compiled, unit
+from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.model import BY_WINDOW, MEAN_TAKEN, Facts
 from engines.routing.state import MOVE, SERVED, TAKEN, USED, State, take_out, touch
 
@@ -79,7 +79,7 @@ def _take_string(facts: Facts, state: State, wish: tuple[int, int]) -> None:
     for x in range(span):
         j = state.nodes[i].after
         if x < hole or x >= hole + stays:
-            take_out(facts, state, i)
+            take_out(facts, state, whole(i))
             state.nodes[i].truck = JUST_TAKEN
             state.taken[state.tally[TAKEN]].stop = i
             state.tally[TAKEN] += 1

@@ -12,10 +12,11 @@ import numpy as np
 
 from engines.routing.compiled import Rng, compiled, folded, seeded
 from engines.routing.model import I32, I64, Facts, Rows
+from engines.routing.sources import source_mark
 
 # places in `tally`
 COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED = range(8)
-SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING = range(8, 14)
+SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING, EVERYWHERE = range(8, 15)
 NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
 
 
@@ -31,9 +32,15 @@ NODE_ROW = _layout(
     "after before truck dump_after",
 )
 TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at shared", "kind count dumps room")
-FLEET_ROW = _layout("", "used hint")
+
+
+def _fleet_row() -> np.dtype[np.void]:
+    """A kind's row; its last field is unused, see `source_mark`."""
+    return _layout("", f"used hint {source_mark()}")
+
+
 TAKEN_ROW = np.dtype([("stop", np.int64), ("key", np.float64)], align=True)
-TOUCHED_ROW = _layout("", "truck begin count first_dump")
+TOUCHED_ROW = _layout("truck begin count first_dump")
 SAVED_ROW = _layout("", "stop dump_after")
 
 
@@ -64,13 +71,17 @@ def empty_state(facts: Facts, seed: int) -> State:
     """Every stop left out, every truck idle."""
     kinds = facts.kinds
     n, v = len(facts.stops), int(kinds["beyond"].max(initial=0))
-    nodes, trucks, fleet = np.zeros(n + v, NODE_ROW), np.zeros(v, TRUCK_ROW), np.zeros(len(kinds), FLEET_ROW)
+    nodes, trucks, fleet = (
+        np.zeros(n + v, NODE_ROW),
+        np.zeros(v, TRUCK_ROW),
+        np.zeros(len(kinds), _fleet_row()),
+    )
     nodes["after"] = nodes["before"] = np.arange(n + v)
     nodes["truck"] = -1
     trucks["stamp"] = trucks["taken_at"] = -1
     trucks["kind"] = np.repeat(np.arange(len(kinds)), kinds["beyond"] - kinds["first"])
     fleet["hint"] = kinds["first"]
-    tally = np.zeros(14, dtype=np.int64)
+    tally = np.zeros(15, dtype=np.int64)
     tally[PENALTY] = facts.stops["penalty"].sum()
     return State(
         nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),

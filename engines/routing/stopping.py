@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 = 266_000, 4e9  # measured: 266,000 /s at 95 and 123 stops, 80,000 /s at 235
+MOST_PER_SECOND, PER_SECOND_ROOT = 80_000, 460_000  # measured: about 80,000 /s at 50, 30,000 at 235, 15,000 at 1,000
 FEWEST_LOOKS = 1_000
 BRAKE_S, BRAKE_TIMES = 3.0, 3.0  # the clock's part: a machine four times as slow still finishes by its looks
 DEFAULT_SECONDS = 5.0
@@ -53,15 +53,20 @@ class StopRule:
     @classmethod
     def of_work(cls, stops: int, quiet_s: float) -> StopRule:
         """As many looks as a quiet core does in about `quiet_s` seconds; the clock is only the emergency brake."""
-        looks = max(FEWEST_LOOKS, round(quiet_s * min(LOOKS_PER_SECOND, LOOKS_TIMES_STOPS2 / max(stops, 1) ** 2)))
+        looks = max(FEWEST_LOOKS, round(quiet_s * looks_per_second(stops)))
         return cls(max_seconds=BRAKE_S + BRAKE_TIMES * quiet_s if quiet_s > 0 else 0.0, max_looks=looks)
+
+
+def looks_per_second(stops: int) -> float:
+    """Looks of the annealer on a quiet core where shifts bind: with the root of the stops, as rounds grow longer."""
+    return min(MOST_PER_SECOND, PER_SECOND_ROOT / max(stops, 1) ** 0.5)
 
 
 class Budget:
     """How much of a stop rule is used, by one core or by several that run one after another."""
 
     def __init__(self, rule: StopRule, looks_each: int = 1) -> None:
-        self.rule, self.looks = rule, 0
+        self.rule, self.looks, self.cancelled = rule, 0, False
         self._wall, self._cpu, self._told = time.monotonic(), time.process_time(), 0.0
         limits = (rule.max_looks, None if rule.max_solutions is None else rule.max_solutions * looks_each)
         self.most_looks = min((limit for limit in limits if limit is not None), default=None)
@@ -95,16 +100,30 @@ class Budget:
     @property
     def over(self) -> bool:
         """Whether the search must end; a clock ends a run by looks only as its brake."""
-        used_up = self.share >= 1.0 or self.clock_share >= 1.0
-        return used_up or (self.rule.cancelled is not None and self.rule.cancelled())
+        if self.share >= 1.0 or self.clock_share >= 1.0:
+            return True
+        self.cancelled = self.cancelled or (self.rule.cancelled is not None and self.rule.cancelled())
+        return self.cancelled
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the first clock's limit, infinite where none is set."""
+        cpu = self.rule.max_cpu_seconds
+        return min(self.rule.wall_seconds - self.seconds, float("inf") if cpu is None else cpu - self.cpu_seconds)
 
     @property
     def by_looks(self) -> bool:
         """Whether the run is repeatable: bounded by looks, the clock a brake only."""
         return self.most_looks is not None
 
+    @property
+    def to_tell(self) -> bool:
+        """Whether somebody follows the search and has heard nothing for a tenth of a second."""
+        return self.rule.progress is not None and self.seconds - self._told >= TELL_EVERY_S
+
     def tell(self, objective: int, unserved: int, core: str) -> None:
         """Report the best so far, at most ten times a second."""
-        if self.rule.progress is not None and self.seconds - self._told >= TELL_EVERY_S:
+        if self.to_tell:
+            assert self.rule.progress is not None
             self._told = self.seconds
             self.rule.progress(Progress(self.share, objective, unserved, None, core, self.seconds))

@@ -11,20 +11,27 @@ from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
 from engines.routing.compiled import compiled, folded, unit
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, WAITING, Facts
-from engines.routing.state import BLINK, FIRST_MARK, LONGEST, NODE, PRICE, SECOND_MARK, TRUCK, State
+from engines.routing.state import BLINK, EVERYWHERE, FIRST_MARK, LONGEST, NODE, PRICE, SECOND_MARK, TRUCK, State
 from engines.routing.times import by_way_of_dump, direct
 
 
 @compiled
-def timed_cheapest(facts: Facts, state: State, c: int, everywhere: bool) -> int:
-    """Cost of the cheapest place, FAR if none; `spot` says where. `everywhere`: all places, not just near ones."""
+def timed_cheapest(facts: Facts, state: State, c: int) -> int:
+    """Cost of the cheapest place, FAR if none; `spot` says where. All places with tally[EVERYWHERE], else near ones."""
+    everywhere = state.tally[EVERYWHERE] == 1
     n, near = len(facts.stops), facts.insert_near.shape[1]
     best = FAR
     state.spot[NODE] = -1
     blink = state.tally[BLINK]
     others = len(state.nodes) if everywhere else 2 * near + len(facts.kinds)
-    for x in range(others):
-        if x == 2 * near and best < FAR and unit(state.rng) > NEW_ROUND and not everywhere:
+    # One stop alone never pays for a second truck that shortens the longest round: now and then it has to open one.
+    alone = facts.kinds[0].per_longest_s > 0.0 and not everywhere and unit(state.rng) < NEW_ROUND
+    x = 2 * near - 1 if alone else -1
+    while x + 1 < others or (alone and best >= FAR):
+        x += 1
+        if x == others:
+            alone, x, others = False, 0, 2 * near
+        if x == 2 * near and best < FAR and not everywhere and unit(state.rng) > NEW_ROUND:
             break
         if everywhere or x >= 2 * near:
             i, v = _place_of(facts, state, x if everywhere else n + x - 2 * near, everywhere)

@@ -7,7 +7,7 @@ Vidal et al. 2013, without time warp because no plan here is ever late).
 
 from __future__ import annotations
 
-from engines.routing.compiled import compiled, folded
+from engines.routing.compiled import compiled, folded, whole
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, TIMED, Facts
 from engines.routing.state import COST, LONGEST, State
@@ -74,7 +74,7 @@ def _arcs(facts: Facts, state: State, v: int) -> None:
     i = n + v
     dumps = 0
     while True:
-        j = state.nodes[i].after
+        j = whole(state.nodes[i].after)
         if state.nodes[i].dump_after:
             state.nodes[i].arc, state.nodes[i].leg = by_way_of_dump(facts, k, (i, j))
             dumps += 1
@@ -165,7 +165,7 @@ def _settle(facts: Facts, state: State, v: int, seconds: int) -> bool:
         if facts.flags[TIMED] == 1:
             cost += round(facts.kinds[k].per_second * (seconds - sum_legs))
         if facts.flags[EXACT] == 1:
-            cost, seconds = driven(facts, state, v, (-1, -1, 0, 0))
+            cost, seconds = driven(facts, state, v, (whole(-1), whole(-1), whole(0), whole(0)))
             if seconds > facts.kinds[k].longest:
                 return False
             if seconds < 0:

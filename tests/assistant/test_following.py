@@ -21,8 +21,6 @@ from domain.values import Call
 from engines.routing.stopping import Progress
 from tools.context import Tuning
 
-pytestmark = pytest.mark.xfail(reason="OR-Tools, the default core for now, tells no progress; the annealer does")
-
 PLAN = call("plan_round", when="tomorrow", serve="all")
 
 

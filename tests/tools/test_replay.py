@@ -13,9 +13,8 @@ from scene import NOW, a_ctx
 from domain.ledger import LedgerCall, LedgerEntry, Versions
 from domain.store import Store
 from domain.values import Call, Effect
-from engines.routing.construct import construct
 from engines.routing.distances import HaversineMatrix
-from engines.routing.improve import STOPPED_BY_CLOCK, improve
+from engines.routing.plan import STOPPED_BY_CLOCK
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Truck
 from engines.routing.solve import solve
 from tools.context import Ctx, ThreadView, Tuning
@@ -127,10 +126,7 @@ def test_a_plan_that_ends_by_its_looks_is_the_same_under_any_load() -> None:
 
 
 def test_a_plan_that_the_clock_ended_says_so() -> None:
-    problem = town(60)
-    points = list(range(problem.first_stop, problem.size))
-    ended = improve(problem, construct(problem, 0), points, StopRule(0.05, max_looks=10**9, max_solutions=10**9))
-    assert ended is not None
+    ended = solve(town(60), StopRule(0.05, max_looks=10**9), 0)
     assert ended.core == STOPPED_BY_CLOCK
 
 

@@ -8,7 +8,7 @@ import pytest
 from routing_cases import grid, with_stop, with_stops
 
 from domain.errors import BadData
-from engines.routing.insertion import compare, detour_of, why_skipped
+from engines.routing.insertion import detour_of, why_skipped
 from engines.routing.problem import StopRule, Why
 from engines.routing.solve import solve
 
@@ -54,13 +54,3 @@ def test_no_stop_is_left_whose_prize_exceeds_its_cheapest_insertion() -> None:
     for each in plan.unserved:
         flip = why_skipped(problem, plan, each.stop_id).flip_prize
         assert flip is None or flip >= 1500
-
-
-def test_comparing_a_plan_with_itself_finds_nothing_and_with_another_the_difference() -> None:
-    problem = grid(10, 2)
-    plan = solve(problem, QUICK)
-    fewer = solve(with_stop(problem, 0, prize=0), QUICK)
-    same, other = compare(plan, plan), compare(plan, fewer)
-    assert (same.metres, same.newly_served, same.newly_unserved) == (0, (), ())
-    assert all(not change.gained and not change.lost for change in same.trucks)
-    assert (other.newly_unserved, other.metres) == (("s0",), fewer.metres - plan.metres)

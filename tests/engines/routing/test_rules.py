@@ -13,17 +13,11 @@ from routing_cases import grid, with_stop, with_stops
 
 from engines.routing.check import check
 from engines.routing.params import Core, Params
-from engines.routing.plan import RoundPlan, Why
+from engines.routing.plan import ENDED_EARLY, RoundPlan, Why
 from engines.routing.problem import LONGEST, Goal, Place, Problem, Progress, Rest, StopRule, Weights
-from engines.routing.solve import solve as solve_with
-from engines.routing.solve import warm_up
+from engines.routing.solve import solve
 
 LOOKS = StopRule(max_seconds=60, max_looks=6000)
-
-
-def solve(problem: Problem, stop: StopRule, seed: int = 0, params: Params | None = None) -> RoundPlan:
-    """The plan of the cores that the engine chooses by itself."""
-    return solve_with(problem, stop, seed, params or Params(core=Core.auto))
 
 
 def with_trucks(problem: Problem, **changes: object) -> Problem:
@@ -180,17 +174,16 @@ def test_verdicts_say_how_many_stops_no_truck_can_serve_and_why() -> None:
     assert "some stay behind" in solve(grid(12, 1, capacity_l=300, dump=False), LOOKS).verdicts[0]
 
 
-def test_a_search_tells_its_progress_and_ends_when_it_is_cancelled() -> None:
+@pytest.mark.parametrize("core", [Core.auto, Core.ortools, Core.pyvrp])
+def test_a_search_tells_its_progress_and_ends_when_it_is_cancelled(core: Core) -> None:
     told: list[Progress] = []
-    plan = solve(grid(30, 2), StopRule(max_seconds=30, cancelled=lambda: len(told) >= 2, progress=told.append))
+    rule = StopRule(max_seconds=30, cancelled=lambda: len(told) >= 2, progress=told.append)
+    plan = solve(grid(30, 2), rule, params=Params(core=core))
+    assert told[-1].unserved == 0
     assert len(told) == 2
     assert 0 <= told[0].share <= told[1].share < 1
     assert not plan.unserved
-
-
-def test_warming_up_twice_changes_nothing() -> None:
-    warm_up()
-    warm_up()
+    assert (plan.core, plan.repeatable) == (ENDED_EARLY, False)
 
 
 @pytest.mark.parametrize("core", [Core.ortools, Core.insertion])

@@ -1,0 +1,83 @@
+"""The search by the annealer and PyVRP in turns; `choice.py` says who has which turn."""
+
+from __future__ import annotations
+
+from engines.routing.annealer import Annealer
+from engines.routing.carried import carried_over
+from engines.routing.choice import Stage, stages_for
+from engines.routing.construct import FEW_STOPS, construct
+from engines.routing.improve import supports as ortools_knows
+from engines.routing.insertion import insert_what_pays
+from engines.routing.model import model_of
+from engines.routing.params import Core
+from engines.routing.problem import RoundPlan
+from engines.routing.pyvrp_core import improve_with_pyvrp
+from engines.routing.replicas import Replicas
+from engines.routing.rounds import Order, assemble, orders_of, rank
+from engines.routing.task import Task
+
+MOST_PAIRS = 1000  # stops times trucks
+
+
+def search(task: Task) -> RoundPlan:
+    """The best plan that the turns found within the budget; at least the first one."""
+    turns = _Turns(task)
+    turns.start()
+    for stage in stages_for(turns.model, task.params, turns.annealer.stops_per_round):
+        turns.take(stage)
+    return insert_what_pays(task.problem, turns.best) if len(task.problem.stops) <= FEW_STOPS else turns.best
+
+
+class _Turns:
+    """The cores' turns over one problem; `best` is the best plan of any of them."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.budget, self.seed = task, task.budget, task.seed
+        self.model = model_of(task.problem)
+
+    def start(self) -> None:
+        """A feasible plan at once: the given one carried over, or the better of the annealer's and the simple ones."""
+        given = self.task.params.start
+        orders = None if given is None else carried_over(self.task.problem, given)
+        self.annealer = Annealer(self.model, self.seed)
+        self.annealer.start(orders, warm=given is not None)
+        self.best = self._plan(self.annealer.orders, "annealer")
+        if orders is not None:
+            self._keep(self._plan(orders, "annealer"))
+        elif self._few and ortools_knows(self.task.problem):
+            self._keep(construct(self.task.problem, self.seed))
+            self.annealer = Annealer(self.model, self.seed)
+            self.annealer.start(orders_of(self.task.problem, self.best))
+            self._keep(self._plan(self.annealer.orders, "annealer"))
+
+    @property
+    def _few(self) -> bool:
+        """Whether the simple plans, which choose each next stop among all, take less than half a second."""
+        return len(self.task.problem.stops) * len(self.task.problem.trucks) <= MOST_PAIRS
+
+    def take(self, stage: Stage) -> None:
+        """One core's turn."""
+        warm = stage.warm or self.task.params.start is not None
+        orders = orders_of(self.task.problem, self.best) if warm else None
+        if stage.core is Core.pyvrp:
+            found = improve_with_pyvrp(self.model, orders, self.budget, (self.seed, stage.until))
+            if found is not None:
+                self._keep(self._plan(found, "pyvrp"))
+        elif self.task.params.annealer == "sqa":
+            ring = Replicas(self.model, self.seed, self.task.params)
+            ring.start(orders)
+            ring.run(self.budget)
+            self._keep(self._plan(ring.best.orders, "annealer (sqa)"))
+        else:
+            if orders is not None:
+                self.annealer = Annealer(self.model, self.seed)
+                self.annealer.start(orders, warm=True)
+            self.annealer.run(self.budget, until=stage.until)
+            self._keep(self._plan(self.annealer.orders, "annealer"))
+
+    def _plan(self, orders: list[Order], core: str) -> RoundPlan:
+        return assemble(self.task.problem, orders, core, self.seed)
+
+    def _keep(self, plan: RoundPlan) -> None:
+        if rank(self.task.problem, plan) < rank(self.task.problem, self.best):
+            self.best = plan

@@ -1,0 +1,85 @@
+"""Claims about searches that are ended, that go on from a plan, and that end at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from routing_cases import grid, with_stops
+
+from engines.routing.carried import carried_over
+from engines.routing.check import check
+from engines.routing.params import Core, Params
+from engines.routing.plan import STOPPED_BY_CLOCK
+from engines.routing.problem import Goal, Problem, StopRule
+from engines.routing.rounds import assemble, rank
+from engines.routing.solve import solve
+
+AT_ONCE, SHORT, LOOKS = StopRule(max_looks=1), StopRule(max_looks=1000), StopRule(max_looks=4000)
+DAYS = [
+    grid(60, 2, capacity_l=700),
+    replace(grid(60, 3, capacity_l=700), goal=Goal.balanced, max_seconds=4500),
+    with_stops(grid(60, 2, capacity_l=900), prize=2900),
+    with_stops(grid(40, 2, capacity_l=900), prize=900),
+]
+
+
+@pytest.mark.parametrize("problem", DAYS)
+def test_however_short_the_search_no_other_core_s_plan_is_better(problem: Problem) -> None:
+    simple = solve(problem, AT_ONCE, params=Params(core=Core.insertion))
+    assert rank(problem, solve(problem, AT_ONCE)) <= rank(problem, simple)
+    for rule in (SHORT, LOOKS):
+        plan, theirs = solve(problem, rule), solve(problem, rule, params=Params(core=Core.ortools))
+        assert rank(problem, plan) <= rank(problem, theirs)
+
+
+def test_a_search_that_is_ended_at_once_serves_everything_that_fits() -> None:
+    problem = grid(300, 4, capacity_l=3000)
+    plan = solve(problem, StopRule(max_seconds=60, cancelled=lambda: True))
+    assert not plan.unserved
+    assert not plan.repeatable
+
+
+def test_stops_that_pay_only_together_are_in_the_first_plan_already() -> None:
+    problem = with_stops(grid(300, 4, capacity_l=5000), prize=2500)
+    assert len(solve(problem, AT_ONCE).served) > 250
+    assert not solve(with_stops(grid(1, 4), prize=2500), LOOKS).served
+
+
+@pytest.mark.parametrize("core", [Core.auto, Core.ortools, Core.insertion, Core.pyvrp])
+def test_a_search_that_goes_on_from_a_plan_is_never_worse_than_that_plan(core: Core) -> None:
+    problem = grid(60, 2, capacity_l=700)
+    good = solve(problem, LOOKS, seed=3)
+    assert rank(problem, solve(problem, AT_ONCE, params=Params(core=core, start=good))) <= rank(problem, good)
+
+
+def test_a_plan_is_carried_over_to_a_day_with_other_stops_trucks_and_hours() -> None:
+    old = grid(40, 3, capacity_l=700)
+    plan = solve(old, LOOKS)
+    fewer = replace(old, trucks=old.trucks[1:], max_seconds=max(each.seconds for each in plan.rounds[1:]) - 500)
+    orders = carried_over(fewer, plan)
+    assert check(fewer, assemble(fewer, orders, "test", 0)) == []
+    kept = [each.stop_ids for each in plan.rounds[1:]]
+    for order, before in zip(orders, kept, strict=True):
+        stops = [fewer.stop_at(point).id for point in order if not fewer.is_dump(point)]
+        assert stops == [stop for stop in before if stop in stops]
+        assert len(stops) >= len(before) // 2
+    assert carried_over(old, plan)[0]
+
+
+def test_a_round_already_begun_keeps_its_beginning_when_it_is_planned_again() -> None:
+    problem = grid(20, 2)
+    plan = solve(problem, LOOKS)
+    begun = plan.rounds[1].stop_ids[2::-1]
+    trucks = (problem.trucks[0], replace(problem.trucks[1], locked=begun))
+    later = replace(problem, trucks=trucks)
+    again = solve(later, AT_ONCE, params=Params(start=plan))
+    assert again.rounds[1].stop_ids[:3] == begun
+    assert not again.unserved
+
+
+def test_a_plan_that_the_clock_ended_is_not_one_to_repeat() -> None:
+    for core in (Core.auto, Core.ortools):
+        plan = solve(grid(60), StopRule(max_seconds=0.05, max_looks=10**9), params=Params(core=core))
+        assert (plan.core, plan.repeatable) == (STOPPED_BY_CLOCK, False)
+    assert solve(grid(10), LOOKS).repeatable
