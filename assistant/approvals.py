@@ -26,7 +26,7 @@ from domain.values import Actor, Role
 from domain.work_records import OutboxEffect, Proposal
 
 VERBS = {"dispatch": "dispatched", "ticket": "opened", "watch": "started"}
-MAY_APPROVE = {"dispatch": ("manager",), "ticket": ("manager", "dispatcher"), "watch": ("manager", "dispatcher")}
+MAY_APPROVE = {"dispatch": ("manager",), "ticket": ("manager", "dispatcher"), "watch": ("manager",)}
 EXPIRED = "expired"
 
 
@@ -200,13 +200,17 @@ def require_as_shown(row: Proposal, decision: Decision) -> None:
 
 
 def require_right(actor: Actor, row: Proposal) -> None:
-    """Managers approve everything; dispatchers tickets and alerts of their own zone. Raises NotPermitted."""
+    """Managers approve everything; dispatchers tickets of their own zone, or of all when they have none.
+
+    A ticket of which no zone is known is in nobody's own. Raises NotPermitted.
+    """
     if actor.role.value not in MAY_APPROVE[row.kind] and f"approve:{row.kind}" not in actor.scopes:
         may = " or ".join(MAY_APPROVE[row.kind])
         raise NotPermitted(f"As {actor.role.value} you may not decide on {row.id}; that takes a {may}.")
     zone = row.content.get("zone")
-    if actor.role is Role.dispatcher and actor.zone and zone and zone != actor.zone:
-        raise NotPermitted(f"{row.id} is in {zone}; your zone is {actor.zone}. A manager can decide on it.")
+    if actor.role is Role.dispatcher and actor.zone and zone != actor.zone:
+        where = f"is in {zone}" if zone else "has no zone"
+        raise NotPermitted(f"{row.id} {where}; your zone is {actor.zone}. A manager can decide on it.")
 
 
 def _ref_of(effect: OutboxEffect) -> str:

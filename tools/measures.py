@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from domain.operation import BinInfo
 from domain.repositories.fleet import SentRound, sent_rounds
 from domain.repositories.requests import Asked, newest_request, requests_opened
-from domain.repositories.service import Collected, area_of_sites, collected, first_and_last, rules
+from domain.repositories.service import Collected, collected, first_and_last, rules
 from domain.values import Evidence, Period, Place, Reason
 from tools.context import Ctx
 from tools.lateness import definition, misses, thinness
-from tools.scope import bins_in_scope, in_service, point_is_near
+from tools.scope import bins_in_scope, in_service, point_is_near, zones_of
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,12 @@ class Measure:
 
 
 def scope_of(ctx: Ctx, near: Place | None, stream: str | None) -> Scope:
-    """The bins of a place and stream, with the zone of each: its own, else its site's area, else its circuit.
+    """The bins of a place and stream, with the zone of each.
 
     Bins out of service are among them: what was collected from them once still counts.
     """
     bins = bins_in_scope(ctx, None, near, None, stream)
-    with ctx.store.read() as session:
-        areas = area_of_sites(session, ctx.city.name)
-    zones = {b.bin_id: b.zone or areas.get(b.site_id) or b.circuit for b in bins}
-    return Scope(ctx, near, stream, {b.bin_id: b for b in bins}, {b: z for b, z in zones.items() if z})
+    return Scope(ctx, near, stream, {b.bin_id: b for b in bins}, zones_of(ctx, bins))
 
 
 # ---------------------------------------------------------------- from emptyings

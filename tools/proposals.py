@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
 
 from pydantic import JsonValue
 
 from domain.errors import AskAgain, DeadlineExceeded, MissingPiece
+from domain.operation import BinInfo
 from domain.repositories.plans import get_plan
 from domain.repositories.proposals import NewProposal, store_proposal
-from domain.values import BinSet, Effect, Evidence, Facts, Reason, Result, counted
+from domain.values import BinSet, Effect, Evidence, Facts, Place, Reason, Result, TruckSet, counted
 from tools.arguments import (
     BinArg,
     Count,
@@ -30,6 +32,9 @@ from tools.fill import data_age
 from tools.planning import plan_from_json
 from tools.registry import PROPOSERS, Example, tool
 from tools.rounds import which_plan
+from tools.scope import one_zone, zone_around
+
+WHICH_BIN = "Which bin is it? Give its number, or its site and stream."
 
 
 class ProposalFacts(Facts):
@@ -139,38 +144,60 @@ def propose_ticket(
         near: The place it is about.
         when: When it should be done.
     """
-    one = _one_bin(ctx, kind, bin)
-    if one is None and near is None and truck is None:
-        raise MissingPiece("bin", "Which bin, place or truck is it about?")
-    info = ctx.city.bins[one] if one else None
-    target = info.label if info else near.name if near else truck.names[0] if truck else ""
+    about = _about(ctx, kind, bin, near, truck)
+    point = about.bins[0] if about.bins else near
     said: dict[str, JsonValue] = {
         "kind": kind,
         "note": note,
-        "bin_id": one,
-        "truck": truck.names[0] if truck else None,
-        "near": near.name if near else None,
-        "zone": info.zone if info else None,
-        "lat": info.lat if info else near.lat if near else None,
-        "lon": info.lon if info else near.lon if near else None,
+        "bin_id": about.bins[0].bin_id if len(about.bins) == 1 else None,
+        "truck": about.truck,
+        "near": near.name if near else about.site,
+        "zone": one_zone(ctx, about.bins) if about.bins else zone_around(ctx, near) if near else None,
+        "lat": point.lat if point else None,
+        "lon": point.lon if point else None,
         "due_at": when.at.isoformat() if when else None,
-        "about": f"{kind.capitalize()} ticket for {target}: “{note}”",
+        "about": f"{kind.capitalize()} ticket for {about.target}: “{note}”",
     }
-    ref = f"records:bins/{one}" if one else f"records:places/{target}"
-    return _proposed(ctx, "ticket", said, Reason(text="The note is quoted as it was said.", evidence=[
-        Evidence(label=target, ref=ref)]))  # fmt: skip
+    return _proposed(ctx, "ticket", said, Reason(text="The note is quoted as it was said.", evidence=about.evidence()))
 
 
-def _one_bin(ctx: Ctx, kind: str, bins: BinSet | None) -> str | None:
-    """The one bin of a ticket; a site of several becomes a question for maintenance and recovery."""
-    if bins is None:
-        if kind == "maintenance":
-            raise MissingPiece("bin", "Which bin is it? Give its number, or its site and stream.")
-        return None
-    if len(bins.bin_ids) == 1 or kind == "complaint":
-        return bins.bin_ids[0] if len(bins.bin_ids) == 1 else None
-    choices = [ctx.city.bins[b].label for b in bins.bin_ids]
-    raise AskAgain(f"{', '.join(bins.names)} stands for {len(choices)} bins. Which one is it?", choices)
+@dataclass(frozen=True)
+class _About:
+    """What a ticket is about: a bin or the bins of a site, a place, a truck; at least one of them."""
+
+    bins: tuple[BinInfo, ...]
+    site: str | None
+    near: Place | None
+    truck: str | None
+
+    @property
+    def target(self) -> str:
+        """In words, for the card."""
+        where = self.bins[0].label if len(self.bins) == 1 else self.site or (self.near.name if self.near else None)
+        return ", ".join(part for part in (where, self.truck) if part)
+
+    def evidence(self) -> list[Evidence]:
+        """The records of what was named; of a bare point its coordinates (RFC 5870)."""
+        found = [Evidence(label=each.label, ref=f"records:bins/{each.bin_id}") for each in self.bins]
+        if self.near and self.near.kind == "point":
+            found.append(Evidence(label=self.near.name, ref=f"geo:{self.near.lat},{self.near.lon}"))
+        elif self.near:
+            at = f"sites/{self.near.site_ids[0]}" if self.near.kind == "site" else f"places/{self.near.name}"
+            found.append(Evidence(label=self.near.name, ref=f"records:{at}"))
+        return found + ([Evidence(label=self.truck, ref=f"records:trucks/{self.truck}")] if self.truck else [])
+
+
+def _about(ctx: Ctx, kind: str, bins: BinSet | None, near: Place | None, truck: TruckSet | None) -> _About:
+    """Raises MissingPiece when nothing was named, AskAgain when maintenance is for one bin of several."""
+    if bins is None and near is None and truck is None:
+        raise MissingPiece("bin", WHICH_BIN if kind == "maintenance" else "Which bin, place or truck is it about?")
+    if bins is None and near is not None and kind == "maintenance":
+        raise MissingPiece("bin", WHICH_BIN)
+    meant = tuple(ctx.city.bins[each] for each in bins.bin_ids) if bins else ()
+    site = ", ".join(bins.names) if bins and len(meant) > 1 else None
+    if site and kind == "maintenance":
+        raise AskAgain(f"{site} stands for {len(meant)} bins. Which one is it?", [each.label for each in meant])
+    return _About(meant, site, near, truck.names[0] if truck else None)
 
 
 @tool(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from domain.errors import AskAgain, UnclearTime
 from domain.operation import BinInfo
+from domain.repositories.service import area_of_sites
 from domain.spatial import haversine_m
 from domain.times import between
 from domain.values import BinSet, Moment, Period, Place
@@ -42,6 +43,29 @@ def bins_in_scope(
 def in_service(bins: Iterable[BinInfo]) -> list[BinInfo]:
     """Those that are collected: not in storage, not damaged."""
     return [each for each in bins if each.in_service]
+
+
+def zones_of(ctx: Ctx, bins: Iterable[BinInfo]) -> dict[str, str]:
+    """Bin id -> its zone: its own, else its site's area, else its circuit; without those of which none is known."""
+    with ctx.store.read() as session:
+        areas = area_of_sites(session, ctx.city.name)
+    zones = {each.bin_id: each.zone or areas.get(each.site_id) or each.circuit for each in bins}
+    return {bin_id: zone for bin_id, zone in zones.items() if zone}
+
+
+def zone_around(ctx: Ctx, place: Place) -> str | None:
+    """The one zone that a place lies in; None when its bins are of several zones or of none."""
+    if place.kind == "zone":
+        return place.name
+    held = [each for each in ctx.city.bins.values() if each.site_id in place.site_ids]
+    return one_zone(ctx, held or bins_in_scope(ctx, near=place))
+
+
+def one_zone(ctx: Ctx, bins: Sequence[BinInfo]) -> str | None:
+    """The zone that all of these bins are in, if there is one."""
+    known = zones_of(ctx, bins)
+    zones = {known.get(each.bin_id) for each in bins}
+    return zones.pop() if len(zones) == 1 else None
 
 
 def is_near(place: Place, within_m: float | None, each: BinInfo) -> bool:

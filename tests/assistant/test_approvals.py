@@ -174,6 +174,28 @@ async def test_a_dispatcher_decides_in_the_own_zone_only(desk: Desk) -> None:
     assert desk.approvals.decide(approve(card, Actor("ben", Role.dispatcher, zone="North zone"))).effect_ref == "T-0001"
 
 
+@pytest.mark.parametrize("named", [{"near": "Centre"}, {"truck": "truck 1"}])
+async def test_a_ticket_of_which_no_zone_is_known_is_a_managers(desk: Desk, named: dict[str, str]) -> None:
+    card = await desk.proposed(call("propose_ticket", kind="complaint", note="it smells", **named))
+    with pytest.raises(NotPermitted, match="has no zone"):
+        desk.approvals.decide(approve(card, Actor("ben", Role.dispatcher, zone="North zone")))
+    assert desk.approvals.decide(approve(card)).effect_ref == "T-0001"
+
+
+async def test_a_dispatcher_who_may_approve_everywhere_decides_on_any_ticket(desk: Desk) -> None:
+    card = await desk.proposed(call("propose_ticket", kind="complaint", note="it smells", near="Centre"))
+    assert desk.approvals.decide(approve(card, BEN)).effect_ref == "T-0001"
+
+
+@pytest.mark.parametrize("zone", [None, "North zone"])
+async def test_a_watch_is_a_managers_to_start(desk: Desk, zone: str | None) -> None:
+    card = await desk.proposed(WATCH)
+    assert card.may_approve == ("manager",)
+    with pytest.raises(NotPermitted):
+        desk.approvals.decide(approve(card, Actor("ben", Role.dispatcher, zone=zone)))
+    assert desk.effects() == 0
+
+
 async def test_a_wrong_hash_is_refused(desk: Desk) -> None:
     card = await desk.proposed()
     for shown in ("", "0" * 64, card.content_hash[:-1], card.content_hash.upper()):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from scene import a_ctx, ask
 
 from domain.errors import AskAgain
@@ -57,3 +58,70 @@ def test_a_round_that_should_have_left_is_asked_back_and_nothing_is_stored(ctx: 
         ask(replace(thread, now=leaves + timedelta(seconds=late_by_s)), "propose_dispatch")
     with ctx.store.read() as session:
         assert session.get(Proposal, "A-0001") is None
+
+
+# ---------------------------------------------------------------- whom a ticket is about
+
+
+def ticket(ctx: Ctx, kind: str = "complaint", **named: JsonValue) -> tuple[dict[str, JsonValue], list[str]]:
+    """The stored content of a ticket, and its evidence."""
+    result = ask(ctx, "propose_ticket", kind=kind, note="it smells", **named)
+    content = stored(ctx, result.facts.proposal_id).content
+    return content, [each.ref for reason in result.why for each in reason.evidence]
+
+
+@pytest.mark.parametrize("kind", ["complaint", "recovery"])
+def test_a_ticket_for_a_site_is_about_all_its_bins(ctx: Ctx, kind: str) -> None:
+    content, evidence = ticket(ctx, kind, bin="Town Hall")
+    assert content["about"] == f"{kind.capitalize()} ticket for Town Hall: “it smells”"
+    assert (content["bin_id"], content["near"], content["zone"]) == (None, "Town Hall", "North zone")
+    assert (content["lat"], content["lon"]) == (45.0, -123.0)
+    assert evidence == ["records:bins/101", "records:bins/102"]
+
+
+def test_maintenance_is_for_one_bin_of_a_site(ctx: Ctx) -> None:
+    with pytest.raises(AskAgain, match="Town Hall stands for 2 bins") as asked:
+        ticket(ctx, "maintenance", bin="Town Hall")
+    assert asked.value.choices == ("101 Town Hall Waste", "102 Town Hall Bottles/Cans")
+    with pytest.raises(AskAgain, match="Which bin"):
+        ticket(ctx, "maintenance", near="Town Hall")
+    content, evidence = ticket(ctx, "maintenance", bin="101")
+    assert (content["bin_id"], content["near"], evidence) == ("101", None, ["records:bins/101"])
+
+
+@pytest.mark.parametrize("kind", ["complaint", "maintenance"])
+def test_a_ticket_for_a_truck_rests_on_the_truck_s_record(ctx: Ctx, kind: str) -> None:
+    content, evidence = ticket(ctx, kind, truck="truck 2")
+    assert content["about"] == f"{kind.capitalize()} ticket for Truck 2: “it smells”"
+    assert evidence == ["records:trucks/Truck 2"]
+
+
+def test_a_ticket_for_a_place_and_a_truck_names_both(ctx: Ctx) -> None:
+    content, evidence = ticket(ctx, truck="truck 1", near="Elm Street")
+    assert content["about"] == "Complaint ticket for Elm Street, Truck 1: “it smells”"
+    assert evidence == ["records:places/Elm Street", "records:trucks/Truck 1"]
+    assert ticket(ctx, near="Town Hall")[1] == ["records:sites/town-hall"]
+    assert ticket(ctx, near="45.001, -123.002")[1] == ["geo:45.001,-123.002"]
+
+
+def test_a_ticket_about_nothing_is_a_question(ctx: Ctx) -> None:
+    with pytest.raises(AskAgain, match="Which bin, place or truck"):
+        ticket(ctx)
+
+
+@pytest.mark.parametrize(
+    ("named", "zone"),
+    [
+        ({"near": "South zone"}, "South zone"),
+        ({"near": "Market Square"}, "South zone"),
+        ({"near": "Riverside"}, "South zone"),
+        ({"near": "45.0045, -123.0061"}, "North zone"),
+        ({"near": "Centre"}, None),
+        ({"near": "46.5, -123.0"}, None),
+        ({"truck": "truck 1"}, None),
+    ],
+)
+def test_a_ticket_has_the_zone_of_its_place_where_there_is_one(
+    ctx: Ctx, named: dict[str, JsonValue], zone: str | None
+) -> None:
+    assert ticket(ctx, **named)[0]["zone"] == zone
