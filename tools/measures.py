@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from domain.operation import BinInfo
 from domain.repositories.fleet import SentRound, sent_rounds
-from domain.repositories.requests import Asked, newest_request, requests_opened
+from domain.repositories.requests import Asked, first_and_newest_request, requests_opened
 from domain.repositories.service import Collected, collected, first_and_last, rules
 from domain.values import Evidence, Period, Place, Reason
 from tools.context import Ctx
@@ -182,8 +182,8 @@ def full_pct(scope: Scope) -> float:
 def _requests(session: Session, scope: Scope, span: Period) -> Observed:
     ctx = scope.ctx
     found = requests_opened(session, ctx.city.name, span.since, span.until)
-    newest = newest_request(session, ctx.city.name, ctx.now)
-    gaps = [] if newest else [f"The records of {ctx.city.title} hold no requests at all."]
+    held = first_and_newest_request(session, ctx.city.name, ctx.now)
+    gaps = [] if held else [f"The records of {ctx.city.title} hold no requests at all."]
     if scope.stream:
         gaps.append(f"No request in the records names a stream, so all are counted and not only {scope.stream}.")
     near = scope.near
@@ -191,7 +191,7 @@ def _requests(session: Session, scope: Scope, span: Period) -> Observed:
     nowhere = sum(each.lat is None and each.area is None for each in found) if near else 0
     if nowhere:
         gaps.append(f"{nowhere} requests of the period name no place and are not counted.")
-    known = (span.since, newest.astimezone(ctx.zone)) if newest else None
+    known = (held[0].astimezone(ctx.zone), held[1].astimezone(ctx.zone)) if held else None
     return Observed([_asked(ctx, each) for each in kept], known, 0, tuple(gaps))
 
 

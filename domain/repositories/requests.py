@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from domain.records import Request
 
-__all__ = ["Asked", "newest_request", "requests_opened"]
+__all__ = ["Asked", "first_and_newest_request", "requests_opened"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def requests_opened(session: Session, city: str, since: datetime, until: datetim
     return [Asked(*row) for row in session.execute(query.order_by(Request.opened_at, Request.request_id))]
 
 
-def newest_request(session: Session, city: str, until: datetime) -> datetime | None:
-    """When the newest request known at `until` was opened."""
-    newest = func.max(Request.opened_at, type_=Request.opened_at.type)
-    return session.scalar(select(newest).where(Request.city == city, Request.opened_at <= until))
+def first_and_newest_request(session: Session, city: str, until: datetime) -> tuple[datetime, datetime] | None:
+    """When the first and the newest request known at `until` were opened, UTC; None when there is none."""
+    at = Request.opened_at
+    span = func.min(at, type_=at.type), func.max(at, type_=at.type)
+    first, newest = session.execute(select(*span).where(Request.city == city, at <= until)).one()
+    return (first, newest) if first is not None else None

@@ -87,6 +87,13 @@ def test_requests_count_when_opened_and_group_by_kind_and_area(ctx: Ctx) -> None
     assert rows(by_zone.table) == {"Centre": 4, "Riverside": 2}
 
 
+@pytest.mark.parametrize("since", ["2019", "June"])
+def test_a_time_before_the_first_request_is_unknown_and_not_zero(ctx: Ctx, since: str) -> None:
+    result = ask(ctx, "operations_report", measure="requests", since=since)
+    assert (result.facts.value, result.facts.rests_on) == (None, 0)
+    assert any("records begin at 2025-07-03 09:12" in told for told in result.degraded)
+
+
 def test_requests_of_an_area_are_those_that_name_it(ctx: Ctx) -> None:
     assert ask(ctx, "operations_report", measure="requests", since="August", near="Riverside").facts.value == 2
 
