@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import importlib.util
 import json
 import secrets
@@ -25,6 +24,7 @@ from pydantic import JsonValue
 from assistant import engine_process
 from assistant.engine_process import EngineConfig
 from assistant.language_model import OpenAIModel
+from domain import files
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from prompts.render import HASH_OF_STYLE
@@ -277,8 +277,7 @@ def file_digest(file: Path) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _digest(file: Path, _size: int, _mtime_ns: int) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return files.file_digest(file)
 
 
 def _identity(base: Path, adapter: Path | None) -> ModelIdentity:

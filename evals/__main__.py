@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from domain.errors import BadData, RoundsmanError
-from evals import suites
+from evals import provenance, suites
 from evals.options import read
 
 Suite = Callable[[argparse.Namespace], suites.Measured]
@@ -26,7 +25,7 @@ SUITES: dict[str, Suite] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run a suite; 0, or 2 and one clear line for data that cannot be read."""
     options = read(words)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    program = provenance.program()  # as it is when the modules are read, whatever is edited meanwhile
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -36,8 +35,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, BadData) else 1
     report: dict[str, JsonValue] = {
         "suite": options.suite,
-        "commit": commit.stdout.strip() or "unknown",
+        **program,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": provenance.command_line(sys.argv[1:] if words is None else words),
+        "inputs": provenance.inputs(options),
+        "model": provenance.model(options),
+        "machine": provenance.machine(),
         "figures": measured.figures,
         "baselines": measured.baselines,
         "cases": measured.cases,
@@ -55,7 +58,8 @@ def show(report: dict[str, JsonValue]) -> None:
     figures, baselines = report["figures"], report["baselines"]
     assert isinstance(figures, dict)
     assert isinstance(baselines, dict)
-    print(f"{report['suite']}: {report['cases']} cases, commit {report['commit']}, {report['date']}")
+    changed = " (changed)" if report["dirty"] else ""
+    print(f"{report['suite']}: {report['cases']} cases, commit {report['commit']}{changed}, {report['date']}")
     columns = {name: found for name, found in baselines.items() if isinstance(found, dict)}
     print(f"{'':28}{'ours':>10}" + "".join(f"{name:>12}" for name in columns))
     for name, value in figures.items():

@@ -147,7 +147,7 @@ async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn
 
 @dataclass(frozen=True)
 class Plan:
-    """`runs` > 1: longer cases are run so often again with noise, for `multi_pass4`. `mistakes`: file of wrong turns."""
+    """`runs` > 1: so many noisy runs of longer cases, for `multi_pass4`. `mistakes`: a file for the wrong turns."""
 
     runs: int = 4
     seed: int = 0

@@ -86,7 +86,7 @@ def _reasons(suite: Parser) -> None:
 def _ledger(suite: Parser) -> None:
     """Kills and tamperings of the ledger."""
     _seed(suite)
-    suite.add_argument("--rounds", type=int, default=20, help="how many kills")
+    suite.add_argument("--rounds", type=int, default=20, help="rounds of one kill and its tamperings")
 
 
 def day(words: str) -> date:
@@ -110,7 +110,9 @@ def _model(suite: Parser) -> None:
     suite.add_argument("--engine", help="URL of another OpenAI-compatible server")
     suite.add_argument("--model", default="roundsman", help="the model's name on that server")
     suite.add_argument("--style", choices=sorted(END), default="small", help="of that server's prompts")
-    suite.add_argument("--adapter", default="shipped", help="`shipped`, `none`, or a GGUF file")
+    suite.add_argument(
+        "--adapter", default="shipped", help="`shipped`, `none`, or a GGUF file; of --engine: what it holds"
+    )
     suite.add_argument("--free", action="store_true", help="no span limits, an ablation")
     suite.add_argument("--unmarked", action="store_true", help="no marks in the prompt, an ablation")
     suite.add_argument("--own-words", action="store_true", help="replies in the model's own words, as of a server's")

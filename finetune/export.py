@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData
+from domain.files import file_digest
 from finetune.adapters import Making, describe, write_adapter, write_making
-from finetune.base import Base, file_digest, open_base
+from finetune.base import Base, open_base
 from finetune.stage import run_stage
 
 Array = npt.NDArray[Any]
@@ -99,7 +100,10 @@ def peft_tensors(adapter: Mapping[str, Array], heads: Heads) -> Iterator[tuple[s
 
 
 def export(adapter: Path, out: Path, heads: Heads, marks: Mapping[str, str], small: bool = False) -> None:
-    """Write `adapter` as GGUF, in Q8_0 when `small`; `marks` become metadata `roundsman.<key>`."""
+    """Write `adapter` as GGUF, in Q8_0 when `small`; `marks` become metadata `roundsman.<key>`.
+
+    So does the digest of the adapter's own weights: a measurement of the file is one of the folder (finetune/card.py).
+    """
     import gguf
     from safetensors.numpy import load_file
 
@@ -110,7 +114,7 @@ def export(adapter: Path, out: Path, heads: Heads, marks: Mapping[str, str], sma
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, said.alpha)
-    for key, value in marks.items():
+    for key, value in {**marks, "weights_digest": file_digest(said.weights)}.items():
         writer.add_string(f"roundsman.{key}", value)
     kind = gguf.GGMLQuantizationType.Q8_0
     for name, array in gguf_tensors(load_file(said.weights), heads):

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from domain.files import file_digest
 from finetune.adapters import write_whole
-from finetune.base import Base, file_digest, load_tokenizer
+from finetune.base import Base, load_tokenizer
 from finetune.llama import TunedLlama
 from finetune.packing import Row, collate, encode, epoch_steps, pack, read_lines, with_tools
 from finetune.stage import run_stage

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.files import file_digest
 from evals.bench import CITIES, bench
 from finetune.authors import Author, Lines, World
 from finetune.carriers import read_carriers
@@ -96,7 +97,7 @@ def write_part(file: Path, count: int, seed: str, worlds: dict[Path, World], *, 
     authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
     rows = list(draw(authors, material, count))
     file.write_text("".join(to_json(row) + "\n" for row in rows), encoding="utf-8")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    digest = file_digest(file)[:12]
     print(f"{file}: {len(rows)} rows, {digest}, {dict(Counter(row.kind for row in rows))}")
     print("  frames:", {name: len(frames) for name, frames in lines.frames.items()}, "tools:", len(material.listed))
 

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import torch
 
 from domain.errors import BadData
+from domain.files import file_digest
 from finetune import adapters, runs
-from finetune.base import Base, file_digest, load_base, open_base
+from finetune.base import Base, load_base, open_base
 from finetune.llama import Computing, Lora, TunedLlama
 from prompts.render import END, HASH_OF_STYLE
 

@@ -9,8 +9,9 @@ import pytest
 from tiny import BASE, PLAN, a_run
 
 from domain.errors import BadData
+from domain.files import file_digest
 from finetune.adapters import Making, describe
-from finetune.card import card, read_results
+from finetune.card import card, of_adapter, read_results
 from finetune.training import save_weights
 
 MADE = Making("sft", "smollm2-0", "b" * 64, "d" * 64, "s3", "small-2", 24, {"lr": 0.002, "seed": 7, "style": "small"})
@@ -48,6 +49,30 @@ def test_digests_figures_and_commands_are_the_folder_s_own(tmp_path: Path) -> No
     assert "--epochs 1.25" in page
     assert "--rank 4 --alpha 8 --lr 0.002 --seed 7 --style small" in page
     assert "ledger" not in page
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ({"base": {"sha256": MADE.base_digest}, "adapter": {"sha256": "f" * 64, "weights_digest": "OWN"}}, True),
+        ({"server": "roundsman", "said_adapter": {"sha256": "OWN"}}, True),
+        ({"base": {"sha256": MADE.base_digest}, "adapter": None}, True),
+        ({"base": {"sha256": "0" * 64}, "adapter": None}, False),
+        ({"base": {"sha256": MADE.base_digest}, "adapter": {"sha256": "e" * 64}}, False),
+        ({"server": "roundsman", "said_adapter": None}, False),
+        (None, False),
+    ],
+)
+def test_only_results_of_its_own_weights_or_its_bare_base_are_its_figures(
+    model: dict[str, object] | None, taken: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter").mkdir()
+    adapter = describe(a_folder(tmp_path / "adapter"))
+    said = {"suite": "conversations", "commit": "abc", "date": "2026-11-26", "cases": 150, "figures": {}}
+    told = json.dumps({**said, "model": model}).replace("OWN", file_digest(adapter.weights))
+    (tmp_path / "one.json").write_text(told)
+    (tmp_path / "older.json").write_text(json.dumps(said))
+    assert [result.name for result in of_adapter(adapter, read_results(tmp_path))] == ["one"] * taken
 
 
 def test_without_results_it_says_not_measured(tmp_path: Path) -> None:

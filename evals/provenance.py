@@ -1,0 +1,97 @@
+"""What a figure was measured on: the program, its command line, the bytes it read, the model and the machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from assistant.local_model import adapter_metadata, packaged_weights
+from domain.files import file_digest, tree_digest
+
+JsonObject = dict[str, JsonValue]
+OURS = Path(__file__).parent
+SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
+WEIGHTS = "adapter_model.safetensors"
+"""The file of an adapter folder that holds its numbers (PEFT)."""
+READ = ("data", "rows", "synthetic")
+"""Options that name what a suite reads."""
+SECRET = re.compile(r"//[^/@\s]*@")
+"""A user and password in a URL."""
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def program(folder: Path = OURS) -> JsonObject:
+    """The commit that `folder` is of, and whether a tracked file differs from it; "unknown" and None without git."""
+    commit, changes = _git(folder, "rev-parse", "--short", "HEAD"), _git(folder, "status", "--porcelain", "-uno")
+    return {"commit": commit or "unknown", "dirty": None if changes is None else bool(changes)}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    said = subprocess.run([git, "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    return said.stdout.strip() if said.returncode == 0 else None
+
+
+def command_line(words: Sequence[str]) -> str:
+    """What to type again, without passwords."""
+    return SECRET.sub("//", shlex.join(["python", "-m", "evals", *words]))
+
+
+def inputs(options: argparse.Namespace) -> JsonObject:
+    """Path and SHA-256 of each file or folder that the options name to read."""
+    found = {name: getattr(options, name, None) for name in READ}
+    return {
+        name: {"path": str(path), "sha256": tree_digest(path)}
+        for name, path in found.items()
+        if isinstance(path, Path) and path.exists()
+    }
+
+
+def model(options: argparse.Namespace) -> JsonObject | None:
+    """Which weights were asked, or None for a suite that asks none.
+
+    Of a server only its name for the model is known; an adapter that `--adapter` names is what it is said to hold.
+    Raises ModelUnavailable where the embedded weights are missing.
+    """
+    if not hasattr(options, "adapter"):
+        return None
+    given = adapter_file(options.adapter)
+    if options.engine:
+        said = None if given == SHIPPED else _adapter(given)
+        return {"server": options.model, "style": options.style, "said_adapter": said}
+    base = packaged_weights()
+    return {"base": {"file": base.name, "sha256": file_digest(base)}, "adapter": _adapter(given)}
+
+
+def adapter_file(words: str) -> Path | None:
+    """What `--adapter` names: `shipped`, `none`, or a file (a folder, of a server's)."""
+    return {"shipped": SHIPPED, "none": None}.get(words, Path(words))
+
+
+def _adapter(file: Path | None) -> JsonObject | None:
+    """The digest of an adapter's file, and the marks that it carries; None without one."""
+    weights = file / WEIGHTS if file and file.is_dir() else file
+    if weights is None or not weights.is_file():
+        return None
+    marks = adapter_metadata(weights) if weights.suffix == ".gguf" else {}
+    own = {name.removeprefix("roundsman."): said for name, said in marks.items() if name.startswith("roundsman.")}
+    return {"file": weights.name, "sha256": file_digest(weights), **own}
+
+
+def machine() -> JsonObject:
+    """The processor's name and how many of its cores this process may use."""
+    told = CPU_INFO.read_text(encoding="utf-8", errors="replace") if CPU_INFO.is_file() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": name.group(1) if name else platform.processor() or platform.machine(), "cores": cores}
