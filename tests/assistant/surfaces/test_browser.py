@@ -102,7 +102,6 @@ def test_a_round_is_planned_proposed_and_dispatched_once_by_the_approval(real_ur
     assert verified(home)
 
 
-@pytest.mark.xfail(run=False, reason="OR-Tools, the default core for now, tells no progress; the annealer does")
 def test_a_long_search_shows_how_far_it_is_and_the_stop_button_takes_the_best_so_far(home: Path) -> None:
     port = free_port()
     settings = {**real_settings(home), "ROUNDSMAN_SOLVE_SECONDS": "60"}
