@@ -53,8 +53,12 @@ def render(style: str, setting: Setting, turns: Sequence[Turn]) -> str:
 
 
 def without_control_tokens(text: str) -> str:
-    """User text that cannot close its own turn or open another one."""
+    """Words of users, of calls (which copy them) and outcomes, unable to close their turn or to open another one."""
     return text.replace("<|", "< |").replace("|>", "| >")
+
+
+def _guarded(step: Step) -> tuple[str, str]:
+    return without_control_tokens(step.call), without_control_tokens(step.outcome)
 
 
 def _small(setting: Setting, turns: Sequence[Turn]) -> str:
@@ -64,8 +68,8 @@ def _small(setting: Setting, turns: Sequence[Turn]) -> str:
         marks = " ".join(turn.marks) if number == len(turns) else ""
         said = without_control_tokens(f"{turn.question}\n{marks}" if marks else turn.question)
         parts.append(f"<|im_start|>user\n{said}<|im_end|>\n")
-        for step in turn.steps:
-            parts.append(f"<|im_start|>assistant\n{step.call}<|im_end|>\n<|im_start|>tool\n{step.outcome}<|im_end|>\n")
+        for call, outcome in map(_guarded, turn.steps):
+            parts.append(f"<|im_start|>assistant\n{call}<|im_end|>\n<|im_start|>tool\n{outcome}<|im_end|>\n")
     return "".join(parts) + "<|im_start|>assistant\n"
 
 
@@ -88,8 +92,8 @@ def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
                 f"{setting.tools}\n\n{text}"
             )
         parts.append(_block("user", text))
-        for step in turn.steps:
-            parts.append(_block("assistant", step.call) + _block("ipython", f'{{"output": "{step.outcome}"}}'))
+        for call, outcome in map(_guarded, turn.steps):
+            parts.append(_block("assistant", call) + _block("ipython", f'{{"output": "{outcome}"}}'))
     return "".join(parts) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
 

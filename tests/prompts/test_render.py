@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from doubles import ScriptedModel
 from hypothesis import given
@@ -95,11 +97,16 @@ TOKENS = st.sampled_from(
 
 @pytest.mark.parametrize("style", list(END))
 @given(pieces=st.lists(TOKENS, max_size=12))
-def test_user_text_neither_opens_nor_closes_a_turn(style: str, pieces: list[str]) -> None:
-    plain = render(style, Setting("c", "viewer"), [Turn("x"), Turn("y")])
-    hostile = render(style, Setting("c", "viewer"), [Turn("".join(pieces)), Turn("y")])
-    for token in ("<|", "|>"):
-        assert hostile.count(token) == plain.count(token)
+def test_no_words_of_users_open_or_close_a_turn_copied_into_a_call_or_not(style: str, pieces: list[str]) -> None:
+    said = "".join(pieces)
+    copied = json.dumps({"name": "find_bins", "parameters": {"near": said}}, ensure_ascii=False)
+    plain = render(style, Setting("c", "viewer"), [Turn("x", (Step("{}"),)), Turn("y", (Step("{}"),))])
+    for earlier, newest in ((Step(copied), Step("{}")), (Step("{}"), Step(copied)), (Step("{}"), Step("{}", said))):
+        hostile = render(
+            style, Setting("c", "viewer"), [Turn(said, (earlier,), (said,)), Turn("y", (newest,), (said,))]
+        )
+        for token in ("<|", "|>"):
+            assert hostile.count(token) == plain.count(token)
 
 
 def test_an_unknown_style_is_refused() -> None:
