@@ -27,6 +27,7 @@ from tools.arguments import (
     TrucksArg,
     words,
 )
+from tools.conditions import least_count
 from tools.context import Ctx
 from tools.fill import data_age
 from tools.planning import plan_from_json
@@ -240,7 +241,8 @@ def propose_watch(
         min_count: How many bins it takes.
     """
     threshold = threshold_pct if threshold_pct is not None else round(ctx.city.assumed("overflow_threshold_pct", 80.0))
-    limits = f"at least {counted(min_count or 1, 'bin')} at or above {threshold} %"
+    least = least_count(condition, min_count)
+    limits = f"at least {counted(least, 'bin')} at or above {threshold} %"
     scope = f"{near.name if near else ctx.city.title}{f', {stream}' if stream else ''}"
     said: dict[str, JsonValue] = {
         "condition": condition,
@@ -249,7 +251,7 @@ def propose_watch(
         "near": near.name if near else None,
         "stream": stream,
         "threshold_pct": threshold,
-        "min_count": min_count or 1,
+        "min_count": least,
         "about": f"Watch {scope}: “{condition}” ({limits}), {schedule or 'with every refresh of the levels'}",
     }
     why = Reason(

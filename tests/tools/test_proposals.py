@@ -125,3 +125,15 @@ def test_a_ticket_has_the_zone_of_its_place_where_there_is_one(
     ctx: Ctx, named: dict[str, JsonValue], zone: str | None
 ) -> None:
     assert ticket(ctx, **named)[0]["zone"] == zone
+
+
+# ---------------------------------------------------------------- what a watch checks
+
+
+def test_the_card_of_a_watch_and_its_record_say_what_is_checked(ctx: Ctx) -> None:
+    said = "more than five bins near Town Hall pass 90 percent"
+    result = ask(ctx, "propose_watch", condition=said, near="Town Hall", threshold_pct=90, min_count=5)
+    content = stored(ctx, result.facts.proposal_id).content
+    assert (content["condition"], content["min_count"], content["threshold_pct"]) == (said, 6, 90)
+    assert "at least 6 bins at or above 90 %" in result.facts.about
+    assert "at least 6 bins at or above 90 %" in result.why[0].text
