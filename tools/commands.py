@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from pydantic import JsonValue
@@ -9,9 +10,14 @@ from pydantic import JsonValue
 from domain.values import Call
 from tools.registry import TOOLS, Argument
 
+WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
+
 
 def command(text: str) -> Call | None:
-    """The call that the text spells out, or None when it is not a command. Lists are separated by commas."""
+    """The call that the text spells out, or None when it is not a command. Lists are separated by commas.
+
+    A value that is not what its argument takes is handed on as it was typed: resolving it asks back.
+    """
     try:
         name, *pairs = shlex.split(text)
     except ValueError:
@@ -29,6 +35,6 @@ def command(text: str) -> Call | None:
 def _typed(argument: Argument, value: str) -> JsonValue:
     if argument.schema["type"] == "array":
         return [part.strip() for part in value.split(",") if part.strip()]
-    if argument.schema["type"] == "integer" and value.strip().lstrip("-").isdigit():
+    if argument.schema["type"] == "integer" and WHOLE_NUMBER.fullmatch(value):
         return int(value)
     return value
