@@ -22,6 +22,8 @@ from prompts.render import END, HASH_OF_STYLE
 
 ADAM_BETAS = (0.9, 0.99)
 PROBE_STEPS = 3
+SAME_MAKING = {"data_digest": "rows", "base_digest": "a base", "prompt_hash": "prompts of style"}
+"""What a resumed run must be made of again, in words."""
 COPIED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -141,18 +143,27 @@ def save_checkpoint(run: Run, base: Path) -> None:
         "rows": run.task.size,
         "trained": [p.detach() for p in run.net.trained()],
         "optimiser": run.optimiser.state_dict(),
+        "making": asdict(run.making) if run.making else None,
     }
     adapters.write_whole(run.out / "checkpoint.pt", lambda p: torch.save(state, p))
 
 
 def load_checkpoint(run: Run) -> None:
-    """Continue `run` from its folder. Raises BadData when there is none, or it was another plan or other rows."""
+    """Continue `run` from its folder. Raises BadData when there is none, or for another plan, other rows or base.
+
+    A checkpoint of an older version does not hold what it was made of: then training.json beside it says so, and
+    without that file only the plan and the number of rows are compared.
+    """
     path = run.out / "checkpoint.pt"
     if not path.is_file():
         raise BadData(f"{path}: nothing to resume; start without --resume")
     state = torch.load(path, weights_only=True, map_location="cpu")
     if asdict(Plan(**state["plan"])) != asdict(run.plan) or state["rows"] != run.task.size:
         raise BadData(f"{path}: made with other flags or rows; resume with the same ones")
+    made = adapters.Making(**state["making"]) if state.get("making") else adapters.read_making(run.out)
+    for name, what in SAME_MAKING.items() if made and run.making else ():
+        if (then := getattr(made, name)) != (now := getattr(run.making, name)):
+            raise BadData(f"{path}: made of {what} {then[:12]}, given is {now[:12]}; resume with the same")
     with torch.no_grad():
         for parameter, value in zip(run.net.trained(), state["trained"], strict=True):
             parameter.copy_(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from transformers import LlamaForCausalLM
 from assistant.decide import Situation, Speaker, prompt_of
 from assistant.memory import Past
 from domain.errors import BadData
+from finetune.adapters import Making
 from finetune.packing import Row, collate, epoch_steps, read_rows
 from finetune.sft import Supervised, validate
 from finetune.training import Plan, load_checkpoint, probe_speed, save_weights, train
@@ -120,6 +122,36 @@ def test_a_run_is_not_resumed_with_other_flags(tmp_path: Path) -> None:
         load_checkpoint(other)
     with pytest.raises(BadData, match="nothing to resume"):
         load_checkpoint(a_run(tmp_path / "elsewhere"))
+
+
+MADE = Making("sft", "tiny", "b" * 64, "d" * 64, "s1", "small-2", 24, {})
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"data_digest": "e" * 64}, "made of rows dddddddddddd, given is eeeeeeeeeeee"),
+        ({"base_digest": "c" * 64}, "made of a base bbbbbbbbbbbb, given is cccccccccccc"),
+        ({"prompt_hash": "small-9"}, "made of prompts of style small-2, given is small-9"),
+    ],
+)
+def test_a_run_is_not_resumed_with_as_many_other_rows_or_on_another_base(
+    tmp_path: Path, changed: dict[str, Any], told: str, older: bool
+) -> None:
+    first = a_run(tmp_path, total=1)
+    first.making = MADE
+    train(first, BASE, save_every_s=1e9, val_every=1000)
+    if older:  # then training.json beside it says what it was made of
+        state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        del state["making"]
+        torch.save(state, tmp_path / "checkpoint.pt")
+    other, same = a_run(tmp_path), a_run(tmp_path)
+    other.making, same.making = replace(MADE, **changed), replace(MADE, schema_hash="s2")
+    with pytest.raises(BadData, match=told):
+        load_checkpoint(other)
+    load_checkpoint(same)
+    assert same.step == 1
 
 
 def test_a_checkpoint_from_before_a_plan_s_newer_fields_goes_on(tmp_path: Path) -> None:
