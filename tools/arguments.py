@@ -23,7 +23,9 @@ Ref = NewType("Ref", str)
 class Words:
     """Marks an argument that holds the user's own words.
 
-    `one` refuses words that stand for several, `many` makes a list, `also` are words of ours that are legal unsaid.
+    `one` refuses trucks of which several are meant (a site stands for all its bins), `many` makes a list, `also` are
+    words of ours that are legal unsaid. `apart` names arguments of the same tool that this one never repeats: neither
+    what they hold nor one of their choices.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Words:
     one: bool = False
     many: bool = False
     also: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def words(default: str) -> Any:  # stands where a resolved value will be, like p
 PlaceArg = Annotated[Place, Words("place")]
 MomentArg = Annotated[Moment, Words("time")]
 SinceArg = Annotated[Period, Words("period")]
+ComparedArg = Annotated[Period, Words("period", apart=("since", "group_by"))]
 UntilArg = Annotated[Moment, Words("until")]
 BinsArg = Annotated[BinSet, Words("bin", many=True)]
 BinArg = Annotated[BinSet, Words("bin", one=True)]

@@ -144,6 +144,7 @@ def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, 
         raise TypeError(
             f"tool {name!r}: the docstring tells of arguments that it does not have: {', '.join(strangers)}"
         )
+    _require_siblings(name, arguments)
     text = " ".join(" ".join(filter(None, (doc.short_description, doc.long_description))).split())
     result: type[Result[Any]] = hints["return"]
     made = Tool(name, doc.short_description, text, effect, roles, budget_s, arguments, examples, run, result)
@@ -152,6 +153,13 @@ def _declare(run: Run, effect: Effect, roles: frozenset[Role], budget_s: float, 
     for example in examples:
         check_parameters(made, example.parameters)
     return made
+
+
+def _require_siblings(name: str, arguments: Sequence[Argument]) -> None:
+    """What an argument is kept apart from must be arguments of the same tool."""
+    apart = {other for each in arguments if each.words for other in each.words.apart}
+    if apart - {each.name for each in arguments}:
+        raise TypeError(f"tool {name!r}: an argument is kept apart from one that it does not have: {sorted(apart)}")
 
 
 def _require_result(name: str, hint: object) -> None:

@@ -27,6 +27,8 @@ def test_a_period_is_compared_neither_with_itself_nor_with_a_way_of_grouping(com
         report(compare_to="last week"),
         report(since="last month"),
         report(since="last month", compare_to=7),
+        report(since="last month", compare_to=None),
+        report(since=["July"], compare_to="July"),
         Call("find_bins", {"compare_to": "week"}),
         Call("no_such_tool", {"compare_to": "week", "since": "week"}),
     ],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import JsonValue
 
-from domain.values import Effect, Evidence, Facts, Reason, Result, Role
-from tools.arguments import Limit, PlaceArg, TextArg
+from domain.values import Call, Effect, Evidence, Facts, Place, Reason, Result, Role
+from tools.arguments import Limit, PlaceArg, TextArg, Words
 from tools.context import Ctx
+from tools.impossible import without_impossible
 from tools.registry import EVERYBODY, TOOLS, Example, Tool, check_parameters, registry_version, tool
 
 
@@ -152,9 +153,18 @@ def open_ended(*, ctx: Ctx, **more: PlaceArg) -> Answer:
     raise NotImplementedError
 
 
+def lonely(near: Annotated[Place, Words("place", apart=("far",))] | None = None, *, ctx: Ctx) -> Answer:
+    """Is kept apart from nothing that it has.
+
+    Args:
+        near: A place.
+    """
+    raise NotImplementedError
+
+
 WRONG = [
     undocumented, untold, strange, plain, bare, either, beyond, unlisted, reasonless, alone, positional, greedy,
-    open_ended,
+    open_ended, lonely,
 ]  # fmt: skip
 
 
@@ -181,6 +191,28 @@ def test_a_wrong_declaration_fails_and_registers_nothing(run: Callable[..., Any]
 def test_wrong_settings_fail(settings: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         declared(fine, **settings)
+
+
+Far = Annotated[Place, Words("place", apart=("near",))]
+
+
+def distance(near: PlaceArg, far: Far | None = None, *, ctx: Ctx) -> Answer:
+    """Measures a distance.
+
+    Args:
+        near: One end.
+        far: The other end.
+    """
+    raise NotImplementedError
+
+
+def test_what_an_argument_never_repeats_is_read_from_its_declaration() -> None:
+    tools = {"distance": declared(distance, examples=[Example("how far?", {"near": "here"})])}
+    there = Call("distance", {"near": "here", "far": "there"})
+    assert without_impossible(there, tools) == there
+    assert without_impossible(Call("distance", {"near": "here", "far": "Here"}), tools) == Call(
+        "distance", {"near": "here"}
+    )
 
 
 def test_a_name_is_declared_once() -> None:
