@@ -1,4 +1,4 @@
-"""One decision: render the thread, restrict the decoder to the actor's tools and the user's words, read the call."""
+"""One decision: render the thread, restrict the decoder to the tools and the user's words, read the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON schema that is forced on each decision of the model: one of the actor's tools, or one of the three words.
+"""The JSON schema that is forced on each decision of the model: one of the tools, or one of the three words.
 
 With the spans of a thread, free arguments can only be copied: a place, a time or a note is a literal span of what the
 user said, a number is one that was said, and an argument that nothing said could fill is not offered at all.
@@ -36,7 +36,7 @@ class Freedom:
 
 
 def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom | None = None) -> JsonSchema:
-    """The schema of one decision over `tools`, the ones that the actor may use.
+    """The schema of one decision over `tools`: all of them whoever asks, for code checks rights and says who may.
 
     Shape: `anyOf` over `{"name": const, "parameters": closed object}`; arguments in the registry's order. Without
     `spans` free arguments are any words. `own_words` lets `reply`, `clarify` and `decline` use own words beside the

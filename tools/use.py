@@ -23,12 +23,8 @@ class Used:
     ms: float
 
 
-def permitted(actor: Actor, tools: Mapping[str, Tool] = TOOLS) -> dict[str, Tool]:
-    """The tools of the actor's role; an API client needs the tool's name, `read` or `propose` among its scopes."""
-    return {name: declared for name, declared in tools.items() if _may(actor, declared)}
-
-
 def _may(actor: Actor, declared: Tool) -> bool:
+    """Whether the role may; an API client also needs the tool's name, `read` or `propose` among its scopes."""
     if actor.role not in declared.roles:
         return False
     return actor.role is not Role.api or bool(actor.scopes & {declared.name, declared.effect.value})
