@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 from pydantic import JsonValue
 
@@ -15,10 +15,11 @@ from assistant.memory import Memory, text_of
 from assistant.shown import ShownCall
 from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
 from domain.ports import ModelIdentity
-from domain.values import Call, Effect
+from domain.values import Call, Effect, Role
 from domain.work_records import Turn
 from prompts.render import HASH_OF_STYLE
 from tools.context import Ctx
+from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
 from tools.result_bytes import result_hash
 
@@ -40,6 +41,7 @@ class Recorder:
             role=ctx.actor.role.value,
             surface=ctx.tuning.surface,
             city=ctx.city.name,
+            scopes=tuple(sorted(ctx.actor.scopes)) if ctx.actor.role is Role.api else None,
             question=state["question"],
             versions=versions_of(ctx.model, self._style),
             calls=tuple(_ledger_call(ctx, call, ran) for call, ran in zip(composed.calls, state["ran"], strict=True)),
@@ -91,10 +93,17 @@ def _ledger_call(ctx: Ctx, call: ShownCall, ran: Ran) -> LedgerCall:
         result_hash=result_hash(call.result) if call.result is not None else None,
         seed=ctx.tuning.seed,
         data_snapshot=ctx.city.digest,
-        deterministic=call.name in TOOLS and TOOLS[call.name].effect is Effect.read,
+        deterministic=_repeats(call),
         ms=ran["ms"],
         error=call.problem,
+        problem_kind=cast(Literal["ask", "not_permitted", "not_now"] | None, ran["problem_kind"]),
     )
+
+
+def _repeats(call: ShownCall) -> bool:
+    """Whether a replay must give the same bytes: the tool only reads, and nobody and nothing ended its search."""
+    reads = call.name in TOOLS and TOOLS[call.name].effect is Effect.read
+    return reads and (call.result is None or repeats(call.result.degraded))
 
 
 def _proposal_of(calls: Sequence[ShownCall]) -> str | None:

@@ -10,7 +10,7 @@ from engines.routing.problem import Goal, StopRule
 from engines.routing.reasons import Binding, Delta, OtherOrder, StopReason, why_order, why_stop, why_truck
 from tools.context import Ctx
 from tools.fill import data_age, last_emptied
-from tools.planning import watched
+from tools.planning import REASONS_CUT, watched
 from tools.replan import Replanned
 
 FULL_MILLI = 1000
@@ -187,9 +187,12 @@ def _more(extra: Delta, facts: ExplanationFacts) -> str:
 
 
 def _doubts(facts: ExplanationFacts, reason: StopReason) -> list[str]:
-    if not reason.overturned:
-        return []
-    return [f"a new search found a better round that decides otherwise about {facts.about}: plan again with more time"]
+    told = [] if reason.repeatable else [REASONS_CUT]
+    if reason.overturned:
+        told.append(
+            f"a new search found a better round that decides otherwise about {facts.about}: plan again with more time"
+        )
+    return told
 
 
 # ---------------------------------------------------------------- one truck
@@ -312,6 +315,7 @@ def _other_goals(ctx: Ctx, seen: Replanned, facts: ExplanationFacts, plan: Evide
             columns=["goal", "bins", "left", "km", "hours", "cost", "emissions_kg", "worth_left", "beaten_by"],
             rows=[_option_row(each) for each in found],
         ),
+        degraded=[] if all(each.plan.repeatable for each in found if each.plan is not own) else [REASONS_CUT],
     )
 
 

@@ -38,10 +38,12 @@ EVENING_H = 18
 UNREPEATABLE = {
     ENDED_EARLY: "the search was ended early on request: this is the best round found by then",
     STOPPED_BY_CLOCK: "the machine was busy and the search was cut short: another try may find a better round",
-    MEANWHILE: "the route engine's fast search is still being compiled: another try in a minute may find a better round",
+    MEANWHILE: "the route engine's fast search is being compiled: another try in a minute may find a better round",
     WITHOUT_NUMBA: "the route engine's fast search cannot run here: another one found this round",
 }
 """By what ended a search: the sentence of a plan that the same question need not give again."""
+BASELINE_CUT = "the search for the fixed schedule's round was cut short: it may be shorter than shown"
+REASONS_CUT = "the new searches behind this were ended early or cut short: another try may tell it otherwise"
 ROUND_PLAN = TypeAdapter(RoundPlan)
 
 
@@ -86,7 +88,7 @@ class Solved:
     """A problem, its plan, the fixed schedule beside it, and what was left out before solving.
 
     `looks` bounded the search: with the seed they make the plan repeatable. None when a person, a busy machine or a
-    missing part had a share in it.
+    missing part had a share in it. `went_on`: the search began with the plan before it.
     """
 
     starts_at: datetime
@@ -101,6 +103,7 @@ class Solved:
     serve: str
     degraded: tuple[str, ...] = ()
     trucks: tuple[str, ...] = field(default=())
+    went_on: bool = False
 
 
 def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
@@ -119,11 +122,13 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     built = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
     rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
-    plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=as_start(start, built.problem)))
+    start = as_start(start, built.problem)
+    plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
+    looks = rule.max_looks if plan.repeatable else None
     return Solved(
-        starts_at, built.problem, built.travel, rule.max_looks if plan.repeatable else None, plan, baseline, outlooks, left_out, due, serve,
-        (*degraded, *_reduced(ctx, built, plan, outlooks)), tuple(t.name for t in trucks),
+        starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
+        (*degraded, *_reduced(built, plan, baseline, outlooks)), tuple(t.name for t in trucks), start is not None,
     )  # fmt: skip
 
 
@@ -136,15 +141,21 @@ def _within(rule: StopRule, seconds: float) -> StopRule:
     return replace(rule, max_seconds=min(rule.wall_seconds, seconds))
 
 
+def repeats(degraded: Sequence[str]) -> bool:
+    """Whether the same call gives the same bytes again: no person, busy machine or missing part ended its search."""
+    return not {*degraded} & {*UNREPEATABLE.values(), BASELINE_CUT, REASONS_CUT}
+
+
 def watched(ctx: Ctx, rule: StopRule) -> StopRule:
     """The rule, told of to whoever follows the search, who may end it early."""
     watching = ctx.tuning.watching
     return rule if watching is None else replace(rule, progress=watching.progress, cancelled=watching.ended)
 
 
-def _reduced(ctx: Ctx, built: Built, plan: RoundPlan, outlooks: Mapping[str, Outlook]) -> list[str]:
+def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks: Mapping[str, Outlook]) -> list[str]:
     """What makes the plan less than it could be, in sentences."""
     told = [built.travel.degraded] if built.travel.degraded else []
+    told += [BASELINE_CUT] if baseline is not None and not baseline.repeatable else []
     told += [sentence for ending, sentence in UNREPEATABLE.items() if plan.core.endswith(ending)]
     unknown = [b for b in plan.served if not outlooks[b].known]
     if unknown:

@@ -10,8 +10,10 @@ from typing import cast
 from pydantic import JsonValue
 
 from domain.errors import NotNow
+from domain.repositories.plans import get_plan
 from domain.values import Call
 from domain.work_records import StoredPlan
+from engines.routing.params import Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
 from engines.routing.solve import solve
 from tools.context import Ctx
@@ -23,7 +25,7 @@ from tools.resolve import Setting, resolve
 class Replanned:
     """A stored plan with its problem rebuilt from the stored inputs. `overflow_milli`: worth of a sure overflow.
 
-    `looks` and `seed` bounded the search that found the plan.
+    `looks` and `seed` bounded the search that found the plan, `start` is what it went on from.
     """
 
     plan_id: str
@@ -36,6 +38,7 @@ class Replanned:
     overflow_milli: float
     looks: int | None
     seed: int
+    start: RoundPlan | None = None
 
     def chance_of(self, milli: int) -> int | None:
         """The chance in percent whose worth is `milli`; None when not even a sure overflow is worth that much."""
@@ -52,7 +55,7 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
         for bin_id, seen in cast(dict[str, dict[str, float]], inputs["outlooks"]).items()
     }
     wish = Wish(**resolve(Call("plan_round", stored.request), Setting(ctx.city, _made_at(inputs))).values)
-    plan = plan_from_json({k: v for k, v in stored.plan.items() if k != "starts_at"})
+    plan = _plan_of(stored)
     prizes = cast(dict[str, int | None], inputs["prizes"])
     stops = [(outlooks[bin_id], prizes[bin_id]) for bin_id in cast(list[str], inputs["bins"])]
     trucks = [ctx.city.trucks[each.truck] for each in plan.rounds]
@@ -62,7 +65,7 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
     return Replanned(
         stored.id, problem, plan, outlooks, cast(dict[str, str], inputs["left_out"]), str(inputs["serve"]),
         str(inputs["where"]), ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000,
-        cast(int | None, inputs.get("looks")), stored.seed,
+        cast(int | None, inputs.get("looks")), stored.seed, _before(ctx, stored),
     )  # fmt: skip
 
 
@@ -70,7 +73,19 @@ def solved_again(seen: Replanned) -> RoundPlan:
     """The plan searched for again from what was stored: the same bytes. Raises NotNow when that is too little."""
     if seen.looks is None:
         raise NotNow(f"Plan {seen.plan_id} was stored without the bound of its search, so it cannot be repeated.")
-    return solve(seen.problem, StopRule(max_looks=seen.looks), seen.seed)
+    return solve(seen.problem, StopRule(max_looks=seen.looks), seen.seed, Params(start=seen.start))
+
+
+def _plan_of(stored: StoredPlan) -> RoundPlan:
+    return plan_from_json({k: v for k, v in stored.plan.items() if k != "starts_at"})
+
+
+def _before(ctx: Ctx, stored: StoredPlan) -> RoundPlan | None:
+    """The plan that the search of this one went on from."""
+    if not stored.problem.get("went_on") or stored.parent is None:
+        return None
+    with ctx.store.read() as session:
+        return _plan_of(get_plan(session, ctx.city.name, stored.parent))
 
 
 def _made_at(inputs: Mapping[str, JsonValue]) -> datetime:

@@ -207,7 +207,8 @@ def what_if(
         must_serve=_joined(old.must_serve, must_serve, skip),
         max_hours=max_hours or old.max_hours,
     )
-    solved = make_round(wish, ctx)
+    small = not any((add_trucks, remove_trucks, truck_count, min_fill_pct is not None, goal, max_hours, when))
+    solved = make_round(wish, ctx, before if small else None)
     plan_id = _store(ctx, wish, solved, parent_id)
     changed = contrast(before, solved.plan)
     facts = _change_facts(ctx, solved, (plan_id, parent_id))
@@ -322,6 +323,7 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
         "serve": solved.serve,
         "distances": solved.travel.source,
         "looks": solved.looks,
+        "went_on": solved.went_on,
         "now": ctx.now.isoformat(),
         "records": ctx.city.digest,
         "where": restate_near(wish.near, wish.within_m) if wish.near else ctx.city.title,

@@ -1,8 +1,9 @@
 """Reasons by solving again: why a stop is served or left, why by this truck, why in this order, what would change it.
 
 Every figure is the difference of two plans. The other plan comes from the best place in the rounds as they are (a stop
-put in or taken out) and, with a stop rule, also from a short new search with the stop forced in or forced out; the
-better of the two counts. What forbids a place is found by forgiving that one rule and driving the round.
+put in or taken out) and, with a stop rule, also from a short search that goes on from the plan with the stop forced in
+or forced out; the better of the two counts. What forbids a place is found by forgiving that one rule and driving the
+round.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 from domain.errors import BadData
 from engines.routing.insertion import detour_of
+from engines.routing.params import Params
 from engines.routing.places import cheapest_order
 from engines.routing.plan import RoundPlan, TruckRound, Why
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule, Truck
@@ -54,7 +56,8 @@ class StopReason:
     `extra` is serving it less not serving it (None: no plan serves it) and `truck` who does or would. `flip_prize` is
     the prize in milli-currency at which the decision turns. `displaced` are stops that would be left for it.
     `searched` says that a new search, not the best place alone, found it; `overturned` that the new search found a
-    better plan than the one asked about, so that a longer search would decide otherwise.
+    better plan than the one asked about, so that a longer search would decide otherwise. Not `repeatable`: a person or
+    a clock ended a search.
     """
 
     stop_id: str
@@ -67,6 +70,7 @@ class StopReason:
     displaced: tuple[str, ...] = ()
     searched: bool = False
     overturned: bool = False
+    repeatable: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,9 @@ def _why_left(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
 def _searched(problem: Problem, plan: RoundPlan, reason: StopReason, how: tuple[StopRule, int]) -> StopReason:
     """The reason with new searches for the best plan with the stop and the best without it."""
     stop = problem.stop_at(_point(problem, reason.stop_id))
-    inside, outside = solve(forced(problem, stop.id), *how), solve(without(problem, stop.id), *how)
+    onward = Params(start=plan)
+    inside, outside = (solve(each, *how, onward) for each in (forced(problem, stop.id), without(problem, stop.id)))
+    reason = replace(reason, repeatable=inside.repeatable and outside.repeatable)
     base = plan.objective if reason.served else plan.objective - (stop.prize or 0)
     change = None if reason.extra is None else reason.extra.milli
     best_in = base if reason.served else None if change is None else base + change

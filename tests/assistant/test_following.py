@@ -46,6 +46,8 @@ async def test_a_question_s_search_is_told_and_ends_with_the_best_so_far(desk: D
     assert answer.calls[0].result is not None
     assert answer.calls[0].result.facts.model_dump()["bins_served"] > 0
     assert any("ended early on request" in sentence for sentence in answer.degraded)
+    with_end = desk.ledger.find(answer.decision_id)[0].entry.calls[0]
+    assert not with_end.deterministic
 
 
 async def test_a_program_s_search_is_told_and_ended(desk: Desk) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from scene import a_ctx, ask
 
+from domain.errors import NotNow
 from domain.ports import Travel
 from domain.repositories.plans import content_hash, get_plan
 from domain.store import Store
 from domain.values import Call
 from engines.routing.distances import HaversineMatrix
+from engines.routing.plan import ENDED_EARLY
 from engines.routing.problem import Progress
 from tools.context import Ctx, ThreadView, Tuning, Watching
 from tools.planning import plan_as_json
@@ -171,6 +173,18 @@ def test_a_stored_plan_holds_all_that_repeats_it_byte_for_byte(ctx: Ctx) -> None
     assert content_hash(repeated) == stored.content_hash
 
 
+def test_a_plan_that_went_on_from_another_is_repeated_byte_for_byte_too(ctx: Ctx) -> None:
+    first, after = planned(ctx, serve="all")
+    skipped = str(next(value for value in column(first, "bin") if str(value).isdigit()))
+    plan_id = ask(after, "what_if", skip=[skipped]).facts.plan_id
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, plan_id)
+    seen = again(after, stored)
+    assert seen.start is not None
+    repeated = {**plan_as_json(solved_again(seen)), "starts_at": stored.plan["starts_at"]}
+    assert content_hash(repeated) == stored.content_hash
+
+
 def test_levels_are_planned_with_as_they_are_stored(ctx: Ctx) -> None:
     result, _ = planned(ctx)
     with ctx.store.read() as session:
@@ -212,6 +226,11 @@ def test_a_search_tells_how_far_it_is_and_ends_with_the_best_so_far(ctx: Ctx) ->
     assert told[0].share < 1
     assert result.facts.bins_served > 0
     assert any("ended early on request" in sentence for sentence in result.degraded)
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, result.facts.plan_id)
+    assert stored.core == ENDED_EARLY
+    with pytest.raises(NotNow, match="cannot be repeated"):
+        solved_again(again(ctx, stored))
 
 
 def test_a_search_that_may_take_minutes_keeps_within_the_tool_s_budget(ctx: Ctx) -> None:
