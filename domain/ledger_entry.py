@@ -53,7 +53,8 @@ class Versions(_Part):
 
 
 class LedgerCall(_Part):
-    """One tool call. `resolved` is what law 5 made of the words; `error` the sentence when it failed; `ms` its time.
+    """One tool call. `resolved` is what law 5 made of the words; `error` the sentence when it failed, `problem_kind`
+    who can repair it: the user ("ask"), nobody without the right, the outside; `ms` its time.
 
     `result_hash`, `seed` and `data_snapshot` are what a replay needs when the tool is `deterministic`.
     """
@@ -67,6 +68,7 @@ class LedgerCall(_Part):
     deterministic: bool = True
     ms: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     error: str | None = None
+    problem_kind: Literal["ask", "not_permitted", "not_now"] | None = None
 
 
 class Approval(_Part):
@@ -94,6 +96,7 @@ class LedgerEntry(_Part):
     A question that causes no effect is one `decision` record, written when the answer is ready and before it is shown.
     An effect is an `intent` before and an `outcome` after it (law 4), the outcome's `refers_to` being the intent's seq.
     `decision_id` None asks the ledger for the next one. `actor` is the person whose words these are (`ledger erase`).
+    `scopes` are the rights of a program, None for a person, whose role says them.
     """
 
     kind: EntryKind
@@ -103,6 +106,7 @@ class LedgerEntry(_Part):
     role: str
     surface: str
     city: str
+    scopes: tuple[str, ...] | None = None
     decision_id: str | None = Field(default=None, pattern=r"^D-\d{4,}$")
     question: str | None = None
     versions: Versions = Versions()

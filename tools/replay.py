@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from domain.errors import RoundsmanError
+from domain.errors import NotNow, NotPermitted, RoundsmanError
 from domain.ledger import LedgerCall, LedgerEntry, LedgerRecord
 from domain.store import Store
 from domain.values import Actor, Call, Effect, Role
@@ -18,7 +18,7 @@ from tools.context import Ctx, ThreadView
 from tools.registry import TOOLS, Tool, registry_version
 from tools.resolve import COUNTED_FROM, SAID_BEFORE
 from tools.result_bytes import result_hash
-from tools.use import use
+from tools.use import require_permission, use
 
 Outcome = Literal["same", "different", "gone"]
 GROWING = frozenset({"audit_trail"})  # asks the ledger, which has grown since
@@ -57,14 +57,22 @@ def replay(record: LedgerRecord, ctx: Ctx, tools: Mapping[str, Tool] = TOOLS) ->
 
 
 def _again(record: LedgerRecord, call: LedgerCall, ctx: Ctx, tools: Mapping[str, Tool]) -> CallVerdict:
+    refused = _refused_again(record, call, ctx, tools)
+    if refused:
+        return CallVerdict(call.name, "same", refused)
     gone = _gone(record, call, ctx, tools)
     if gone:
         return CallVerdict(call.name, "gone", gone, call.result_hash)
     try:
         used = use(Call(call.name, call.parameters), _then(record.entry, call, ctx), tools)
+    except NotNow as error:
+        return CallVerdict(call.name, "gone", f"an outside part fails now: {error}", call.result_hash)
     except RoundsmanError as error:
         same = call.error is not None and call.error == str(error)
         return CallVerdict(call.name, "same" if same else "different", str(error), call.result_hash)
+    if call.error is not None:
+        why = f"it runs now, and was told then: {call.error}"
+        return CallVerdict(call.name, "different", why, None, result_hash(used.result))
     found = result_hash(used.result)
     if found == call.result_hash:
         return CallVerdict(call.name, "same", "the same bytes", call.result_hash, found)
@@ -75,11 +83,25 @@ def _again(record: LedgerRecord, call: LedgerCall, ctx: Ctx, tools: Mapping[str,
     return CallVerdict(call.name, "different", "other bytes from the same records", call.result_hash, found)
 
 
+def _refused_again(record: LedgerRecord, call: LedgerCall, ctx: Ctx, tools: Mapping[str, Tool]) -> str:
+    """The sentence of a refusal by right that the recorded rights bring about again; empty for all else."""
+    declared = tools.get(call.name)
+    if call.problem_kind != "not_permitted" or record.erased or declared is None:
+        return ""
+    try:
+        require_permission(_then(record.entry, call, ctx).actor, declared)
+    except NotPermitted as error:
+        return str(error) if str(error) == call.error else ""
+    return ""
+
+
 def _gone(record: LedgerRecord, call: LedgerCall, ctx: Ctx, tools: Mapping[str, Tool]) -> str:
     """What a replay needs and no longer has; empty when all is there."""
     declared = tools.get(call.name)
     if record.erased:
         return "the asker's words were erased, and the arguments with them"
+    if call.problem_kind == "not_now":
+        return f"an outside part failed then: {call.error}"
     if declared is None:
         return "the tool is no longer declared"
     if not call.deterministic:
@@ -98,12 +120,16 @@ def _gone(record: LedgerRecord, call: LedgerCall, ctx: Ctx, tools: Mapping[str, 
 
 
 def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
-    """The surroundings of the recorded call: its moment, its question, its seed, its asker with just this right."""
+    """The surroundings of the recorded call: its moment, its question, its seed, its asker with the rights of then.
+
+    A program's rights are in the record; where they are not, it has just this one.
+    """
+    scopes = frozenset({call.name} if entry.scopes is None else entry.scopes)
     return replace(
         ctx,
         now=entry.at.astimezone(ctx.zone),
         question=entry.question or "",
-        actor=Actor(entry.actor, Role(entry.role), scopes=frozenset({call.name})),
+        actor=Actor(entry.actor, Role(entry.role), scopes=scopes),
         thread=_thread_then(entry, call, ctx),
         tuning=replace(ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed, watching=None),
         store=_Rehearsal(ctx.store),
