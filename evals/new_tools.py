@@ -16,7 +16,7 @@ from pydantic import JsonValue, ValidationError
 from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
 from domain.values import Call
-from evals.cases_file import CaseTurn, Expectation
+from evals.cases_file import CaseTurn, Expectation, check_calls, fault_of
 from evals.listed_tools import Asked, choose, first_tool, share
 from evals.matching import content_words
 from tools.listed import ListedTool
@@ -90,11 +90,11 @@ def read_new_tools(path: Path) -> list[NewToolCase]:
             continue
         try:
             said = Case.model_validate_json(line)
-            cases.append(NewToolCase(said.id, said, tuple(ListedTool.read(tool) for tool in said.tools)))
+            tools = tuple(ListedTool.read(tool) for tool in said.tools)
+            check_calls(said.calls(), {tool.name: tool.names() for tool in tools})
+            cases.append(NewToolCase(said.id, said, tools))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BadData(f"{path}, line {number}: {where or 'the line'}: {first['msg']}") from error
+            raise BadData(f"{path}, line {number}: {fault_of(error)}") from error
         except BadData as error:
             raise BadData(f"{path}, line {number}: {error}") from error
     if not cases:

@@ -14,8 +14,8 @@ LONG = re.compile(r"(?<!\w)[^\W\d_]{5,}(?!\w)")
 
 def gold_words(case: Case) -> str:
     """All parameters of a case's right calls, casefolded: later turns copy words of earlier ones too."""
-    calls = [call for turn in case.turns for choice in turn.choices() for call in choice.expect or ()]
-    return json.dumps([call.parameters for call in calls], ensure_ascii=False).casefold()
+    calls = [call.parameters for turn in case.turns for call in turn.calls()]
+    return json.dumps(calls, ensure_ascii=False).casefold()
 
 
 def roughened(text: str, gold: str, chance: random.Random) -> str:

@@ -61,6 +61,10 @@ class ListedTool:
         listed_schema([made])  # whatever cannot be decoded is found here
         return made
 
+    def names(self) -> frozenset[str]:
+        """Its parameters' names."""
+        return frozenset(_properties(self.parameters))
+
     def signature(self) -> str:
         """One line for a prompt: `name(param: type, other?: a/b/c) - description`."""
         required = _required(self.parameters)
@@ -109,14 +113,16 @@ def _first_sentence(description: str) -> str:
     return text if not text or text[-1] in ".!?" else text.rstrip(" ,;:") + "."
 
 
-def _kind(root: JsonSchema, said: JsonValue) -> str:
-    """The type of a parameter as the prompt shows it; a choice by its values."""
+def _kind(root: JsonSchema, said: JsonValue, depth: int = 0) -> str:
+    """The type of a parameter as the prompt shows it; a choice by its values, by the first that is not null."""
+    if depth > DEEPEST:
+        return "object"
     schema = _resolved(root, said)
     values = schema.get("enum")
     if isinstance(values, list) and values:
         return "/".join(value if isinstance(value, str) else json.dumps(value) for value in values)
     choices = _listed(schema.get("anyOf")) or _listed(schema.get("oneOf"))
-    kinds = [_kind(root, each) for each in choices] or _types(schema)
+    kinds = (_kind(root, each, depth + 1) for each in choices) if choices else _types(schema)
     kind = next((each for each in kinds if each != "null"), "null")
     return SHOWN.get(kind, kind)
 

@@ -117,7 +117,18 @@ def test_words_alone_are_wanted_where_no_call_is(kind: str, setting: Setting) ->
 # ---------------------------------------------------------------- the file
 
 
-GOOD = {"id": "x", "city": "smalltown", "now": "2025-09-01T08:00", "role": "manager", "turns": [{"user": "hi"}]}
+GOOD = {
+    "id": "x",
+    "city": "smalltown",
+    "now": "2025-09-01T08:00",
+    "role": "manager",
+    "turns": [{"user": "hi", "say": "reply"}],
+}
+
+
+def with_turn(**fields: Any) -> str:
+    """The good line with another turn."""
+    return json.dumps({**GOOD, "turns": [{"user": "x", **fields}]})
 
 
 @pytest.mark.parametrize(
@@ -127,6 +138,21 @@ GOOD = {"id": "x", "city": "smalltown", "now": "2025-09-01T08:00", "role": "mana
         ("[]", "the line"),
         (json.dumps({**GOOD, "turns": []}), "turns"),
         (json.dumps({**GOOD, "role": None}), "role"),
+        (json.dumps({**GOOD, "role": "boss"}), "role: .*boss"),
+        (json.dumps({**GOOD, "now": "yesterday"}), "now: .*yesterday"),
+        (json.dumps({**GOOD, "now": "2025-09-01T08:00+02:00"}), "now: .*offset"),
+        (with_turn(), "turns.0: either `expect` or `say`"),
+        (with_turn(say="reply", expect=[FIND]), "turns.0: either `expect` or `say`"),
+        (with_turn(expect=[]), "turns.0.expect"),
+        (with_turn(say="refuse"), "turns.0: `say` is .*not refuse"),
+        (with_turn(say="decline:rude"), "turns.0: .*not decline:rude"),
+        (with_turn(say="reply", any_of=[{}]), "turns.0.any_of.0: either `expect` or `say`"),
+        (with_turn(expect=[{"name": "find_bin"}]), "there is no tool find_bin"),
+        (with_turn(expect=[{"name": "find_bins", "parameters": {"neer": "x"}}]), "find_bins has no parameter neer"),
+        (
+            with_turn(say="reply", any_of=[{"expect": [{"name": "find_bins", "parameters": {"top": 1}}]}]),
+            "find_bins has no parameter top",
+        ),
         (json.dumps({**GOOD, "extra": 1}), "extra"),
         (json.dumps({**GOOD, "turns": [{"user": "x", "expct": []}]}), "turns.0.expct"),
         (json.dumps({**GOOD, "turns": [{"user": "x", "expect": [{"parameters": {}}]}]}), "turns.0.expect.0.name"),

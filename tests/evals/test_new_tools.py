@@ -34,6 +34,7 @@ LOCK: dict[str, Any] = {
         "required": ["gate"],
     },
 }
+DATED: dict[str, Any] = {"name": "x", "parameters": {"properties": {"a": {"type": "date"}}}}
 ASK: dict[str, Any] = {"id": "n1", "tools": [LOCK], "user": "Lock the north gate at six for 2 hours"}
 WANTED = {"name": "lock_gate", "parameters": {"gate": "the north gate", "from": "six", "hours": 2}}
 
@@ -65,10 +66,13 @@ def lock(**parameters: Any) -> Call:
         ("{", "the line"),
         ("[]", "the line"),
         ({"id": "x", "user": "y"}, "tools"),
-        ({**ASK, "tools": [{"description": "x"}]}, "a tool needs a name"),
-        ({**ASK, "tools": [{"name": "x", "parameters": {"properties": {"a": {"type": "date"}}}}]}, "tool x: no type"),
+        ({**ASK, "say": "reply", "tools": [{"description": "x"}]}, "a tool needs a name"),
+        ({**ASK, "say": "reply", "tools": [DATED]}, "tool x: no type"),
         ({**ASK, "expct": []}, "expct"),
         ({**ASK, "expect": [{"parameters": {}}]}, "expect.0.name"),
+        (ASK, "the line: either `expect` or `say`"),
+        ({**ASK, "expect": [{"name": "lock_gat"}]}, "there is no tool lock_gat"),
+        ({**ASK, "expect": [{"name": "lock_gate", "parameters": {"gait": "x"}}]}, "lock_gate has no parameter gait"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_named_with_file_line_and_fault(tmp_path: Path, line: Any, told: str) -> None:

@@ -37,9 +37,13 @@ def test_a_word_that_a_gold_value_holds_is_not_mistyped() -> None:
             "user": "compost around the library",
             "expect": [{"name": "find_bins", "parameters": {"near": "the library"}}],
         },
-        {"user": "x", "any_of": [{"expect": [{"name": "find_bins", "parameters": {"stream": "Compostables"}}]}]},
+        {
+            "user": "x",
+            "say": "reply",
+            "any_of": [{"expect": [{"name": "find_bins", "parameters": {"stream": "Compostables"}}]}],
+        },
     ]
-    case = Case.model_validate({"id": "x", "city": "c", "now": "n", "role": "viewer", "turns": turns})
+    case = Case.model_validate({"id": "x", "city": "c", "now": "2025-09-01T08:00", "role": "viewer", "turns": turns})
     for seed in range(40):
         typed = said(turns[0]["user"], gold_words(case), seed).casefold()  # type: ignore[arg-type]
         assert "library" in typed

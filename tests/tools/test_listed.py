@@ -170,6 +170,14 @@ def test_equal_spans_are_one_definition_whatever_the_number_of_parameters() -> N
     assert list(schema) == ["$defs", "anyOf"]
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_choice_that_refers_to_itself_is_shown_and_ends(times: int) -> None:
+    either: list[JsonValue] = [{"type": "null"}, *[{"$ref": "#/properties/next"}] * times]
+    step: JsonSchema = {"anyOf": either}
+    tool = ListedTool.read({"name": "walk", "parameters": {"properties": {"next": step, "far": {"type": "integer"}}}})
+    assert tool.signature() == "walk(next?: object, far?: integer)"
+
+
 def test_a_schema_that_refers_to_itself_ends() -> None:
     tree = {
         "type": "object",
