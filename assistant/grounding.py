@@ -16,17 +16,39 @@ from tools.numbers import COUNTS, SCALES, SHARES
 from tools.words import NOTICES, REPLIES
 
 REFERENCE = re.compile(r"\{\{\s*(\w+)(?:\.(\w+))?\s*\}\}")
-HARMLESS = "one single un una uno une ein eine einen einem once none empty full score media medio k mi"
+HARMLESS = "one single un una uno une ein eine einen einem once empty full score media medio k mi"
 """Number words that everyday sentences hold without counting: "which one", "once a person approves"."""
 ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-DATES = (
-    "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
-    "october november december"
-)
-MORE = f"{ORDINALS} {DATES} million billion percent double triple thrice dozens hundreds thousands millions"
+DATES = """
+    monday tuesday wednesday thursday friday saturday sunday tue tues thu thur thurs fri
+    january february april june july august september october november december
+    jan feb apr jun jul aug sep sept oct nov dec
+    lunes martes miércoles miercoles jueves viernes sábado sabado
+    enero febrero marzo abril junio agosto septiembre setiembre octubre noviembre diciembre
+    montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag
+    januar februar märz maerz juni juli oktober dezember
+    lundi mardi mercredi jeudi vendredi samedi dimanche
+    janvier février fevrier avril juin juillet août aout septembre octobre novembre décembre decembre
+    noon midday midnight mediodía mediodia medianoche mittag mitternacht midi minuit
+"""
+"""Days, months and hours that have a name, in the languages of the number words (names: Unicode CLDR)."""
+NOBODY = "none nobody nadie ningún ninguno ninguna ningunos ningunas niemand keiner keine kein keinen aucun aucune"
+MORE = f"{ORDINALS} {DATES} {NOBODY} million billion percent double triple thrice dozens hundreds thousands millions"
 NUMBER_WORDS = sorted({*COUNTS, *SCALES, *SHARES, *MORE.split()} - {*HARMLESS.split()}, key=lambda w: (-len(w), w))
 COUNTING = "|".join(map(re.escape, NUMBER_WORDS))
-FIGURE = re.compile(rf"\b(?:{COUNTING})s?\b|\b(?:in|on|of|by|since|until) (?:march|may)\b", re.I)
+BEFORE = "in on of by since until till from before after during late early"
+AMBIGUOUS = {
+    "english": rf"\b(?:{'|'.join(BEFORE.split())}) (?:march|may|mar|mon|wed|sat|sun)\b",
+    "capitals": r"(?-i:\b(?:Mon|Wed|Sat|Sun|Mar)\b)",
+    "small": r"(?-i:\b(?:domingos?|julio|mayo|mars|mai)\b|\b(?:Domingo|Julio|Mayo|Mars|Mai)\b(?!\s+[^\W\d_a-zß-ÿ]))",
+    "nothing": (
+        r"\bno (?:[\w-]+ ){0,2}(?:bins?|containers?|carts?|sites?|trucks?|rounds?|routes?|stops?|plans?|shifts?|"
+        r"depots?|requests?|complaints?|tickets?|alerts?|overflows?|collections?|emptyings?|readings?|records?|results?|"
+        r"proposals?|people|one|matches|match)\b"
+    ),
+}
+"""Words that name a day, a month or zero only in their company or spelling; names such as "Julio Herrera" do not."""
+FIGURE = re.compile("|".join([rf"\b(?:{COUNTING})s?\b", *AMBIGUOUS.values()]), re.I)
 
 
 @dataclass(frozen=True)
@@ -50,7 +72,7 @@ def ground(text: str, results: Sequence[Result[Any]]) -> Grounded:
 
 
 def has_figure(text: str) -> bool:
-    """Whether words hold a digit of any script, a number word, or a weekday or month."""
+    """Whether words hold a digit of any script, a number word, a weekday, a month, a named hour, or say "none"."""
     return any(letter.isnumeric() for letter in text) or FIGURE.search(text) is not None
 
 

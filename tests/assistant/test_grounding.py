@@ -87,6 +87,39 @@ def test_everyday_words_are_no_figures(text: str) -> None:
     assert not has_figure(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "They are emptied Mon and Wed.", "It fills up by sun.", "Collected Sat-Sun, never on wed", "Thurs is best",
+        "until mar", "from Dec to Feb", "The sept figures", "Planned for noon.", "Before midnight, please", "at midday",
+        "El lunes se recoge.", "cada sábado y domingo", "Domingo no hay recogida", "en julio o en mayo", "desde enero",
+        "Julio fue lento", "hasta el mediodía", "Am Dienstag oder Sonntag", "immer freitags", "seit März",
+        "im Dezember",
+        "gegen Mittag", "um Mitternacht", "mardi et dimanche", "Vendredi seulement", "depuis février", "en août",
+        "au mois de mars", "Mai était calme", "vers midi", "à minuit",
+        "None of them will overflow.", "Nobody complained.", "There are no bins near there.", "No trucks are out.",
+        "I found no matching requests", "no full glass containers", "Ninguno está lleno.", "Nadie llamó.",
+        "Keine Tonne ist voll.", "Niemand hat angerufen.", "Aucune poubelle n'est pleine.",
+    ],
+)  # fmt: skip
+def test_a_day_a_month_a_named_hour_and_nothing_are_figures_in_four_languages(text: str) -> None:
+    assert has_figure(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do you mean Julio Herrera y Obes, or Domingo Aramburú?", "Which site on Mayo Street do you mean?",
+        "The march of the trucks may sound loud.", "There is no such place.", "No, that is outside what I do.",
+        "I have no idea.", "It sat there in the sun.", "They wed the words.", "Somebody has to approve it.",
+        "Decide on the marked bins.", "A monitor is not in the records.", "Should I plan it so, or leave it?",
+        *REPLIES.values(), *QUESTIONS.values(), *DECLINES.values(),
+    ],
+)  # fmt: skip
+def test_names_everyday_words_and_our_own_texts_are_no_figures(text: str) -> None:
+    assert not has_figure(text)
+
+
 # ---------------------------------------------------------------- the other two words
 
 
