@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import select
 
-from domain.errors import AskAgain, OutOfRange, UnclearTime
+from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo, TruckInfo
 from domain.ports import Travel
 from domain.records import CollectionRule
-from domain.times import period
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
 from engines.routing.params import Params
@@ -27,6 +26,7 @@ from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Tr
 from engines.routing.problem import Place as RoutingPlace
 from engines.routing.solve import solve
 from tools.context import Ctx
+from tools.departure import choose_trucks, round_start
 from tools.fill import forecasts
 from tools.scope import bins_in_scope
 
@@ -34,7 +34,6 @@ MOST_STOPS = 1_200
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
 LONGEST_PLAN_S, LONGEST_BASELINE_S = 15.0, 4.0  # both fit into the tools' budget, whatever `solve_seconds` says
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
-EVENING_H = 18
 UNREPEATABLE = {
     ENDED_EARLY: "the search was ended early on request: this is the best round found by then",
     STOPPED_BY_CLOCK: "the machine was busy and the search was cut short: another try may find a better round",
@@ -108,7 +107,7 @@ class Solved:
 
 def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     """Choose, solve and compare; `start` is a plan to go on from. Raises AskAgain for a round that cannot be meant."""
-    trucks = choose_trucks(wish, ctx)
+    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
     starts_at = round_start(wish.when, trucks, ctx)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
     must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
@@ -161,54 +160,6 @@ def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks
     if unknown:
         told.append(f"{len(unknown)} served bins have no level in the records; 75 % was assumed for the load")
     return told
-
-
-# ---------------------------------------------------------------- trucks and time
-
-
-def choose_trucks(wish: Wish, ctx: Ctx) -> list[TruckInfo]:
-    """Named trucks, or the first `truck_count`, or all; those out of service at the time are not counted in."""
-    if wish.trucks:
-        return [ctx.city.trucks[name] for name in wish.trucks.names]
-    able = [t for t in ctx.city.trucks.values() if not _out_of_service(t, wish.when.at)]
-    if wish.truck_count is None:
-        return able
-    if wish.truck_count > len(able):
-        names = ", ".join(t.name for t in able)
-        raise OutOfRange(
-            f"You asked for {wish.truck_count} trucks; {len(able)} can go: {names}. How many shall I plan with?"
-        )
-    return able[: wish.truck_count]
-
-
-def _out_of_service(truck: TruckInfo, at: datetime) -> bool:
-    return truck.out_of_service_until is not None and truck.out_of_service_until > at
-
-
-def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime:
-    """Start of the earliest truck's shift that the words mean, local and aware, always after now.
-
-    A day means that day's shift; an evening hour or a night means the round that follows in the early morning.
-    """
-    if when.at <= ctx.now:
-        raise AskAgain(f"“{when.words}” is over. For which night or day shall I plan?")
-    hour, minute = (int(part) for part in min((t.shift_start for t in trucks), default="05:00").split(":"))
-    local = when.at.astimezone(ctx.zone)
-    late = local.hour >= EVENING_H and (not when.is_day or _is_night(when.words, ctx.now))
-    day = local.date() + timedelta(days=1 if late else 0)
-    start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ctx.zone)
-    while start <= ctx.now:
-        start += timedelta(days=1)
-    return start
-
-
-def _is_night(words: str, now: datetime) -> bool:
-    """Whether the words name a night: a time from an evening to the next morning."""
-    try:
-        named = period(words, now)
-    except UnclearTime:
-        return False
-    return named.since.hour >= EVENING_H and named.since.date() < named.until.date() and named.until.hour > 0
 
 
 # ---------------------------------------------------------------- which bins

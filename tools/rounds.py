@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from domain.errors import AskAgain, MissingPiece
+from domain.errors import MissingPiece
 from domain.repositories.plans import NewPlan, get_plan, store_plan
-from domain.values import BinSet, Call, Facts, Result, TruckSet
+from domain.values import BinSet, Call, Facts, Result
 from engines.routing.contrast import contrast
 from tools.arguments import (
     BinsArg,
@@ -25,6 +25,7 @@ from tools.arguments import (
     words,
 )
 from tools.context import Ctx
+from tools.departure import changed_trucks
 from tools.fill import data_age
 from tools.planning import Solved, Wish, make_round, plan_as_json, plan_from_json
 from tools.registry import Example, tool
@@ -192,13 +193,12 @@ def what_if(
         stored = get_plan(session, ctx.city.name, parent_id)
     old = _wish_again(ctx, stored.request)
     before = plan_from_json(stored.plan)
-    used = [each.truck for each in before.rounds]
+    moment, used = when or old.when, [each.truck for each in before.rounds]
     wish = Wish(
-        when=when or old.when,
+        when=moment,
         serve=old.serve,
         goal=goal or old.goal,
-        trucks=None if truck_count else _trucks(used, add_trucks, remove_trucks),
-        truck_count=truck_count,
+        trucks=changed_trucks(ctx, moment, used, (add_trucks, remove_trucks, truck_count)),
         near=old.near,
         within_m=old.within_m,
         stream=old.stream,
@@ -241,14 +241,6 @@ def which_plan(ctx: Ctx, said: str) -> str:
     if ctx.thread.last_plan is None:
         raise MissingPiece("plan", "There is no plan in this conversation yet. Shall I plan a round first?")
     return ctx.thread.last_plan
-
-
-def _trucks(used: list[str], add: TruckSet | None, remove: TruckSet | None) -> TruckSet | None:
-    names = [n for n in used if not remove or n not in remove.names]
-    names += [n for n in (add.names if add else ()) if n not in names]
-    if not names:
-        raise AskAgain("No truck would be left. Which truck shall drive?")
-    return TruckSet(tuple(names))
 
 
 def _joined(old: BinSet | None, new: BinSet | None, against: BinSet | None) -> BinSet | None:

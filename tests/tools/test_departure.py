@@ -1,0 +1,147 @@
+"""Which round a wish for a time means (that after a night, or that of a day), and which trucks drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scene import a_ctx, ask, at
+
+from domain.errors import AskAgain, OutOfRange
+from domain.operation import TruckInfo
+from domain.store import Store
+from domain.times import moment
+from domain.values import TruckSet
+from tools.context import Ctx, ThreadView, Tuning
+from tools.departure import changed_trucks, choose_trucks, round_start
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("tonight", "2025-09-02"),
+        ("Thursday night", "2025-09-05"),
+        ("jueves por la noche", "2025-09-05"),
+        ("Thursday", "2025-09-04"),
+        ("Thursday evening", "2025-09-05"),
+        ("tomorrow morning", "2025-09-02"),
+        ("2025-09-04", "2025-09-04"),
+    ],
+)
+def test_a_night_means_the_round_after_it_and_a_day_its_own(store: Store, tmp_path: Path, words: str, day: str) -> None:
+    ctx = a_ctx(store, tmp_path)
+    assert f"{ctx.now:%Y-%m-%d %H:%M}" == "2025-09-01 08:00"
+    start = round_start(moment(words, ctx.now), list(ctx.city.trucks.values()), ctx)
+    assert f"{start:%Y-%m-%d}" == day
+    assert start > ctx.now
+
+
+def test_a_time_that_is_over_is_asked_back(store: Store, tmp_path: Path) -> None:
+    ctx = a_ctx(store, tmp_path)
+    with pytest.raises(AskAgain, match="is over"):
+        round_start(moment("2025-08-01", ctx.now), list(ctx.city.trucks.values()), ctx)
+
+
+def test_a_round_of_today_whose_shift_has_begun_is_tomorrows(store: Store, tmp_path: Path) -> None:
+    ctx = a_ctx(store, tmp_path)
+    start = round_start(moment("today", ctx.now), list(ctx.city.trucks.values()), ctx)
+    assert isinstance(start, datetime)
+    assert start > ctx.now
+
+
+# ---------------------------------------------------------------- trucks
+
+AWAY = at("2025-09-02 12:00")
+
+
+@pytest.fixture
+def fleet(store: Store, tmp_path: Path) -> Ctx:
+    """Four trucks with early shifts; C is out of service until Tuesday noon."""
+    ctx = a_ctx(store, tmp_path)
+    one = ctx.city.trucks["Truck 1"]
+    made = {name: replace(one, name=name, out_of_service_until=AWAY if name == "C" else None) for name in "ABCD"}
+    return replace(ctx, city=replace(ctx.city, trucks=made))
+
+
+def chosen(ctx: Ctx, named: str | None, count: int | None, when: str = "tomorrow") -> str:
+    """The names of the trucks, as one word."""
+    names = TruckSet(tuple(named)) if named else None
+    found: Sequence[TruckInfo] = choose_trucks(ctx, moment(when, ctx.now), names, count)
+    return "".join(each.name for each in found)
+
+
+def changed(ctx: Ctx, used: str, add: str = "", remove: str = "", count: int | None = None) -> str:
+    """The trucks of a plan after a change."""
+    sets = [TruckSet(tuple(names)) if names else None for names in (add, remove)]
+    return "".join(changed_trucks(ctx, moment("tomorrow", ctx.now), used, (sets[0], sets[1], count)).names)
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "expected"),
+    [(None, None, "ABD"), (None, 2, "AB"), ("D", None, "D"), ("DB", 2, "DB"), ("D", 2, "DA"), ("D", 3, "DAB")],
+)
+def test_named_trucks_drive_and_others_make_up_the_number(
+    fleet: Ctx, named: str | None, count: int | None, expected: str
+) -> None:
+    assert chosen(fleet, named, count) == expected
+
+
+def test_more_names_than_trucks_or_more_trucks_than_there_are_is_asked_back(fleet: Ctx) -> None:
+    with pytest.raises(AskAgain, match="You named A and B and asked for 1") as asked:
+        chosen(fleet, "AB", 1)
+    assert asked.value.choices == ("A", "B")
+    for named in (None, "D"):
+        with pytest.raises(OutOfRange, match="3 can go"):
+            chosen(fleet, named, 4)
+
+
+def test_a_named_truck_that_misses_its_shift_out_of_service_is_asked_back(fleet: Ctx) -> None:
+    for count in (None, 1, 2):
+        with pytest.raises(AskAgain, match="C is out of service until 2025-09-02 12:00") as asked:
+            chosen(fleet, "C", count)
+        assert asked.value.choices == ("A", "B", "D")
+    assert chosen(fleet, "C", None, when="2025-09-03") == "C"
+    assert chosen(fleet, None, None, when="2025-09-03") == "ABCD"
+
+
+@pytest.mark.parametrize(
+    ("used", "change", "expected"),
+    [
+        ("AB", {"remove": "A"}, "B"),
+        ("AB", {"add": "D"}, "ABD"),
+        ("AB", {"remove": "A", "add": "D"}, "BD"),
+        ("AB", {"remove": "A", "count": 1}, "B"),
+        ("AB", {"remove": "A", "count": 2}, "BD"),
+        ("BD", {"count": 1}, "B"),
+        ("D", {"count": 2}, "DA"),
+        ("AB", {"add": "D", "count": 2}, "AD"),
+        ("AB", {"add": "D", "count": 3}, "ABD"),
+        ("AB", {"add": "D", "remove": "B", "count": 2}, "AD"),
+        ("CD", {"count": 2}, "DA"),
+    ],
+)
+def test_a_change_keeps_the_plans_trucks_but_those_removed_and_has_those_added(
+    fleet: Ctx, used: str, change: dict[str, Any], expected: str
+) -> None:
+    assert changed(fleet, used, **change) == expected
+
+
+def test_a_change_that_cannot_be_is_asked_back(fleet: Ctx) -> None:
+    with pytest.raises(AskAgain, match="No truck would be left"):
+        changed(fleet, "A", remove="A")
+    with pytest.raises(AskAgain, match="You named B and D and asked for 1"):
+        changed(fleet, "A", add="BD", count=1)
+    with pytest.raises(OutOfRange, match="You asked for 3 trucks; 2 can go: B, D"):
+        changed(fleet, "AB", remove="A", count=3)
+
+
+def test_a_what_if_with_a_number_and_a_truck_that_stays_home_plans_without_it(store: Store, tmp_path: Path) -> None:
+    ctx = replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.1))
+    plan = ask(ctx, "plan_round", when="tomorrow", serve="all").facts.plan_id
+    thread = replace(ctx, thread=ThreadView("t-1", last_plan=plan))
+    result = ask(thread, "what_if", remove_trucks=["truck 1"], truck_count=1)
+    assert result.understood["trucks"] == "Truck 2"
