@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ async def choose(speaker: Speaker, asked: Asked) -> Call:
 
 def prompt_of(speaker: Speaker, asked: Asked) -> str:
     """The bytes the model completes: the product's renderer, with the tools in the block that is for them."""
-    block = _signatures(asked.tools) if speaker.style == "small" else _schemas(asked.tools)
+    block = _signatures(asked.tools) if speaker.style == "small" else "\n".join(t.declaration() for t in asked.tools)
     earlier = [Turn(text) for text in asked.said[:-1]]
     now = Turn(shortened(asked.said[-1]), (), asked.marks)
     return render(speaker.style, Setting(CITY, ROLE, without_control_tokens(block), TODAY), [*earlier, now])
@@ -66,13 +65,6 @@ def _signatures(tools: Sequence[ListedTool]) -> str:
     if sum(map(len, lines)) > LONGEST_BLOCK:
         lines = [line.partition(") - ")[0] + ")" for line in lines]
     return "\n".join([ONLY_LISTED, *lines])[:LONGEST_BLOCK]
-
-
-def _schemas(tools: Sequence[ListedTool]) -> str:
-    return "\n".join(
-        json.dumps({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
-        for tool in tools
-    )
 
 
 def share(of: Sequence[bool]) -> float | None:

@@ -15,8 +15,9 @@ from domain.errors import BadData
 from finetune.layers import WIDTH
 from finetune.llama import Batch
 from prompts import row as row_file
-from prompts.render import END
+from prompts.render import ALSO_LISTED, END, ONLY_LISTED
 from prompts.row import from_json
+from tools.listed import ListedTool
 from tools.registry import tool_block
 
 FULL = 64  # a pass is filled up to a multiple of it with silent tokens, so that few shapes of products occur
@@ -59,10 +60,19 @@ def encode(prompt: str, completion: str, tokenizer: Any) -> Row:
 
 
 def with_tools(row: row_file.Row, style: str) -> row_file.Row:
-    """The row as it is served: Llama 3.1's prompt shows all tools, where the row doesn't list some of its own."""
-    if style != "llama3" or row.setting.tools:
+    """The row as it is served: Llama 3.1's prompt shows whole declarations, of all tools or of those that it lists."""
+    if style != "llama3":
         return row
-    return replace(row, setting=replace(row.setting, tools=tool_block()))
+    return replace(row, setting=replace(row.setting, tools=_declared(row.setting.tools)))
+
+
+def _declared(block: str) -> str:
+    """A row's block of signatures as declarations; beside the registry's own unless it lists the only tools."""
+    header, *lines = block.split("\n")
+    if header not in {"", ONLY_LISTED, ALSO_LISTED}:
+        raise BadData(f"a row's tools begin with {ONLY_LISTED!r} or {ALSO_LISTED!r}, not with {header!r}")
+    own = [] if header == ONLY_LISTED else [tool_block()]
+    return "\n".join([*own, *(ListedTool.of_signature(line).declaration() for line in lines)])
 
 
 def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") -> list[Row]:

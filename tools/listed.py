@@ -37,6 +37,7 @@ BOUNDS = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
 }
 SHOWN = {"array": "list"}
+SIGNATURE = re.compile(r"(?P<name>\w+)\((?P<parameters>.*?)\)(?: - (?P<about>.+))?")
 FIGURE = re.compile(r"(?<![\w.])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\d)(\s?%|\s+per\s?cent\b)?")
 """A number in digits: its sign, whole part, decimals, and whether it is a share in percent."""
 
@@ -60,6 +61,28 @@ class ListedTool:
         made = cls(name, description, parameters)
         listed_schema([made])  # whatever cannot be decoded is found here
         return made
+
+    @classmethod
+    def of_signature(cls, line: str) -> ListedTool:
+        """The tool that `signature` writes as this line, texts in its lists. Raises BadData for another line."""
+        found = SIGNATURE.fullmatch(line)
+        if not found:
+            raise BadData(f"no signature of a tool: {line}")
+        properties: JsonSchema = {}
+        required: list[JsonValue] = []
+        for part in re.split(r", (?=\w+\??: )", found["parameters"]) if found["parameters"] else []:
+            name, _, kind = part.partition(": ")
+            properties[name.rstrip("?")] = _of_kind(kind)
+            required += [] if name.endswith("?") else [name]
+        return cls(
+            found["name"],
+            found["about"] or "",
+            {"type": "object", "properties": properties, "required": required},
+        )
+
+    def declaration(self) -> str:
+        """One line for a prompt that shows whole schemas: JSON of its three parts."""
+        return json.dumps({"name": self.name, "description": self.description, "parameters": self.parameters})
 
     def names(self) -> frozenset[str]:
         """Its parameters' names."""
@@ -125,6 +148,13 @@ def _kind(root: JsonSchema, said: JsonValue, depth: int = 0) -> str:
     kinds = (_kind(root, each, depth + 1) for each in choices) if choices else _types(schema)
     kind = next((each for each in kinds if each != "null"), "null")
     return SHOWN.get(kind, kind)
+
+
+def _of_kind(kind: str) -> JsonSchema:
+    """What `_kind` shows as `kind`."""
+    if "/" in kind:
+        return {"enum": list(kind.split("/"))}
+    return {"type": "array", "items": {"type": "string"}} if kind == SHOWN["array"] else {"type": kind}
 
 
 # ---------------------------------------------------------------- the decoder's schema

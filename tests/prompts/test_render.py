@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from doubles import ScriptedModel
@@ -11,14 +12,26 @@ from hypothesis import strategies as st
 
 from assistant.decide import Situation, Speaker, prompt_of
 from assistant.memory import Past, PastTurn
+from domain.errors import BadData
+from evals.listed_tools import CITY, ROLE, TODAY, Asked
+from evals.listed_tools import prompt_of as measured
+from finetune import rows
 from finetune.authors import Author, Gold
 from finetune.packing import with_tools
 from finetune.threads import row
-from prompts.render import END, Setting, Step, Turn, render
+from prompts.render import ALSO_LISTED, END, ONLY_LISTED, Setting, Step, Turn, render
 from prompts.row import Row, from_json, to_json
+from tools.listed import ListedTool
+from tools.registry import tool_block
 
+FRAMES = Path(rows.__file__).parent / "frames" / "listed"
 CALL = '{"name":"find_bins","parameters":{"near":"Evans Hall"}}'
 MARKS = ("[site Evans Hall]", "[time tomorrow]")
+
+
+def first_line(file: Path) -> ListedTool:
+    """The invented tool of a file of frames."""
+    return ListedTool.of_signature(file.read_text(encoding="utf-8").partition("\n")[0].strip())
 
 
 class _City:
@@ -67,6 +80,25 @@ def test_the_next_step_of_a_turn_is_rendered_as_it_is_trained(style: str) -> Non
     past = [Turn("bins near Evans Hall", (Step(CALL),))]
     after_a_tool = trained(past, "", style)
     assert after_a_tool == served(Past("t"), "bins near Evans Hall", (Step(CALL),), style)
+
+
+TOOLS = tuple(first_line(file) for file in sorted(FRAMES.glob("*.txt")))
+
+
+@pytest.mark.parametrize("style", list(END))
+def test_a_row_with_listed_tools_is_served_as_it_is_trained(style: str) -> None:
+    block = "\n".join([ONLY_LISTED, *(tool.signature() for tool in TOOLS[:4])])
+    made = Row(Setting(CITY, ROLE, block, TODAY), (Turn("lock the gate", (), ("[time tomorrow]",)),), CALL, "listed")
+    served = measured(Speaker(ScriptedModel([]), style), Asked(("lock the gate",), TOOLS[:4], ("[time tomorrow]",)))
+    assert with_tools(from_json(to_json(made)), style).prompt(style) == served
+
+
+def test_tools_listed_beside_our_own_stand_behind_them_in_llama_31s_style() -> None:
+    block = "\n".join([ALSO_LISTED, TOOLS[0].signature()])
+    shown = with_tools(Row(Setting("c", "viewer", block), (Turn("x"),), CALL), "llama3").prompt("llama3")
+    assert f"\n\n{tool_block()}\n{TOOLS[0].declaration()}\n\nx<|eot_id|>" in shown
+    with pytest.raises(BadData, match="begin with 'only these tools:'"):
+        with_tools(Row(Setting("c", "viewer", TOOLS[0].signature()), (Turn("x"),), CALL), "llama3")
 
 
 def test_llama_31s_style_has_its_templates_parts_in_their_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -168,6 +169,32 @@ def test_equal_spans_are_one_definition_whatever_the_number_of_parameters() -> N
     schema = listed_schema(two, Spans.of([QUESTION]))
     assert json.dumps(schema).count("Mill") == len(json.dumps(schema["$defs"]).split("Mill")) - 1
     assert list(schema) == ["$defs", "anyOf"]
+
+
+FRAMES = Path(__file__).parent.parent.parent / "finetune" / "frames" / "listed"
+
+
+@pytest.mark.parametrize("file", sorted(FRAMES.glob("*.txt")), ids=lambda file: file.stem)
+def test_a_signature_is_read_back_as_the_tool_that_writes_it(file: Path) -> None:
+    line = file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    tool = ListedTool.of_signature(line)
+    assert tool.signature() == line
+    assert ListedTool.read(json.loads(tool.declaration())) == tool
+
+
+def test_types_choices_and_needs_survive_a_signature() -> None:
+    line = "hire(what: list, size?: small/large, on: boolean, kg?: number)"
+    tool = ListedTool.of_signature(line)
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "what": {"type": "array", "items": TEXT}, "size": {"enum": ["small", "large"]},
+            "on": {"type": "boolean"}, "kg": {"type": "number"},
+        },
+        "required": ["what", "on"],
+    }  # fmt: skip
+    with pytest.raises(BadData, match="no signature of a tool"):
+        ListedTool.of_signature("hire a skip")
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
