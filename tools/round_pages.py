@@ -12,7 +12,7 @@ from engines.routing.contrast import Contrast, Figures
 from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
-from tools.planning import Solved, Wish
+from tools.planning import MOST_STOPS, Solved, Wish
 from tools.scope import restate_near
 
 Row = list[str | int | float | None]
@@ -41,10 +41,20 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
     reasons += [Reason(text=_truck_words(each, ctx), evidence=[plan]) for each in solved.plan.rounds if each.stop_ids]
     reasons += [_left_reason(solved, plan)] if solved.plan.unserved or solved.left_out else []
     if solved.baseline is None:
-        why = f"its {counted(len(solved.due), 'bin')} could not be planned over the same distances"
-        why = why if solved.due and solved.trucks else "the fixed schedule visits none of these bins that day"
-        reasons.append(Reason(text=f"No baseline: {why}.", evidence=[stated]))
+        reasons.append(Reason(text=f"No baseline: {_no_baseline(solved)}.", evidence=[stated]))
     return reasons
+
+
+def _no_baseline(solved: Solved) -> str:
+    """Why the fixed schedule's round does not stand beside the plan."""
+    due = counted(len(solved.due), "bin")
+    if not solved.due:
+        return "the fixed schedule visits none of these bins that day"
+    if not solved.trucks:
+        return f"there is no truck for the fixed schedule's {due}"
+    if len(solved.due) > MOST_STOPS:
+        return f"the fixed schedule's {due} are more than one round is planned for"
+    return f"the fixed schedule's {due} could not be planned over the same distances"
 
 
 def _distance_words(solved: Solved) -> str:

@@ -139,7 +139,7 @@ def plan_round(
     plan_id = _store(ctx, wish, solved, None)
     facts = _facts(ctx, wish, solved, plan_id)
     return Result[PlanFacts](
-        headline=_headline(facts),
+        headline=_headline(facts, anything_due=bool(solved.due)),
         facts=facts,
         why=round_reasons(ctx, solved, plan_id),
         understood=understood_round(ctx, wish, solved),
@@ -349,7 +349,7 @@ def _facts(ctx: Ctx, wish: Wish, solved: Solved, plan_id: str) -> PlanFacts:
     )
 
 
-def _headline(facts: PlanFacts) -> str:
+def _headline(facts: PlanFacts, *, anything_due: bool) -> str:
     if not facts.trucks_planned:
         return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
     text = (
@@ -357,6 +357,8 @@ def _headline(facts: PlanFacts) -> str:
         "{where} in {distance_km} km and {hours} h, with {dump_trips} trips to the dump, for {cost} {currency} and "
         "{emissions_kg} kg CO₂e."
     )
+    if facts.baseline_bins is None and anything_due:
+        return text + " The fixed schedule's round could not be planned beside it."
     if facts.baseline_bins is None:
         return text + " The fixed schedule has nothing due there that day."
     return text + (

@@ -211,6 +211,30 @@ def test_a_plan_says_whose_roads_it_drives_on_and_is_explained_over_the_same(ctx
     assert np.isclose(result.facts.distance_km, 2 * closed.facts.distance_km, rtol=0.05)
 
 
+class Closing(Roads):
+    """Roads that are closed once the plan has its distances."""
+
+    def travel(self, points: Sequence[tuple[float, float]], source: str | None = None) -> Travel:
+        found = super().travel(points, source)
+        self.open = False
+        return found
+
+
+def test_a_fixed_schedule_that_could_not_be_planned_beside_it_is_not_said_to_have_nothing_due(ctx: Ctx) -> None:
+    result, _ = planned(replace(ctx, distances=Closing()), serve="all")
+    assert result.facts.baseline_bins is None
+    assert result.sentence().endswith("The fixed schedule's round could not be planned beside it.")
+    told = "No baseline: the fixed schedule's 3 bins could not be planned over the same distances."
+    assert told in [reason.text for reason in result.why]
+
+
+def test_a_day_without_the_fixed_schedule_says_so(ctx: Ctx) -> None:
+    result, _ = planned(ctx, serve="all", when="Saturday")
+    assert result.sentence().endswith("The fixed schedule has nothing due there that day.")
+    told = "No baseline: the fixed schedule visits none of these bins that day."
+    assert told in [reason.text for reason in result.why]
+
+
 # ---------------------------------------------------------------- who follows the search
 
 
