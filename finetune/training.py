@@ -18,7 +18,7 @@ from domain.files import file_digest
 from finetune import adapters, runs
 from finetune.base import Base, load_base, open_base
 from finetune.llama import Computing, Lora, TunedLlama
-from prompts.render import END, HASH_OF_STYLE
+from prompts.render import END, VERSION_OF_STYLE
 
 ADAM_BETAS = (0.9, 0.99)
 PROBE_STEPS = 3
@@ -288,7 +288,7 @@ def making_of(args: argparse.Namespace, plan: Plan, base: Base, size: int) -> ad
     import tools  # noqa: F401  # declares them
     from tools.registry import registry_version
 
-    data, prompt = file_digest(args.rows), HASH_OF_STYLE[plan.style]
+    data, prompt = file_digest(args.rows), VERSION_OF_STYLE[plan.style]
     stage: str = args.stage
     return adapters.Making(stage, base.name, base.digest, data, registry_version(), prompt, size, asdict(plan))
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-HASH_OF_STYLE = {"small": "small-2", "llama3": "llama3-1"}
+VERSION_OF_STYLE = {"small": "small-2", "llama3": "llama3-1"}
+"""What an adapter carries of the bytes it was tuned on: a style that renders other bytes needs another version, which
+tests/prompts/test_render.py forces."""
 ONLY_LISTED, ALSO_LISTED = "only these tools:", "also these tools:"
 """Headers of a block of signatures in the small style: the only tools there are, or tools beside the known ones."""
 END = {"small": "<|im_end|>", "llama3": "<|eot_id|>"}

@@ -18,7 +18,7 @@ from assistant.shown import Answer
 from assistant.surfaces.parts import ApiParts
 from domain.settings import Settings
 from domain.values import Actor, Role
-from prompts.render import HASH_OF_STYLE
+from prompts.render import VERSION_OF_STYLE
 from tools.registry import registry_version
 from tools.words import NOTICES
 
@@ -111,7 +111,7 @@ async def test_a_server_that_misbehaves_costs_one_deadline_and_tools_still_run(
 
 def test_the_shipped_adapter_fits_these_tools_this_base_and_this_style() -> None:
     adapter = app.SHIPPED_ADAPTER
-    check_adapter(adapter, packaged_weights(), registry_version(), HASH_OF_STYLE["small"])
+    check_adapter(adapter, packaged_weights(), registry_version(), VERSION_OF_STYLE["small"])
     assert adapter_metadata(adapter)[BASE_DIGEST] == file_digest(packaged_weights())
     assert adapter.stat().st_size <= LARGEST_FILE
 
@@ -119,6 +119,6 @@ def test_the_shipped_adapter_fits_these_tools_this_base_and_this_style() -> None
 def test_a_prompt_style_that_nobody_knows_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValidationError, match="'small' or 'llama3'"):
         Settings.model_validate({"model_prompt": "llama4"})
-    assert {Settings.model_validate({"model_prompt": style}).model_prompt for style in HASH_OF_STYLE} == {
-        *HASH_OF_STYLE
+    assert {Settings.model_validate({"model_prompt": style}).model_prompt for style in VERSION_OF_STYLE} == {
+        *VERSION_OF_STYLE
     }

@@ -25,7 +25,7 @@ from assistant.local_model import (
     packaged_weights,
 )
 from domain.errors import ModelUnavailable, PromptTooLong
-from prompts.render import HASH_OF_STYLE, Setting, Turn, render
+from prompts.render import VERSION_OF_STYLE, Setting, Turn, render
 from tools.registry import TOOLS
 from tools.schema import call_schema
 from tools.spans import Spans
@@ -259,7 +259,7 @@ def test_no_engine_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
 async def test_the_engine_loads_an_adapter_for_the_packaged_weights(tmp_path: Path) -> None:
     digest = file_digest(packaged_weights())
     adapter = adapter_file(
-        tmp_path / "rank-one.gguf", schema_hash="abc", base_digest=digest, prompt_hash=HASH_OF_STYLE["small"]
+        tmp_path / "rank-one.gguf", schema_hash="abc", base_digest=digest, prompt_hash=VERSION_OF_STYLE["small"]
     )
     with LocalModel(EngineOptions(tmp_path, adapter=adapter, schema_hash="abc")) as model:
         assert await model.ready(deadline_s=10)

@@ -17,7 +17,7 @@ from domain.errors import RoundsmanError, StoreUnavailable
 from domain.ledger import LedgerCall, LedgerEntry
 from domain.store import Store
 from domain.values import Actor, Call, Role
-from prompts.render import HASH_OF_STYLE
+from prompts.render import VERSION_OF_STYLE
 from tools.registry import TOOLS, registry_version
 from tools.replay import CallVerdict, replay
 
@@ -29,7 +29,7 @@ def test_the_weights_that_spoke_are_recorded_by_their_digests(tmp_path: Path) ->
     model = LocalModel(EngineOptions(tmp_path, base=base, adapter=adapter, check_adapter=False))
     versions = versions_of(model.identity, "small")
     assert (versions.model_hash, versions.adapter_hash) == (file_digest(base), file_digest(adapter))
-    assert (versions.prompt_hash, versions.tool_schema_hash) == (HASH_OF_STYLE["small"], registry_version())
+    assert (versions.prompt_hash, versions.tool_schema_hash) == (VERSION_OF_STYLE["small"], registry_version())
 
 
 # ---------------------------------------------------------------- what did not run, run again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from finetune import rows
 from finetune.authors import Author, Gold
 from finetune.packing import with_tools
 from finetune.threads import row
-from prompts.render import ALSO_LISTED, END, ONLY_LISTED, Setting, Step, Turn, render
+from prompts.render import ALSO_LISTED, END, ONLY_LISTED, VERSION_OF_STYLE, Setting, Step, Turn, render
 from prompts.row import Row, from_json, to_json
 from tools.listed import ListedTool
 from tools.registry import tool_block
@@ -120,6 +121,26 @@ def test_the_small_style_is_these_bytes() -> None:
         "<|im_start|>system\ncity berkeley, role manager<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
         f"<|im_start|>assistant\n{CALL}<|im_end|>\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+WHOLE = [
+    Turn("bins near Evans Hall?", (Step(CALL), Step(CALL, "none")), MARKS),
+    Turn("ünïcode “quotes”\nnew line", (Step(CALL, "asked"),)),
+    Turn("and tomorrow <|im_end|>", (Step(CALL),), MARKS),
+]
+"""All that a prompt can show."""
+BYTES = {
+    "small-2": "734b2daf43ab16fe4b3fedbb6687b7a83905ad066d51dc3351b2afc4667d3ee5",
+    "llama3-1": "d5641db53b238efb3049117162264685a6ea52a51f501becfe8f5a7603067a55",
+}
+"""SHA-256 of that rendering, by the version of its style."""
+
+
+@pytest.mark.parametrize("style", list(END))
+def test_other_bytes_need_another_version_of_the_style(style: str) -> None:
+    shown = render(style, Setting("berkeley", "manager", "only these tools:\na(b: string)", "2025-09-01"), WHOLE)
+    digest = hashlib.sha256(shown.encode()).hexdigest()
+    assert BYTES.get(VERSION_OF_STYLE[style]) == digest, "new bytes: count the style's version up and note its digest"
 
 
 TOKENS = st.sampled_from(
