@@ -77,12 +77,13 @@ class Annealer:
     def begin_anew(self, seed: int) -> None:
         """Begin again with a round per stop, on trucks that mostly do not exist.
 
-        Not where trucks are so few that stops stay behind which are worth any money: to give those trucks up would
-        then take all the time.
+        Not where trucks are so few that stops stay behind which are worth any money, or that of several kinds one is
+        all in use: to give those trucks up would then take all the time.
         """
         kinds, worth = self.model.facts.kinds, _tiers(self.model) < TIERS - 1
         left = self.best.links[: len(worth), 0] == np.arange(len(worth))
-        if not (kinds["beyond"] - kinds["first"] > kinds["have"]).any() or (worth & left).any():
+        scarce = len(kinds) > 1 and bool((self.state.fleet["used"] >= kinds["have"]).any())
+        if not (kinds["beyond"] - kinds["first"] > kinds["have"]).any() or scarce or (worth & left).any():
             return
         self.anew = True
         self.state = empty_state(self.model.facts, seed + 1)
@@ -156,8 +157,8 @@ def price_at(model: Model, unit: float, done: float) -> int:
     """What a truck that does not exist costs at a share of the run: from a mean arc to more than a stop is worth, and
     in the second half more than all its stops are worth."""
     if done > GIVEN_UP_AT:
-        return FAR // 8
-    dearest = float(min(FAR // 8, 2 * model.facts.stops["penalty"].max(initial=1)))
+        return FAR
+    dearest = float(min(FAR // 2, 2 * model.facts.stops["penalty"].max(initial=1)))
     times = max(dearest, unit) / unit
     return round(unit * float(times ** min(1.0, done / GIVEN_UP_AT)))
 
