@@ -20,7 +20,10 @@ WEIGHTS, CONFIG, MAKING = "adapter_model.safetensors", "adapter_config.json", "t
 
 @dataclass(frozen=True)
 class Making:
-    """What weights were made of: digests are SHA-256 in hex, `plan` the flags that decide the outcome."""
+    """What weights were made of: digests are SHA-256 in hex, `plan` the flags that decide the outcome.
+
+    `rows_seed` is that of finetune.rows; None where the rows came from elsewhere or do not say.
+    """
 
     stage: str
     base: str
@@ -30,6 +33,7 @@ class Making:
     prompt_hash: str
     rows: int
     plan: dict[str, Any]
+    rows_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,17 @@ def read_making(folder: Path) -> Making | None:
         return Making(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise BadData(f"{path}: not a record of training ({error})") from error
+
+
+def seed_beside(rows: Path) -> Path:
+    """The file in which finetune.rows keeps the seed of a file of rows."""
+    return rows.with_suffix(".seed")
+
+
+def seed_of(rows: Path) -> int | None:
+    """The seed that a file of rows was drawn with, or None when nothing beside it says so."""
+    said = seed_beside(rows).read_text(encoding="utf-8").strip() if seed_beside(rows).is_file() else ""
+    return int(said) if said.isdecimal() else None
 
 
 def describe(folder: Path) -> Described:

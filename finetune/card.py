@@ -38,6 +38,8 @@ FIGURES = {
     "turn_p50_s": "one turn, median (s)",
     "turn_p95_s": "one turn, 95th percentile (s)",
 }
+TOLD_APART = {"rank", "alpha", "init", "beta", "keep"}
+"""Parts of a plan that are said by another name or of one stage only."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
@@ -113,22 +115,29 @@ def _shown(key: str, value: Any) -> str:
 
 
 def commands(made: Making, adapter: Described) -> Iterator[str]:
-    """How to make it again: the flags that its plan says."""
+    """How to make it again: every flag that its plan says."""
     plan = made.plan
-    names = ("lr", "warmup", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
-    flags = " ".join(f"--{name.replace('_', '-')} {plan[name]}" for name in names if name in plan)
+    flags = " ".join(
+        _flag(name, value) for name, value in plan.items() if name not in TOLD_APART and value is not False
+    )
     epochs = newest(adapter.folder, "epoch").get("epoch", 1.0)
     stage = made.stage if made.stage in {"sft", "prefer"} else "sft"
     own = f"--beta {plan['beta']} --keep {plan['keep']} --init FOLDER" if stage == "prefer" else ""
     if stage == "prefer":
         yield f"    # rows.jsonl: {made.rows} pairs, SHA-256 {made.data_digest}"
     else:
-        yield f"    python -m finetune.rows --turns {made.rows} --out rows.jsonl      # SHA-256 {made.data_digest}"
+        seed = "SEED" if made.rows_seed is None else made.rows_seed
+        yield f"    python -m finetune.rows --turns {made.rows} --seed {seed} --out rows.jsonl"
+        yield f"    # SHA-256 {made.data_digest}" + ("; its seed was not recorded" if seed == "SEED" else "")
     yield f"    python -m finetune.{stage} --rows rows.jsonl --out finetune/runs/again --epochs {epochs} \\"
     yield f"        --rank {adapter.rank} --alpha {adapter.alpha:g} {flags} {own}".rstrip()
     yield "    python -m finetune.export --adapter finetune/runs/again --out finetune/adapter/roundsman-small.gguf"
     if plan.get("init"):
         yield f"\nIt started from an adapter whose weights have SHA-256 {plan['init']}."
+
+
+def _flag(name: str, value: Any) -> str:
+    return f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
 
 
 def card(adapter: Described, results: list[Result]) -> str:

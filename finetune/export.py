@@ -139,7 +139,7 @@ def to_peft(file: Path, out: Path, base: Base) -> None:
         alpha = float(said[gguf.Keys.Adapter.LORA_ALPHA])
     except (ValueError, IndexError, KeyError, OSError) as error:
         raise BadData(f"{file}: not a GGUF adapter ({error!r})") from error
-    marks = {name: str(said.get(f"roundsman.{name}", "")) for name in MARKS}
+    marks: dict[str, Any] = {name: str(said.get(f"roundsman.{name}", "")) for name in MARKS}
     if marks["base_digest"] and marks["base_digest"] != base.digest:
         raise BadData(
             f"{file} is an adapter of another base: its base_digest is {marks['base_digest']}, given is {base.digest}"

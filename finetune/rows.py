@@ -19,11 +19,13 @@ from pathlib import Path
 
 from domain.files import file_digest
 from evals.bench import CITIES, bench
+from finetune.adapters import seed_beside
 from finetune.authors import Author, Lines, World
 from finetune.carriers import read_carriers
 from finetune.fillers import read_city
 from finetune.frames import Frame, read_frames
 from finetune.listed_rows import ListedFrames, read_listed
+from finetune.stage import run_stage
 from finetune.threads import drawn_row, seeded
 from prompts.row import Row, to_json
 from tools.registry import TOOLS
@@ -90,13 +92,14 @@ def read_lines(*, held: bool) -> Lines:
     return Lines({n: [f for f in fs if validation_frame(f) == held] for n, fs in frames.items()}, read_carriers())
 
 
-def write_part(file: Path, count: int, seed: str, worlds: dict[Path, World], *, held: bool) -> None:
-    """One file of rows, and what it holds."""
+def write_part(file: Path, count: int, seed: int, worlds: dict[Path, World], *, held: bool) -> None:
+    """One file of rows, its seed beside it, and what it holds."""
     lines, material = read_lines(held=held), read_material(held=held)
-    chance = seeded(seed)
+    chance = seeded(f"{seed}-{'validation' if held else 'rows'}")
     authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
     rows = list(draw(authors, material, count))
     file.write_text("".join(to_json(row) + "\n" for row in rows), encoding="utf-8")
+    seed_beside(file).write_text(f"{seed}\n", encoding="utf-8")
     digest = file_digest(file)[:12]
     print(f"{file}: {len(rows)} rows, {digest}, {dict(Counter(row.kind for row in rows))}")
     print("  frames:", {name: len(frames) for name, frames in lines.frames.items()}, "tools:", len(material.listed))
@@ -118,10 +121,10 @@ def main() -> None:
         for name in CITY_SHARES:
             operation = where.operation(name)
             worlds[options.cities / name] = World(operation, operation.demo_now.astimezone(operation.zone))
-        write_part(options.out, options.turns, f"{options.seed}-rows", worlds, held=False)
+        write_part(options.out, options.turns, options.seed, worlds, held=False)
         file = options.out.with_name("validation.jsonl")
-        write_part(file, options.validation, f"{options.seed}-validation", worlds, held=True)
+        write_part(file, options.validation, options.seed, worlds, held=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

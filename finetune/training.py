@@ -290,7 +290,8 @@ def making_of(args: argparse.Namespace, plan: Plan, base: Base, size: int) -> ad
 
     data, prompt = file_digest(args.rows), VERSION_OF_STYLE[plan.style]
     stage: str = args.stage
-    return adapters.Making(stage, base.name, base.digest, data, registry_version(), prompt, size, asdict(plan))
+    seed = adapters.seed_of(args.rows)
+    return adapters.Making(stage, base.name, base.digest, data, registry_version(), prompt, size, asdict(plan), seed)
 
 
 def planned_steps(run: Run, args: argparse.Namespace) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shlex
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from domain.errors import BadData
 from domain.files import file_digest
 from finetune.adapters import Making, describe
 from finetune.card import card, of_adapter, read_results
-from finetune.training import save_weights
+from finetune.training import add_flags, plan_of, save_weights
 
 MADE = Making("sft", "smollm2-0", "b" * 64, "d" * 64, "s3", "small-2", 24, {"lr": 0.002, "seed": 7, "style": "small"})
 
@@ -44,7 +47,8 @@ def test_digests_figures_and_commands_are_the_folder_s_own(tmp_path: Path) -> No
     assert "| single turns right | 81.2 % | 10.0 % | not measured |" in page
     assert "| calls of tools never trained on, right | not measured | not measured | 25.0 % |" in page
     assert "| one turn, median (s) | 0.338 | not measured | not measured |" in page
-    assert f"finetune.rows --turns {MADE.rows} " in page
+    assert f"finetune.rows --turns {MADE.rows} --seed SEED " in page
+    assert "its seed was not recorded" in page
     assert "loss 0.25, exact 0.75" in page
     assert "--epochs 1.25" in page
     assert "--rank 4 --alpha 8 --lr 0.002 --seed 7 --style small" in page
@@ -73,6 +77,19 @@ def test_only_results_of_its_own_weights_or_its_bare_base_are_its_figures(
     (tmp_path / "one.json").write_text(told)
     (tmp_path / "older.json").write_text(json.dumps(said))
     assert [result.name for result in of_adapter(adapter, read_results(tmp_path))] == ["one"] * taken
+
+
+def test_every_flag_of_the_plan_and_the_rows_seed_are_in_the_commands(tmp_path: Path) -> None:
+    made = replace(MADE, plan=asdict(replace(PLAN, decay=0.5)), rows_seed=5)
+    page = card(describe(a_folder(tmp_path, made)), [])
+    assert "--seed 5 --out rows.jsonl" in page
+    told = page[page.index("python -m finetune.sft") :].partition("python -m finetune.export")[0]
+    flags = argparse.ArgumentParser()
+    add_flags(flags, lr=1.0)
+    given = flags.parse_args(shlex.split(told.replace("\\\n", " "))[3:])
+    assert plan_of(given, None) == replace(PLAN, decay=0.5)
+    assert "--full" not in told
+    assert "--full" in card(describe(a_folder(tmp_path, replace(made, plan={"full": True}))), [])
 
 
 def test_without_results_it_says_not_measured(tmp_path: Path) -> None:

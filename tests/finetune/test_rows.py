@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,11 +18,12 @@ import pytest
 from domain.errors import AskAgain
 from domain.values import Call
 from evals.bench import bench
+from finetune.adapters import seed_of
 from finetune.authors import Author, Lines, World, copied, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
-from finetune.rows import MIX, draw, read_lines, read_material
-from prompts.row import Row
+from finetune.rows import MIX, draw, read_lines, read_material, write_part
+from prompts.row import Row, from_json
 from tools.registry import TOOLS, check_parameters
 from tools.use import use
 
@@ -115,6 +118,21 @@ def drawn(worlds: dict[Path, World]) -> list[Row]:
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(drawn: list[Row], worlds: dict[Path, World]) -> None:
     assert rows("0-rows", 200, worlds) == drawn[:200]
     assert rows("1-rows", 20, worlds) != drawn[:20]
+
+
+def test_a_file_of_rows_has_its_seed_beside_it(worlds: dict[Path, World], tmp_path: Path) -> None:
+    write_part(tmp_path / "few.jsonl", 3, 7, worlds, held=False)
+    assert [from_json(line) for line in (tmp_path / "few.jsonl").read_text().splitlines()] == rows("7-rows", 3, worlds)
+    assert seed_of(tmp_path / "few.jsonl") == 7
+    assert seed_of(tmp_path / "others.jsonl") is None
+
+
+def test_a_folder_without_cities_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    words = ["-m", "finetune.rows", "--cities", str(tmp_path), "--out", str(tmp_path / "rows.jsonl")]
+    ended = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "there is no city folder" in ended.stderr
 
 
 def test_rows_are_distinct_and_of_every_kind(drawn: list[Row]) -> None:
