@@ -135,7 +135,7 @@ def test_more_stops_get_fewer_looks_and_the_clock_is_only_the_brake() -> None:
     assert small.max_looks is not None
     assert large.max_looks is not None
     assert small.max_looks > large.max_looks > 10_000
-    assert small.max_seconds == large.max_seconds == 6.0
+    assert small.max_seconds == large.max_seconds == 10.0
     assert StopRule.of_work(50, 0.0).max_seconds == 0.0
 
 
