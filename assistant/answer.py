@@ -16,7 +16,7 @@ from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
-from assistant.memory import Past, PastTurn, text_of
+from assistant.memory import Past, PastTurn
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import cleaned, refusal
 from assistant.recording import Recorder, proposals_in
@@ -162,7 +162,7 @@ class Assistant:
         began = time.perf_counter()
         with followed(ctx, *((follower.told, follower.ended) if follower else (_untold,))) as watched:
             found = await _in_time(call, watched)
-        state = fresh_state(text_of(call))
+        state = fresh_state(call.text())
         state["ran"] = [_ran(call, found, (time.perf_counter() - began) * 1000)]
         answer = await asyncio.to_thread(self._close, ctx, state, compose(state, Past(thread)))
         if not isinstance(found, Used):
@@ -253,7 +253,7 @@ def as_of(ctx: Ctx, past: Past, state: State) -> Ctx:
 
 
 def _ran(call: Call, found: Used | Problem, ms: float) -> Ran:
-    said = text_of(call)
+    said = call.text()
     if isinstance(found, Used):
         result = found.result
         return Ran(

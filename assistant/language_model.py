@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
+from domain.values import Call
 from prompts.render import END
 
 Flavour = Literal["llamacpp", "vllm"]
@@ -165,8 +166,7 @@ def _call_text(answer: dict[str, JsonValue]) -> str:
         call = None
     if not (isinstance(call, dict) and isinstance(call.get("name"), str) and isinstance(call.get("parameters"), dict)):
         raise _Retryable("it did not answer with a call")
-    said = {"name": call["name"], "parameters": call["parameters"]}
-    written = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    written = Call(call["name"], call["parameters"]).text()
     if UNKEPT.search(written):
         raise _Retryable("it answered with characters that no record can hold")
     return written

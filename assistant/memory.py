@@ -113,12 +113,6 @@ def call_of(text: str) -> Call:
     return Call(said["name"], parameters if isinstance(parameters, dict) else {})
 
 
-def text_of(call: Call) -> str:
-    """A call as the model writes it: compact JSON."""
-    said: JsonObject = {"name": call.name, "parameters": call.parameters}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
-
-
 class Memory:
     """Threads in the records. A thread belongs to one city; its owner is who opened it."""
 

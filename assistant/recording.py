@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from assistant.approvals import Approvals
 from assistant.compose import Composed
 from assistant.graph import Ran, State
-from assistant.memory import Memory, text_of
+from assistant.memory import Memory
 from assistant.shown import ShownCall
 from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
 from domain.ports import ModelIdentity
@@ -59,7 +59,7 @@ class Recorder:
         word = state["word"]
         if word and word.get("name") == "clarify" and not calls:
             asked = word.get("parameters")
-            calls = [{"call": text_of(Call("clarify", asked if isinstance(asked, dict) else {})), "outcome": "ok"}]
+            calls = [{"call": Call("clarify", asked if isinstance(asked, dict) else {}).text(), "outcome": "ok"}]
         self.memory.add(
             Turn(
                 thread=ctx.thread.thread_id,

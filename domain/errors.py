@@ -55,11 +55,11 @@ class AmbiguousName(AskAgain):
 
 
 class UnclearTime(AskAgain):
-    """Words that are not a time, or a time that does not exist."""
+    """Words that are no time, or one that does not exist; or, `hour_in_doubt`, it may be morning or evening."""
 
-    def __init__(self, said: str, why: str = "I cannot read it as a time") -> None:
+    def __init__(self, said: str, why: str = "I cannot read it as a time", *, hour_in_doubt: bool = False) -> None:
         super().__init__(f"“{said}”: {why}. Say for example “tomorrow noon”, “next Friday” or “2025-09-01 12:00”.")
-        self.said = said
+        self.said, self.hour_in_doubt = said, hour_in_doubt
 
 
 class MissingPiece(AskAgain):

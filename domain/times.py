@@ -262,7 +262,8 @@ def _settled(hour: Hour, part: str | None, calendar: Calendar) -> tuple[int, int
     if hour.hour > 12 or hour.hour == 0 or (hour.sure and part is None):
         return hour.hour, hour.minute
     if part is None:
-        raise calendar.unclear(f"is that {hour.hour}:00 in the morning or {hour.hour % 12 + 12}:00?")
+        asked = f"is that {hour.hour}:00 in the morning or {hour.hour % 12 + 12}:00?"
+        raise UnclearTime(calendar.said, asked, hour_in_doubt=True)
     late = {"afternoon", "evening", "noon"}
     if part in late:
         return hour.hour % 12 + 12, hour.minute

@@ -5,6 +5,7 @@ Times are aware `datetime`s; distances metres (`_m`), levels percent of capacity
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -201,6 +202,11 @@ class Call:
 
     name: str
     parameters: dict[str, JsonValue] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As the model writes it, and as threads, rows and records keep it: compact JSON."""
+        said = {"name": self.name, "parameters": self.parameters}
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def counted(number: int, thing: str) -> str:

@@ -23,7 +23,7 @@ from assistant.answer import Limits, Loop, run_one
 from assistant.compose import Composed, compose
 from assistant.decide import Speaker
 from assistant.graph import Ran, State
-from assistant.memory import Past, PastTurn, call_of, text_of
+from assistant.memory import Past, PastTurn, call_of
 from assistant.ports import Inquiry
 from assistant.question import cleaned
 from assistant.shown import StepEvent
@@ -137,10 +137,10 @@ def kind_of(composed: Composed) -> str:
 async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn:
     """The turn as if it had gone as expected: what later turns lean on. Calls that did not run yet run now."""
     if turn.expect is None:
-        asked = text_of(Call("clarify", {"question": reference("what")}))
+        asked = Call("clarify", {"question": reference("what")}).text()
         return PastTurn(ctx.question, (Step(asked),) if turn.say == "clarify" else ())
     done = {each["call"]: each for each in ran}
-    texts = [text_of(each.call()) for each in turn.expect]
+    texts = [each.call().text() for each in turn.expect]
     results = [done.get(text) or await run_one(call_of(text), ctx) for text in texts]
     return PastTurn(ctx.question, tuple(Step(text) for text in texts), tuple(r["result"] or {} for r in results))
 

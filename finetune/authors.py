@@ -7,7 +7,6 @@ dropped.
 from __future__ import annotations
 
 import functools
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -53,7 +52,7 @@ class Gold:
     @property
     def call(self) -> str:
         """The call as the model must write it."""
-        return compact(self.name, self.parameters)
+        return Call(self.name, self.parameters).text()
 
     def step(self, outcome: str = "ok") -> Turn:
         """The turn as a later prompt shows it."""
@@ -86,7 +85,7 @@ class World:
         except (UnknownName, AmbiguousName):
             return True
         except UnclearTime as unclear:
-            return "in the morning or" in unclear.question
+            return unclear.hour_in_doubt
         except AskAgain:
             return False
         return True
@@ -211,7 +210,7 @@ class Author:
             check_parameters(TOOLS[name], whole)
         except TypeError:
             return None
-        step = Step(question.call) if self.chance.random() < 0.5 else Step(compact(name, begun), "asked")
+        step = Step(question.call) if self.chance.random() < 0.5 else Step(Call(name, begun).text(), "asked")
         gold = Gold(second, name, whole)
         return ([Turn(first, (step,))], gold) if self.legal(gold) else None
 
@@ -221,11 +220,6 @@ class Author:
         said = frame.expand(self.filler.fill, self.chance)
         said.segments = roughen(said.segments, self.chance)
         return frame.head, words_of(said)
-
-
-def compact(name: str, parameters: dict[str, JsonValue]) -> str:
-    """A call as the model writes it: compact JSON."""
-    return json.dumps({"name": name, "parameters": parameters}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _trim_end(said: Said) -> None:

@@ -6,6 +6,7 @@ header says whether the listed tools are the only ones or come beside the regist
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from finetune.authors import Author, Gold, compact, word
+from finetune.authors import Author, Gold, word
 from finetune.frames import Frame, Said, arguments_of, words_of
 from finetune.surface_noise import roughen
 from prompts.render import ALSO_LISTED, ONLY_LISTED, Setting, Turn
@@ -24,10 +25,7 @@ from tools.listed import ListedTool
 from tools.registry import TOOLS
 
 SIGNATURE = re.compile(r"(?P<name>\w+)\((?P<parameters>.*)\) - (?P<about>.+)")
-OTHER_NAMES: dict[str, tuple[str, ...]] = json.loads(
-    (Path(__file__).parent / "data" / "other_names.json").read_text(encoding="utf-8")
-)
-"""For tools and parameters of the registry: what somebody else might have called them."""
+DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,13 @@ class ListedFrames:
         found = SIGNATURE.fullmatch(self.signature)
         parts = found["parameters"].split(", ") if found and found["parameters"] else []
         return {part.partition(":")[0].rstrip("?"): part.partition(": ")[2] for part in parts}
+
+
+@functools.cache
+def other_names() -> dict[str, tuple[str, ...]]:
+    """For tools and parameters of the registry: what somebody else might have called them."""
+    found: dict[str, tuple[str, ...]] = json.loads((DATA / "other_names.json").read_text(encoding="utf-8"))
+    return found
 
 
 def read_listed(folder: Path) -> list[ListedFrames]:
@@ -153,7 +158,7 @@ def _renamed(gold: Gold, chance: random.Random) -> tuple[str, Gold]:
     """The signature of a registry tool under other names, and the call in those names."""
     declared = TOOLS[gold.name]
     new = {
-        name: chance.choice(OTHER_NAMES.get(name, (name,)))
+        name: chance.choice(other_names().get(name, (name,)))
         for name in [gold.name, *(a.name for a in declared.arguments)]
     }
     if chance.random() < 0.3:
@@ -167,4 +172,4 @@ def _renamed(gold: Gold, chance: random.Random) -> tuple[str, Gold]:
     return tool.signature(), Gold(gold.question, new[gold.name], parameters)
 
 
-__all__ = ["ListedFrames", "compact", "listed_row", "read_listed"]
+__all__ = ["ListedFrames", "listed_row", "read_listed"]

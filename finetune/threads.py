@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from finetune.authors import Author, Gold, Maker, word
-from finetune.listed_rows import ListedFrames, listed_row
+from finetune.listed_rows import DATA, ListedFrames, listed_row
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row
 
@@ -29,7 +29,12 @@ JOINTS = [
 PLAN_TOOLS = frozenset({"plan_round", "what_if"})
 LAST_OF = {"what_if": PLAN_TOOLS, "propose_dispatch": PLAN_TOOLS, "explain": PLAN_TOOLS | {"forecast_fill"}}
 PROPOSALS = ["propose_dispatch", "propose_ticket", "propose_watch"]
-QUOTES = (Path(__file__).parent / "data" / "quoted.txt").read_text(encoding="utf-8").splitlines()
+
+
+@functools.cache
+def quotes() -> list[str]:
+    """Instructions of somebody else, as they stand on notes and in forwarded messages."""
+    return (DATA / "quoted.txt").read_text(encoding="utf-8").splitlines()
 
 
 def made(author: Author, kind: str, borrowed: Sequence[dict[str, str]]) -> tuple[list[Turn], Gold] | None:
@@ -99,7 +104,7 @@ def _two(author: Author) -> tuple[list[Turn], Gold]:
 def _quoted(author: Author) -> tuple[list[Turn], Gold]:
     """A request with somebody else's instructions quoted in it: they change nothing."""
     past, gold = with_context(author, author.single())
-    text = author.chance.choice(QUOTES)
+    text = author.chance.choice(quotes())
     if author.chance.random() < 0.3:
         text = author.single().question
     shape = author.chance.choice([

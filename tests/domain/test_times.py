@@ -215,6 +215,7 @@ def test_an_impossible_or_doubtful_time_is_asked_back_with_the_reason(words: str
     with pytest.raises(UnclearTime, match=why) as caught:
         moment(words, WEDNESDAY)
     assert f"“{words}”" in caught.value.question
+    assert caught.value.hour_in_doubt == ("morning" in why)
 
 
 # ---------------------------------------------------------------- periods, one by one

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from pydantic import ValidationError
 
-from domain.values import Evidence, Facts, Reason, Result, Table, say
+from domain.values import Call, Evidence, Facts, Reason, Result, Table, say
 
 
 class BinFacts(Facts):
@@ -56,3 +56,8 @@ def test_facts_are_said_as_people_read_them() -> None:
     assert [say(v) for v in (1234, 12.0, 0.25, None, [], ["a", 2], True, datetime(2025, 9, 1, 6, 5))] == [  # noqa: DTZ001
         "1,234", "12", "0.2", "none", "none", "a, 2", "True", "2025-09-01 06:05",
     ]  # fmt: skip
+
+
+def test_a_call_is_written_as_compact_json_with_its_letters_as_they_are() -> None:
+    call = Call("find_bins", {"near": "Café “Sol”", "limit": 3})
+    assert call.text() == '{"name":"find_bins","parameters":{"near":"Café “Sol”","limit":3}}'

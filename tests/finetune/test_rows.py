@@ -127,6 +127,16 @@ def test_a_file_of_rows_has_its_seed_beside_it(worlds: dict[Path, World], tmp_pa
     assert seed_of(tmp_path / "others.jsonl") is None
 
 
+def test_importing_the_stage_opens_no_file_of_its_data() -> None:
+    told = (
+        "import sys; opened = []; "
+        "sys.addaudithook(lambda what, told: opened.append(str(told[0])) if what == 'open' else None); "
+        "import finetune.rows; print([file for file in opened if '/finetune/data/' in file])"
+    )
+    said = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
 def test_a_folder_without_cities_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     words = ["-m", "finetune.rows", "--cities", str(tmp_path), "--out", str(tmp_path / "rows.jsonl")]
     ended = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
