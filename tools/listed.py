@@ -224,11 +224,13 @@ class _Reader:
                 return None
         return _closed(properties, required)
 
-    def value(self, said: JsonValue, depth: int) -> JsonSchema | None:
-        """What a value may be; None when nothing said could fill it."""
+    def value(self, said: JsonValue, depth: int, within: Sequence[JsonSchema] = ()) -> JsonSchema | None:
+        """What a value may be; None when nothing said could fill it, or when it is a choice `within` itself again."""
         if depth > DEEPEST:
             return None
         schema = _resolved(self.root, said)
+        if any(schema is each for each in within):
+            return None
         if "const" in schema:
             return {"const": schema["const"]}
         if isinstance(values := schema.get("enum"), list) and values:
@@ -237,7 +239,8 @@ class _Reader:
         kinds = several or [{**schema, "type": kind} for kind in _types(schema)]
         if len(kinds) == 1 and not several:
             return self._of_type(schema, _types(schema)[0], depth)
-        fitting: list[JsonValue] = [each for kind in kinds if (each := self.value(kind, depth + 1)) is not None]
+        choices = [self.value(kind, depth + 1, (*within, schema)) for kind in kinds]
+        fitting: list[JsonValue] = [each for each in choices if each is not None]
         return {"anyOf": fitting} if fitting else None
 
     def _of_type(self, schema: JsonSchema, kind: str, depth: int) -> JsonSchema | None:

@@ -197,12 +197,13 @@ def test_types_choices_and_needs_survive_a_signature() -> None:
         ListedTool.of_signature("hire a skip")
 
 
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 2, 12])
 def test_a_choice_that_refers_to_itself_is_shown_and_ends(times: int) -> None:
     either: list[JsonValue] = [{"type": "null"}, *[{"$ref": "#/properties/next"}] * times]
     step: JsonSchema = {"anyOf": either}
     tool = ListedTool.read({"name": "walk", "parameters": {"properties": {"next": step, "far": {"type": "integer"}}}})
     assert tool.signature() == "walk(next?: object, far?: integer)"
+    assert takes(tool, {"next": None})
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
