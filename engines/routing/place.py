@@ -28,27 +28,30 @@ from engines.routing.state import (
 from engines.routing.timed_place import timed_cheapest
 from engines.routing.times import direct, merge_trips, repair
 
-AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs; together several may pay
+AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs
+TOGETHER = 0.05  # how often all of a move's stops do: another trip to the dump pays for several, never for one
 
 
 @compiled
 def recreate(facts: Facts, state: State) -> None:
     """Put the taken stops in, beside near stops, or with tally[EVERYWHERE] at the best of all places."""
     _sort(facts, state)
+    together = state.tally[EVERYWHERE] == 0 and unit(state.rng) < TOGETHER
+    against = 1.0 if together else AGAINST_WORTH
     for x in range(state.tally[TAKEN]):
-        insert(facts, state, state.taken[x].stop)
+        insert(facts, state, state.taken[x].stop, against)
 
 
 @compiled
-def insert(facts: Facts, state: State, c: int) -> bool:
-    """Put one stop at its cheapest place, if it has one and is worth it."""
+def insert(facts: Facts, state: State, c: int, against: float) -> bool:
+    """Put one stop at its cheapest place, if it has one and is worth it; with chance `against` even if it is not."""
     if facts.flags[TIMED] == 1:
         cost = timed_cheapest(facts, state, c)
     elif state.tally[EVERYWHERE] == 1:
         cost = _plain_anywhere(facts, state, c)
     else:
         cost = _plain_cheapest(facts, state, c)
-    if cost >= FAR // 2 or (cost > facts.stops[c].penalty and unit(state.rng) > AGAINST_WORTH):
+    if cost >= FAR // 2 or (cost > facts.stops[c].penalty and unit(state.rng) > against):
         state.nodes[c].truck = -1
         return False
     v = state.spot[TRUCK]

@@ -7,6 +7,8 @@ import numpy as np
 from engines.routing.annealer import Annealer
 from engines.routing.model import model_of
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Truck
+from engines.routing.starts import one_round_each
+from engines.routing.state import empty_state
 from engines.routing.stopping import Budget
 
 LOOKS = 1000
@@ -22,5 +24,6 @@ def rehearse() -> None:
     annealer = Annealer(model_of(problem), 0)
     annealer.start([[2, 3, 1], [4, 1]])
     annealer.run(Budget(StopRule(max_looks=LOOKS)))
+    one_round_each(annealer.model.facts, empty_state(annealer.model.facts, 0))
     if len(annealer.orders) != len(trucks):
         raise AssertionError("the rehearsal lost a truck")

@@ -7,7 +7,7 @@ a string stays ("split string"). Stops already left out near that place are offe
 from __future__ import annotations
 
 from engines.routing.compiled import below, compiled, unit, whole
-from engines.routing.model import BY_WINDOW, MEAN_TAKEN, Facts
+from engines.routing.model import BY_WINDOW, DUMPS, MEAN_TAKEN, Facts
 from engines.routing.state import MOVE, SERVED, TAKEN, USED, State, take_out, touch
 
 LONGEST_STRING = 10.0  # the paper's value
@@ -15,6 +15,7 @@ SPLIT, LONGER = 0.5, 0.01
 LONG_STRING, LONG_RATE = 40.0, 0.005  # now and then most of a round leaves, so that a truck can be emptied
 JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
 MOST_LEFT_OUT = 8  # stops left out that one move offers again
+WHOLE_TRIP = 0.05  # how often all stops between two unloadings leave too, so that another trip can take their time
 
 
 @compiled
@@ -29,6 +30,8 @@ def ruin(facts: Facts, state: State) -> None:
     strings = 1 + int(unit(state.rng) * max(0.5, 4.0 * mean_taken / (1.0 + longest) - 1.0))
     near = facts.insert_near if by_window else facts.remove_near
     seed = below(state.rng, len(facts.stops))
+    if facts.flags[DUMPS] == 1 and unit(state.rng) < WHOLE_TRIP:
+        _take_trip(facts, state, below(state.rng, len(facts.stops)))
     done = left_out = 0
     for x in range(-1, near.shape[1]):
         if done >= strings:
@@ -45,6 +48,29 @@ def ruin(facts: Facts, state: State) -> None:
             touch(state, v)
             _take_string(facts, state, (c, 1 + int(unit(state.rng) * min(longest, state.trucks[v].count))))
             done += 1
+
+
+@compiled
+def _take_trip(facts: Facts, state: State, c: int) -> None:
+    """Take out the stops that a truck loads between the two unloadings round stop c, if c is served."""
+    v, n = state.nodes[c].truck, len(facts.stops)
+    if v < 0 or facts.stops[c].held:
+        return
+    state.trucks[v].taken_at = state.tally[MOVE]
+    touch(state, v)
+    i, before = c, state.nodes[c].before
+    while before < n and not state.nodes[before].dump_after and not facts.stops[before].held:
+        i = before
+        before = state.nodes[i].before
+    last = False
+    while not last:
+        j = state.nodes[i].after
+        last = bool(state.nodes[i].dump_after) or j >= n
+        take_out(facts, state, whole(i))
+        state.nodes[i].truck = JUST_TAKEN
+        state.taken[state.tally[TAKEN]].stop = i
+        state.tally[TAKEN] += 1
+        i = j
 
 
 @compiled
