@@ -15,7 +15,7 @@ from engines.routing.anneal import Best, anneal, empty_best
 from engines.routing.model import FAR, I64, TIMED, Facts, Model
 from engines.routing.rounds import Order
 from engines.routing.starts import TIERS, fill, load, one_round_each
-from engines.routing.state import COST, OVER, PRICE, SERVED, USED, empty_state
+from engines.routing.state import COST, OVER, PRICE, SERVED, USED, State, empty_state
 from engines.routing.stopping import Budget
 
 CHUNKS = 200  # steps of the budget between which the clock is looked at
@@ -69,7 +69,8 @@ class Annealer:
         for number in range(FILLINGS if orders is None else 1):
             state = empty_state(facts, self.seed + number)
             state.tally[PRICE] = FAR  # no truck that does not exist in a first plan
-            load(facts, state, steps, orders is None)
+            load(facts, state, steps)
+            _end_beginnings(self.model, state)
             found = fill(facts, state, self.best, _tiers(self.model), FAR // 4 if prizes and number % 2 else 0)
             if least is None or found < least:
                 self.state, least = state, found
@@ -87,14 +88,14 @@ class Annealer:
             return
         self.anew = True
         self.state = empty_state(self.model.facts, seed + 1)
-        load(self.model.facts, self.state, locked_steps(self.model), True)
+        load(self.model.facts, self.state, locked_steps(self.model))
         one_round_each(self.model.facts, self.state)
 
     def keep_to_real_trucks(self, unit: float, done: float) -> None:
         """Set the price of trucks that do not exist at a share of the run; late in it go back to the best real plan."""
         if self.anew and done >= GONE_AT and self.state.tally[OVER] > 0:
             self.state = empty_state(self.model.facts, self.seed)
-            load(self.model.facts, self.state, steps_of(self.model, self.orders), False)
+            load(self.model.facts, self.state, steps_of(self.model, self.orders))
             self.anew = False
         self.state.tally[PRICE] = price_at(self.model, unit, done) if self.anew else FAR
 
@@ -173,6 +174,18 @@ def _tiers(model: Model) -> I64:
     """(n,) 0 for stops that must be served, 1 for those served whenever they fit, 2 for those with a prize."""
     said = [0 if stop.must_serve else 1 if stop.prize is None else 2 for stop in model.problem.stops]
     return np.array(said, dtype=np.int64)
+
+
+def _end_beginnings(model: Model, state: State) -> None:
+    """Keep out the begun stops from the first one on that its truck does not serve: nothing behind it was begun."""
+    facts, after = model.facts, state.nodes["after"]
+    for v, begun in model.locked.items():
+        node = len(facts.stops) + v
+        for at, stop in enumerate(begun):
+            node = int(after[node])
+            if node != stop:
+                facts.ends["allowed"][int(state.trucks["kind"][v]), list(begun[at:])] = 0
+                break
 
 
 def locked_steps(model: Model) -> I64:

@@ -48,7 +48,8 @@ def _drivable(problem: Problem, truck: Truck, points: Sequence[int]) -> Order:
         if not isinstance(driven, Failure):
             break
         worst = driven.point if driven.point in kept else kept[-1]
-        kept = [point for point in kept if point != worst and (worst not in begun or point not in begun)]
+        behind = begun & {*kept[kept.index(worst) :]} if worst in begun else set()  # was not begun if `worst` was not
+        kept = [point for point in kept if point != worst and point not in behind]
     return with_dumps(problem, truck, kept)
 
 

@@ -308,9 +308,13 @@ def _allowed(problem: Problem, kinds: Sequence[Truck]) -> Bools:
 
 
 def _penalties(problem: Problem, ends: Rows, scale: float) -> list[int]:
-    """Cost of leaving a stop out: its prize, or more than any detour when it has none, and more still if it must."""
+    """Cost of leaving a stop out: its prize, or without one more than any detour, a truck's fixed cost and its waiting;
+    more still if it must be served."""
     both = (ends["start_cost"] + ends["end_cost"])[(ends["start_cost"] < FAR) & (ends["end_cost"] < FAR)]
-    always = 3 * int(both.max(initial=1)) + int(max((s.prize or 0 for s in problem.stops), default=0) / scale) + 1
+    opens = max((stop.window[0] for stop in problem.stops if stop.window), default=0)
+    truck = max((fixed_milli(problem, t) + milli_rates(problem, t)[1] * opens for t in problem.trucks), default=0.0)
+    prize = max((stop.prize or 0 for stop in problem.stops), default=0)
+    always = 3 * int(both.max(initial=1)) + int(min(FAR, (prize + truck) / scale)) + 1
 
     def of(stop: Stop) -> int:
         if stop.must_serve:

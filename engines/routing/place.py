@@ -25,7 +25,7 @@ from engines.routing.state import (
     take_out,
     touch,
 )
-from engines.routing.timed_place import timed_cheapest
+from engines.routing.timed_place import fits_at_once, timed_cheapest
 from engines.routing.times import direct, merge_trips, repair
 
 AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs
@@ -84,7 +84,6 @@ def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
 def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
     """The cheapest place where only loads bind; `spot` says where."""
     n = len(facts.stops)
-    litres, kilos = facts.stops[c].litres, facts.stops[c].kilos
     nodes, near = state.nodes, facts.insert_near
     best, node, into = FAR, -1, -1
     blink = state.tally[BLINK]
@@ -94,12 +93,7 @@ def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
         if v < 0:
             continue
         k = state.trucks[v].kind
-        if (
-            state.trucks[v].load_l + litres > facts.kinds[k].room_l
-            or state.trucks[v].load_kg + kilos > facts.kinds[k].room_kg
-        ):
-            continue
-        if not facts.ends[k, c].allowed:
+        if not facts.ends[k, c].allowed or not fits_at_once(facts, state, v, c):
             continue
         blink -= 1
         if blink <= 0:
@@ -151,12 +145,7 @@ def _plain_anywhere(facts: Facts, state: State, c: int) -> int:
     best = FAR
     for v in range(len(state.trucks)):
         k = state.trucks[v].kind
-        fits = state.trucks[v].load_l + facts.stops[c].litres <= facts.kinds[k].room_l
-        if (
-            not fits
-            or state.trucks[v].load_kg + facts.stops[c].kilos > facts.kinds[k].room_kg
-            or not facts.ends[k, c].allowed
-        ):
+        if not facts.ends[k, c].allowed or not fits_at_once(facts, state, v, c):
             continue
         i = n + v
         while state.trucks[v].count > 0:

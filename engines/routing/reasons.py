@@ -175,11 +175,12 @@ def forced(problem: Problem, stop_id: str, prize: int | None = None) -> Problem:
 
 
 def without(problem: Problem, stop_id: str) -> Problem:
-    """The problem in which no truck may serve the stop and nothing is lost by that."""
+    """The problem in which no truck may serve the stop and nothing is lost by that; who has begun it passes it by."""
     point = _point(problem, stop_id)
     index = point - problem.first_stop
     nobody = replace(problem.stops[index], must_serve=False, prize=0, volume_l=LONGEST)
-    return replace(problem, stops=(*problem.stops[:index], nobody, *problem.stops[index + 1 :]))
+    trucks = tuple(replace(t, locked=tuple(each for each in t.locked if each != stop_id)) for t in problem.trucks)
+    return replace(problem, stops=(*problem.stops[:index], nobody, *problem.stops[index + 1 :]), trucks=trucks)
 
 
 def _delta(problem: Problem, plan: RoundPlan, other: RoundPlan, stop: Stop) -> Delta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engines.routing.anneal import Best, energy_of, keep_best
 from engines.routing.blinks import idle_of, next_blink
 from engines.routing.compiled import compiled, folded, whole
-from engines.routing.model import FAR, I64, Facts
+from engines.routing.model import FAR, I64, TIMED, Facts
 from engines.routing.place import recreate
 from engines.routing.state import (
     EVERYWHERE,
@@ -22,6 +22,7 @@ from engines.routing.state import (
     touch,
     undo,
 )
+from engines.routing.timed_place import fits_at_once
 from engines.routing.times import merge_trips, repair
 
 TIERS = 3  # stops that must be served, that are served whenever they fit, that have a prize
@@ -29,11 +30,11 @@ MOST_PASSES = 5  # over all rounds, to take out what does not pay
 
 
 @compiled
-def load(facts: Facts, state: State, steps: I64, locked: bool) -> None:
+def load(facts: Facts, state: State, steps: I64) -> None:
     """Put rounds into idle trucks: rows (truck, stop, unloaded before it), a truck's rows together and in order.
 
-    A round that cannot be driven as it is goes in stop by stop: what does not fit stays out, and of a `locked`
-    beginning all that follows it.
+    A round that cannot be driven as it is goes in stop by stop, and what does not fit stays out; behind a begun stop
+    that does not, all other begun ones too.
     """
     begin_move(state)
     x = 0
@@ -43,20 +44,40 @@ def load(facts: Facts, state: State, steps: I64, locked: bool) -> None:
             _append(facts, state, (v, steps[y, 1], steps[y, 2]))
             y += 1
         merge_trips(facts, state, v)
-        if not repair(facts, state, v):
+        if not _drivable(facts, state, v):
             for z in range(x, y):
                 take_out(facts, state, steps[z, 1])
             repair(facts, state, v)
-            for z in range(x, y):
-                _append(facts, state, (v, steps[z, 1], steps[z, 2]))
-                if not repair(facts, state, v):
-                    take_out(facts, state, steps[z, 1])
-                    repair(facts, state, v)
-                    if locked:
-                        for rest in range(z, y):  # what follows a stop that cannot be served cannot be begun
-                            facts.ends[state.trucks[v].kind, steps[rest, 1]].allowed = 0
-                        break
+            _load_singly(facts, state, steps, (x, y))
         x = y
+
+
+@compiled
+def _load_singly(facts: Facts, state: State, steps: I64, span: tuple[int, int]) -> None:
+    """Put in the stops of rows span[0] to span[1] - 1, all of one truck, as far as each can be driven."""
+    ended = False
+    for z in range(span[0], span[1]):
+        v, c = steps[z, 0], steps[z, 1]
+        if not (ended and facts.stops[c].held == 1):
+            _append(facts, state, (v, c, steps[z, 2]))
+            if _drivable(facts, state, v):
+                continue
+            take_out(facts, state, c)
+            repair(facts, state, v)
+        if facts.stops[c].held == 1:
+            ended = True
+            facts.ends[state.trucks[v].kind, c].allowed = 0
+
+
+@compiled
+def _drivable(facts: Facts, state: State, v: int) -> bool:
+    """Whether a round can be driven, its arcs, times and cost repaired."""
+    if facts.flags[TIMED] == 1:
+        return repair(facts, state, v)
+    k = state.trucks[v].kind
+    litres = facts.kinds[k].aboard_l + state.trucks[v].load_l
+    kilos = facts.kinds[k].aboard_kg + state.trucks[v].load_kg
+    return repair(facts, state, v) and bool(litres <= facts.kinds[k].room_l and kilos <= facts.kinds[k].room_kg)
 
 
 @folded
@@ -149,9 +170,9 @@ def one_round_each(facts: Facts, state: State) -> None:
         best, chosen = FAR, -1
         for k in range(len(facts.kinds)):
             free = facts.kinds[k].first + state.fleet[k].used < facts.kinds[k].beyond
-            fits = facts.stops[c].litres <= facts.kinds[k].room_l and facts.stops[c].kilos <= facts.kinds[k].room_kg
+            fits = free and fits_at_once(facts, state, idle_of(facts, state, k), c)
             cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
-            if free and fits and facts.ends[k, c].allowed == 1 and cost < best:
+            if fits and facts.ends[k, c].allowed == 1 and cost < best:
                 best, chosen = cost, k
         if chosen >= 0:
             v = idle_of(facts, state, chosen)

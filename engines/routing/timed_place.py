@@ -44,7 +44,7 @@ def timed_cheapest(facts: Facts, state: State, c: int) -> int:
                     continue
         if v < 0 or facts.ends[state.trucks[v].kind, c].allowed == 0:
             continue
-        if facts.flags[DUMPS] == 0 and not _fits(facts, state, v, c):
+        if facts.flags[DUMPS] == 0 and not fits_at_once(facts, state, v, c):
             continue
         blink -= 1
         if blink <= 0:
@@ -70,7 +70,8 @@ def _place_of(facts: Facts, state: State, x: int, everywhere: bool) -> tuple[int
 
 
 @folded
-def _fits(facts: Facts, state: State, v: int, c: int) -> bool:
+def fits_at_once(facts: Facts, state: State, v: int, c: int) -> bool:
+    """Whether a truck takes one more stop without unloading on the way."""
     k = state.trucks[v].kind
     litres = facts.kinds[k].aboard_l + state.trucks[v].load_l + facts.stops[c].litres
     found: bool = litres <= facts.kinds[k].room_l and (

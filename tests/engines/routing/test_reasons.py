@@ -11,6 +11,7 @@ from routing_cases import TRUCK, grid, with_stop, with_stops
 from domain.errors import BadData
 from engines.routing.confirm import Agreement, agreement, confirm, pooled
 from engines.routing.contrast import Move, contrast
+from engines.routing.params import Params
 from engines.routing.pareto import marked, sweep
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Why
 from engines.routing.reasons import forced, why_order, why_stop, why_truck, without
@@ -194,3 +195,21 @@ def test_a_plan_that_another_beats_in_everything_names_it() -> None:
     quicker = replace(worse, goal=Goal.emissions, plan=replace(worse.plan, seconds=cheap.plan.seconds - 1))
     assert [each.beaten_by for each in marked([cheap, worse])] == [None, Goal.cost]
     assert [each.beaten_by for each in marked([cheap, quicker, cheap])] == [None, None, None]
+
+
+def test_a_stop_that_a_truck_has_begun_with_has_its_reason_and_the_rest_stays_begun() -> None:
+    problem = with_stops(grid(8, 2), prize=9000)
+    problem = replace(problem, trucks=(replace(problem.trucks[0], locked=("s1", "s2", "s3")), problem.trucks[1]))
+    plan = solve(problem, QUICK)
+    reason = why_stop(problem, plan, "s2", QUICK)
+    assert (reason.served, reason.truck) == (True, "truck 1")
+    assert reason.flip_prize is not None
+    assert solve(without(problem, "s2"), QUICK, params=Params(start=plan)).rounds[0].stop_ids[:2] == ("s1", "s3")
+
+
+def test_a_begun_stop_that_its_truck_cannot_go_on_with_is_left_and_the_reason_says_no_other_may() -> None:
+    problem = with_stop(grid(8, 2), 2, volume_l=2000)
+    problem = replace(problem, trucks=(replace(problem.trucks[0], locked=("s1", "s2", "s3")), problem.trucks[1]))
+    plan = solve(problem, QUICK)
+    reason = why_stop(problem, plan, "s3", QUICK)
+    assert (reason.served, reason.extra) == (False, None)

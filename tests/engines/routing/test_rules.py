@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routing_cases import grid, with_stop, with_stops
 
+from engines.routing.annealer import Annealer
 from engines.routing.check import check
+from engines.routing.model import model_of
 from engines.routing.params import Core, Params
 from engines.routing.plan import ENDED_EARLY, RoundPlan, Why
 from engines.routing.problem import LONGEST, Goal, Place, Problem, Progress, Rest, StopRule, Weights
@@ -137,6 +139,22 @@ def test_a_fixed_cost_keeps_a_second_truck_at_home() -> None:
     plan = solve(dear, LOOKS)
     assert sum(bool(each.visits) for each in plan.rounds) == 1
     assert plan.cost > 500
+
+
+def test_a_truck_with_a_load_on_board_takes_only_what_it_still_has_room_for() -> None:
+    problem = with_trucks(grid(6, 1, dump=False), load_l=500)
+    plan = solve(problem, LOOKS, params=Params(core=Core.annealer))
+    assert len(plan.served) == 5
+    assert not check(problem, plan)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_stop_that_has_to_be_served_is_worth_a_trucks_fixed_cost_and_its_waiting(wait: bool) -> None:
+    problem = with_trucks(grid(1, 1), fixed_cost=0.0 if wait else 5000.0)
+    problem = with_stops(problem, window=(25_000, 28_000)) if wait else problem
+    annealer = Annealer(model_of(problem), 0)
+    annealer.start()
+    assert annealer.orders[0]
 
 
 def test_weights_override_the_goal() -> None:

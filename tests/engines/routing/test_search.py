@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from routing_cases import grid, with_stops
+from routing_cases import grid, with_stop, with_stops
 
 from engines.routing.carried import carried_over
 from engines.routing.check import check
@@ -76,6 +76,32 @@ def test_a_round_already_begun_keeps_its_beginning_when_it_is_planned_again() ->
     again = solve(later, AT_ONCE, params=Params(start=plan))
     assert again.rounds[1].stop_ids[:3] == begun
     assert not again.unserved
+
+
+@pytest.mark.parametrize(
+    ("begun", "heavy", "kept"),
+    [(("s1", "s2", "s3"), "s2", ("s1",)), (("s1", "s2", "s3"), "s3", ("s1", "s2")), (("s1", "s2"), "s1", ())],
+)
+def test_a_beginning_that_no_longer_fits_is_kept_up_to_the_first_stop_that_does_not(
+    begun: tuple[str, ...], heavy: str, kept: tuple[str, ...]
+) -> None:
+    problem = grid(8, 2)
+    plan = solve(problem, LOOKS)
+    problem = with_stop(problem, int(heavy[1:]), volume_l=2000)
+    later = replace(problem, trucks=(replace(problem.trucks[0], locked=begun), problem.trucks[1]))
+    for start in (plan, None):
+        again = solve(later, LOOKS, params=Params(start=start))
+        assert again.rounds[0].stop_ids[: len(kept)] == kept
+        assert not {*begun[len(kept) :]} & {*again.served}
+        assert len(again.served) == 8 - len(begun) + len(kept)
+
+
+def test_a_beginning_too_large_for_a_truck_that_never_unloads_is_cut_where_it_is_full() -> None:
+    problem = grid(8, 2, capacity_l=350, dump=False)
+    trucks = (replace(problem.trucks[0], locked=("s1", "s2", "s3"), load_l=100), problem.trucks[1])
+    plan = solve(replace(problem, trucks=trucks), LOOKS)
+    assert plan.rounds[0].stop_ids == ("s1", "s2")
+    assert "s3" not in plan.served
 
 
 def test_a_plan_that_the_clock_ended_is_not_one_to_repeat() -> None:
