@@ -170,7 +170,6 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
         secs[inner, at] = to["secs"] - service - stay
         cost[inner, at] = to["cost"] - whole * (to["secs"] - service)
         secs[at, inner], cost[at, inner] = back["secs"], back["cost"] - whole * (back["secs"] + service)
-        cost[at, 1 : 2 * kinds : 2] = secs[at, 1 : 2 * kinds : 2] = 0
     cost = np.where(cost >= FAR // 2, NOWHERE, np.maximum(cost, 0))
     allowed = np.concatenate([np.ones(first_stop, np.bool_), facts.ends["allowed"][k] == 1])
     cost[:, ~allowed], secs[:, ~allowed] = NOWHERE, NOWHERE

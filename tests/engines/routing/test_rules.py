@@ -121,6 +121,11 @@ def test_ways_driving_and_absence_have_their_limits(limit: dict[str, int], fault
     assert any(fault in each for each in check(bound, moved(bound, solve(free, LOOKS))))
 
 
+def test_pyvrp_pays_for_the_way_home_from_the_last_unloading() -> None:
+    problem = with_trucks(grid(12, 1, capacity_l=5000), max_duration_s=2200)
+    assert 0 < len(solve(problem, LOOKS, params=Params(core=Core.pyvrp)).served) < 12
+
+
 def test_a_round_may_end_at_another_depot() -> None:
     problem = grid(4, 1)
     far = Place("yard", 0.0, 0.0)
