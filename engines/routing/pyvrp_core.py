@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.model import ENDLESS, FAR, Facts, Model
-from engines.routing.problem import Problem
+from engines.routing.problem import LONGEST, Problem
 from engines.routing.rounds import Order
 from engines.routing.stopping import Budget
 
@@ -170,12 +170,23 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
         secs[inner, at] = to["secs"] - service - stay
         cost[inner, at] = to["cost"] - whole * (to["secs"] - service)
         secs[at, inner], cost[at, inner] = back["secs"], back["cost"] - whole * (back["secs"] + service)
+        for each in map(int, np.flatnonzero(facts.kinds["group"] == g)):
+            cost[at, 2 * each + 1], secs[at, 2 * each + 1] = _way_home(facts, int(facts.dumps["point"][i]), each)
     cost = np.where(cost >= FAR // 2, NOWHERE, np.maximum(cost, 0))
     allowed = np.concatenate([np.ones(first_stop, np.bool_), facts.ends["allowed"][k] == 1])
     cost[:, ~allowed], secs[:, ~allowed] = NOWHERE, NOWHERE
     np.fill_diagonal(cost, 0)
     np.fill_diagonal(secs, 0)
     return np.ascontiguousarray(cost), np.ascontiguousarray(secs)
+
+
+def _way_home(facts: Facts, dump: int, k: int) -> tuple[int, int]:
+    """(distance, duration) from a dump to where kind k ends."""
+    row = facts.kinds[k]
+    metres, seconds = (int(ways[dump, row["end_point"]]) for ways in (facts.metres, facts.seconds))
+    if max(metres, seconds) >= LONGEST:
+        return NOWHERE, NOWHERE
+    return round(row["per_metre"] * metres + (row["per_second"] - int(row["per_second"])) * seconds), seconds
 
 
 def _solution(model: Model, built: Built, orders: Sequence[Order]) -> Any:
