@@ -31,11 +31,15 @@ def check(problem: Problem, plan: RoundPlan) -> list[str]:
 
 
 def _check_coverage(problem: Problem, plan: RoundPlan) -> list[str]:
-    """Each stop exactly once: served or named as unserved."""
+    """Each stop exactly once: served, by the truck that has begun it if one has, or named as unserved."""
     seen = Counter(visit.stop_id for each in plan.rounds for visit in each.visits if not visit.is_dump)
     seen.update(each.stop_id for each in plan.unserved)
     known = {stop.id for stop in problem.stops}
+    begun_by = {stop_id: truck.name for truck in problem.trucks for stop_id in truck.locked}
     faults = [f"stop {stop_id} is unknown" for stop_id in seen if stop_id not in known]
+    for each in plan.rounds:
+        others = [stop_id for stop_id in each.stop_ids if begun_by.get(stop_id, each.truck) != each.truck]
+        faults += [f"truck {each.truck}: serves {stop_id}, which another has begun" for stop_id in others]
     faults += [f"stop {stop_id} appears {count} times" for stop_id, count in seen.items() if count > 1]
     return faults + [f"stop {stop_id} is neither served nor named as unserved" for stop_id in sorted(known - set(seen))]
 
@@ -164,6 +168,8 @@ def _check_rules(problem: Problem, truck: Truck, each: TruckRound, unloaded: int
             faults.append("breaks outside the hours for it")
         elif each.rest.end_s - each.rest.begin_s != rest.duration_s:
             faults.append("the break has the wrong length")
+        if not 0 <= each.rest.after_visits <= len(each.visits):
+            faults.append("the break is after more visits than there are")
     if truck.max_trips is not None and unloaded + (0 if problem.dumps else 1) > truck.max_trips:
         faults.append("makes more trips than it may")
     begun = [visit.stop_id for visit in each.visits if not visit.is_dump and visit.stop_id in truck.locked]
@@ -191,6 +197,8 @@ def _check_return(problem: Problem, truck: Truck, each: TruckRound, end: tuple[i
     home = each.home
     if home is None or (home.metres, home.seconds, home.to_id) != (back_m, back_s, problem.depots[target].id):
         faults.append("does not return to its depot")
+    if max(back_m, back_s) >= NO_WAY:
+        faults.append("there is no way home")
     now += int(back_s)
     limit = truck.shift_end_s
     if problem.max_seconds is not None:

@@ -8,6 +8,7 @@ Whether they come from disk is told by Numba's own events: a compilation that be
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 from typing import Any
 
@@ -57,6 +58,8 @@ class Kernels:
         except ImportError as missing:
             self.fault = str(missing)
         finally:
+            if not self._loaded and not self.fault:  # the thread's end prints the error with its traceback
+                self.fault = repr(sys.exception())
             self._told.set()
 
     def _leave(self) -> None:
@@ -88,4 +91,5 @@ KERNELS = Kernels()
 if __name__ == "__main__":
     from engines.routing.kernels import KERNELS as shared  # this file is `__main__` here, not the module
 
-    shared.wait()
+    if not shared.wait():
+        raise SystemExit(f"the route engine's fast search cannot run here: {shared.fault}")

@@ -9,6 +9,7 @@ STOPPED_BY_CLOCK = "stopped by the clock"
 ENDED_EARLY = "ended early on request"
 MEANWHILE = " while the annealer is compiled"
 WITHOUT_NUMBA = " without the annealer"
+UNTIL_TIME_WAS_UP = " until its time was up"
 
 
 class Why(StrEnum):
@@ -125,8 +126,9 @@ class RoundPlan:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the same search by looks gives it again: no person, busy machine or missing part ended it."""
-        return self.core not in (STOPPED_BY_CLOCK, ENDED_EARLY) and not self.core.endswith((MEANWHILE, WITHOUT_NUMBA))
+        """Whether the same search gives it again: no person, clock, busy machine or missing part ended it."""
+        unlike = (MEANWHILE, WITHOUT_NUMBA, UNTIL_TIME_WAS_UP)
+        return self.core not in (STOPPED_BY_CLOCK, ENDED_EARLY) and not self.core.endswith(unlike)
 
     @property
     def served(self) -> tuple[str, ...]:

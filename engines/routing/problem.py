@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -273,6 +274,9 @@ def _refuse_impossible(problem: Problem) -> None:
     }.items():
         if len(set(names)) != len(names):
             raise BadData(f"two entries share one {kind} name")
+    both = {stop.id for stop in problem.stops} & {place.id for place in (*problem.depots, *problem.dumps)}
+    if both:
+        raise BadData(f"a stop has the name of a depot or dump: {', '.join(sorted(both))}")
     for stop in problem.stops:
         _refuse_stop(stop)
     for truck in problem.trucks:
@@ -286,12 +290,21 @@ def _refuse_impossible(problem: Problem) -> None:
         raise BadData("weights must be numbers from 0")
 
 
+FROM_0 = f" from 0 to {LONGEST}"
+
+
+def _all_whole(*numbers: int) -> bool:
+    return all(isinstance(number, Integral) and 0 <= number <= LONGEST for number in numbers)
+
+
 def _refuse_stop(stop: Stop) -> None:
-    if not all(0 <= number <= LONGEST for number in (stop.volume_l, stop.weight_kg, stop.service_s, stop.release_s)):
-        raise BadData(f"stop {stop.id}: volume, weight, service and release time must be numbers from 0")
+    if not _all_whole(stop.volume_l, stop.weight_kg, stop.service_s, stop.release_s):
+        raise BadData(f"stop {stop.id}: volume, weight, service and release time must be whole numbers{FROM_0}")
     if stop.prize is not None and not 0 <= stop.prize <= LONGEST:
         raise BadData(f"stop {stop.id}: the prize must be from 0 to {LONGEST} milli-currency")
-    if stop.window is not None and not 0 <= stop.window[0] <= stop.window[1]:
+    if stop.window is not None and not _all_whole(*stop.window):
+        raise BadData(f"stop {stop.id}: the window must be two whole numbers{FROM_0}")
+    if stop.window is not None and stop.window[0] > stop.window[1]:
         raise BadData(f"stop {stop.id}: the window ends before it begins")
 
 
@@ -301,16 +314,20 @@ def _refuse_truck(truck: Truck, problem: Problem) -> None:
             raise BadData(f"truck {truck.name}: there is no depot number {depot}")
     if not 0 <= truck.start_point < problem.size:
         raise BadData(f"truck {truck.name}: there is no point number {truck.start_point}")
-    numbers = (truck.capacity_l, truck.capacity_kg, truck.cost_per_km, truck.cost_per_hour, truck.g_co2e_per_km)
-    if not all(0 <= number <= LONGEST for number in (*numbers, truck.fixed_cost, truck.load_l, truck.load_kg)):
-        raise BadData(f"truck {truck.name}: capacities, loads and rates must be numbers from 0")
+    rates = (truck.cost_per_km, truck.cost_per_hour, truck.g_co2e_per_km, truck.fixed_cost)
+    if not all(0 <= rate <= LONGEST for rate in rates):
+        raise BadData(f"truck {truck.name}: rates must be numbers{FROM_0}")
+    if not _all_whole(truck.capacity_l, truck.capacity_kg, truck.load_l, truck.load_kg):
+        raise BadData(f"truck {truck.name}: capacities and loads must be whole numbers{FROM_0}")
     if not 0 <= truck.shift_start_s <= truck.shift_end_s <= LONGEST:
         raise BadData(f"truck {truck.name}: the shift ends before it begins")
     limits = (truck.max_trips, truck.max_metres, truck.max_drive_s, truck.max_duration_s)
-    if any(limit is not None and limit < 0 for limit in limits) or truck.max_trips == 0:
-        raise BadData(f"truck {truck.name}: its limits must be numbers from 0, its trips from 1")
+    if not _all_whole(*(limit for limit in limits if limit is not None)) or truck.max_trips == 0:
+        raise BadData(f"truck {truck.name}: its limits must be whole numbers{FROM_0}, its trips from 1")
     rest = truck.rest
-    if rest and not (0 <= rest.earliest_s <= rest.latest_s and 0 <= rest.duration_s <= LONGEST):
+    if rest and not _all_whole(rest.earliest_s, rest.latest_s, rest.duration_s):
+        raise BadData(f"truck {truck.name}: the break's times must be whole numbers{FROM_0}")
+    if rest and rest.earliest_s > rest.latest_s:
         raise BadData(f"truck {truck.name}: the break ends before it begins")
 
 

@@ -50,7 +50,8 @@ def _forbidden(problem: Problem, truck: Truck, order: Sequence[int]) -> Failure 
     if truck.max_trips is not None and trips > truck.max_trips:
         return Failure(Why.fleet_full, here)
     home = truck.end_point
-    return Failure(Why.no_way, here) if problem.metres[here, home] >= LONGEST else None
+    no_way = max(problem.metres[here, home], problem.seconds[here, home]) >= LONGEST
+    return Failure(Why.no_way, here) if no_way else None
 
 
 def _close(problem: Problem, truck: Truck, order: Sequence[int], run: Run) -> TruckRound | Failure:

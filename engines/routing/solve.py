@@ -21,7 +21,7 @@ from engines.routing.insertion import with_reasons
 from engines.routing.kernels import KERNELS
 from engines.routing.meanwhile import by_insertion, by_ortools, plan_meanwhile
 from engines.routing.params import Core, Params
-from engines.routing.plan import ENDED_EARLY, STOPPED_BY_CLOCK
+from engines.routing.plan import ENDED_EARLY, STOPPED_BY_CLOCK, UNTIL_TIME_WAS_UP
 from engines.routing.problem import Problem, RoundPlan, StopRule, Why
 from engines.routing.rounds import assemble
 from engines.routing.stopping import Budget
@@ -73,8 +73,9 @@ def _as_ended(plan: RoundPlan, budget: Budget) -> RoundPlan:
     """The plan with what ended its search in `core`, where that was not the rule's looks."""
     if budget.cancelled:
         return replace(plan, core=ENDED_EARLY)
-    cut_short = budget.by_looks and budget.share < 1.0 and budget.clock_share >= 1.0
-    return replace(plan, core=STOPPED_BY_CLOCK) if cut_short else plan
+    if budget.clock_share < 1.0 or (budget.by_looks and budget.share >= 1.0):
+        return plan
+    return replace(plan, core=STOPPED_BY_CLOCK if budget.by_looks else f"{plan.core}{UNTIL_TIME_WAS_UP}")
 
 
 def _checked(task: Task, plan: RoundPlan, hindered: dict[str, Why]) -> RoundPlan:

@@ -8,7 +8,7 @@ import pytest
 from routing_cases import grid, with_stop
 
 from engines.routing.check import check
-from engines.routing.problem import Problem, RoundPlan, StopRule, TruckRound
+from engines.routing.problem import LONGEST, Problem, Rest, RestTaken, RoundPlan, StopRule, TruckRound
 from engines.routing.solve import solve
 
 
@@ -85,3 +85,27 @@ def test_prettified_totals_are_seen(problem: Problem, plan: RoundPlan) -> None:
 
 def test_a_plan_of_another_problem_is_refused(problem: Problem, plan: RoundPlan) -> None:
     assert check(with_stop(problem, 0, prize=7), plan)
+
+
+def test_a_break_after_more_visits_than_there_are_is_seen(problem: Problem, plan: RoundPlan) -> None:
+    rest = Rest(100, 50_000, 60)
+    rested = replace(problem, trucks=tuple(replace(truck, rest=rest) for truck in problem.trucks))
+    never = changed(replace(plan, problem_hash=rested.hash), rest=RestTaken(99, 100, 160))
+    assert check(rested, replace(plan, problem_hash=rested.hash)) == []
+    assert any("more visits" in fault for fault in check(rested, never))
+
+
+def test_a_stop_that_another_truck_has_begun_is_seen(problem: Problem, plan: RoundPlan) -> None:
+    taken = plan.rounds[busy(plan)].stop_ids[0]
+    other = 1 - busy(plan)
+    trucks = [replace(t, locked=(taken,)) if i == other else t for i, t in enumerate(problem.trucks)]
+    begun = replace(problem, trucks=tuple(trucks))
+    assert any("another has begun" in fault for fault in check(begun, replace(plan, problem_hash=begun.hash)))
+
+
+@pytest.mark.parametrize("matrix", ["metres", "seconds"])
+def test_a_way_home_that_is_none_is_seen(problem: Problem, plan: RoundPlan, matrix: str) -> None:
+    values = getattr(problem, matrix).copy()
+    values[problem.first_dump, 0] = LONGEST
+    cut_off = replace(problem, **{matrix: values})
+    assert any("no way home" in fault for fault in check(cut_off, replace(plan, problem_hash=cut_off.hash)))

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,18 @@ def test_where_nothing_is_compiled_the_first_question_is_answered_all_the_same_a
     said, _ = asking.communicate(timeout=90)
     assert re.fullmatch(core + r" while the annealer is compiled\|12\|\[\]", said.strip())
     assert asking.returncode == 0  # the compiler is told to end before the process does
+
+
+def test_where_the_compiler_itself_fails_another_core_answers_and_the_cause_is_told(tmp_path: Path) -> None:
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise RuntimeError('made for another processor')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    program = ASK.format(path=[str(tmp_path), str(ROOT), str(Path(__file__).parent)], problem="grid(12, 2)")
+    run = partial(subprocess.run, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run([sys.executable, "-c", program]).stdout.strip() == "or-tools without the annealer|12|[]"
+    alone = run([sys.executable, "-m", "engines.routing.kernels"])
+    assert alone.returncode == 1
+    assert "cannot run here: RuntimeError('made for another processor')" in alone.stderr
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from routing_cases import grid, with_stop, with_stops
 from engines.routing.carried import carried_over
 from engines.routing.check import check
 from engines.routing.params import Core, Params
-from engines.routing.plan import STOPPED_BY_CLOCK
+from engines.routing.plan import STOPPED_BY_CLOCK, UNTIL_TIME_WAS_UP
 from engines.routing.problem import Goal, Problem, StopRule
 from engines.routing.rounds import assemble, rank
 from engines.routing.solve import solve
@@ -109,3 +109,11 @@ def test_a_plan_that_the_clock_ended_is_not_one_to_repeat() -> None:
         plan = solve(grid(60), StopRule(max_seconds=0.05, max_looks=10**9), params=Params(core=core))
         assert (plan.core, plan.repeatable) == (STOPPED_BY_CLOCK, False)
     assert solve(grid(10), LOOKS).repeatable
+
+
+@pytest.mark.parametrize("core", [Core.annealer, Core.ortools])
+def test_a_plan_searched_for_as_long_as_a_clock_allowed_is_not_one_to_repeat(core: Core) -> None:
+    plan = solve(grid(30), StopRule(max_seconds=0.3), params=Params(core=core))
+    assert not plan.repeatable
+    assert plan.core.endswith(UNTIL_TIME_WAS_UP)
+    assert solve(grid(5), StopRule(max_seconds=60), params=Params(core=Core.insertion)).repeatable

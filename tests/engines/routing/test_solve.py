@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from domain.errors import BadData
 from engines.routing.baseline import fixed_schedule, nearest_neighbour
 from engines.routing.check import check
 from engines.routing.distances import HaversineMatrix
-from engines.routing.problem import Goal, Problem, StopRule, Why
+from engines.routing.problem import Goal, Problem, Rest, StopRule, Why
 from engines.routing.solve import solve
 
 QUICK = StopRule(max_seconds=20, max_solutions=30)
@@ -159,6 +160,35 @@ def test_contradictions_are_refused_before_any_search() -> None:
         with_stop(problem, 1, volume_l=-1)
     with pytest.raises(BadData, match="depot number"):
         replace(problem, trucks=(replace(problem.trucks[0], depot=7),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"volume_l": 1.5}, "volume.* whole numbers"),
+        ({"window": (0, 2**70)}, "window must be two whole numbers"),
+        ({"window": (-5, 10)}, "window must be two whole numbers from 0"),
+        ({"window": (11, 10)}, "ends before it begins"),
+        ({"id": "dump"}, "name of a depot or dump: dump"),
+    ],
+)
+def test_a_stop_whose_numbers_or_name_cannot_be_meant_is_refused(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(BadData, match=fault):
+        with_stop(grid(3), 1, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"max_metres": 2**70}, "limits must be whole"),
+        ({"capacity_l": 0.5}, "capacities and loads must be whole"),
+        ({"rest": Rest(0, 2**70, 60)}, "break's times must be whole"),
+    ],
+)
+def test_a_truck_whose_numbers_cannot_be_meant_is_refused(changes: dict[str, Any], fault: str) -> None:
+    problem = grid(3)
+    with pytest.raises(BadData, match=fault):
+        replace(problem, trucks=(replace(problem.trucks[0], **changes),))
 
 
 def test_the_fixed_schedule_serves_what_is_due_and_nothing_else() -> None:
