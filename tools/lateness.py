@@ -1,11 +1,11 @@
-"""When a collection counts as missed: one definition for every tool."""
+"""When a collection is due and when it counts as missed: one definition for every tool."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import zip_longest
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ DEFINITION = (
 )
 
 
+WEEK_DAYS = 7
 THIN_SHARE = 0.25  # Berkeley's months hold 0.41 to 1.43 of what the schedule asks for, Boston's sample 0.01 to 0.03
 THIN_DAYS = timedelta(days=60)
 
@@ -36,10 +37,35 @@ class Miss:
     at: datetime
 
 
+def due_on(last: datetime, rule: Rule, zone: ZoneInfo) -> date:
+    """The day on which a bin emptied at `last` is due again."""
+    return (last.astimezone(zone) + timedelta(days=rule.interval_days)).date()
+
+
+def asks_for_the_last(rule: Rule) -> bool:
+    """Whether the weekdays alone do not say when the bin is due: there are none, or it is passed by in some weeks."""
+    return not rule.weekdays or rule.interval_days > WEEK_DAYS
+
+
+def is_due(rule: Rule, last: datetime | None, day: datetime) -> bool:
+    """Whether the fixed schedule visits the bin on the day, in the city's zone, when it was last emptied at `last`.
+
+    On weekdays of its own it is passed by while the next of them is still in time. Without a record it is due.
+    """
+    if rule.weekdays and day.strftime("%a") not in rule.weekdays:
+        return False
+    if last is None or not asks_for_the_last(rule):
+        return True
+    due = due_on(last, rule, cast(ZoneInfo, day.tzinfo))
+    if not rule.weekdays:
+        return due <= day.date()
+    ahead = (day + timedelta(days=days) for days in range(1, WEEK_DAYS + 1))
+    return due < next(each.date() for each in ahead if each.strftime("%a") in rule.weekdays)
+
+
 def late_at(last: datetime, rule: Rule, zone: ZoneInfo) -> datetime:
     """When a bin emptied at `last` becomes late: the local midnight after the day that follows the day it was due."""
-    due = (last.astimezone(zone) + timedelta(days=rule.interval_days)).date()
-    return datetime.combine(due + timedelta(days=2), time.min, zone)
+    return datetime.combine(due_on(last, rule, zone) + timedelta(days=2), time.min, zone)
 
 
 def misses(

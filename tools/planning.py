@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import select
 
 from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo, TruckInfo
 from domain.ports import Travel
-from domain.records import CollectionRule
+from domain.repositories.service import last_before, rules
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
 from engines.routing.params import Params
@@ -28,6 +27,7 @@ from engines.routing.solve import solve
 from tools.context import Ctx
 from tools.departure import choose_trucks, round_start
 from tools.fill import forecasts
+from tools.lateness import asks_for_the_last, is_due
 from tools.scope import bins_in_scope
 
 MOST_STOPS = 1_200
@@ -110,8 +110,9 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
     starts_at = round_start(wish.when, trucks, ctx)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
-    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
-    scope += [ctx.city.bins[b] for b in must - {s.bin_id for s in scope}]
+    inside = {s.bin_id for s in scope}
+    must = dict.fromkeys(wish.must_serve.bin_ids if wish.must_serve else ())
+    scope += [ctx.city.bins[b] for b in must if b not in inside]
     outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, starts_at)}
     serve, degraded = _serve(wish, outlooks)
     due = due_bins(ctx, scope, starts_at)
@@ -181,17 +182,14 @@ def outlook(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> list[Outl
 
 def due_bins(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> frozenset[str]:
     """Bins that the fixed schedule visits on the round's day."""
-    weekday = starts_at.strftime("%a")
+    day = starts_at.astimezone(ctx.zone)
     with ctx.store.read() as session:
-        rules = {
-            rule.bin_id: rule
-            for rule in session.scalars(select(CollectionRule).where(CollectionRule.city == ctx.city.name))
-        }
-    return frozenset(b.bin_id for b in bins if b.in_service and (r := rules.get(b.bin_id)) and _is_due(r, weekday))
-
-
-def _is_due(rule: CollectionRule, weekday: str) -> bool:
-    return weekday in rule.weekdays if rule.weekdays else rule.interval_days <= 1
+        schedule = rules(session, ctx.city.name)
+        asked = any(asks_for_the_last(rule) for rule in schedule.values())
+        last = last_before(session, ctx.city.name, ctx.now) if asked else {}
+    return frozenset(
+        b.bin_id for b in bins if b.in_service and (r := schedule.get(b.bin_id)) and is_due(r, last.get(b.bin_id), day)
+    )
 
 
 def _serve(wish: Wish, outlooks: Mapping[str, Outlook]) -> tuple[str, tuple[str, ...]]:
