@@ -231,11 +231,21 @@ def explain_truck(ctx: Ctx, seen: Replanned, trucks: TruckSet) -> Result[Explana
 def _end_words(seen: Replanned, mine: TruckRound) -> str:
     info = next(truck for truck in seen.problem.trucks if truck.name == mine.truck)
     left = (seen.problem.shift_end(info) - info.shift_start_s - mine.seconds) / 60
-    ends = "its shift" if left < 15 else "the worth of further bins"
     return (
         f"{mine.truck} serves {counted(len(mine.stop_ids), 'bin')} in {mine.trips} loads of at most "
-        f"{info.capacity_l:,} l; {left:.0f} min of its shift stay free, so {ends} ends it."
+        f"{info.capacity_l:,} l; {left:.0f} min of its shift stay free{_what_ends(seen, left)}."
     )
+
+
+def _what_ends(seen: Replanned, left: float) -> str:
+    """What ended a round that has `left` minutes to spare, as a clause."""
+    if not seen.plan.unserved:
+        return " and no bin is left for it"
+    if left < 15:
+        return ", so its shift ends it"
+    if any(each.why is Why.cheaper_to_skip for each in seen.plan.unserved):
+        return ", so the worth of further bins ends it"
+    return "; what is left found no place in it"
 
 
 def _order_words(other: OtherOrder, facts: ExplanationFacts) -> str:

@@ -27,7 +27,7 @@ from domain.errors import AskAgain, BadData
 from domain.operation import Operation
 from domain.values import Call
 from engines.routing.confirm import Confirmation, confirm
-from engines.routing.params import Core, Params
+from engines.routing.kernels import KERNELS
 from engines.routing.problem import Problem, RoundPlan, StopRule
 from engines.routing.reasons import StopReason, forced, why_stop, without
 from engines.routing.solve import solve
@@ -35,7 +35,7 @@ from evals.bench import Bench, bench
 from evals.progress import say
 from tools.context import Ctx, Tuning
 from tools.plan_reasons import SEARCH_SHARE
-from tools.planning import Wish, make_round
+from tools.planning import PLAN_SHARE, Wish, make_round
 from tools.resolve import Setting, resolve
 
 JsonObject = dict[str, JsonValue]
@@ -94,6 +94,7 @@ def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
     how many reasons said that a longer search would decide otherwise; `against` each bin on which a full search
     decided otherwise than told; `rounds` what was planned.
     """
+    KERNELS.wait()  # no round is planned by another core because the annealer's loops are still being compiled
     with bench(_parent_of(asked)) as where:
         rounds = _rounds(where, asked)
         samples = list(islice(put_to_test(rounds, asked, tell), asked.samples))
@@ -217,10 +218,15 @@ def planned(where: Bench, name: str, now: str, parameters: JsonObject) -> Round:
     wish = Wish(**resolve(Call("plan_round", parameters), Setting(ctx.city, at)).values)
     solved = make_round(wish, ctx)
     problem = solved.problem
-    solve(problem, StopRule(max_looks=1), 0, Params(core=Core.annealer))  # its compiled loops are at hand from here on
-    plan = solve(problem, StopRule(max_looks=solved.looks), ctx.tuning.seed)  # no clock of a busy machine ended it
+    plan = solve(problem, search_of(solved.looks, len(problem.stops)), ctx.tuning.seed)
     say(f"{name} {now} {parameters}: {len(plan.served)} bins served, {len(plan.unserved)} skipped")
     return Round(name, now, parameters, problem, plan)
+
+
+def search_of(looks: int | None, stops: int) -> StopRule:
+    """A round's search without its clock, with as many looks as are usual where a clock ended the one for an answer."""
+    usual = _by_looks(StopRule.of_work(stops, Tuning().solve_seconds * PLAN_SHARE))
+    return usual if looks is None else StopRule(max_looks=looks)
 
 
 # ---------------------------------------------------------------- what is told

@@ -145,6 +145,18 @@ def test_a_truck_is_told_what_other_orders_would_take(ctx: Ctx) -> None:
     assert "The other way round" in text
 
 
+def test_what_ended_a_truck_s_round_is_told_only_where_something_is_left(ctx: Ctx) -> None:
+    said = {}
+    for serve in ("all", "overflow_risk"):
+        plan, after = planned(ctx, serve=serve)
+        told = ask(after, "explain", truck=plan.table.rows[0][0])
+        said[serve] = plan.facts.bins_unserved, told.why[0].text
+    assert said["all"][0] == 0
+    assert said["all"][1].endswith("stay free and no bin is left for it.")
+    assert said["overflow_risk"][0] > 0
+    assert said["overflow_risk"][1].endswith("stay free, so the worth of further bins ends it.")
+
+
 def test_what_would_change_a_plan_is_the_other_goals_beside_it(ctx: Ctx) -> None:
     plan, after = planned(ctx, serve="all")
     told = explained(after, question="what_would_change_it")

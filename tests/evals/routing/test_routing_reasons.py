@@ -14,7 +14,18 @@ from engines.routing.plan import RoundPlan
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Truck
 from engines.routing.reasons import StopReason, why_stop
 from engines.routing.solve import solve
-from evals.routing.reasons import Asked, Round, cities_of, confirmed, drawn, figures, put_to_test, told, wilson
+from evals.routing.reasons import (
+    Asked,
+    Round,
+    cities_of,
+    confirmed,
+    drawn,
+    figures,
+    put_to_test,
+    search_of,
+    told,
+    wilson,
+)
 
 CITIES = Path(__file__).parents[3] / "cities"
 
@@ -92,6 +103,14 @@ def test_a_city_is_planned_with_bins_left_over_and_its_reasons_are_tried() -> No
     assert found["samples"] == 2
     assert found["rounds"] == 1
     assert found["by_decision"]["skipped"]["samples"] == 1  # type: ignore[index, call-overload]
+
+
+def test_a_round_that_a_clock_cut_short_is_searched_for_by_looks_all_the_same() -> None:
+    assert search_of(1234, 50) == StopRule(max_looks=1234)
+    cut_short = search_of(None, 50)
+    assert cut_short.wall_seconds == float("inf")
+    assert cut_short.max_looks is not None
+    assert cut_short.max_looks > 1000
 
 
 def test_city_folders_are_found_at_and_in_a_folder(tmp_path: Path) -> None:
