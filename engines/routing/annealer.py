@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.routing.anneal import Best, anneal, empty_best
+from engines.routing.carried import locked_only
 from engines.routing.model import FAR, I64, TIMED, Facts, Model
 from engines.routing.rounds import Order
 from engines.routing.starts import TIERS, fill, load, one_round_each
@@ -189,9 +190,8 @@ def _end_beginnings(model: Model, state: State) -> None:
 
 
 def locked_steps(model: Model) -> I64:
-    """Each truck's locked beginning as (truck, stop, unloaded before it)."""
-    said = [(v, c, 0) for v, locked in model.locked.items() for c in locked]
-    return np.array(said, dtype=np.int64).reshape(-1, 3)
+    """Each truck's locked beginning, as far as it can be driven, as (truck, stop, unloaded before it)."""
+    return steps_of(model, locked_only(model.problem) if model.locked else [[] for _ in model.problem.trucks])
 
 
 def steps_of(model: Model, orders: Sequence[Order]) -> I64:

@@ -96,6 +96,14 @@ def test_a_beginning_that_no_longer_fits_is_kept_up_to_the_first_stop_that_does_
         assert len(again.served) == 8 - len(begun) + len(kept)
 
 
+def test_a_beginning_of_more_than_one_load_is_gone_on_with_behind_an_unloading() -> None:
+    problem = grid(8, 2, capacity_l=250)
+    begun = replace(problem, trucks=(replace(problem.trucks[0], locked=("s1", "s2", "s3")), problem.trucks[1]))
+    plan = solve(begun, LOOKS)
+    assert plan.rounds[0].stop_ids[:3] == ("s1", "s2", "s3")
+    assert not plan.unserved
+
+
 def test_a_beginning_too_large_for_a_truck_that_never_unloads_is_cut_where_it_is_full() -> None:
     problem = grid(8, 2, capacity_l=350, dump=False)
     trucks = (replace(problem.trucks[0], locked=("s1", "s2", "s3"), load_l=100), problem.trucks[1])
