@@ -200,10 +200,19 @@ def test_llama_cpp_and_torch_agree_on_the_exported_adapter_and_not_on_unturned_h
 
 NEAR = '{"name":"forecast_fill","parameters":{"near":"Sather Gate","by":"tomorrow"}}'
 THREADS = [
-    [Turn("Which bins near Sather Gate will overflow by tomorrow noon?")],
-    [Turn("Which bins near Sather Gate will overflow tomorrow?", (Step(NEAR),)), Turn("only compost")],
-    [Turn("Plan tonight's round for two trucks.")],
-    [Turn("who won the match yesterday?")],
+    [
+        Turn(
+            "Which bins near Sather Gate will overflow by tomorrow noon?",
+            (),
+            ("[site Sather Gate]", "[time tomorrow noon]"),
+        )
+    ],
+    [
+        Turn("Which bins near Sather Gate will overflow tomorrow?", (Step(NEAR),)),
+        Turn("only compost", (), ("[stream compost]",)),
+    ],
+    [Turn("Plan tonight's round for two trucks.", (), ("[time tonight]",))],
+    [Turn("who won the match yesterday?", (), ("[time yesterday]",))],
 ]
 
 
