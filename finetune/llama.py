@@ -26,7 +26,6 @@ GROUPS = (
     ("gate_up", ("mlp.gate_proj", "mlp.up_proj")),
     ("down", ("mlp.down_proj",)),
 )
-PROJECTIONS = tuple(name for _, names in GROUPS for name in names)
 ROTARY = {"default", "linear", "llama3"}  # scalings that don't depend on the row's length
 
 

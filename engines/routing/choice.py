@@ -1,6 +1,6 @@
 """Which core searches, and for how much of the budget: a few rules on features that are known before the search.
 
-docs/decisions/0005-route-engine.md has the measurements behind them.
+docs/decisions/0005-route-engine.md says why; the figures for the two numbers below are not filed yet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from engines.routing.params import Core, Params
 from engines.routing.pyvrp_core import supports
 
 LONG_ROUND = 20.0  # stops per round from which PyVRP's local search leads where windows bind
-FEW_STOPS_PYVRP = 50
 
 
 @dataclass(frozen=True)

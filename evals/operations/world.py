@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from evals.operations.rounds import Driven, Planner, Wish, drive_out
 from evals.operations.sensors import Sensors, last_readings
-from evals.operations.town import DAY_H, FULL_PCT, WEEK_H, Floats, Ints, Town, moment_of
+from evals.operations.town import DAY_H, FULL_PCT, Floats, Ints, Town, moment_of
 
 QUIET_WEEKS = 1  # bins fill and nobody comes: from here the planner knows only what records would tell
 UNCOUNTED_WEEKS = 1  # rounds run and are not counted, so that no policy lives on how the bins stood at first
@@ -166,11 +166,6 @@ class _Book:
         return Run(
             self.metres, self.seconds, self.cost, tuple(self.visits), full, grown, self.before, after, self.missed
         )  # fmt: skip
-
-
-def hours_needed(weeks: int) -> int:
-    """Hours of growth that a world with so many counted weeks takes."""
-    return (QUIET_WEEKS + UNCOUNTED_WEEKS + weeks) * WEEK_H
 
 
 def first_emptied(grown: Floats, rng: np.random.Generator, quiet_h: int) -> Ints:
