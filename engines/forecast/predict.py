@@ -105,8 +105,8 @@ class Start:
 
 
 @dataclass(frozen=True, eq=False)
-class _Starts:
-    """Where each forecast begins: hour, level, whether a reading; `usable` where there is something to begin with."""
+class Starts:
+    """Where each forecast begins: hour, level, whether that is a reading; `why_not` where nothing is known."""
 
     at: Floats
     level: Floats
@@ -122,7 +122,7 @@ def predict(history: BinHistory, rates: Rates, ask: Ask) -> FillForecast:
 def predict_all(histories: Sequence[BinHistory], rates: Rates, ask: Ask) -> list[FillForecast]:
     """One forecast per history, in order. Vectorised over bins and times."""
     now = float(hours(np.array([local_moment(ask.at)]))[0])
-    starts = _find_starts(histories, now)
+    starts = find_starts(histories, np.full(len(histories), now))
     usable = [i for i, why in enumerate(starts.why_not) if why is None]
     forecasts = [
         FillForecast(h.bin_id, h.stream, ask.threshold_pct, abstained=why)
@@ -157,13 +157,13 @@ def level_quantiles(
     return levels, bases, spread
 
 
-def _find_starts(histories: Sequence[BinHistory], now: float) -> _Starts:
-    """The last emptying or reading of each bin at or before `now`."""
+def find_starts(histories: Sequence[BinHistory], now: Floats) -> Starts:
+    """The last emptying or reading of each bin at or before its moment `now` (n,), hours since 1970 local."""
     at, level = np.zeros(len(histories)), np.zeros(len(histories))
     reading = np.zeros(len(histories), dtype=np.bool_)
     why_not: list[str | None] = [None] * len(histories)
-    moment = np.datetime64(int(now * 3600), "s")
-    for index, history in enumerate(histories):
+    moments = (now * 3600).astype(np.int64).astype("datetime64[s]")
+    for index, (history, moment) in enumerate(zip(histories, moments, strict=True)):
         emptied = int(np.searchsorted(history.emptied_at, moment, side="right"))
         read = int(np.searchsorted(history.read_at, moment, side="right"))
         if not emptied and not read:
@@ -171,19 +171,25 @@ def _find_starts(histories: Sequence[BinHistory], now: float) -> _Starts:
             continue
         last = history.emptied_at[emptied - 1].astype(np.int64) / 3600 if emptied else -np.inf
         seen = history.read_at[read - 1].astype(np.int64) / 3600 if read else -np.inf
-        reading[index] = seen > last
+        reading[index] = seen > last or (seen == last and _is_after(history, emptied - 1, read - 1))
         at[index] = max(last, seen)
         level[index] = history.readings[read - 1] if reading[index] else 0.0
         if not np.isfinite(level[index]):
-            at[index], level[index], reading[index] = (last, 0.0, False) if emptied else (now, 0.0, True)
+            at[index], level[index], reading[index] = (last, 0.0, False) if emptied else (now[index], 0.0, True)
             why_not[index] = None if emptied else "its last reading has no level and there is no emptying"
-        if why_not[index] is None and now - at[index] > OLDEST_H:
+        if why_not[index] is None and now[index] - at[index] > OLDEST_H:
             why_not[index] = "no emptying or reading for more than 60 days: it may be out of use"
-    return _Starts(at, level, reading, why_not)
+    return Starts(at, level, reading, why_not)
+
+
+def _is_after(history: BinHistory, emptied: int, read: int) -> bool:
+    """Whether a reading of the same moment shows the emptied bin: an emptying seen in readings is timed by the first
+    reading after it."""
+    return bool(history.readings[read] < history.levels[emptied])
 
 
 def _forecast(
-    histories: Sequence[BinHistory], rates: Rates, ask: Ask, begin: tuple[float, _Starts, list[int]]
+    histories: Sequence[BinHistory], rates: Rates, ask: Ask, begin: tuple[float, Starts, list[int]]
 ) -> list[FillForecast]:
     now, starts, usable = begin
     chosen = [histories[i] for i in usable]
