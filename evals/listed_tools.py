@@ -1,11 +1,15 @@
-"""One decision over tools that are listed beside the question: what the suites `toolcalling` and `new_tools` share."""
+"""One decision over tools that are listed beside the question: what the suites `toolcalling` and `new_tools` share.
+
+The model reads the tools in the order of tools/listed_order.py, nearest to the question first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -15,7 +19,9 @@ from assistant.memory import call_of
 from domain.errors import ModelUnavailable
 from domain.values import Call
 from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
+from retrieval.embedder import MiniLM
 from tools.listed import ListedTool, listed_schema
+from tools.listed_order import ToolOrder
 from tools.numbers import numbers_in
 from tools.registry import JsonSchema
 from tools.spans import Spans
@@ -36,6 +42,12 @@ class Asked:
     marks: tuple[str, ...] = ()
 
 
+@functools.cache
+def tool_order() -> ToolOrder:
+    """The order that rows and measurements share; loads nothing before the first question."""
+    return ToolOrder(MiniLM())
+
+
 async def choose(speaker: Speaker, asked: Asked) -> Call:
     """The model's call of a listed tool, or one of the three words. Raises ModelUnavailable."""
     spans = Spans.of(asked.said) if speaker.copying else None
@@ -53,7 +65,8 @@ async def choose(speaker: Speaker, asked: Asked) -> Call:
 
 def prompt_of(speaker: Speaker, asked: Asked) -> str:
     """The bytes the model completes: the product's renderer, with the tools in the block that is for them."""
-    block = _signatures(asked.tools) if speaker.style == "small" else "\n".join(t.declaration() for t in asked.tools)
+    tools = tool_order().nearest_first(asked.said[-1], asked.tools)
+    block = _signatures(tools) if speaker.style == "small" else "\n".join(tool.declaration() for tool in tools)
     earlier = [Turn(text) for text in asked.said[:-1]]
     now = Turn(shortened(asked.said[-1]), (), asked.marks)
     return render(speaker.style, Setting(CITY, ROLE, without_control_tokens(block), TODAY), [*earlier, now])
@@ -72,7 +85,12 @@ def share(of: Sequence[bool]) -> float | None:
     return round(sum(of) / len(of), 4) if of else None
 
 
-# ---------------------------------------------------------------- the naive answer to the same question
+# ---------------------------------------------------------------- the naive answers to the same question
+
+
+def nearest_tool(asked: Asked) -> Call:
+    """The baseline without a language model: `first_tool` of the tools in order of their nearness to the question."""
+    return first_tool(replace(asked, tools=tuple(tool_order().nearest_first(asked.said[-1], asked.tools))))
 
 
 def first_tool(asked: Asked) -> Call:

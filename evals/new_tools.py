@@ -17,7 +17,7 @@ from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
 from domain.values import Call
 from evals.cases_file import CaseTurn, Expectation, check_calls, fault_of
-from evals.listed_tools import Asked, choose, first_tool, share
+from evals.listed_tools import Asked, choose, first_tool, nearest_tool, share
 from evals.matching import content_words
 from tools.listed import ListedTool
 from tools.words import WORDS
@@ -141,10 +141,11 @@ def figures(marked: Sequence[Marked]) -> dict[str, JsonValue]:
 
 
 def baselines(cases: Sequence[NewToolCase]) -> dict[str, JsonValue]:
-    """What the naive answers get: always the first tool (`first_tool`), and always declining (`no_call`)."""
+    """What the naive answers get: always the first tool, the nearest in meaning, or declining (`no_call`)."""
     nothing = Call("decline", {"reason": "out_of_scope"})
     return {
         "first_tool": figures([Marked(case, first_tool(asked(case))) for case in cases]),
+        "nearest_tool": figures([Marked(case, nearest_tool(asked(case))) for case in cases]),
         "no_call": figures([Marked(case, nothing) for case in cases]),
     }
 

@@ -22,6 +22,7 @@ from finetune.surface_noise import roughen
 from prompts.render import ALSO_LISTED, ONLY_LISTED, Setting, Turn
 from prompts.row import Row
 from tools.listed import ListedTool
+from tools.listed_order import ToolOrder
 from tools.registry import TOOLS
 
 SIGNATURE = re.compile(r"(?P<name>\w+)\((?P<parameters>.*)\) - (?P<about>.+)")
@@ -106,6 +107,16 @@ def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row
     return _row(author, role, _block(header, signatures, chance), Gold(question or author.single().question, *refused))
 
 
+def nearest_first(row: Row, order: ToolOrder) -> Row:
+    """The row with its tools in the order in which they are served."""
+    header, *lines = row.setting.tools.split("\n")
+    tools = {line: ListedTool.of_signature(line) for line in lines}
+    by_name = {tool.name: line for line, tool in tools.items()}
+    sorted_tools = order.nearest_first(row.turns[-1].question, list(tools.values()))
+    block = "\n".join([header, *(by_name[tool.name] for tool in sorted_tools)])
+    return replace(row, setting=replace(row.setting, tools=block))
+
+
 def _row(author: Author, role: str, tools: str, gold: Gold) -> Row:
     setting = Setting(author.city.name, role, tools, f"{author.world.now:%Y-%m-%d}" if author.world else "")
     return Row(setting, (Turn(gold.question, (), author.marks(gold.question)),), gold.call, "listed")
@@ -172,4 +183,4 @@ def _renamed(gold: Gold, chance: random.Random) -> tuple[str, Gold]:
     return tool.signature(), Gold(gold.question, new[gold.name], parameters)
 
 
-__all__ = ["ListedFrames", "listed_row", "read_listed"]
+__all__ = ["ListedFrames", "listed_row", "nearest_first", "read_listed"]

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from domain.files import file_digest
 from evals.bench import CITIES, bench
+from evals.listed_tools import tool_order
 from finetune.adapters import seed_beside
 from finetune.authors import Author, Lines, World
 from finetune.carriers import read_carriers
 from finetune.fillers import read_city
 from finetune.frames import Frame, read_frames
-from finetune.listed_rows import ListedFrames, read_listed
+from finetune.listed_rows import ListedFrames, nearest_first, read_listed
 from finetune.stage import run_stage
 from finetune.threads import drawn_row, seeded
 from prompts.row import Row, to_json
@@ -32,8 +33,8 @@ from tools.registry import TOOLS
 
 ROOT = Path(__file__).parent
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
-MIX = {"call": 0.33, "follow": 0.31, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
-       "reply": 0.03, "quoted": 0.015, "listed": 0.09}  # fmt: skip
+MIX = {"call": 0.29, "follow": 0.29, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
+       "reply": 0.03, "quoted": 0.015, "listed": 0.15}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 CITY_SHARES = {"berkeley": 0.6, "boston": 0.22, "montevideo": 0.18}
 LONGEST_PROMPT = 1_500
@@ -60,6 +61,8 @@ def draw(authors: Sequence[Author], material: Material, count: int) -> Iterator[
         row = drawn_row(author, kind, material.borrowed, material.listed)
         if row is None:
             continue
+        if kind == "listed":
+            row = nearest_first(row, tool_order())
         prompt = row.prompt("small")
         if prompt in seen or len(prompt) > LONGEST_PROMPT:
             continue

@@ -255,7 +255,7 @@ def test_the_model_is_shown_the_signatures_and_held_to_the_tools_of_the_question
     model = ScriptedModel([{"name": "decline", "parameters": {"reason": "out_of_scope"}}] * 3)
     questions = read_bfcl(folder)
     asyncio.run(measure(Speaker(model), questions))
-    assert "\nstreet_clean(street: string) - Clean a street.<|im_end|>" in model.prompts[1]
+    assert "\nstreet_clean(street: string) - Clean a street.\n" in model.prompts[1]
     assert "user\nHello<|im_end|>" in model.prompts[1]
     assert '"skip.rent"' not in json.dumps(model.schemas[2])
     assert '"street_clean"' in json.dumps(model.schemas[2])

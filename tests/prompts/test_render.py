@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from assistant.decide import Situation, Speaker, prompt_of
 from assistant.memory import Past, PastTurn
 from domain.errors import BadData
-from evals.listed_tools import CITY, ROLE, TODAY, Asked
+from evals.listed_tools import CITY, ROLE, TODAY, Asked, tool_order
 from evals.listed_tools import prompt_of as measured
 from finetune import rows
 from finetune.authors import Author, Gold
+from finetune.listed_rows import nearest_first
 from finetune.packing import with_tools
 from finetune.threads import row
 from prompts.render import ALSO_LISTED, END, ONLY_LISTED, VERSION_OF_STYLE, Setting, Step, Turn, render
@@ -90,6 +91,7 @@ TOOLS = tuple(first_line(file) for file in sorted(FRAMES.glob("*.txt")))
 def test_a_row_with_listed_tools_is_served_as_it_is_trained(style: str) -> None:
     block = "\n".join([ONLY_LISTED, *(tool.signature() for tool in TOOLS[:4])])
     made = Row(Setting(CITY, ROLE, block, TODAY), (Turn("lock the gate", (), ("[time tomorrow]",)),), CALL, "listed")
+    made = nearest_first(made, tool_order())
     served = measured(Speaker(ScriptedModel([]), style), Asked(("lock the gate",), TOOLS[:4], ("[time tomorrow]",)))
     assert with_tools(from_json(to_json(made)), style).prompt(style) == served
 
