@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.spatial import EARTH_RADIUS_M
-from retrieval.store import KINDS, Area, Circle, SearchRequest
+from retrieval.fields import FieldColumns
+from retrieval.store import KINDS, Area, Circle, Polygon, SearchRequest
 
 __all__ = ["ColumnCache", "Columns", "Mask", "documents_changed"]
 
@@ -42,14 +43,17 @@ class Columns:
     at: Floats
     known_from: Floats
     known_until: Floats
+    lat: Floats
+    lon: Floats
     points: Floats
+    fields: FieldColumns
     sites: Numbers
     areas: Numbers
     site_codes: Mapping[str, int]
     area_codes: Mapping[str, int]
 
-    def within(self, request: SearchRequest) -> Mask:
-        """Which documents the limits of a request leave."""
+    def within(self, connection: sqlite3.Connection, request: SearchRequest) -> Mask:
+        """Which documents the limits of a request leave; fields that were never asked for are read on the way."""
         mask = np.ones(len(self.rows), dtype=np.bool_)
         if request.kinds:
             mask &= np.isin(self.kinds, [KINDS.index(kind) for kind in request.kinds])
@@ -64,8 +68,12 @@ class Columns:
             mask &= ~((self.at > now) | (self.known_from > now) | (self.known_until <= now))
         if isinstance(request.near, Circle):
             mask &= self._inside(request.near)
+        elif isinstance(request.near, Polygon):
+            mask &= surrounded(request.near, self.lat, self.lon)
         elif isinstance(request.near, Area):
             mask &= self._held(request.near)
+        for name, wanted in request.filters.items():
+            mask &= self.fields.holding(connection, name, wanted)
         return mask
 
     def count_kinds(self, mask: Mask) -> dict[str, int]:
@@ -120,21 +128,34 @@ def sphere_points(lat: Floats, lon: Floats) -> Floats:
     return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
 
 
+def surrounded(polygon: Polygon, lat: Floats, lon: Floats) -> Mask:
+    """Which points a ring holds, by the even-odd rule; never those whose place is NaN."""
+    ring = np.array(polygon.unrolled())
+    west = ring[:, 1].min()
+    east = west + (lon - west) % 360
+    inside = np.zeros(len(lat), dtype=np.bool_)
+    for (lat_a, lon_a), (lat_b, lon_b) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        if lat_a != lat_b:
+            crossed = (lat_a > lat) != (lat_b > lat)
+            inside ^= crossed & (east < lon_a + (lat - lat_a) / (lat_b - lat_a) * (lon_b - lon_a))
+    return inside
+
+
 class ColumnCache:
-    """A city's columns, read again when its documents have changed. Safe for many threads."""
+    """The columns of cities, read again when their documents have changed. Safe for many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._edition: tuple[int, int] | None = None
-        self._columns: Columns | None = None
+        self._kept: dict[int, tuple[int, Columns]] = {}
 
     def current(self, connection: sqlite3.Connection, city: int) -> Columns:
         """What the file holds now."""
-        edition = (city, _edition(connection, city))
+        edition = _edition(connection, city)
         with self._lock:
-            if self._columns is None or edition != self._edition:
-                self._edition, self._columns = edition, _read(connection, city)
-            return self._columns
+            kept = self._kept.get(city)
+            if kept is None or kept[0] != edition:
+                kept = self._kept[city] = edition, _read(connection, city)
+            return kept[1]
 
 
 def documents_changed(connection: sqlite3.Connection, city: int) -> None:
@@ -170,7 +191,10 @@ def _read(connection: sqlite3.Connection, city: int) -> Columns:
         at=np.array(at, dtype=np.float64),
         known_from=np.array(known_from, dtype=np.float64),
         known_until=np.array(known_until, dtype=np.float64),
-        points=sphere_points(np.array(lat, dtype=np.float64), np.array(lon, dtype=np.float64)),
+        lat=(lat_deg := np.array(lat, dtype=np.float64)),
+        lon=(lon_deg := np.array(lon, dtype=np.float64)),
+        points=sphere_points(lat_deg, lon_deg),
+        fields=FieldColumns(city),
         sites=np.array([site_codes.get(each, UNSAID) for each in site], dtype=np.int64),
         areas=np.array([area_codes.get(each, UNSAID) for each in area], dtype=np.int64),
         site_codes=site_codes,

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.errors import BadData, NotNow
+from domain.errors import BadData, NotNow, OutOfRange
 from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
 from retrieval.columns import ColumnCache, Columns, Mask
 from retrieval.ranking import Asked, Floats, Numbers, rank
-from retrieval.store import Document, Found, SearchHealth, SearchRequest
+from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
@@ -120,11 +120,12 @@ class SqliteSearch:
         """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
         ends = time.monotonic() + request.deadline_s
         with self._connections.read(request.deadline_s) as connection:
-            city = city_number(connection, self.city)
+            tenant = request.tenant or self.city
+            city = city_number(connection, tenant)
             if city is None:
-                return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=self.city),))
+                return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=tenant),))
             columns = self._columns.current(connection, city)
-            mask = columns.within(request)
+            mask = columns.within(connection, request)
             empty = Found((), 0, int(mask.sum()), _newest(columns, mask), "nothing", columns.count_kinds(mask))
             words = terms(request.text)
             if not words or not empty.searched:
@@ -139,8 +140,10 @@ class SqliteSearch:
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
         with self._connections.read(request.deadline_s) as connection:
-            city = city_number(connection, self.city)
-            return 0 if city is None else int(self._columns.current(connection, city).within(request).sum())
+            city = city_number(connection, request.tenant or self.city)
+            if city is None:
+                return 0
+            return int(self._columns.current(connection, city).within(connection, request).sum())
 
     def _meaning(
         self, connection: sqlite3.Connection, request: SearchRequest, ends: float
@@ -148,15 +151,30 @@ class SqliteSearch:
         """The vector of the question, or why there is none; neither when meaning was not asked for."""
         if request.alpha == 0:
             return None, None
+        given = self._given(request) if request.vectors else None
         if self._embedder is None:
             return None, ALONE.format(why="no embedding model is configured")
         fault = model_fault(connection, self._embedder)
         if fault is not None or time.monotonic() > ends:
             return None, ALONE.format(why=fault or "its time was up before meaning could be compared")
+        if given is not None:
+            return given, None
         try:
             return self._query_vector(" ".join(plain(request.text).split())), None
         except NotNow as error:
             return None, ALONE.format(why=error)
+
+    def _given(self, request: SearchRequest) -> Floats:
+        """The request's own vector, made one long. Raises OutOfRange where there is nothing to compare it to."""
+        (name, vector), *_ = request.vectors.items()
+        if self._embedder is None or name != DEFAULT_VECTOR:
+            raise OutOfRange(f"I keep no vectors of the name “{name}”.")
+        if len(vector) != self._embedder.dimensions:
+            wanted = self._embedder.dimensions
+            raise OutOfRange(f"The vector “{name}” has {len(vector)} numbers; documents have {wanted}.")
+        given = np.asarray(vector, dtype=np.float64)
+        unit: Floats = (given / np.linalg.norm(given)).astype(np.float32)
+        return unit
 
     def _embedded_query(self, text: str) -> Floats:
         assert self._embedder is not None

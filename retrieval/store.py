@@ -8,13 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from domain.errors import OutOfRange
+from retrieval.regions import Area, Circle, Polygon, Region
+
+__all__ = [
+    "DEFAULT_VECTOR", "KINDS", "MOST_HITS", "Area", "Circle", "Document", "Found", "Hit", "PlanTrace", "Polygon",
+    "Region", "RetrievalStore", "SearchHealth", "SearchRequest", "Vector", "holds_value",
+]  # fmt: skip
 
 KINDS = ("bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook")
 MOST_HITS = 1_000
+DEFAULT_VECTOR = "custom"  # the name of the vectors that the house's own embedding model makes
+
+Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -41,39 +52,15 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Circle:
-    """What lies within `radius_m` (great circle, edge included) of a point. Raises OutOfRange off the earth."""
-
-    lat: float
-    lon: float
-    radius_m: float
-
-    def __post_init__(self) -> None:
-        """Refuse what is no circle on the earth."""
-        if not (isfinite(self.lat) and isfinite(self.lon) and abs(self.lat) <= 90 and abs(self.lon) <= 180):
-            raise OutOfRange(f"Latitude {self.lat:g}, longitude {self.lon:g} is not on the earth. Which place?")
-        if not isfinite(self.radius_m) or self.radius_m <= 0:
-            raise OutOfRange(f"A radius of {self.radius_m:g} m holds nothing. How many metres around the place?")
-
-
-@dataclass(frozen=True)
-class Area:
-    """What the records put into an area: documents of its sites, or that name it as theirs.
-
-    `circle` decides for documents of which the records say nothing; without one these are outside.
-    """
-
-    name: str
-    site_ids: frozenset[str] = frozenset()
-    circle: Circle | None = None
-
-
-@dataclass(frozen=True)
 class SearchRequest:
     """What to look for. All that is given must hold; None and empty are no limit.
 
     `alpha` is the weight of meaning against words. `since` inclusive, `until` exclusive: documents without a time are
     outside such a window. `as_of` is the moment of asking: what happened or was known only later is not there.
+    `filters` name fields of documents and what each must hold, one of several when it is a tuple (`holds_value`).
+    `vectors` is the question's meaning by the name of a model's vectors, shape (dimensions,), not all 0; empty lets the
+    store embed the text. One search compares vectors of one name: those of two models are not on one scale.
+    `tenant` is the city to search, the store's own when None.
     With a `floor` a hit must hold all the words, or be at least so near in meaning (cosine, -1..1), or hold any of the
     words where its meaning is not known; without one the nearest are hits, however far. Raises OutOfRange for values
     that cannot be searched.
@@ -83,12 +70,15 @@ class SearchRequest:
     k: int = 10
     alpha: float = 0.5
     kinds: tuple[str, ...] = ()
-    near: Circle | Area | None = None
+    near: Region | None = None
     since: datetime | None = None
     until: datetime | None = None
     as_of: datetime | None = None
     floor: float | None = None
     deadline_s: float = 3.0
+    vectors: Mapping[str, Vector] = field(default_factory=dict, compare=False)
+    filters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    tenant: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits that mean nothing."""
@@ -99,6 +89,11 @@ class SearchRequest:
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
             raise OutOfRange(f"I keep no documents of the kind “{unknown[0]}”. Kinds: {', '.join(KINDS)}.")
+        if len(self.vectors) > 1:
+            raise OutOfRange(f"One search compares one kind of vectors, not {', '.join(sorted(self.vectors))}.")
+        for name, vector in self.vectors.items():
+            if np.ndim(vector) != 1 or not np.isfinite(vector).all() or not np.any(vector):
+                raise OutOfRange(f"The vector “{name}” is not a list of finite numbers that are not all 0.")
 
 
 @dataclass(frozen=True)
@@ -117,12 +112,29 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class PlanTrace:
+    """Why a search ran as it did, for whoever checks the planner.
+
+    `estimated`: documents that were expected within the limits, `actual`: those that there were. `cost_ms` is what the
+    comparison of meanings took, `alternatives` what each plan was expected to take, the chosen one included.
+    `recall_sample`: the share of the exact ten best that were found, where this search was one that is checked.
+    """
+
+    plan: str
+    estimated: int
+    actual: int
+    cost_ms: float
+    recall_sample: float | None = None
+    alternatives: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Found:
     """The hits, best first, and what a person must know about them.
 
     `searched`: documents that the limits left to search, `kinds` the same by kind; `newest_at`: the newest of them.
     `matching`: those of them that are hits, shown or not; without a floor that is all of them.
-    `degraded`: what was missing, in sentences.
+    `degraded`: what was missing, in sentences. `trace` differs from run to run, so it is no part of the answer.
     """
 
     hits: tuple[Hit, ...]
@@ -132,6 +144,7 @@ class Found:
     plan: str
     kinds: Mapping[str, int] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    trace: PlanTrace | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,12 @@ class SearchHealth:
     embedded: int
     model: str | None
     faults: tuple[str, ...] = ()
+
+
+def holds_value(field_value: str, wanted: str | tuple[str, ...]) -> bool:
+    """Whether a field is one of the values, or names one among several between ", "."""
+    values = {wanted} if isinstance(wanted, str) else {*wanted}
+    return field_value in values or not values.isdisjoint(field_value.split(", "))
 
 
 class RetrievalStore(Protocol):

@@ -1,0 +1,214 @@
+"""In which order a search looks at place and meaning: chosen by what each order will cost, the same for every back end.
+
+    planner = Planner()
+    ranked, trace = planner.run(source, depth=200)
+
+A back end gives one `CandidateSource` for each search. Three plans:
+limits first: all that the limits leave, compared exactly; the cost grows with how many these are.
+all meanings: everything compared exactly, then the limits; the cost grows with the collection.
+meaning first: an approximate index gives its nearest, the limits are checked exactly on each, and more are fetched
+while too few survive; where the next round would cost more than an exact plan, the exact plan ends it.
+Up to 10,000 candidates, and where every hit must be counted, only the exact plans take part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.costs import Cost, LearnedCosts
+from retrieval.store import PlanTrace
+
+__all__ = ["FEW", "CandidateSource", "Nearest", "Plan", "Planner"]
+
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+FEW = 10_000  # candidates that are always compared exactly
+SPARE = 1.5  # times what the share of survivors says, so that one round is mostly enough
+GROWTH = 4  # of the fetch from round to round
+CHECKED = 10  # best of a recall sample
+
+
+class Plan(StrEnum):
+    """The orders in which a search can look."""
+
+    LIMITS_FIRST = "limits first"
+    ALL_MEANINGS = "all meanings"
+    MEANING_FIRST = "meaning first"
+
+
+EMBEDDED_COSTS: Mapping[str, Cost] = {  # one core of 2026, 384 numbers each; only the start of what is learned
+    Plan.LIMITS_FIRST: Cost(0.1, 0.5),
+    Plan.ALL_MEANINGS: Cost(0.1, 0.06),
+    Plan.MEANING_FIRST: Cost(0.3, 8.0),
+}
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """What is nearest in meaning, best first: a back end's own numbers and their cosines, two arrays of shape (n,)."""
+
+    numbers: Numbers
+    cosines: Floats
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> Nearest:
+        """Those that a mask of shape (n,) keeps."""
+        return Nearest(self.numbers[mask], self.cosines[mask])
+
+    def first(self, count: int) -> Nearest:
+        """The best so many."""
+        return Nearest(self.numbers[:count], self.cosines[:count])
+
+
+class CandidateSource(Protocol):
+    """One search as a back end runs it: its limits, and its question as a vector.
+
+    `Numbers` name what has a meaning, in the back end's own way. `plans` are those that it can run now; where only
+    exact answers will do, it leaves out MEANING_FIRST. `total` is how many meanings there are without any limit.
+    """
+
+    plans: frozenset[Plan]
+    total: int
+
+    def estimate(self) -> int:
+        """How many the limits probably leave, quickly: from a histogram of cells."""
+        ...
+
+    def survival(self) -> float:
+        """The share (0..1) of what `approximate` gives that probably passes the limits: 1 where cells filter well."""
+        ...
+
+    def within(self) -> Numbers:
+        """Exactly those that the limits leave, ascending."""
+        ...
+
+    def passes(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        """Which of these the limits leave, exactly."""
+        ...
+
+    def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
+        """The `depth` nearest of these (of everything that the limits leave when None), compared exactly."""
+        ...
+
+    def approximate(self, fetch: int) -> Nearest:
+        """About the `fetch` nearest of all, the limits not yet checked; their cosines are exact."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What the costs of a search grow with."""
+
+    estimated: int
+    total: int
+    fetch: int
+
+    def of(self, plan: Plan) -> int:
+        """The size that the cost of a plan grows with."""
+        if plan == Plan.LIMITS_FIRST:
+            return self.estimated
+        return self.total if plan == Plan.ALL_MEANINGS else self.fetch
+
+
+class Planner:
+    """Chooses, runs, measures and learns. Safe for many threads.
+
+    `clock` gives seconds: this thread's CPU time where the work is done in this process, `time.perf_counter` where a
+    server does it. `sample_every`: of so many approximate searches one is also run exactly, for the recall in its
+    trace; 0 for none. `only`: always this plan where the source has it, for measurements.
+    """
+
+    def __init__(
+        self,
+        costs: Mapping[str, Cost] | None = None,
+        clock: Callable[[], float] = time.thread_time,
+        sample_every: int = 256,
+        only: Plan | None = None,
+    ) -> None:
+        self.costs = LearnedCosts({**EMBEDDED_COSTS, **(costs or {})})
+        self._clock = clock
+        self._sample_every = sample_every
+        self._only = only
+        self._approximate_searches = 0
+
+    def choose(self, source: CandidateSource, depth: int) -> PlanTrace:
+        """The plan that will probably be cheapest, before anything is run; `actual` is not known yet (-1)."""
+        sizes = _sizes(source, depth)
+        plans = source.plans
+        if sizes.estimated <= FEW:
+            plans = plans - {Plan.MEANING_FIRST} or plans
+        if self._only in plans:
+            plans = frozenset({self._only})
+        expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
+        chosen = min(expected, key=lambda plan: expected[plan])
+        alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}
+        return PlanTrace(chosen.value, sizes.estimated, -1, 0.0, alternatives=alternatives)
+
+    def run(self, source: CandidateSource, depth: int) -> tuple[Nearest, PlanTrace]:
+        """The `depth` nearest that the limits leave, best first, and why they were looked for in this way."""
+        trace = self.choose(source, depth)
+        began = self._clock()
+        if trace.plan == Plan.MEANING_FIRST:
+            nearest, trace = self._meaning_first(source, depth, trace)
+        else:
+            nearest, trace = self._exactly(source, Plan(trace.plan), depth, trace)
+        return nearest, replace(trace, cost_ms=round(1_000 * (self._clock() - began), 3))
+
+    def _exactly(self, source: CandidateSource, plan: Plan, depth: int, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
+        began = self._clock()
+        numbers = source.within() if plan == Plan.LIMITS_FIRST else None
+        nearest = source.exact(numbers, depth)
+        size = source.total if numbers is None else len(numbers)
+        self.costs.learn(plan, size, 1_000 * (self._clock() - began))
+        return nearest, replace(trace, actual=-1 if numbers is None else len(numbers))
+
+    def _meaning_first(self, source: CandidateSource, depth: int, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
+        """Fetch, check, and fetch more while too few survive and no exact plan would be quicker."""
+        sizes = _sizes(source, depth)
+        exact = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in source.plans - {Plan.MEANING_FIRST}}
+        fetch = sizes.fetch
+        while True:
+            began = self._clock()
+            nearest = source.approximate(fetch)
+            kept = nearest.only(source.passes(nearest.numbers))
+            self.costs.learn(Plan.MEANING_FIRST, fetch, 1_000 * (self._clock() - began))
+            if len(kept.numbers) >= depth:
+                return self._sampled(source, kept.first(depth), trace)
+            fetch = _next_fetch(fetch, len(kept.numbers), depth)
+            next_ms = self.costs.expected(Plan.MEANING_FIRST, fetch)
+            if len(nearest.numbers) >= source.total or not exact:
+                return kept.first(depth), trace
+            if fetch >= source.total or next_ms > min(exact.values()):
+                instead = min(exact, key=lambda plan: exact[plan])
+                found, trace = self._exactly(source, instead, depth, trace)
+                return found, replace(trace, plan=f"{Plan.MEANING_FIRST}, then {instead}")
+
+    def _sampled(self, source: CandidateSource, nearest: Nearest, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
+        """Now and then the exact answer as well: the recall is known, and the exact plan's cost stays learned."""
+        self._approximate_searches += 1
+        exact = source.plans - {Plan.MEANING_FIRST}
+        if not self._sample_every or not exact or self._approximate_searches % self._sample_every:
+            return nearest, trace
+        plan = Plan.ALL_MEANINGS if Plan.ALL_MEANINGS in exact else Plan.LIMITS_FIRST
+        truth, _ = self._exactly(source, plan, len(nearest.numbers), trace)
+        best = truth.first(CHECKED).numbers
+        found = np.isin(best, nearest.first(CHECKED).numbers).mean() if len(best) else 1.0
+        return truth, replace(trace, recall_sample=round(float(found), 4))
+
+
+def _sizes(source: CandidateSource, depth: int) -> _Sizes:
+    survival = max(source.survival(), 1 / max(source.total, 1))
+    return _Sizes(source.estimate(), source.total, min(max(source.total, 1), ceil(SPARE * depth / survival)))
+
+
+def _next_fetch(fetch: int, kept: int, depth: int) -> int:
+    """What the share that survived so far says, within the growth that one round may have."""
+    told = ceil(SPARE * fetch * depth / kept) if kept else GROWTH * fetch
+    return min(GROWTH * fetch, max(2 * fetch, told))

@@ -1,0 +1,176 @@
+"""The planner: the cheapest plan, exact up to ten thousand, checked where it is not, and what it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count, pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from retrieval.costs import Cost, LearnedCosts
+from retrieval.planner import FEW, Nearest, Plan, Planner
+
+Numbers = npt.NDArray[np.int64]
+EVERY = frozenset(Plan)
+
+
+class Collection:
+    """Meanings on a line, number n at cosine 1 - n / total; `inside` are those that the limits leave."""
+
+    def __init__(self, total: int, inside: Numbers, plans: frozenset[Plan] = EVERY, estimated: int | None = None):
+        self.total, self.plans, self.inside = total, plans, inside
+        self.estimated = len(inside) if estimated is None else estimated
+        self.asked: list[str] = []
+        self.blind: set[int] = set()  # what the approximate index never finds
+
+    def estimate(self) -> int:
+        return self.estimated
+
+    def survival(self) -> float:
+        return self.estimated / self.total
+
+    def within(self) -> Numbers:
+        return self.inside
+
+    def passes(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        return np.isin(numbers, self.inside)
+
+    def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
+        self.asked.append("all" if numbers is None else "some")
+        return self._nearest(self.inside if numbers is None else numbers, depth)
+
+    def approximate(self, fetch: int) -> Nearest:
+        self.asked.append(f"near {fetch}")
+        return self._nearest(np.array([n for n in range(self.total) if n not in self.blind]), fetch)
+
+    def _nearest(self, numbers: Numbers, depth: int) -> Nearest:
+        found = np.sort(numbers)[:depth]
+        return Nearest(found, 1 - found / self.total)
+
+
+def ticking(step_s: float = 0.001) -> Iterator[float]:
+    """A clock that every look moves by a step."""
+    return (step_s * tick for tick in count())
+
+
+def planner(**costs: Cost) -> Planner:
+    """A planner for which every step takes a millisecond; costs are given by the names of the plans."""
+    ticks = ticking()
+    return Planner({Plan[name]: cost for name, cost in costs.items()}, clock=lambda: next(ticks), sample_every=0)
+
+
+def spread(total: int, every: int) -> Numbers:
+    """One number in so many."""
+    return np.arange(0, total, every)
+
+
+@pytest.mark.parametrize("share", [1, 3, 50, 1_000, 20_000])
+@pytest.mark.parametrize("plan", Plan)
+def test_every_plan_finds_the_exact_nearest_when_the_index_misses_nothing(plan: Plan, share: int) -> None:
+    inside = spread(60_000, share)
+    found, _ = Planner(only=plan).run(Collection(60_000, inside), 20)
+    assert found.numbers.tolist() == inside[:20].tolist()
+
+
+def test_the_plan_is_the_one_that_is_expected_to_be_cheapest() -> None:
+    costs = {"LIMITS_FIRST": Cost(0, 10), "ALL_MEANINGS": Cost(0, 1), "MEANING_FIRST": Cost(0, 5)}
+    few, half, most = (Collection(100_000, np.arange(n)) for n in (100, 40_000, 99_000))
+    assert [planner(**costs).choose(each, 10_000).plan for each in (few, half, most)] == [
+        "limits first", "all meanings", "meaning first",
+    ]  # fmt: skip
+
+
+def test_up_to_ten_thousand_candidates_nothing_is_approximate_however_cheap() -> None:
+    costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
+    small, large = (Collection(50_000, np.arange(n)) for n in (FEW, FEW + 1))
+    assert planner(**costs).choose(small, 10).plan != "meaning first"
+    assert planner(**costs).choose(large, 10).plan == "meaning first"
+
+
+def test_where_too_few_survive_more_are_fetched_until_there_are_enough() -> None:
+    costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
+    far = np.arange(20_000, 60_000)  # most of all, and none of it near: what a place and a meaning at odds look like
+    source = Collection(60_000, far)
+    found, trace = planner(**costs).run(source, 20)
+    assert found.numbers.tolist() == far[:20].tolist()
+    fetched = [int(asked.removeprefix("near ")) for asked in source.asked]
+    assert fetched[0] == 45
+    assert all(2 * a <= b <= 4 * a for a, b in pairwise(fetched))
+    assert trace.plan == "meaning first"
+
+
+def test_where_fetching_more_would_cost_more_than_an_exact_plan_that_one_ends_it() -> None:
+    costs = {"LIMITS_FIRST": Cost(3, 0), "ALL_MEANINGS": Cost(9, 0), "MEANING_FIRST": Cost(0, 10)}
+    far = np.arange(30_000, 60_000)
+    source = Collection(60_000, far)
+    found, trace = planner(**costs).run(source, 20)
+    assert found.numbers.tolist() == far[:20].tolist()
+    assert source.asked[-1] == "some"
+    assert trace.plan == "meaning first, then limits first"
+
+
+def test_a_source_without_an_index_is_searched_exactly() -> None:
+    source = Collection(60_000, np.arange(60_000), EVERY - {Plan.MEANING_FIRST})
+    assert Planner().run(source, 5)[1].plan in {"limits first", "all meanings"}
+
+
+def test_fewer_than_asked_for_are_all_given_by_an_index_without_an_exact_plan() -> None:
+    source = Collection(1_000, np.array([999]), frozenset({Plan.MEANING_FIRST}))
+    assert Planner().run(source, 5)[0].numbers.tolist() == [999]
+
+
+def test_the_trace_says_what_was_expected_and_what_was_there() -> None:
+    source = Collection(60_000, np.arange(500), estimated=450)
+    _, trace = planner().run(source, 5)
+    assert (trace.plan, trace.estimated, trace.actual) == ("limits first", 450, 500)
+    assert trace.alternatives.keys() == {"limits first", "all meanings"}
+    assert trace.cost_ms > 0
+
+
+def test_one_approximate_search_of_so_many_is_checked_against_the_exact_answer() -> None:
+    costs = {Plan.LIMITS_FIRST: Cost(1e6, 1), Plan.ALL_MEANINGS: Cost(1e6, 1)}
+    checking = Planner(costs, sample_every=3)
+    source = Collection(60_000, np.arange(60_000))
+    source.blind = {0, 1, 2}
+    samples = [checking.run(source, 30)[1].recall_sample for _ in range(6)]
+    assert samples == [None, None, 0.7, None, None, 0.7]
+
+
+def test_costs_are_learned_from_what_searches_took() -> None:
+    costs = LearnedCosts({"scan": Cost(1.0, 1.0)})
+    sizes = [1_000, 50_000, 200_000, 5_000] * 25
+    for size in sizes:
+        costs.learn("scan", size, 0.5 + 0.2 * size / 1_000)
+    known = costs.known()["scan"]
+    assert known.fixed_ms == pytest.approx(0.5, rel=0.1)
+    assert known.each_us == pytest.approx(0.2, rel=0.05)
+
+
+def test_costs_that_changed_are_learned_again_and_one_pause_does_not_matter() -> None:
+    costs = LearnedCosts({"scan": Cost(0.1, 1.0)})
+    for _ in range(300):
+        costs.learn("scan", 10_000, 10.0)
+    costs.learn("scan", 10_000, 5_000.0)
+    assert costs.expected("scan", 10_000) < 20
+    for _ in range(300):
+        costs.learn("scan", 10_000, 2.0)
+    assert costs.expected("scan", 10_000) == pytest.approx(2.0, rel=0.1)
+
+
+def test_what_was_learned_is_carried_over_to_the_next_process() -> None:
+    first = LearnedCosts({"scan": Cost(0.1, 1.0)})
+    for size in (1_000, 9_000) * 50:
+        first.learn("scan", size, size / 500)
+    again = LearnedCosts({"scan": Cost(0.1, 1.0)})
+    again.adopt(first.known())
+    assert again.expected("scan", 5_000) == pytest.approx(first.expected("scan", 5_000))
+
+
+def test_no_news_makes_a_cost_negative_or_nothing() -> None:
+    costs = LearnedCosts({"scan": Cost(5.0, 1.0)})
+    for size, took in [(0, 0.0), (1_000_000, 0.0), (10, 100.0), (1_000_000, 0.0)] * 20:
+        costs.learn("scan", size, took)
+        assert costs.expected("scan", 0) > 0
+        assert costs.expected("scan", 10_000) > costs.expected("scan", 0)
