@@ -18,7 +18,7 @@ Suite = Callable[[argparse.Namespace], suites.Measured]
 SUITES: dict[str, Suite] = {
     "conversations": suites.conversations, "toolcalling": suites.toolcalling, "new_tools": suites.new_tools,
     "routing": suites.routing, "operations": suites.operations, "reasons": suites.reasons,
-    "ledger": suites.ledger,
+    "ledger": suites.ledger, "retrieval": suites.retrieval,
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def show(report: dict[str, JsonValue]) -> None:
     changed = " (changed)" if report["dirty"] else ""
     print(f"{report['suite']}: {report['cases']} cases, commit {report['commit']}{changed}, {report['date']}")
     columns = {name: found for name, found in baselines.items() if isinstance(found, dict)}
-    print(f"{'':28}{'ours':>10}" + "".join(f"{name:>12}" for name in columns))
+    print(f"{'':28}{'ours':>10}" + "".join(f"{name:>14}" for name in columns))
     for name, value in figures.items():
         if isinstance(value, dict):
             print(f"{name}:")
@@ -71,7 +71,7 @@ def show(report: dict[str, JsonValue]) -> None:
         if isinstance(value, list):
             print("\n".join([f"{name}:", *(f"  {part}" for part in value)]))
             continue
-        others = "".join(f"{_text(found.get(name)):>12}" for found in columns.values())
+        others = "".join(f"{_text(found.get(name)):>14}" for found in columns.values())
         print(f"{name:28}{_text(value):>10}{others}")
 
 
