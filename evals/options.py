@@ -89,6 +89,14 @@ def _ledger(suite: Parser) -> None:
     suite.add_argument("--rounds", type=int, default=20, help="rounds of one kill and its tamperings")
 
 
+def _retrieval(suite: Parser) -> None:
+    """Judged questions through the search."""
+    _data(suite, "a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/")
+    suite.add_argument("--split", default="test", help="whose judgements: qrels/SPLIT.tsv or qrels_SPLIT.tsv")
+    suite.add_argument("--sweep", action="store_true", help="weights of meaning beside the default one")
+    suite.add_argument("--cache", type=Path, help="folder of vectors made before (default: under ROUNDSMAN_HOME)")
+
+
 def day(words: str) -> date:
     """A date as 2025-08-31."""
     return date.fromisoformat(words)
@@ -121,4 +129,5 @@ def _model(suite: Parser) -> None:
 SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
     "operations": _operations, "reasons": _reasons, "ledger": _ledger,
+    "retrieval": _retrieval,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from assistant.decide import Speaker
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
+from assistant.surfaces.terminal import settings_in_force
 from domain.errors import BadData
 from evals import bfcl_file
 from evals import conversations as talks
@@ -30,7 +31,9 @@ from evals.provenance import adapter_file
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
+from evals.search import judged
 from evals.synthetic import COMPARED, minus, read_synthetic
+from retrieval.embedder import MiniLM
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
@@ -168,3 +171,11 @@ def ledger(options: argparse.Namespace) -> Measured:
     """Kills, lost, doubled, forked records; mutations tried and found; speed."""
     figures: JsonObject = {**ledger_suite.figures(options.rounds, options.seed)}
     return Measured(figures, {}, options.rounds)
+
+
+def retrieval(options: argparse.Namespace) -> Measured:
+    """Judged questions by words, by meaning and by both; vectors are made once and kept under the home."""
+    folder = _needed(options, "FOLDER (corpus.jsonl, queries.jsonl, qrels/)")
+    asked = judged.Asked(folder, options.split, options.cache or settings_in_force().home / "measured", options.sweep)
+    figures, baselines, cases = judged.figures(asked, MiniLM())
+    return Measured(figures, baselines, cases)

@@ -1,0 +1,175 @@
+"""python -m evals retrieval --data FOLDER: judged questions through the embedded search, as it runs for people."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from domain.ports import Embedder
+from evals.progress import say
+from evals.search.beir import Collection, read_beir
+from evals.search.kept import KeptEmbedder
+from evals.search.quality import ndcg, paired_bootstrap, recall
+from retrieval.sqlite_store import SqliteSearch
+from retrieval.store import DEFAULT_VECTOR, Document, SearchRequest, Vector
+
+__all__ = ["Asked", "figures"]
+
+JsonObject = dict[str, JsonValue]
+WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+DEPTH = 100
+FOREVER_S = 86_400.0
+RRF_K = 60  # Cormack et al. 2009
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure: a folder's split; `cache` keeps vectors; `sweep` tries weights of meaning."""
+
+    folder: Path
+    split: str
+    cache: Path
+    sweep: bool = False
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """The rankings of one way to search, by question, and milliseconds of each search (wall, and this thread's CPU)."""
+
+    ranked: Mapping[str, Sequence[str]]
+    wall_ms: Sequence[float]
+    cpu_ms: Sequence[float]
+
+
+def figures(asked: Asked, embedder: Embedder) -> tuple[JsonObject, JsonObject, int]:
+    """Figures, baselines and the number of judged questions. Raises BadData for a folder that cannot be read."""
+    collection = read_beir(asked.folder, asked.split)
+    kept = KeptEmbedder(embedder, asked.cache)
+    try:
+        with _indexed(collection, kept) as search:
+            vectors, embed_ms = _questions(collection, kept)
+            ways: dict[str, Callable[[str], SearchRequest]] = {
+                "bm25": partial(SearchRequest, k=DEPTH, alpha=0.0),
+                "dense": partial(SearchRequest, k=DEPTH, alpha=1.0),
+                "hybrid": partial(SearchRequest, k=DEPTH),
+            }
+            ran = {name: _run(search, collection, vectors, make) for name, make in ways.items()}
+            found = _figures(collection, ran)
+            found["embedding_p50_ms"] = round(float(np.percentile(embed_ms, 50)), 2) if embed_ms else None
+            if asked.sweep:
+                found["ndcg10_by_alpha"] = _swept(search, collection, vectors)
+    finally:
+        kept.close()
+    return found, _baselines(collection, ran), len(collection.grades)
+
+
+@contextmanager
+def _indexed(collection: Collection, embedder: KeptEmbedder) -> Iterator[SqliteSearch]:
+    """The collection in a search file of its own, which is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="roundsman-") as folder:
+        search = SqliteSearch(Path(folder) / "search.db", "measured", embedder)
+        search.upsert([Document(p.id, "handbook", p.title, p.text, p.id) for p in collection.passages])
+        say(f"{len(collection.passages)} documents indexed")
+        search.embed_pending(FOREVER_S)
+        say(f"vectors: {embedder.made} made, the others were kept")
+        yield search
+        search.close()
+
+
+def _questions(collection: Collection, embedder: KeptEmbedder) -> tuple[dict[str, Vector], list[float]]:
+    """The vectors of the questions, and what those took that had to be made: embedding counts apart from searching."""
+    vectors, took = {}, []
+    for id_, said in collection.questions.items():
+        before, began = embedder.made, time.perf_counter()
+        vectors[id_] = embedder.embed([" ".join(said.split())])[0]
+        if embedder.made > before:
+            took.append(1_000 * (time.perf_counter() - began))
+    return vectors, took
+
+
+def _run(
+    search: SqliteSearch,
+    collection: Collection,
+    vectors: Mapping[str, Vector],
+    make: Callable[[str], SearchRequest],
+) -> _Ran:
+    ranked: dict[str, list[str]] = {}
+    wall, cpu = [], []
+    for id_, said in collection.questions.items():
+        request = replace(make(said), vectors={DEFAULT_VECTOR: vectors[id_]})
+        began, busy = time.perf_counter(), time.thread_time()
+        found = search.search(request)
+        wall.append(1_000 * (time.perf_counter() - began))
+        cpu.append(1_000 * (time.thread_time() - busy))
+        ranked[id_] = [hit.document.id for hit in found.hits if hit.document.id != id_]
+    return _Ran(ranked, wall, cpu)
+
+
+def _figures(collection: Collection, ran: Mapping[str, _Ran]) -> JsonObject:
+    scored = {name: _ndcgs(collection, each) for name, each in ran.items()}
+    hybrid = ran["hybrid"]
+    single = max(("bm25", "dense"), key=lambda name: sum(scored[name]))
+    gain, low, high = paired_bootstrap(scored["hybrid"], scored[single])
+    return {
+        **{f"ndcg10_{name}": round(float(np.mean(values)), 4) for name, values in scored.items()},
+        "recall100_hybrid": round(_mean_recall(collection, hybrid), 4),
+        "hybrid_p50_ms": round(float(np.percentile(hybrid.wall_ms, 50)), 2),
+        "hybrid_p95_ms": round(float(np.percentile(hybrid.wall_ms, 95)), 2),
+        "hybrid_cpu_p95_ms": round(float(np.percentile(hybrid.cpu_ms, 95)), 2),
+        "hybrid_minus_best_single": {"single": single, "mean": round(gain, 4), "ci95": [round(low, 4), round(high, 4)]},
+    }
+
+
+def _baselines(collection: Collection, ran: Mapping[str, _Ran]) -> JsonObject:
+    """The single rankers, and reciprocal rank fusion of the two."""
+    rrf = {id_: _rrf([ran["bm25"].ranked[id_], ran["dense"].ranked[id_]]) for id_ in collection.grades}
+    single: JsonObject = {
+        name: {
+            "ndcg10_hybrid": _mean_ndcg(collection, ran[name]),
+            "recall100_hybrid": _mean_recall(collection, ran[name]),
+        }
+        for name in ("bm25", "dense")
+    }
+    fused = _Ran(rrf, (), ())
+    return {
+        **single,
+        "rrf": {"ndcg10_hybrid": _mean_ndcg(collection, fused), "recall100_hybrid": _mean_recall(collection, fused)},
+    }
+
+
+def _swept(search: SqliteSearch, collection: Collection, vectors: Mapping[str, Vector]) -> JsonObject:
+    """nDCG@10 by the weight of meaning: to choose it on a split that is not reported."""
+    found: JsonObject = {}
+    for alpha in WEIGHTS:
+        weighed = partial(SearchRequest, k=10, alpha=alpha)
+        found[f"{alpha:g}"] = _mean_ndcg(collection, _run(search, collection, vectors, weighed))
+    return found
+
+
+def _rrf(lists: Sequence[Sequence[str]]) -> list[str]:
+    scores: dict[str, float] = {}
+    for ranked in lists:
+        for rank, id_ in enumerate(ranked, 1):
+            scores[id_] = scores.get(id_, 0.0) + 1 / (RRF_K + rank)
+    return sorted(scores, key=lambda id_: (-scores[id_], id_))
+
+
+def _ndcgs(collection: Collection, ran: _Ran) -> list[float]:
+    return [ndcg(ran.ranked[id_], grades) for id_, grades in collection.grades.items()]
+
+
+def _mean_ndcg(collection: Collection, ran: _Ran) -> float:
+    return round(float(np.mean(_ndcgs(collection, ran))), 4)
+
+
+def _mean_recall(collection: Collection, ran: _Ran) -> float:
+    found = [recall(ran.ranked[id_], grades, DEPTH) for id_, grades in collection.grades.items()]
+    return round(float(np.mean(found)), 4)
