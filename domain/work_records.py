@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.columns import Base, Json, UtcTime, reference, references
@@ -18,9 +18,12 @@ __all__ = [
     "Counter",
     "Dispatch",
     "Feature",
+    "Generation",
     "IdempotencyKey",
+    "ModelAlias",
     "ModelVersion",
     "OutboxEffect",
+    "Outcome",
     "Person",
     "Prediction",
     "Proposal",
@@ -72,41 +75,115 @@ class StoredPlan(Base):
     content_hash: Mapped[str]
 
 
+class Generation(Base):
+    """One renewal of a city's forecasts: of all bins (`whole`), or of those with a new record.
+
+    It is in force from `in_force_from` on, which is written together with its last row; None while it is being written,
+    and for ever when the writer died. `moment` is what it was computed for; `digest` names the state of the records.
+    Rows stay when their forecasts are thinned out, so that it can be told what was in force at any moment.
+    """
+
+    __tablename__ = "forecast_generations"
+    __table_args__ = (Index("ix_forecast_generations_city_begun_at", "city", "begun_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    moment: Mapped[datetime] = mapped_column(UtcTime)
+    digest: Mapped[str]
+    model_name: Mapped[str]
+    model_version: Mapped[str]
+    whole: Mapped[bool]
+    bins: Mapped[int]
+    begun_at: Mapped[datetime] = mapped_column(UtcTime)
+    in_force_from: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
 class Prediction(Base):
-    """A forecast of one bin's level, and later what came of it. Levels in percent, `p_overflow` a share 0..1."""
+    """A bin's forecast in one generation: all horizons packed in `levels`, and the one a day ahead in plain columns.
+
+    `levels`: hundredths of a percent, 16-bit little-endian, hours by shares (engines/forecast/horizons.py). `p10`,
+    `p50` and `p90` are levels in percent at `horizon_at`, `p_overflow` the chance 0..1 to be at the threshold then.
+    `data_as_of`: the emptying or reading that it starts from. `abstained`: why there is no forecast.
+    """
 
     __tablename__ = "ml_predictions"
     __table_args__ = (
-        references(["city", "bin_id"], ["bins.city", "bins.bin_id"]),
-        Index("ix_ml_predictions_city_bin_id_horizon_at", "city", "bin_id", "horizon_at"),
+        references(["city", "bin_id"], ["bins.city", "bins.bin_id"], ondelete="CASCADE"),
+        Index("ix_ml_predictions_city_bin_id_made_at", "city", "bin_id", "made_at"),
     )
-    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(reference("forecast_generations.id"), primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
     city: Mapped[str]
-    bin_id: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(UtcTime)
     horizon_at: Mapped[datetime] = mapped_column(UtcTime)
+    model_name: Mapped[str]
+    model_version: Mapped[str]
+    features_hash: Mapped[str]
+    data_as_of: Mapped[datetime | None] = mapped_column(UtcTime)
+    p10: Mapped[float | None]
+    p50: Mapped[float | None]
+    p90: Mapped[float | None]
+    p_overflow: Mapped[float | None]
+    rate_pct_per_hour: Mapped[float | None]
+    starts_from: Mapped[str]
+    basis: Mapped[str]
+    abstained: Mapped[str | None]
+    levels: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Outcome(Base):
+    """What came of a forecast: the level found at `at`, beside what was forecast for then and the naive answer.
+
+    `kind` is reading or emptying; `lead_h` hours from `made_at` to `at`. `found` in percent, as reported.
+    """
+
+    __tablename__ = "prediction_outcomes"
+    __table_args__ = (
+        one_of("kind", "reading", "emptying"),
+        references(["city", "bin_id"], ["bins.city", "bins.bin_id"], ondelete="CASCADE"),
+        Index("ix_prediction_outcomes_city_at", "city", "at"),
+    )
+    city: Mapped[str] = mapped_column(primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    lead_h: Mapped[float]
     model_name: Mapped[str]
     model_version: Mapped[str]
     p10: Mapped[float]
     p50: Mapped[float]
     p90: Mapped[float]
-    p_overflow: Mapped[float | None]
-    features_hash: Mapped[str]
-    data_as_of: Mapped[datetime] = mapped_column(UtcTime)
-    outcome: Mapped[float | None]
+    p_overflow: Mapped[float]
+    threshold_pct: Mapped[float]
+    naive: Mapped[float | None]
+    found: Mapped[float]
 
 
 class ModelVersion(Base):
-    """A registered model version. `alias` is "live", "canary" or None; one version of a name holds an alias."""
+    """A registered model version; `features` and `trained_until` are what serving must match and may not ask before."""
 
     __tablename__ = "ml_models"
-    __table_args__ = (Index("uq_ml_models_name_alias", "name", "alias", unique=True),)
     name: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(primary_key=True)
-    alias: Mapped[str | None]
     digest: Mapped[str]
+    features: Mapped[str | None]
+    trained_until: Mapped[datetime | None] = mapped_column(UtcTime)
     metrics: Mapped[dict[str, JsonValue]] = mapped_column(Json)
     registered_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ModelAlias(Base):
+    """From `since` on, the version of a model that an alias stands for: until its next row. "" stands for none.
+
+    Rows are only added, so what was champion at any moment can be told.
+    """
+
+    __tablename__ = "model_aliases"
+    __table_args__ = (one_of("alias", "champion", "canary", "previous"),)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    version: Mapped[str]
 
 
 class Feature(Base):

@@ -7,7 +7,7 @@ from domain.operation import BinInfo
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import BinsArg, Limit, Metres, Percent, PlaceArg, StreamArg
 from tools.context import Ctx
-from tools.fill import Level, basis_reason, bin_points, data_age, levels_now
+from tools.fill import Level, basis_reason, bin_points, data_age, forecast_notes, levels_now
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
 
@@ -82,6 +82,7 @@ def find_bins(
         data_age=data_age(ctx),
         table=_table(shown),
         map=bin_points([(b, level.p50) for b, level in shown]),
+        degraded=forecast_notes(ctx),
     )
 
 

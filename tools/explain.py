@@ -12,7 +12,7 @@ from domain.repositories.plans import get_plan
 from domain.values import BinSet, Evidence, Reason, Result, TruckSet
 from tools.arguments import BinArg, RefArg, TruckArg, words
 from tools.context import Ctx
-from tools.fill import data_age, forecasts, last_emptied
+from tools.fill import data_age, forecast_notes, forecasts, last_emptied
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replan import again
@@ -123,6 +123,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         why=[Reason(text=text, evidence=evidence)],
         data_age=data_age(ctx),
         understood=named,
+        degraded=forecast_notes(ctx),
     )
 
 

@@ -10,8 +10,9 @@ from pydantic import JsonValue
 
 from domain.operation import BinInfo
 from domain.values import Evidence, Reason
-from engines.forecast.predict import Ask, FillForecast, predict_all
+from engines.forecast.predict import FillForecast
 from tools.context import Ctx
+from tools.fill_table import FillTable, Foreseen
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,23 @@ class Level:
         return None if value is None else round(value)
 
 
+def foresee(ctx: Ctx, bins: Sequence[BinInfo]) -> Foreseen:
+    """All that is foreseen of the bins, in order, from what was known at ctx.now: from the table, or computed."""
+    return FillTable(ctx.store, ctx.fill).foresee(ctx.city, ctx.now, [b.bin_id for b in bins])
+
+
 def forecasts(
     ctx: Ctx, bins: Sequence[BinInfo], horizon_hours: Sequence[float], threshold_pct: float
 ) -> list[FillForecast]:
     """One forecast per bin, in order, from what was known at ctx.now."""
-    histories = ctx.fill.histories(ctx.city)
-    ask = Ask(ctx.now.astimezone(ctx.zone), tuple(horizon_hours), threshold_pct)
-    return predict_all([histories[b.bin_id] for b in bins], ctx.fill.rates(ctx.city, ctx.now), ask)
+    return foresee(ctx, bins).forecasts(ctx.now.astimezone(ctx.zone), horizon_hours, threshold_pct)
+
+
+def forecast_notes(ctx: Ctx) -> list[str]:
+    """What makes the forecasts of this moment less than they should be, in sentences for the answer."""
+    table = FillTable(ctx.store, ctx.fill)
+    standing = table.standing(ctx.city, ctx.now)
+    return [*standing.degraded, *table.notes_of_model(ctx.city, standing.moment)]
 
 
 def levels_now(ctx: Ctx, bins: Sequence[BinInfo]) -> dict[str, Level]:

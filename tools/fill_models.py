@@ -1,22 +1,55 @@
-"""Histories and fill rates of a city, read and fitted once per state of its records and day, then kept in memory."""
+"""Histories and fill rates of a city, read and fitted once per state of its records and day, then kept in memory.
+
+Also who forecasts: `forecaster` is the one place that says which model stands behind every forecast told.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-from sqlalchemy import select
-
 from domain.operation import Operation
-from domain.records import Emptying, Reading
 from domain.store import Store
-from engines.forecast.history import BinHistory
+from engines.forecast.history import BinHistory, Times
+from engines.forecast.horizons import FORM, Horizons, horizons_of
+from engines.forecast.hour_of_week import HourOfWeek
+from engines.forecast.member import Member
 from engines.forecast.rates import Rates, fit_rates
+from engines.forecast.stories import stories_of
+from tools.generations import Generations
+from tools.histories import read_histories
 
 KEPT_FITS = 4
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which model forecasts at a moment, known before anything is fitted; `degraded` when it is not the one meant."""
+
+    name: str
+    version: str
+    degraded: str | None = None
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """What rows of the table are compared by."""
+        return self.name, self.version
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """A model ready to forecast, and the rates that its forecasts are explained by."""
+
+    identity: Identity
+    member: Member
+    rates: Rates
+
+    def horizons(self, histories: Sequence[BinHistory], at: Times) -> Horizons:
+        """The horizons of each bin, made at its moment (n,)."""
+        stories = stories_of(histories, at, self.rates, " ".join(self.identity.model))
+        return horizons_of(self.member, histories, at, stories)
 
 
 class FillModels:
@@ -28,18 +61,19 @@ class FillModels:
         self._turn = threading.Lock()
         self._histories: dict[tuple[str, str], dict[str, BinHistory]] = {}
         self._rates: dict[tuple[str, str, str], Rates] = {}
+        self.generations = Generations(store)
 
     def histories(self, city: Operation) -> Mapping[str, BinHistory]:
         """Every bin's whole past, by bin id; bins without any record have an empty one."""
         key = (city.name, city.digest)
         with self._turn:
             if key not in self._histories:
-                self._histories = {key: _read(self._store, city)}
+                self._histories = {key: read_histories(self._store, city)}
             return self._histories[key]
 
     def rates(self, city: Operation, now: datetime) -> Rates:
         """Fill rates as they could be known at the midnight before `now`."""
-        midnight = now.astimezone(city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = _midnight(city, now)
         key = (city.name, city.digest, midnight.isoformat())
         histories = self.histories(city)
         with self._turn:
@@ -49,53 +83,22 @@ class FillModels:
                 self._rates[key] = fit_rates([h.until(midnight) for h in histories.values()])
             return self._rates[key]
 
+    def identity(self, city: Operation, at: datetime) -> Identity:
+        """Who forecasts at a moment."""
+        return Identity("hour_of_week", f"{FORM}/{_midnight(city, at):%Y-%m-%d}")
 
-def _read(store: Store, city: Operation) -> dict[str, BinHistory]:
-    classes = _class_middles(city)
-    with store.read() as session:
-        emptied = session.execute(
-            select(Emptying.bin_id, Emptying.emptied_at, Emptying.fill_pct, Emptying.fill_class).where(
-                Emptying.city == city.name
-            )
-        )
-        levels = _by_bin(emptied, city, classes)
-        read = session.execute(
-            select(Reading.bin_id, Reading.read_at, Reading.fill_pct, Reading.fill_class).where(
-                Reading.city == city.name
-            )
-        )
-        readings = _by_bin(read, city, classes)
-    step = city.assumed("fill_step_pct", 0.0)
-    return {
-        bin_id: BinHistory(
-            bin_id, info.stream, info.site_id, *_columns(levels[bin_id]), *_columns(readings[bin_id]), step_pct=step
-        )
-        for bin_id, info in city.bins.items()
-    }
+    def forecaster(self, city: Operation, at: datetime) -> Forecaster:
+        """The model of a moment, ready."""
+        rates = self.rates(city, at)
+        return Forecaster(self.identity(city, at), HourOfWeek(rates), rates)
+
+    def renew(self, city: Operation, bin_ids: Sequence[str]) -> None:
+        """Reads the histories of these bins again: there are new records of them."""
+        fresh = read_histories(self._store, city, bin_ids)
+        known = self.histories(city)
+        with self._turn:
+            self._histories[city.name, city.digest] = {**known, **fresh}
 
 
-def _by_bin(
-    rows: object, city: Operation, classes: Mapping[str, float]
-) -> defaultdict[str, list[tuple[datetime, float]]]:
-    found: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for bin_id, at, fill_pct, fill_class in rows:  # type: ignore[attr-defined]  # a Result of four columns
-        level = fill_pct if fill_pct is not None else classes.get(fill_class or "", float("nan"))
-        found[bin_id].append((at.astimezone(city.zone).replace(tzinfo=None), level))
-    return found
-
-
-def _columns(pairs: list[tuple[datetime, float]]) -> tuple[np.ndarray, np.ndarray]:
-    times = np.array([at for at, _ in pairs], dtype="datetime64[s]")
-    return times, np.array([level for _, level in pairs], dtype=np.float64)
-
-
-def _class_middles(city: Operation) -> dict[str, float]:
-    """Stated fill classes (GREEN = [0, 60]) as the middle of their range."""
-    stated = city.assumptions.get("fill_classes")
-    if not isinstance(stated, dict):
-        return {}
-    return {
-        name: (float(pair[0]) + float(pair[1])) / 2  # type: ignore[arg-type]
-        for name, pair in stated.items()
-        if isinstance(pair, list) and len(pair) == 2
-    }
+def _midnight(city: Operation, now: datetime) -> datetime:
+    return now.astimezone(city.zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -13,7 +13,7 @@ from engines.forecast.baselines import last_plus_mean_rate
 from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
-from tools.fill import bin_points, data_age, forecasts, last_emptied
+from tools.fill import bin_points, data_age, foresee, last_emptied
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
 
@@ -81,7 +81,9 @@ def forecast_fill(
     ahead_h = (by.at - ctx.now).total_seconds() / 3600
     _refuse_impossible(ahead_h, by.words, threshold_pct)
     chosen = [b for b in bins_in_scope(ctx, bins, near, within_m, stream) if b.in_service or bins]
-    pairs = list(zip(chosen, forecasts(ctx, chosen, (ahead_h,), threshold_pct), strict=True))
+    foreseen = foresee(ctx, chosen)
+    told_of = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (ahead_h,), threshold_pct)
+    pairs = list(zip(chosen, told_of, strict=True))
     told = sorted((p for p in pairs if p[1].by), key=lambda p: (-p[1].by[0].chance, -p[1].by[0].p50, p[0].bin_id))
     silent = [p for p in pairs if not p[1].by]
     shown = told[:limit]
@@ -98,7 +100,7 @@ def forecast_fill(
         map=bin_points([(b, f.by[0].p50) for b, f in shown]),
         chart=_chart(shown, threshold_pct),
         confidence=_confidence(shown),
-        degraded=_silent(silent),
+        degraded=[*foreseen.degraded, *_silent(silent)],
     )
 
 

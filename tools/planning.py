@@ -26,7 +26,7 @@ from engines.routing.problem import Place as RoutingPlace
 from engines.routing.solve import solve
 from tools.context import Ctx
 from tools.departure import choose_trucks, round_start
-from tools.fill import forecasts
+from tools.fill import forecast_notes, forecasts
 from tools.lateness import asks_for_the_last, is_due
 from tools.scope import bins_in_scope
 
@@ -126,9 +126,10 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
     looks = rule.max_looks if plan.repeatable else None
+    told = (*degraded, *forecast_notes(ctx), *_reduced(built, plan, baseline, outlooks))
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
-        (*degraded, *_reduced(built, plan, baseline, outlooks)), tuple(t.name for t in trucks), start is not None,
+        told, tuple(t.name for t in trucks), start is not None,
     )  # fmt: skip
 
 

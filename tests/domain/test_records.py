@@ -22,10 +22,9 @@ from domain.store import MIGRATIONS, Store, newest_revision
 from domain.work_records import (
     Dispatch,
     Feature,
-    ModelVersion,
+    ModelAlias,
     OutboxEffect,
     Person,
-    Prediction,
     Proposal,
     StoredPlan,
     Thread,
@@ -166,24 +165,13 @@ def test_nothing_is_dispatched_without_its_proposal_and_effect(city_store: Store
                              plan_id="P-0001", trucks=["Truck 1"], content={}))  # fmt: skip
 
 
-def test_one_version_of_a_model_is_live(city_store: Store) -> None:
-    def version(number: str, alias: str | None) -> ModelVersion:
-        return ModelVersion(name="fill", version=number, alias=alias, digest="d", metrics={}, registered_at=AT)
-
+def test_an_alias_stands_for_one_version_at_a_time(city_store: Store) -> None:
     with city_store.write() as session:
-        session.add_all([version("1", "live"), version("2", None), version("3", None)])
+        session.add(ModelAlias(name="fill", alias="champion", since=AT, version="1"))
     with pytest.raises(IntegrityError), city_store.write() as session:
-        session.add(version("4", "live"))
-
-
-def test_a_forecast_keeps_its_interval_and_waits_for_its_outcome(city_store: Store) -> None:
-    with city_store.write() as session:
-        session.add(Prediction(city="smalltown", bin_id="101", made_at=AT, horizon_at=AT + timedelta(days=1),
-                               model_name="fill", model_version="1", p10=40, p50=60.5, p90=80, p_overflow=0.1,
-                               features_hash="f", data_as_of=AT))  # fmt: skip
-    with city_store.read() as session:
-        found = session.scalars(select(Prediction)).one()
-    assert (found.p10, found.p50, found.p90, found.outcome) == (40, 60.5, 80, None)
+        session.add(ModelAlias(name="fill", alias="champion", since=AT, version="2"))
+    with pytest.raises(IntegrityError), city_store.write() as session:
+        session.add(ModelAlias(name="fill", alias="best", since=AT, version="1"))
 
 
 def test_two_people_never_share_a_key_and_some_have_none(city_store: Store) -> None:

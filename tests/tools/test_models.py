@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from scene import a_ctx, ask, at
 
 from domain.errors import UnknownName
+from domain.repositories.models import Alias, Registered, point_alias, register_model
 from domain.store import Store
-from domain.work_records import ModelVersion
 from tools.context import Ctx
 
 
@@ -18,14 +19,14 @@ def ctx(store: Store, tmp_path: Path) -> Ctx:
     return a_ctx(store, tmp_path)
 
 
-def register(store: Store, version: str, alias: str | None, mae: float, day: str = "2025-08-20") -> None:
-    figures = {"mae": mae, "within20": 0.81, "coverage80": 0.79, "cases": 1200, "baseline_mae": 17.5}
+def register(store: Store, version: str, alias: Alias, mae: float, day: str = "2025-08-20") -> None:
+    figures: dict[str, JsonValue] = {
+        "mae": mae, "within20": 0.81, "coverage80": 0.79, "cases": 1200, "baseline_mae": 17.5,
+    }  # fmt: skip
+    moment = at(f"{day} 09:00")
     with store.write() as session:
-        session.add(
-            ModelVersion(
-                name="fill", version=version, alias=alias, digest="d", metrics=figures, registered_at=at(f"{day} 09:00")
-            )
-        )
+        register_model(session, Registered("fill", version, "d", figures, moment))
+        point_alias(session, "fill", alias, version, moment)
 
 
 def test_without_a_word_all_five_models_are_shown_and_what_is_missing_is_said(ctx: Ctx) -> None:
@@ -43,7 +44,7 @@ def test_an_unregistered_fill_model_has_no_error_figure(ctx: Ctx) -> None:
 
 
 def test_the_live_version_tells_its_backtest_beside_the_naive_answer(store: Store, ctx: Ctx) -> None:
-    register(store, "7", "live", 12.5)
+    register(store, "7", "champion", 12.5)
     register(store, "8", "canary", 11.0)
     facts = ask(ctx, "model_status", model="the fill model").facts
     assert (facts.fill_version, facts.fill_mae_pct, facts.baseline_mae_pct) == ("7", 12.5, 17.5)
@@ -51,7 +52,7 @@ def test_the_live_version_tells_its_backtest_beside_the_naive_answer(store: Stor
 
 
 def test_a_version_registered_after_the_moment_of_asking_does_not_exist(store: Store, ctx: Ctx) -> None:
-    register(store, "9", "live", 1.0, day="2025-09-02")
+    register(store, "9", "champion", 1.0, day="2025-09-02")
     assert ask(ctx, "model_status", model="fill").facts.fill_version is None
 
 

@@ -1,0 +1,138 @@
+"""Forecasts by generation: begun, filled, put in force; and which one was in force at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from domain.upsert import upsert
+from domain.work_records import Generation, Prediction
+
+__all__ = [
+    "Kept",
+    "NewGeneration",
+    "PredictionRow",
+    "add_predictions",
+    "begin_generation",
+    "held_generation",
+    "kept_at",
+    "predictions_of",
+    "put_in_force",
+    "thin_out",
+]
+
+
+@dataclass(frozen=True)
+class NewGeneration:
+    """A generation about to be written, for `bins` bins as of `moment`."""
+
+    city: str
+    moment: datetime
+    digest: str
+    model_name: str
+    model_version: str
+    whole: bool
+    bins: int
+    begun_at: datetime
+
+
+class PredictionRow(NamedTuple):
+    """A bin's forecast as it is stored; see `domain.work_records.Prediction`."""
+
+    bin_id: str
+    made_at: datetime
+    horizon_at: datetime
+    model_name: str
+    model_version: str
+    features_hash: str
+    data_as_of: datetime | None
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    p_overflow: float | None
+    rate_pct_per_hour: float | None
+    starts_from: str
+    basis: str
+    abstained: str | None
+    levels: bytes | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the records say of a moment: the newest whole generation in force then, the parts after it, and `tried`.
+
+    `moment` is what the whole one was computed for, None when there is none. `tried`: when the first later whole one was
+    begun that was not in force by then (still being written, or its writer died); None without.
+    """
+
+    whole: int | None = None
+    moment: datetime | None = None
+    parts: tuple[int, ...] = ()
+    tried: datetime | None = None
+
+
+def begin_generation(session: Session, new: NewGeneration) -> int:
+    """The id of a generation to fill. What earlier writers left unfinished is thrown away; its line stays."""
+    unfinished = select(Generation.id).where(Generation.city == new.city, Generation.in_force_from.is_(None))
+    session.execute(delete(Prediction).where(Prediction.generation.in_(unfinished)))
+    values = {**vars(new), "in_force_from": None}
+    return session.execute(insert(Generation).values(values).returning(Generation.id)).scalar_one()
+
+
+def add_predictions(session: Session, generation: int, city: str, rows: Sequence[PredictionRow]) -> None:
+    """Some rows of a generation that is not in force yet."""
+    values = [{"generation": generation, "city": city, **row._asdict()} for row in rows]
+    upsert(session, Prediction, ("generation", "bin_id"), values)
+
+
+def put_in_force(session: Session, generation: int, since: datetime) -> bool:
+    """Makes a generation the one that questions from `since` on are answered from; False when rows are missing."""
+    held = select(func.count()).where(Prediction.generation == generation).scalar_subquery()
+    whole = update(Generation).where(Generation.id == generation, Generation.bins == held)
+    return session.execute(whole.values(in_force_from=since).returning(Generation.id)).scalar() is not None
+
+
+def held_generation(session: Session, new: NewGeneration) -> int | None:
+    """The id of a whole generation in force that was computed for the same moment, records and model."""
+    same = (getattr(Generation, name) == getattr(new, name) for name in ("city", "moment", "digest", "model_version"))
+    query = select(Generation.id).where(*same, Generation.whole, Generation.model_name == new.model_name)
+    return session.execute(query.where(Generation.in_force_from <= new.begun_at).limit(1)).scalar()
+
+
+def kept_at(session: Session, city: str, digest: str, now: datetime) -> Kept:
+    """What was in force at `now` for this state of the records. The same moment gets the same answer for ever."""
+    mine = _of(city, digest)
+    query = mine.where(Generation.whole, Generation.in_force_from <= now)
+    whole = session.scalars(query.order_by(Generation.in_force_from.desc(), Generation.id.desc()).limit(1)).first()
+    if whole is None:
+        return Kept()
+    later = mine.where(Generation.begun_at <= now, Generation.begun_at > whole.begun_at)
+    parts = later.where(~Generation.whole, Generation.in_force_from <= now).order_by(Generation.in_force_from)
+    pending = (Generation.in_force_from.is_(None)) | (Generation.in_force_from > now)
+    tried = later.where(Generation.whole, pending).order_by(Generation.begun_at).limit(1)
+    first = session.scalars(tried).first()
+    ids = tuple(part.id for part in session.scalars(parts))
+    return Kept(whole.id, whole.moment, ids, None if first is None else first.begun_at)
+
+
+def _of(city: str, digest: str) -> Select[Generation]:
+    return select(Generation).where(Generation.city == city, Generation.digest == digest)
+
+
+def predictions_of(session: Session, generation: int) -> list[PredictionRow]:
+    """The rows of a generation, in order of the bins."""
+    columns = [getattr(Prediction, name) for name in PredictionRow._fields]
+    query = select(*columns).where(Prediction.generation == generation).order_by(Prediction.bin_id)
+    return [PredictionRow(*row) for row in session.execute(query)]
+
+
+def thin_out(session: Session, city: str, before: datetime, kept: Sequence[int] = ()) -> int:
+    """Removes the rows of generations computed for moments before `before`, but those `kept`; how many."""
+    old = select(Generation.id).where(Generation.city == city, Generation.moment < before, Generation.id.not_in(kept))
+    removed: Any = session.execute(delete(Prediction).where(Prediction.generation.in_(old)))
+    return int(removed.rowcount)

@@ -1,0 +1,149 @@
+"""Forecasts for a question: looked up in the table where it holds them, else computed, and either way the same.
+
+Which forecasts answer a question is a function of the records, the log of generations and the moment: those made at
+the newest full hour or newer record of a bin (`origins`). When a renewal was begun more than a minute ago and is not
+in force (its writer died, or hangs), the last complete generation stands instead and the answer says its age; bins with
+a newer record are computed all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from domain.operation import Operation
+from domain.repositories.predictions import Kept, kept_at
+from domain.store import Store
+from engines.forecast.columns import hours
+from engines.forecast.history import Times, local_moment
+from engines.forecast.horizons import Asked, Horizons, forecasts_from, later_of, newest_records, origins
+from engines.forecast.predict import FillForecast
+from tools.fill_models import FillModels
+from tools.generations import Generation, hour_of
+
+OLDEST_STANDING = timedelta(hours=24)
+LONGEST_RENEWAL = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Foreseen:
+    """Horizons of the bins asked about, in their order; how many came out of the table; sentences for the answer."""
+
+    horizons: Horizons
+    looked_up: int
+    degraded: tuple[str, ...] = ()
+
+    def forecasts(self, at: datetime, ahead_h: Sequence[float], threshold_pct: float) -> list[FillForecast]:
+        """Read off for a moment of the city's own clock: one forecast a bin."""
+        moment = float(hours(np.array([local_moment(at)]))[0])
+        return forecasts_from(self.horizons, Asked(moment, tuple(ahead_h), threshold_pct))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The moment whose forecasts answer, the generations that may hold them (newest first), and what is said of it."""
+
+    moment: datetime
+    generations: tuple[int, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+class FillTable:
+    """The table of a store and the models behind it. Cheap to make: what is kept is kept by the models."""
+
+    def __init__(self, store: Store, models: FillModels) -> None:
+        self._store, self._models = store, models
+
+    def foresee(self, city: Operation, now: datetime, bin_ids: Sequence[str]) -> Foreseen:
+        """The horizons of these bins for a question at `now`. Raises StoreUnavailable."""
+        standing = self.standing(city, now)
+        at = self._origins(city, now, standing.moment, bin_ids)
+        found, damaged = self._looked_up(city, standing, bin_ids, at)
+        horizons = self._completed(city, standing.moment, bin_ids, at, found)
+        notes = (*standing.degraded, *self.notes_of_model(city, standing.moment), *_damage(damaged))
+        return Foreseen(horizons, len(found), notes)
+
+    def standing(self, city: Operation, now: datetime) -> Standing:
+        """Which moment's forecasts answer a question at `now`."""
+        with self._store.read() as session:
+            kept = kept_at(session, city.name, city.digest, now)
+        if kept.whole is None or kept.moment is None:
+            return Standing(now)
+        generations = (*reversed(kept.parts), kept.whole)
+        late = kept.tried is not None and now - kept.tried > LONGEST_RENEWAL
+        if not late or now - kept.moment > OLDEST_STANDING or _same_hour(kept, city, now):
+            return Standing(now, generations)
+        told = f"{kept.moment.astimezone(city.zone):%Y-%m-%d %H:%M}"
+        minutes = int((now - kept.moment).total_seconds() // 60)
+        age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+        sentence = f"the forecasts are those of {told}, {age} old: a later renewal of the table was not completed"
+        return Standing(kept.moment, generations, (sentence,))
+
+    def notes_of_model(self, city: Operation, at: datetime) -> tuple[str, ...]:
+        """What is said when another model than the one meant answers."""
+        degraded = self._models.identity(city, at).degraded
+        return (degraded,) if degraded else ()
+
+    def computed(self, city: Operation, moment: datetime, bin_ids: Sequence[str], at: Times | None = None) -> Horizons:
+        """Horizons computed now, as a refresh does it; `at` are their moments when they are not those of `moment`."""
+        histories = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
+        if at is None:
+            at = origins(histories, local_moment(moment.astimezone(city.zone)))
+        return self._models.forecaster(city, moment).horizons(histories, at)
+
+    def _origins(self, city: Operation, now: datetime, moment: datetime, bin_ids: Sequence[str]) -> Times:
+        """When the forecast of each bin is made: as of `moment`, but as of `now` for bins with a record since."""
+        histories = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
+        local, then = (local_moment(each.astimezone(city.zone)) for each in (now, moment))
+        newest = newest_records(histories, local)
+        return later_of(origins(histories, then), np.where(newest > then, newest, np.datetime64("NaT")))
+
+    def _looked_up(
+        self, city: Operation, standing: Standing, bin_ids: Sequence[str], at: Times
+    ) -> tuple[dict[int, tuple[Generation, int]], int]:
+        """Place in `bin_ids` -> where the table has the bin's forecast of its moment; and how many rows are damaged."""
+        model = self._models.identity(city, standing.moment).model
+        generations = [self._models.generations.get(each, city) for each in standing.generations]
+        wanted = hours(at)
+        found: dict[int, tuple[Generation, int]] = {}
+        damaged = 0
+        for place, bin_id in enumerate(bin_ids):
+            for generation in generations:
+                damaged += bin_id in generation.damaged
+                row = generation.row_of.get(bin_id)
+                if row is None or generation.horizons.at[row] != wanted[place] or generation.model_of[row] != model:
+                    continue
+                found[place] = (generation, row)
+                break
+        return found, damaged
+
+    def _completed(
+        self,
+        city: Operation,
+        moment: datetime,
+        bin_ids: Sequence[str],
+        at: Times,
+        found: dict[int, tuple[Generation, int]],
+    ) -> Horizons:
+        """The rows found and, for all other bins, computed ones; in order."""
+        missing = [place for place in range(len(bin_ids)) if place not in found]
+        if not missing and len({id(generation) for generation, _ in found.values()}) == 1:
+            generation = found[0][0]
+            return generation.horizons.where([found[place][1] for place in range(len(bin_ids))])
+        made = self.computed(city, moment, [bin_ids[place] for place in missing], at[missing])
+        rows = {place: (made, row) for row, place in enumerate(missing)}
+        rows |= {place: (generation.horizons, row) for place, (generation, row) in found.items()}
+        return Horizons.joined([rows[place] for place in range(len(bin_ids))])
+
+
+def _same_hour(kept: Kept, city: Operation, now: datetime) -> bool:
+    """Whether the generation in force is of this very hour: a second one of the same hour would say the same."""
+    return kept.moment is not None and int(hour_of(kept.moment, city.zone)) == int(hour_of(now, city.zone))
+
+
+def _damage(rows: int) -> tuple[str, ...]:
+    told = "1 forecast" if rows == 1 else f"{rows:,} forecasts"
+    return (f"{told} of the table cannot be read and had to be computed anew",) if rows else ()

@@ -1,0 +1,135 @@
+"""The table of forecasts: generations as they were written, unpacked once and kept in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from domain.operation import Operation
+from domain.repositories.predictions import PredictionRow, predictions_of
+from domain.store import Store
+from engines.forecast.columns import hours
+from engines.forecast.history import local_moment
+from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Story, chance_of, levels_at
+from engines.forecast.member import MEDIAN, SHARES_OUT
+
+KEPT_GENERATIONS = 6
+DAY_H = 24.0
+SHAPE = (len(HOURS), len(SHARES_OUT))
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """A generation's forecasts, the row of each bin, by whom each was made, and bins whose row cannot be read."""
+
+    horizons: Horizons
+    row_of: dict[str, int]
+    model_of: tuple[tuple[str, str], ...]
+    damaged: frozenset[str]
+
+
+class Generations:
+    """One per process. What was in force does not change, so what was read stays true."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = threading.Lock()
+        self._held: dict[int, Generation] = {}
+
+    def get(self, generation: int, city: Operation) -> Generation:
+        """A generation that is or was in force; its forecasts may have been thinned out since. StoreUnavailable."""
+        with self._turn:
+            if generation not in self._held:
+                with self._store.read() as session:
+                    rows = predictions_of(session, generation)
+                while len(self._held) >= KEPT_GENERATIONS:
+                    self._held.pop(next(iter(self._held)))
+                self._held[generation] = _unpacked(rows, city)
+            return self._held[generation]
+
+
+def as_rows(horizons: Horizons, model: tuple[str, str], zone: ZoneInfo, threshold_pct: float) -> list[PredictionRow]:
+    """Horizons as the table keeps them."""
+    day = levels_at(horizons, np.full((len(horizons), 1), DAY_H))[:, 0, :]
+    chance = chance_of(day, threshold_pct)
+    return [
+        _as_row(horizons, row, model, zone, tuple(float(day[row, share]) for share in (LOW, MEDIAN, HIGH)), chance[row])
+        for row in range(len(horizons))
+    ]
+
+
+def moment_of(at_h: float, zone: ZoneInfo) -> datetime:
+    """Hours since 1970 of the city's wall clock as a moment."""
+    wall = datetime(1970, 1, 1) + timedelta(seconds=round(at_h * 3600))  # noqa: DTZ001
+    return wall.replace(tzinfo=zone)
+
+
+def hour_of(moment: datetime, zone: ZoneInfo) -> float:
+    """A moment as hours since 1970 of the city's wall clock."""
+    return float(hours(np.array([local_moment(moment.astimezone(zone))]))[0])
+
+
+def _as_row(
+    horizons: Horizons, row: int, model: tuple[str, str], zone: ZoneInfo, told: tuple[float, ...], chance: float
+) -> PredictionRow:
+    story, at = horizons.stories[row], float(horizons.at[row])
+    known = story.abstained is None
+    low, middle, high = (round(each, 2) if known else None for each in told)
+    return PredictionRow(
+        bin_id=horizons.bins[row],
+        made_at=moment_of(at, zone),
+        horizon_at=moment_of(at + DAY_H, zone),
+        model_name=model[0],
+        model_version=model[1],
+        features_hash=story.features_hash,
+        data_as_of=None if story.starts_at is None else moment_of(story.starts_at, zone),
+        p10=low,
+        p50=middle,
+        p90=high,
+        p_overflow=round(float(chance), 6) if known else None,
+        rate_pct_per_hour=story.rate_pct_per_hour,
+        starts_from=story.starts_from,
+        basis=story.basis,
+        abstained=story.abstained,
+        levels=horizons.levels[row].astype("<u2").tobytes(),
+    )
+
+
+def _unpacked(rows: Sequence[PredictionRow], city: Operation) -> Generation:
+    ours = [row for row in rows if row.bin_id in city.bins]
+    whole = [row for row in ours if _fits(row)]
+    at = np.array([hour_of(row.made_at, city.zone) for row in whole], dtype=np.float64)
+    levels = np.frombuffer(b"".join(row.levels or b"" for row in whole), dtype="<u2").reshape(len(whole), *SHAPE)
+    horizons = Horizons(
+        tuple(row.bin_id for row in whole), at, levels.astype(np.uint16), tuple(_story(row, city) for row in whole)
+    )
+    damaged = frozenset(row.bin_id for row in ours) - {row.bin_id for row in whole}
+    models = tuple((row.model_name, row.model_version) for row in whole)
+    return Generation(horizons, {bin_id: i for i, bin_id in enumerate(horizons.bins)}, models, damaged)
+
+
+def _fits(row: PredictionRow) -> bool:
+    """Whether the levels are levels: unknown throughout, or 0 to 100 % and never crossing."""
+    if row.levels is None or len(row.levels) != 2 * SHAPE[0] * SHAPE[1]:
+        return False
+    levels = np.frombuffer(row.levels, dtype="<u2").reshape(SHAPE)
+    if row.abstained is not None:
+        return bool((levels == UNKNOWN).all())
+    return bool((levels <= 10_000).all() and (levels[:, 1:] >= levels[:, :-1]).all())
+
+
+def _story(row: PredictionRow, city: Operation) -> Story:
+    return Story(
+        stream=city.bins[row.bin_id].stream,
+        starts_at=None if row.data_as_of is None else hour_of(row.data_as_of, city.zone),
+        starts_from=row.starts_from,
+        rate_pct_per_hour=row.rate_pct_per_hour,
+        basis=row.basis,
+        features_hash=row.features_hash,
+        abstained=row.abstained,
+    )

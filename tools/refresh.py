@@ -1,0 +1,156 @@
+"""Renewing the table of forecasts: all bins after a load and at each full hour, single bins after a new record.
+
+A renewal is one generation. It is written in parts, and comes in force with its last part in one transaction, so a
+renewal that dies at any moment leaves the last complete one in force. Whatever it left is removed by the next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from domain.clock import Clock
+from domain.errors import NotNow
+from domain.operation import Operation
+from domain.repositories.predictions import (
+    NewGeneration,
+    add_predictions,
+    begin_generation,
+    held_generation,
+    kept_at,
+    put_in_force,
+    thin_out,
+)
+from domain.store import Store
+from tools.fill_models import FillModels
+from tools.fill_table import FillTable
+from tools.generations import as_rows
+
+BINS_A_PART = 500
+SETTLE = timedelta(seconds=1)
+"""A generation counts from a second after its last row: who asked before it was visible was before it came in force."""
+KEPT_DAYS = 4
+HOUR_S = 3600.0
+RETRY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What a renewal did: the generation now in force (None: it could not be completed), and bins it computed."""
+
+    generation: int | None
+    bins: int
+
+
+class Refresher:
+    """Renews one city's table. `clock` is the operation's."""
+
+    def __init__(self, store: Store, models: FillModels, city: Operation, clock: Clock) -> None:
+        self._store, self._models, self._city, self._clock = store, models, city, clock
+        self._table = FillTable(store, models)
+
+    def whole(self) -> Renewal:
+        """Renews all bins, unless the table holds this very renewal already. Raises StoreUnavailable."""
+        new = self._new(tuple(self._city.bins), whole=True)
+        with self._store.read() as session:
+            held = held_generation(session, new)
+        if held is not None:
+            return Renewal(held, 0)
+        renewal = self._write(new, tuple(self._city.bins))
+        self._thin_out(new.moment)
+        return renewal
+
+    def some(self, bin_ids: Sequence[str]) -> Renewal:
+        """Renews bins of which there is a new record. Raises StoreUnavailable."""
+        self._models.renew(self._city, bin_ids)
+        return self._write(self._new(bin_ids, whole=False), bin_ids)
+
+    def _new(self, bin_ids: Sequence[str], *, whole: bool) -> NewGeneration:
+        city, now = self._city, self._clock()
+        name, version = self._models.identity(city, now).model
+        return NewGeneration(city.name, now, city.digest, name, version, whole, len(bin_ids), now)
+
+    def _write(self, new: NewGeneration, bin_ids: Sequence[str]) -> Renewal:
+        city, model = self._city, (new.model_name, new.model_version)
+        threshold = city.assumed("overflow_threshold_pct", 80.0)
+        with self._store.write() as session:
+            generation = begin_generation(session, new)
+        for first in range(0, len(bin_ids), BINS_A_PART):
+            part = bin_ids[first : first + BINS_A_PART]
+            rows = as_rows(self._table.computed(city, new.moment, part), model, city.zone, threshold)
+            with self._store.write() as session:
+                add_predictions(session, generation, city.name, rows)
+        with self._store.write() as session:
+            complete = put_in_force(session, generation, _since(new.begun_at, self._clock()))
+        return Renewal(generation if complete else None, len(bin_ids))
+
+    def _thin_out(self, moment: datetime) -> None:
+        """Forecasts older than what outcomes are compared with; but never those in force."""
+        with self._store.write() as session:
+            kept = kept_at(session, self._city.name, self._city.digest, moment)
+            standing = [each for each in (kept.whole, *kept.parts) if each is not None]
+            thin_out(session, self._city.name, moment - timedelta(days=KEPT_DAYS), standing)
+
+
+def _since(begun: datetime, done: datetime) -> datetime:
+    """From when a generation counts: on a clock that stands still at once, else when everybody can see it."""
+    return begun if done == begun else done + SETTLE
+
+
+class Ticking:
+    """A thread that renews the table at once, at each full hour, and soon after new records, until it is stopped."""
+
+    def __init__(self, refresher: Refresher, clock: Clock) -> None:
+        self._refresher, self._clock = refresher, clock
+        self._wake, self._turn = threading.Event(), threading.Lock()
+        self._changed: set[str] = set()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="forecast table", daemon=True)
+        self.trouble: str | None = None
+
+    def begin(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def changed(self, bin_ids: Sequence[str]) -> None:
+        """There is a new reading or emptying of these bins."""
+        with self._turn:
+            self._changed |= {*bin_ids}
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ends the thread; what it was writing is completed first."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        due: datetime | None = None
+        while not self._stopped:
+            now = self._clock()
+            if due is None or now >= due:
+                due = _next_hour(now) if self._tried(self._refresher.whole) else now + timedelta(seconds=RETRY_S)
+            with self._turn:
+                changed, self._changed = tuple(sorted(self._changed)), set()
+            if changed and not self._tried(partial(self._refresher.some, changed)):
+                self.changed(changed)
+            self._wake.wait(min((due - self._clock()).total_seconds(), HOUR_S))
+            self._wake.clear()
+
+    def _tried(self, renew: Callable[[], Renewal]) -> bool:
+        """Whether it went well; a database that does not answer is tried again."""
+        try:
+            done = renew().generation is not None
+        except NotNow as error:
+            self.trouble = str(error)
+            return False
+        self.trouble = None if done else "another writer renews the same table"
+        return done
+
+
+def _next_hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
