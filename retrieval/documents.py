@@ -53,17 +53,17 @@ def request_documents(request: Request) -> Iterator[Document]:
         yield _request(request, "open", known_until=closed_at)
 
 
-def plan_document(plan: StoredPlan, sites: Mapping[str, str]) -> Document:
-    """A stored plan in the words of its request; `sites` names the site of each bin."""
-    asked = plan.request
-    wishes = [f"{name.replace('_', ' ')} {_told(asked[name], sites)}" for name in sorted(asked)]
+def plan_document(plan: StoredPlan, sites: Mapping[str, str], *, wishes: bool = True) -> Document:
+    """A stored plan in the words of its request, or without these; `sites` names the site of each bin."""
+    asked = plan.request if wishes else {}
+    said = [f"{name.replace('_', ' ')} {_told(asked[name], sites)}" for name in sorted(asked)]
     stops = [sites.get(stop, stop) for stop in _stops(plan.plan)]
     fields = {"called": CALLED["rounds"], "number": plan.id, "parent": plan.parent, "stops": _joined(stops)}
     return Document(
         id=f"plans/{plan.id}",
         kind="rounds",
         title=f"What-if {plan.id} of {plan.parent}" if plan.parent else f"Round plan {plan.id}",
-        text=_sentences(", ".join(wishes)),
+        text=_sentences(", ".join(said)),
         url_ref=f"plans:{plan.id}",
         at=plan.created_at,
         fields=_said(fields),

@@ -2,35 +2,48 @@
 
     report = index_city(store, search, "boston", Path("cities/boston"))
 
-Each kind is written again only when what it is made from has changed. Kinds of which the records hold nothing
-(customers, patterns, predictions) have no documents.
+An index that was built from these records only takes in what has changed since (`retrieval.following`); one that was
+not, or is asked to, is built from all of them. Pages are read again when one of them has changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
 from domain.errors import BadData, NotNow
-from domain.records import Bin, City, CityFile, Request, Site
+from domain.records import City
+from domain.repositories.outbox import entries, next_position, position_of, settle
 from domain.store import Store
-from domain.work_records import StoredPlan
-from retrieval.documents import plan_document, request_documents, site_document
+from retrieval.following import FORM, POSITION, in_step, take_in, written_position
 from retrieval.handbook import handbook_documents
+from retrieval.record_documents import RECORD_KINDS, documents_of
 from retrieval.store import Document, RetrievalStore
+from retrieval.turns import my_turn
 
-__all__ = ["IndexReport", "index_city", "index_rounds"]
+__all__ = ["INDEXED_KINDS", "IndexReport", "Progress", "Rebuild", "index_city", "reindex"]
 
 EMBED_S = 10.0  # a handbook and a hundred sites take two to four seconds of one core
-EMBED_ROUNDS_S = 0.3
-FORM = "1"  # raise it when documents are written otherwise, so that they are made again
+TURN_S = 60.0  # for another process that builds the index: this one then finds it built
+AT_ONCE = 1_000  # documents written between two tellings of progress
+INDEXED_KINDS = (*RECORD_KINDS, "handbook")
+
+Progress = Callable[[str, int, int], None]
+"""Told of a kind, how many of its documents are written, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """Which kinds to make again, who is told how far it is, and how long to wait for another process."""
+
+    kinds: Collection[str] = INDEXED_KINDS
+    progress: Progress | None = None
+    wait_s: float = TURN_S
 
 
 @dataclass(frozen=True)
@@ -58,40 +71,105 @@ def index_city(
     cannot be read, StoreUnavailable.
     """
     began = time.monotonic()
+    _known(store, city)
     changed: dict[str, int] = {}
     pages = _pages(folder)
-    _renew(search, "handbook", _digest(pages), lambda: handbook_documents(pages), changed)
+    digest = _digest(pages)
+    if search.digest("handbook") != digest:
+        changed["handbook"] = search.replace("handbook", handbook_documents(pages), digest)
+    with my_turn(store, city, TURN_S) as mine:
+        if mine and not in_step(store, search, city):
+            changed |= _rebuild(store, search, city, RECORD_KINDS, None)
+        elif mine:
+            changed |= _catch_up(store, search, city)
+    left, faults = _embed(search, embed_s)
+    return IndexReport(city, {kind: count for kind, count in changed.items() if count}, left, _since(began), faults)
+
+
+def reindex(
+    store: Store,
+    search: RetrievalStore,
+    city: str,
+    folder: Path | None,
+    how: Rebuild | None = None,
+) -> IndexReport:
+    """Make documents again from all records and pages, whatever the index says of itself.
+
+    Vectors of texts that stay are kept. Killed midway, the index holds old and new documents, each whole, and the next
+    indexing finishes. Raises as `index_city`, and NotNow while another process has the index in hand.
+    """
+    began = time.monotonic()
+    _known(store, city)
+    how = how or Rebuild()
+    changed: dict[str, int] = {}
+    if "handbook" in how.kinds:
+        pages = _pages(folder)
+        changed["handbook"] = _replace(search, "handbook", handbook_documents(pages), _digest(pages), how.progress)
+    records = [kind for kind in RECORD_KINDS if kind in how.kinds]
+    with my_turn(store, city, how.wait_s) as mine:
+        if not mine:
+            raise NotNow(f"Another process is indexing {city}; run this again when it has ended.")
+        whole = len(records) == len(RECORD_KINDS)
+        if records and not whole and not in_step(store, search, city):
+            records = list(RECORD_KINDS)  # the others are not this database's either
+        changed |= _rebuild(store, search, city, records, how.progress) if records else {}
+    left, faults = _embed(search, 0)
+    return IndexReport(city, changed, left, _since(began), faults)
+
+
+def _known(store: Store, city: str) -> None:
     with store.read() as session:
         if session.get(City, city) is None:
             raise BadData(f"no city {city!r} is loaded; run roundsman load FOLDER")
-        loaded = select(CityFile.file, CityFile.digest).where(CityFile.city == city)
-        files = {file: digest for file, digest in session.execute(loaded)}
-        places = _of(files, "sites.", "bins.") | {"aliases": _aliases_digest(session, city)}
-        _renew(search, "bins", _digest(places), lambda: _sites(session, city), changed)
-        _renew(search, "requests", _digest(_of(files, "requests.")), lambda: _requests(session, city), changed)
-    rounds = index_rounds(store, search, city, embed_s=0)
-    if rounds:
-        changed["rounds"] = rounds
-    left, faults = _embed(search, embed_s)
-    return IndexReport(city, changed, left, time.monotonic() - began, faults)
 
 
-def index_rounds(store: Store, search: RetrievalStore, city: str, *, embed_s: float = EMBED_ROUNDS_S) -> int:
-    """Add the plans that were stored since the last look, and give back how many; quick when there are none."""
-    form, _, last = (search.digest("rounds") or "").partition(":")
-    number = cast(func.substr(StoredPlan.id, len("P-") + 1), Integer)
-    newer = select(StoredPlan).where(StoredPlan.city == city, number > (int(last) if form == FORM else 0))
+def _since(began: float) -> float:
+    return time.monotonic() - began
+
+
+# ---------------------------------------------------------------- records
+
+
+def _catch_up(store: Store, search: RetrievalStore, city: str) -> dict[str, int]:
+    """Take in everything that waits."""
+    changed: dict[str, int] = {}
+    left = 1
+    while left:
+        written, _, left = take_in(store, search, city)
+        for kind, count in written.items():
+            changed[kind] = changed.get(kind, 0) + count
+    return changed
+
+
+def _rebuild(
+    store: Store, search: RetrievalStore, city: str, kinds: Sequence[str], progress: Progress | None
+) -> dict[str, int]:
+    """Make the documents of these kinds from one moment of the records. What waited for them is then taken in."""
     with store.read() as session:
-        plans = list(session.scalars(newer.order_by(number)))
-        if not plans:
-            return 0
-        places = (Site.city == Bin.city) & (Site.site_id == Bin.site_id)
-        named = select(Bin.bin_id, Site.name).join(Site, places).where(Bin.city == city)
-        sites = {bin_id: name for bin_id, name in session.execute(named)}
-    search.upsert([plan_document(plan, sites) for plan in plans])
-    search.remember("rounds", f"{FORM}:{int(plans[-1].id.removeprefix('P-'))}")
-    _embed(search, embed_s)
-    return len(plans)
+        waited = [entry.seq for entry in entries(session, city) if entry.kind in kinds]
+        position = next_position(position_of(session, city))
+        changed = {kind: _replace(search, kind, _made(session, city, kind), FORM, progress) for kind in kinds}
+    search.remember(POSITION, written_position(position))
+    with store.write() as session:
+        settle(session, city, waited, position)
+    return changed
+
+
+def _made(session: Session, city: str, kind: str) -> list[Document]:
+    return list(documents_of(session, city, kind))
+
+
+def _replace(
+    search: RetrievalStore, kind: str, documents: Sequence[Document], digest: str, progress: Progress | None
+) -> int:
+    """Write in portions where somebody watches; the last step removes what is no longer there."""
+    written = 0
+    if progress is not None:
+        for start in range(0, len(documents), AT_ONCE):
+            progress(kind, start, len(documents))
+            written += search.upsert(documents[start : start + AT_ONCE])
+        progress(kind, len(documents), len(documents))
+    return written + search.replace(kind, documents, digest)
 
 
 def _embed(search: RetrievalStore, budget_s: float) -> tuple[int, tuple[str, ...]]:
@@ -103,34 +181,7 @@ def _embed(search: RetrievalStore, budget_s: float) -> tuple[int, tuple[str, ...
         return health.texts - health.embedded, (str(error),)
 
 
-def _renew(
-    search: RetrievalStore, kind: str, digest: str, make: Callable[[], Sequence[Document]], changed: dict[str, int]
-) -> None:
-    """Make a kind's documents anew when what they are made from has another digest."""
-    if search.digest(kind) != digest:
-        changed[kind] = search.replace(kind, make(), digest)
-
-
-def _sites(session: Session, city: str) -> list[Document]:
-    spoken = session.get_one(City, city).aliases.get("places")
-    bins: dict[str, list[Bin]] = defaultdict(list)
-    for each in session.scalars(select(Bin).where(Bin.city == city).order_by(Bin.bin_id)):
-        bins[each.site_id].append(each)
-    documents = []
-    for site in session.scalars(select(Site).where(Site.city == city).order_by(Site.site_id)):
-        words = spoken.get(site.name) if isinstance(spoken, dict) else None
-        aliases = [str(word) for word in words] if isinstance(words, list) else []
-        documents.append(site_document(site, bins[site.site_id], aliases))
-    return documents
-
-
-def _requests(session: Session, city: str) -> list[Document]:
-    """Newest first, so that these get their vectors first."""
-    newest_first = select(Request).where(Request.city == city).order_by(Request.opened_at.desc(), Request.request_id)
-    return [document for request in session.scalars(newest_first) for document in request_documents(request)]
-
-
-# ---------------------------------------------------------------- what documents are made from
+# ---------------------------------------------------------------- pages
 
 
 def _pages(folder: Path | None) -> dict[str, str]:
@@ -141,15 +192,6 @@ def _pages(folder: Path | None) -> dict[str, str]:
         return {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / "handbook").glob("*.md"))}
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"a page of {folder / 'handbook'} cannot be read as UTF-8 text: {error}") from error
-
-
-def _of(files: Mapping[str, str], *beginnings: str) -> dict[str, str]:
-    """The digests of those of the loaded files whose names begin so."""
-    return {name: digest for name, digest in files.items() if name.startswith(beginnings)}
-
-
-def _aliases_digest(session: Session, city: str) -> str:
-    return repr(sorted(session.get_one(City, city).aliases.items()))
 
 
 def _digest(parts: Mapping[str, str]) -> str:

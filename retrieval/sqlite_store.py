@@ -26,7 +26,7 @@ from retrieval import writing
 from retrieval.columns import ColumnCache, Columns, Mask
 from retrieval.ranking import Asked, Floats, Numbers, rank
 from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
-from retrieval.tables import Connections, city_number
+from retrieval.tables import Connections, city_number, words_table
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
 
@@ -264,6 +264,19 @@ class SqliteSearch:
             return SearchHealth(
                 dict(kinds), texts, embedded, kept_model(connection), (*faults, *([fault] if fault else []))
             )
+
+    def purge(self) -> bool:
+        """Overwrite what removed documents left in the file; False when others are in the way: it happens later.
+
+        The full-text index keeps removed words in its older parts until these are joined into one (FTS5, `optimize`).
+        """
+        with self._connections.write() as connection:
+            city = city_number(connection, self.city)
+            if city is not None:
+                table = words_table(city)
+                writing.sweep_texts(connection)
+                connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # a number
+        return self._connections.empty_log()
 
     def close(self) -> None:
         """End the background thread and close the file."""

@@ -82,6 +82,11 @@ class Connections:
             finally:
                 _end(connection)
 
+    def empty_log(self) -> bool:
+        """Bring the write-ahead log into the file and cut it off; False when others are in the way. Outside a write."""
+        with self._borrowed() as connection:
+            return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall() == [(0, 0, 0)]
+
     def close(self) -> None:
         """Close what nobody uses; what is in use is closed when it comes back."""
         with self._lock:
@@ -127,6 +132,7 @@ def city_number(connection: sqlite3.Connection, city: str) -> int | None:
 def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten with zeros
     return connection
 
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from domain.errors import MissingPiece, NotNow
 from domain.times import describe
 from domain.values import Evidence, Facts, Moment, Period, Place, Reason, Result, Table
-from retrieval.indexing import index_rounds
+from retrieval.following import follow
 from retrieval.passages import harmless, is_instruction_like, passage
 from retrieval.store import Area, Circle, Document, Found, Hit, SearchRequest
 from retrieval.words import terms
@@ -100,7 +100,7 @@ def search_records(
     if not terms(query):
         raise MissingPiece("query", "What should I look for?")
     asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
-    stale = _renew_rounds(ctx) if kind in {None, "rounds"} else []
+    stale = _caught_up(ctx)
     found = _found(ctx, asked.request)
     facts = _facts(ctx, query, asked, found)
     return Result[SearchFacts](
@@ -178,13 +178,15 @@ def _restated(ctx: Ctx, span: tuple[datetime | None, datetime | None]) -> str:
     return describe(Period(since.astimezone(ctx.zone), until.astimezone(ctx.zone), ""))
 
 
-def _renew_rounds(ctx: Ctx) -> list[str]:
-    """Take in the plans made since the last look; what went wrong, as a sentence for the answer."""
+def _caught_up(ctx: Ctx) -> list[str]:
+    """Take in what has changed since the last look; what is missing still, as a sentence for the answer."""
     try:
-        index_rounds(ctx.store, ctx.search, ctx.city.name)
+        followed = follow(ctx.store, ctx.search, ctx.city.name)
     except NotNow as error:
-        return [f"the newest plans could not be taken into the search: {error}"]
-    return []
+        return [f"the newest changes could not be taken into the search: {error}"]
+    if followed.foreign:
+        return ["the search was not built from these records and does not follow them; run roundsman reindex"]
+    return [f"{followed.left} changes of the records are not in the search yet"] if followed.left else []
 
 
 def _found(ctx: Ctx, request: SearchRequest) -> Found:

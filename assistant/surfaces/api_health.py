@@ -9,7 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from assistant.surfaces.identity import parts_of
-from assistant.surfaces.metrics import MEDIA_TYPE, Metrics
+from assistant.surfaces.metrics import MEDIA_TYPE, Gauge, Metrics
+from assistant.surfaces.parts import ApiParts
+from domain.errors import NotNow
 
 router = APIRouter(tags=["health"])
 
@@ -31,6 +33,22 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
-    """Requests, seconds and refusals."""
+    """Requests, seconds and refusals, and how far the search is behind the records."""
     counters: Metrics = request.app.state.metrics
-    return PlainTextResponse(counters.text(), media_type=MEDIA_TYPE)
+    gauges = await run_sync(_search_lag, parts_of(request))
+    return PlainTextResponse(counters.text(gauges), media_type=MEDIA_TYPE)
+
+
+def _search_lag(parts: ApiParts) -> list[Gauge]:
+    """Nothing while the records cannot be read: a missing value is no zero."""
+    if parts.index is None:
+        return []
+    try:
+        waiting = parts.index.waiting()
+    except NotNow:
+        return []
+    age_s = waiting.age_s(parts.wall())
+    return [
+        Gauge("roundsman_search_changes_waiting", waiting.changes, "Changes of the records that the search lacks."),
+        Gauge("roundsman_search_lag_seconds", age_s, "Age of the oldest change that the search lacks."),
+    ]

@@ -1,4 +1,4 @@
-"""The command line: `roundsman ask`, `serve`, `doctor`, `load`, `approve`, `reject`, `ledger ...`, `people ...`."""
+"""The command line: `roundsman ask`, `serve`, `doctor`, `load`, `reindex`, `approve`, `reject`, and two groups."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import typer
 
 from assistant.ports import Decision, Inquiry
+from assistant.surfaces.cli_index import add_reindex
 from assistant.surfaces.cli_ledger import ledger_commands
 from assistant.surfaces.cli_people import people_commands
 from assistant.surfaces.failures import Unreadable, clear, fail, show
@@ -43,7 +44,7 @@ def make_cli(build: Build, read_settings: ReadSettings = settings_in_force) -> t
         help="Ask the waste-collection operation, plan its rounds, see why.",
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
-    for add in (_add_ask, _add_serve, _add_doctor, _add_load, _add_decide):
+    for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, _add_decide):
         add(cli, terminal)
     cli.add_typer(ledger_commands(terminal), name="ledger", help="Verify, show, replay, erase and export decisions.")
     cli.add_typer(people_commands(terminal), name="people", help="Who may do what: the directory and its keys.")

@@ -88,8 +88,13 @@ def _add_erase(cli: typer.Typer, terminal: Terminal) -> None:
         """Destroy a person's key: their words become unreadable, and the chain still verifies."""
         with terminal.parts() as parts:
             forget_copies(parts.store, subject)  # before, so that the ledger's clean-up overwrites them too
+            forgotten = parts.index is None or parts.index.forget()
             erasure = parts.ledger.erase(subject, by=actor_at_terminal(Role.manager).name)
-        purged = "" if erasure.purged else " Old copies may stay in the database's files until it is compacted."
+        purged = (
+            ""
+            if erasure.purged and forgotten
+            else " Old copies may stay in the database's files until it is compacted."
+        )
         show(f"Erased. Record {erasure.ref.seq} of the ledger says so.{purged}")
 
 

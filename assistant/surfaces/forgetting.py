@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
+from domain.ledger_entry import ERASED
 from domain.store import Store
 from domain.work_records import IdempotencyKey, Thread, Turn
 
@@ -13,7 +14,8 @@ __all__ = ["forget_copies"]
 def forget_copies(store: Store, subject: str) -> int:
     """Deletes the turns of the person's conversations and the answers kept for them; how many turns.
 
-    SQLite writes zeros over what is freed. The threads stay as empty names, because plans refer to them.
+    SQLite writes zeros over what is freed. The threads stay, without turns or owner, because plans refer to them; that
+    their owner is gone tells the search to show of these plans only what was computed, not what was said.
     """
     with store.write() as session:
         if store.is_sqlite:
@@ -22,4 +24,5 @@ def forget_copies(store: Store, subject: str) -> int:
         gone = len(list(session.scalars(select(Turn.number).where(Turn.thread.in_(theirs)))))
         session.execute(delete(Turn).where(Turn.thread.in_(theirs)))
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.actor == subject))
+        session.execute(update(Thread).where(Thread.owner == subject).values(owner=ERASED))
     return gone

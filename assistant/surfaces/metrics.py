@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A value of this moment."""
+
+    name: str
+    value: float
+    help: str
+
+    def lines(self) -> list[str]:
+        """As Prometheus reads it."""
+        return [*_head(self.name, "gauge", self.help), f"{self.name} {self.value:g}"]
 
 
 class Metrics:
@@ -34,10 +49,11 @@ class Metrics:
         with self._turn:
             self._refusals[reason] += 1
 
-    def text(self) -> str:
-        """Everything, as Prometheus reads it."""
+    def text(self, gauges: Sequence[Gauge] = ()) -> str:
+        """Everything, and these values of the moment, as Prometheus reads it."""
         with self._turn:
-            return "\n".join([*self._request_lines(), *self._second_lines(), *self._refusal_lines()]) + "\n"
+            counted = [*self._request_lines(), *self._second_lines(), *self._refusal_lines()]
+        return "\n".join([*counted, *(line for gauge in gauges for line in gauge.lines())]) + "\n"
 
     def _request_lines(self) -> list[str]:
         head = _head("roundsman_requests_total", "counter", "Answered requests by route and status.")

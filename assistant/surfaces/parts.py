@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from assistant.ports import Asks, Decides, Follower, ToolRun
 from domain.clock import Clock, wall_clock
 from domain.ledger import Ledger
 from domain.operation import Operation
+from domain.repositories.outbox import Waiting
 from domain.settings import Settings
 from domain.store import Store
 from domain.values import Actor, Call
@@ -37,6 +38,41 @@ class RunTool(Protocol):
         ...
 
 
+class Indexed(Protocol):
+    """What making an index again did: documents by kind, texts without a vector, seconds, and why not more."""
+
+    @property
+    def changed(self) -> Mapping[str, int]:
+        """Documents written or removed, by kind."""
+        ...
+
+    @property
+    def without_meaning(self) -> int:
+        """Texts that are found by their words alone."""
+        ...
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why, and what to do."""
+        ...
+
+
+class Index(Protocol):
+    """The search index, which follows the records. Every method raises NotNow when a store cannot be used."""
+
+    def waiting(self) -> Waiting:
+        """Changes of the records that the index does not show yet."""
+        ...
+
+    def forget(self) -> bool:
+        """Take all of them in now and overwrite what that removed; False when some of it happens only later."""
+        ...
+
+    def reindex(self, kinds: Collection[str] = (), progress: Callable[[str, int, int], None] | None = None) -> Indexed:
+        """Make documents of these kinds (all without) and missing vectors again; `progress` is told kind, done, all."""
+        ...
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a server takes on. Beyond `questions_at_once` it refuses at once instead of letting everybody wait."""
@@ -54,7 +90,8 @@ def _nothing() -> None:
 class ApiParts:
     """Everything the surfaces use. `close` ends what was started (model engine, connections, last checkpoint).
 
-    `clock` is the operation's, which in a demo shows another day; `wall` is the computer's.
+    `index` is None where there is none to look after. `clock` is the operation's, which in a demo shows another day;
+    `wall` is the computer's.
     """
 
     asks: Asks
@@ -65,6 +102,7 @@ class ApiParts:
     run_tool: RunTool
     health: Callable[[], list[PartHealth]]
     settings: Settings
+    index: Index | None = None
     clock: Clock = wall_clock
     wall: Clock = wall_clock
     close: Callable[[], None] = _nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import domain.index_records
 import domain.ledger_records
 import domain.records
 import domain.work_records

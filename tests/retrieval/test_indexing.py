@@ -14,7 +14,8 @@ from domain.loading import load_city
 from domain.records import Request
 from domain.store import Store
 from domain.work_records import StoredPlan
-from retrieval.indexing import index_city, index_rounds
+from retrieval.following import follow
+from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch, search_file
 from retrieval.store import Area, SearchRequest
 
@@ -102,13 +103,13 @@ def test_requests_of_a_neighbourhood_are_those_that_the_records_put_there(search
 
 
 def test_a_plan_is_found_by_its_number_its_wishes_and_its_stops(search: SqliteSearch, store: Store) -> None:
-    assert index_rounds(store, search, "smalltown") == 0
+    assert follow(store, search, "smalltown").changed == {}
     with store.write() as session:
         session.add(a_plan(1))
     with store.write() as session:
         session.add(a_plan(2, "P-0001"))
-    assert index_rounds(store, search, "smalltown") == 2
-    assert index_rounds(store, search, "smalltown") == 0
+    assert follow(store, search, "smalltown").changed == {"rounds": 2}
+    assert follow(store, search, "smalltown").changed == {}
     assert best(search, "what-if P-0002") == "plans/P-0002"
     rounds = search.search(SearchRequest("round plan P-0001", kinds=("rounds",), k=1)).hits[0].document
     assert (rounds.url_ref, rounds.title) == ("plans:P-0001", "Round plan P-0001")

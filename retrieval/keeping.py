@@ -1,0 +1,102 @@
+"""Keeps a city's index: up to date at a start, following while a server runs, made again when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from domain.errors import BadData, NotNow
+from domain.repositories.outbox import Waiting, waiting
+from domain.store import Store
+from retrieval.following import Followed, Follower, follow
+from retrieval.indexing import INDEXED_KINDS, IndexReport, Rebuild, index_city, reindex
+from retrieval.store import RetrievalStore
+
+__all__ = ["IndexKeeper", "KeptStore"]
+
+PATIENT_S = 60.0  # for what a person waits for
+EMBED_S = 2.0  # between two tellings of progress
+
+Told = Callable[[str, int, int], None]
+
+
+class KeptStore(RetrievalStore, Protocol):
+    """A store that an index keeper looks after."""
+
+    def embed_in_background(self) -> None:
+        """Give vectors to all texts that have none, in a thread that ends by itself or at `close`."""
+        ...
+
+    def adopt_model(self) -> bool:
+        """Forget the vectors of another model, so that they are made again; whether it did."""
+        ...
+
+    def purge(self) -> bool:
+        """Overwrite what removed documents left behind; False when that happens only later."""
+        ...
+
+    def close(self) -> None:
+        """End threads and connections."""
+        ...
+
+
+class IndexKeeper:
+    """The index of one city and what it is made from. Making one does nothing."""
+
+    def __init__(self, store: Store, search: KeptStore, city: str, folder: Path | None) -> None:
+        self._store, self._search, self._city, self._folder = store, search, city, folder
+        self._follower = Follower(self.follow)
+
+    def start(self, *, following: bool) -> None:
+        """Bring the index up to date; `following`: keep it so in a thread until `close`. Raises as `index_city`."""
+        index_city(self._store, self._search, self._city, self._folder)
+        self._search.embed_in_background()
+        if following:
+            self._follower.start()
+
+    def follow(self) -> Followed:
+        """Take in what has changed since. Raises NotNow."""
+        return follow(self._store, self._search, self._city)
+
+    def forget(self) -> bool:
+        """Take in all that waits and overwrite what that removed; False when some of it happens only later.
+
+        What waits for other cities is taken in by whoever serves them. Raises NotNow.
+        """
+        followed = follow(self._store, self._search, self._city, budget_s=PATIENT_S, wait_s=PATIENT_S)
+        return self._search.purge() and not (followed.left or followed.foreign)
+
+    def waiting(self) -> Waiting:
+        """What the index does not show yet. Raises NotNow."""
+        with self._store.read() as session:
+            return waiting(session, self._city)
+
+    def reindex(self, kinds: Collection[str] = (), progress: Told | None = None) -> IndexReport:
+        """Make documents of these kinds (all without) and the missing vectors; vectors of another model are forgotten.
+
+        Raises as `retrieval.indexing.reindex`.
+        """
+        self._search.adopt_model()
+        how = Rebuild(kinds or INDEXED_KINDS, progress)
+        report = reindex(self._store, self._search, self._city, self._folder, how)
+        return report if report.faults else self._embedded(report, progress)
+
+    def _embedded(self, report: IndexReport, progress: Told | None) -> IndexReport:
+        """The report once all texts have vectors, or with the reason why some will not get one."""
+        left, before = report.without_meaning, -1
+        try:
+            while left and left != before:
+                left, before = self._search.embed_pending(EMBED_S), left
+                if progress is not None:
+                    texts = self._search.health().texts
+                    progress("meanings", texts - left, texts)
+        except (NotNow, BadData) as error:
+            return replace(report, without_meaning=left, faults=(str(error),))
+        return replace(report, without_meaning=left)
+
+    def close(self) -> None:
+        """End the threads and close the search."""
+        self._follower.close()
+        self._search.close()

@@ -1,0 +1,158 @@
+"""The search index on the surfaces: how far it is behind, making it again, and whom the ledger forgets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from api_cases import caller
+from click.testing import Result
+from surface_cases import parts_over
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+from embedders import ConceptEmbedder, NoEmbedder
+from sqlalchemy import select
+
+from assistant.health import Examined, health_of
+from assistant.surfaces.cli import make_cli
+from assistant.surfaces.parts import ApiParts
+from assistant.unavailable import NoModel
+from domain.index_records import OutboxEntry
+from domain.ledger import LedgerEntry
+from domain.records import Site
+from domain.settings import Settings
+from domain.store import Store
+from domain.work_records import StoredPlan, Thread
+from retrieval.keeping import IndexKeeper
+from retrieval.sqlite_store import SqliteSearch
+
+NOW = datetime(2025, 8, 31, 15, 0, tzinfo=UTC)
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def search(store: Store) -> Iterator[SqliteSearch]:
+    """The search in the file of the records."""
+    made = SqliteSearch(Path(str(store.url.database)), "smalltown", ConceptEmbedder())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def parts(store: Store, search: SqliteSearch, tmp_path: Path, small_city_folder: Path) -> ApiParts:
+    """Parts of the small city with its real index."""
+    index = IndexKeeper(store, search, "smalltown", small_city_folder)
+    index.start(following=False)
+    return parts_over(store, tmp_path / "home", index=index)
+
+
+@pytest.fixture
+def run(parts: ApiParts) -> Run:
+    """Runs the command line over the parts."""
+    return running(parts)
+
+
+def running(parts: ApiParts) -> Run:
+    def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
+        return parts
+
+    cli = make_cli(build, lambda: parts.settings)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+def rename(store: Store, name: str) -> datetime:
+    """Gives the town hall another name; when the records noted it."""
+    with store.write() as session:
+        session.get_one(Site, ("smalltown", "town-hall")).name = name
+        session.flush()
+        return session.scalars(select(OutboxEntry.changed_at)).one()
+
+
+async def test_the_metrics_tell_how_far_the_search_is_behind(parts: ApiParts) -> None:
+    async with caller(parts) as api:
+        text = (await api.get("/metrics")).text
+        assert "roundsman_search_changes_waiting 0" in text
+        assert "roundsman_search_lag_seconds 0" in text
+    changed_at = rename(parts.store, "City Hall")
+    later = replace(parts, wall=lambda: changed_at + timedelta(seconds=42))
+    async with caller(later) as api:
+        text = (await api.get("/metrics")).text
+        assert "# TYPE roundsman_search_lag_seconds gauge" in text
+        assert "roundsman_search_changes_waiting 1" in text
+        assert "roundsman_search_lag_seconds 42" in text
+
+
+def test_the_doctor_tells_what_the_search_lacks(parts: ApiParts, search: SqliteSearch) -> None:
+    examined = Examined(parts.store, parts.ledger, NoModel("no weights"), search, parts.operation)
+    assert "wait" not in {h.name: h for h in health_of(examined)}["search"].detail
+    rename(parts.store, "City Hall")
+    assert "1 changes of the records wait, the oldest for" in {h.name: h for h in health_of(examined)}["search"].detail
+
+
+def test_a_reindex_tells_what_it_did_and_how_far_it_was(run: Run, parts: ApiParts) -> None:
+    rename(parts.store, "City Hall")
+    done = run("reindex", "--kind", "bins")
+    assert done.exit_code == 0
+    assert "1 documents changed" in done.stdout
+    assert "0 texts without a vector" in done.stdout
+    assert "bins: 6 of 6" in done.stderr
+    assert run("reindex", "--kind", "customs").exit_code == 2
+
+
+def test_a_reindex_makes_the_vectors_of_another_model_again(run: Run, parts: ApiParts, search: SqliteSearch) -> None:
+    other = SqliteSearch(Path(str(parts.store.url.database)), "smalltown", ConceptEmbedder("other"))
+    assert other.health().faults
+    keeper = IndexKeeper(parts.store, other, "smalltown", None)
+    assert running(replace(parts, index=keeper))("reindex").exit_code == 0
+    assert (other.health().faults, other.health().model) == ((), "other (512 numbers)")
+    other.close()
+
+
+def test_a_reindex_without_a_model_says_so_and_fails(parts: ApiParts, tmp_path: Path) -> None:
+    blind = SqliteSearch(tmp_path / "blind.db", "smalltown", NoEmbedder())
+    keeper = IndexKeeper(parts.store, blind, "smalltown", None)
+    done = running(replace(parts, index=keeper))("reindex")
+    assert done.exit_code == 1
+    assert "the embedding model is not installed" in done.stderr
+    blind.close()
+
+
+def test_whom_the_ledger_erases_the_search_forgets_down_to_the_bytes_of_the_file(
+    parts: ApiParts, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "apart.db"
+    search = SqliteSearch(file, "smalltown", ConceptEmbedder())
+    index = IndexKeeper(store, search, "smalltown", None)
+    run = running(replace(parts, index=index))
+    entry = LedgerEntry(
+        kind="decision", at=parts.clock(), thread="C-0001", actor="Ana", role="viewer", surface="terminal",
+        city="smalltown", question="hello", answer="none",
+    )  # fmt: skip
+    parts.ledger.append(entry, "test:1")
+    with store.write() as session:
+        for number, owner, home in ((1, "Ana", "Zanzibar"), (2, "Ben", "Timbuktu")):
+            session.add(Thread(id=f"C-000{number}", city="smalltown", owner=owner, created_at=NOW))
+            session.add(
+                StoredPlan(
+                    city="smalltown", id=f"P-000{number}", created_at=NOW, thread=f"C-000{number}", kind="plan",
+                    parent=None, problem_hash="h", seed=0, core="c", gap=None, baseline={},
+                    request={"near": f"my house in {home}"}, problem={}, plan={}, content_hash="c",
+                )
+            )  # fmt: skip
+    index.start(following=False)
+    assert {b"anzibar", b"imbuktu"} == words_in(file)
+    assert run("ledger", "erase", "Ana").exit_code == 0
+    assert {b"imbuktu"} == words_in(file)
+    search.close()
+
+
+def words_in(file: Path) -> set[bytes]:
+    """Which of the two homes the bytes of a search file and its log hold, as text or as a word of the index."""
+    data = (file.read_bytes() + file.with_name(file.name + "-wal").read_bytes()).lower()
+    return {word for word in (b"anzibar", b"imbuktu") if word in data}
