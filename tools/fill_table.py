@@ -8,7 +8,7 @@ a newer record are computed all the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,8 +18,9 @@ from domain.operation import Operation
 from domain.repositories.predictions import Kept, kept_at
 from domain.store import Store
 from engines.forecast.columns import hours
-from engines.forecast.history import Times, local_moment
+from engines.forecast.history import Floats, Times, local_moment
 from engines.forecast.horizons import Asked, Horizons, forecasts_from, later_of, newest_records, origins
+from engines.forecast.member import Windows, padded
 from engines.forecast.predict import FillForecast
 from tools.fill_models import FillModels
 from tools.generations import Generation, hour_of
@@ -94,6 +95,30 @@ class FillTable:
             at = origins(histories, local_moment(moment.astimezone(city.zone)))
         return self._models.forecaster(city, moment).horizons(histories, at)
 
+    def with_visits(
+        self, city: Operation, now: datetime, ahead_h: float, visits: Mapping[str, Sequence[datetime]]
+    ) -> dict[str, Floats]:
+        """Bin id -> levels (7,) at SHARES_OUT some hours ahead, when it is emptied at its visits.
+
+        Computed, never stored. Bins that cannot be forecast are left out.
+        """
+        moment = self.standing(city, now).moment
+        bin_ids = list(visits)
+        at = hours(self._origins(city, now, moment, bin_ids))
+        planned = [np.array([local_moment(v.astimezone(city.zone)) for v in visits[b]]) for b in bin_ids]
+        member = self._models.forecaster(city, moment).member
+        histories = self._models.histories(city)
+        until = hour_of(now, city.zone) + ahead_h
+        found: dict[str, Floats] = {}
+        for origin in np.unique(at):
+            rows = np.flatnonzero(at == origin).tolist()
+            plan = padded([np.sort(hours(planned[row])) for row in rows], float(origin))
+            chosen = [histories[bin_ids[row]] for row in rows]
+            windows = Windows(chosen, np.full(len(rows), origin), np.array([until - origin]), plan)
+            levels = member.quantiles(windows)[:, 0, :]
+            found |= {bin_ids[row]: line for row, line in zip(rows, levels, strict=True) if np.isfinite(line).all()}
+        return found
+
     def _origins(self, city: Operation, now: datetime, moment: datetime, bin_ids: Sequence[str]) -> Times:
         """When the forecast of each bin is made: as of `moment`, but as of `now` for bins with a record since."""
         histories = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
@@ -133,9 +158,10 @@ class FillTable:
         if not missing and len({id(generation) for generation, _ in found.values()}) == 1:
             generation = found[0][0]
             return generation.horizons.where([found[place][1] for place in range(len(bin_ids))])
-        made = self.computed(city, moment, [bin_ids[place] for place in missing], at[missing])
-        rows = {place: (made, row) for row, place in enumerate(missing)}
-        rows |= {place: (generation.horizons, row) for place, (generation, row) in found.items()}
+        rows = {place: (generation.horizons, row) for place, (generation, row) in found.items()}
+        if missing:
+            made = self.computed(city, moment, [bin_ids[place] for place in missing], at[missing])
+            rows |= {place: (made, row) for row, place in enumerate(missing)}
         return Horizons.joined([rows[place] for place in range(len(bin_ids))])
 
 

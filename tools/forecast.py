@@ -14,17 +14,24 @@ from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
 from tools.fill import bin_points, data_age, foresee, last_emptied
+from tools.fill_chart import MOST_BINS, Drawn, fan_chart
+from tools.fill_table import Foreseen
+from tools.fill_visits import LIKELY, Visits, visits_by
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
 
 LONGEST_H = 28 * 24
-LIKELY = 0.5
+WITH_VISITS = (
+    " Dispatched rounds come to {bins_with_visit} of them before; with that, {bins_likely_with_visits} are likely."
+)
 
 
 class FillForecastFacts(Facts):
     """What forecast_fill counted. `top_chance_pct` is the chance that the top bin is at or above the threshold then.
 
     `baseline_likely` is the naive count: bins whose last level plus their mean rate reaches it; None without any.
+    `bins_with_visit`: those that a dispatched round comes to by then, and `bins_likely_with_visits` how many of all are
+    likely when it does; both None when no round does.
     """
 
     bins_checked: int
@@ -39,6 +46,8 @@ class FillForecastFacts(Facts):
     top_chance_pct: int | None
     top_level_pct: int | None
     baseline_likely: int | None
+    bins_with_visit: int | None = None
+    bins_likely_with_visits: int | None = None
 
 
 Pair = tuple[BinInfo, FillForecast]
@@ -89,16 +98,18 @@ def forecast_fill(
     shown = told[:limit]
     where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
     facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
-    facts = facts.model_copy(update={"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct)})
+    visits = visits_by(ctx, pairs, by.at, threshold_pct)
+    update = {"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct), **visits.facts}
+    facts = facts.model_copy(update=update)
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
-        why=[*_reasons(ctx, shown, silent), _baseline_reason(facts)],
+        why=[*_reasons(ctx, shown, silent), *visits.why, _baseline_reason(facts)],
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
-        table=_table(ctx, shown),
+        table=_table(ctx, shown, visits),
         map=bin_points([(b, f.by[0].p50) for b, f in shown]),
-        chart=_chart(shown, threshold_pct),
+        chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
         confidence=_confidence(shown),
         degraded=[*foreseen.degraded, *_silent(silent)],
     )
@@ -155,11 +166,12 @@ def _headline(facts: FillForecastFacts) -> str:
         return "No bin matches {where}, so there is nothing to forecast."
     if facts.top_bin is None:
         return "None of the {bins_checked} bins {where} can be forecast."
-    return (
+    text = (
         "By {by}, {bins_likely} of {bins_checked} bins {where} are likely to be at or above {threshold_pct} % if "
         "nobody comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
         "{top_level_pct} %."
     )
+    return text + (WITH_VISITS if facts.bins_with_visit else "")
 
 
 def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
@@ -198,7 +210,7 @@ def _confidence(shown: list[Pair]) -> Confidence | None:
     return Confidence(share=0.8, meaning=meaning)
 
 
-def _table(ctx: Ctx, shown: list[Pair]) -> Table:
+def _table(ctx: Ctx, shown: list[Pair], visits: Visits) -> Table:
     columns = [
         "bin",
         "site",
@@ -209,36 +221,24 @@ def _table(ctx: Ctx, shown: list[Pair]) -> Table:
         "high_pct",
         "level_now_pct",
         "last_emptied",
+        *(("planned_visit", "level_after_visit_pct") if visits.at else ()),
     ]
     rows: list[list[str | int | float | None]] = []
     for b, f in shown:
         at: LevelAt = f.by[0]
         now = round(f.now.p50) if f.now else None
         rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), round(at.p50), round(at.p10), round(at.p90),
-                     now, last_emptied(ctx, b.bin_id)])  # fmt: skip
+                     now, last_emptied(ctx, b.bin_id), *visits.cells(ctx, b.bin_id)])  # fmt: skip
     return Table(columns=columns, rows=rows)
 
 
-def _chart(shown: list[Pair], threshold_pct: int) -> dict[str, JsonValue] | None:
-    """Expected levels with their intervals, and the threshold."""
-    top = shown[:12]
-    if not top:
-        return None
-    x: list[JsonValue] = [b.label for b, _ in top]
-    up: list[JsonValue] = [round(f.by[0].p90 - f.by[0].p50, 1) for _, f in top]
-    down: list[JsonValue] = [round(f.by[0].p50 - f.by[0].p10, 1) for _, f in top]
-    bars: dict[str, JsonValue] = {
-        "type": "bar",
-        "name": "expected level, %",
-        "x": x,
-        "y": [round(f.by[0].p50, 1) for _, f in top],
-        "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down},
-    }
-    line: dict[str, JsonValue] = {
-        "type": "line",
-        "y0": threshold_pct,
-        "y1": threshold_pct,
-        "x0": -0.5,
-        "x1": len(top) - 0.5,
-    }
-    return {"data": [bars], "layout": {"shapes": [line], "yaxis": {"range": [0, 100], "title": {"text": "level, %"}}}}
+def _chart(
+    ctx: Ctx, foreseen: Foreseen, shown: list[Pair], sought: tuple[float, int], visits: Visits
+) -> dict[str, JsonValue] | None:
+    """History, fan, threshold and planned visits of the first bins."""
+    at = {bin_id: row for row, bin_id in enumerate(foreseen.horizons.bins)}
+    first = [b for b, _ in shown[:MOST_BINS]]
+    horizons = foreseen.horizons.where([at[b.bin_id] for b in first])
+    now, (ahead_h, threshold_pct) = ctx.now.astimezone(ctx.zone), sought
+    local = {bin_id: [each.astimezone(ctx.zone) for each in times] for bin_id, times in visits.at.items()}
+    return fan_chart(Drawn(first, horizons, ctx.fill.histories(ctx.city), now, ahead_h, threshold_pct, local))

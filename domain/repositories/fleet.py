@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from domain.records import Truck
 from domain.work_records import Dispatch
 
-__all__ = ["SentRound", "out_of_service", "sent_rounds"]
+__all__ = ["PlannedVisit", "SentRound", "out_of_service", "planned_visits", "sent_rounds"]
 
 CALLED_BACK = frozenset({"cancelled", "recalled", "failed"})
 
@@ -44,6 +44,16 @@ class SentRound:
         return self.starts_at + timedelta(seconds=self.seconds or 0)
 
 
+@dataclass(frozen=True)
+class PlannedVisit:
+    """A bin that a dispatched round comes to. `at` is UTC."""
+
+    bin_id: str
+    at: datetime
+    dispatch_id: str
+    plan_id: str
+
+
 def sent_rounds(session: Session, city: str, known_at: datetime) -> list[SentRound]:
     """The rounds dispatched until `known_at` and not called back, in order of start and truck."""
     query = select(Dispatch).where(Dispatch.city == city, Dispatch.created_at <= known_at)
@@ -55,6 +65,26 @@ def out_of_service(session: Session, city: str) -> dict[str, datetime]:
     """Truck -> until when it cannot go (UTC), for those that the operation took out of service."""
     query = select(Truck.name, Truck.out_of_service_until).where(Truck.city == city)
     return {name: until for name, until in session.execute(query) if until is not None}
+
+
+def planned_visits(session: Session, city: str, known_at: datetime, until: datetime) -> list[PlannedVisit]:
+    """Visits after `known_at` and up to `until` of the rounds dispatched by then, in order of time and bin."""
+    query = select(Dispatch).where(Dispatch.city == city, Dispatch.created_at <= known_at)
+    found = [visit for row in session.scalars(query) if row.state not in CALLED_BACK for visit in _visits_of(row)]
+    return sorted((v for v in found if known_at < v.at <= until), key=lambda visit: (visit.at, visit.bin_id))
+
+
+def _visits_of(row: Dispatch) -> Iterator[PlannedVisit]:
+    starts, listed = row.content.get("starts_at"), row.content.get("rounds")
+    if not isinstance(starts, str) or not isinstance(listed, list):
+        return
+    midnight = datetime.fromisoformat(starts).replace(hour=0, minute=0, second=0, microsecond=0)
+    for part in listed:
+        for visit in _visits(part) if isinstance(part, dict) else []:
+            arrival = _number(visit.get("arrival_s"))
+            if arrival is not None and not visit.get("is_dump"):
+                at = (midnight + timedelta(seconds=arrival)).astimezone(UTC)
+                yield PlannedVisit(str(visit.get("stop_id")), at, row.id, row.plan_id)
 
 
 def _rounds_of(row: Dispatch) -> Iterator[SentRound]:

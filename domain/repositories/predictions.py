@@ -66,8 +66,8 @@ class PredictionRow(NamedTuple):
 class Kept:
     """What the records say of a moment: the newest whole generation in force then, the parts after it, and `tried`.
 
-    `moment` is what the whole one was computed for, None when there is none. `tried`: when the first later whole one was
-    begun that was not in force by then (still being written, or its writer died); None without.
+    `moment` is what the whole one was computed for, None when there is none. `tried`: when the first later whole one
+    was begun that was not in force by then (still being written, or its writer died); None without.
     """
 
     whole: int | None = None

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from scene import NOW, a_ctx, ask
 from sqlalchemy import func, select, update
 
@@ -27,7 +28,7 @@ from tools.refresh import Refresher, Ticking
 from tools.result_bytes import result_bytes
 
 ROOT = Path(__file__).parents[2]
-CALLS = {
+CALLS: dict[str, dict[str, JsonValue]] = {
     "forecast_fill": {"by": "tomorrow noon", "threshold_pct": 70},
     "find_bins": {"min_fill_pct": 10},
     "plan_round": {"when": "tomorrow"},
