@@ -89,6 +89,13 @@ def _ledger(suite: Parser) -> None:
     suite.add_argument("--rounds", type=int, default=20, help="rounds of one kill and its tamperings")
 
 
+def _ingestion(suite: Parser) -> None:
+    """Kills of whoever writes the search index."""
+    _seed(suite)
+    suite.add_argument("--kills", type=int, default=50)
+    suite.add_argument("--database", metavar="URL", help="an empty database for the records, instead of a SQLite file")
+
+
 def _retrieval(suite: Parser) -> None:
     """Judged questions through the search."""
     _data(suite, "a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/")
@@ -128,6 +135,6 @@ def _model(suite: Parser) -> None:
 
 SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
-    "operations": _operations, "reasons": _reasons, "ledger": _ledger,
+    "operations": _operations, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
     "retrieval": _retrieval,
 }  # fmt: skip

@@ -21,6 +21,7 @@ from assistant.surfaces.terminal import settings_in_force
 from domain.errors import BadData
 from evals import bfcl_file
 from evals import conversations as talks
+from evals import ingestion as ingesting
 from evals import ledger as ledger_suite
 from evals import new_tools as added
 from evals import toolcalling as generic
@@ -171,6 +172,12 @@ def ledger(options: argparse.Namespace) -> Measured:
     """Kills, lost, doubled, forked records; mutations tried and found; speed."""
     figures: JsonObject = {**ledger_suite.figures(options.rounds, options.seed)}
     return Measured(figures, {}, options.rounds)
+
+
+def ingestion(options: argparse.Namespace) -> Measured:
+    """Documents torn, lost and left over after kills of whoever writes the index."""
+    figures: JsonObject = {**ingesting.figures(options.kills, options.seed, options.database)}
+    return Measured(figures, {}, options.kills)
 
 
 def retrieval(options: argparse.Namespace) -> Measured:
