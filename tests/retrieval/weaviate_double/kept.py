@@ -32,6 +32,7 @@ class Tenant:
 
     status: str = "HOT"
     objects: dict[str, Stored] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
     _matrices: dict[str, tuple[list[str], Floats]] = field(default_factory=dict)
     _inverted: dict[str, dict[Any, set[str]]] = field(default_factory=dict)
 
@@ -68,7 +69,6 @@ class Collection:
 
     definition: dict[str, Any]
     tenants: dict[str, Tenant] = field(default_factory=dict)
-    widths: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -127,10 +127,10 @@ class Collection:
         for name, vector in stored.vectors.items():
             if name not in self.vector_names:
                 raise Refused(f"collection {self.name} does not have configuration for vector {name}")
-            if len(vector) != self.widths.setdefault(name, len(vector)):
+            if len(vector) != tenant.widths.setdefault(name, len(vector)):
                 raise Refused(
                     f"insert to vector index: new node has a vector with length {len(vector)}. "
-                    f"Existing nodes have vectors with length {self.widths[name]}"
+                    f"Existing nodes have vectors with length {tenant.widths[name]}"
                 )
         tenant.objects[stored.uuid] = stored
         tenant.changed()

@@ -1,0 +1,128 @@
+"""The limits of a search as a condition of SQL: PostGIS decides where things are, on the sphere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval.grid import cover
+from retrieval.regions import Area, Circle, Polygon
+from retrieval.store import SearchRequest
+from retrieval.vector_collections import Placed
+from retrieval.words import plain
+
+__all__ = ["Limits", "limits_of", "narrowing"]
+
+ROUND_EARTH_M = 20_037_508.0  # a circle wider than half the equator holds everything; PostGIS's search box cannot
+
+
+@dataclass
+class Limits:
+    """Conditions on `search_documents d`, all of which must hold, and the values of their parameters."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, condition: str, **values: Any) -> None:
+        """One more condition."""
+        self.conditions.append(condition)
+        self.values |= values
+
+    @property
+    def sql(self) -> str:
+        """All of them."""
+        return " AND ".join(self.conditions)
+
+
+def limits_of(request: SearchRequest, city: int) -> Limits:
+    """What a request's limits leave, within a city."""
+    limits = Limits()
+    limits.add("d.city = %(city)s", city=city)
+    if request.kinds:
+        limits.add("d.kind = ANY(%(kinds)s)", kinds=list(request.kinds))
+    if request.since is not None:
+        limits.add("d.at >= %(since)s", since=request.since.timestamp())
+    if request.until is not None:
+        limits.add("d.at < %(until)s", until=request.until.timestamp())
+    if request.as_of is None:
+        limits.add("d.known_until IS NULL")
+    else:
+        limits.add(
+            "(d.at > %(as_of)s OR d.known_from > %(as_of)s OR d.known_until <= %(as_of)s) IS NOT TRUE",
+            as_of=request.as_of.timestamp(),
+        )
+    if request.near is not None:
+        REGIONS[type(request.near)](limits, request.near)
+    for number, (name, wanted) in enumerate(request.filters.items()):
+        _add_filter(limits, number, name, wanted)
+    return limits
+
+
+def narrowing(request: SearchRequest) -> Placed:
+    """As much of the limits as the vector side can tell; it may leave more than the limits do."""
+    region = request.near
+    cells = cover(region) if isinstance(region, Circle | Polygon) else ()
+    since, until, as_of = (None if moment is None else moment.timestamp() for moment in
+                           (request.since, request.until, request.as_of))  # fmt: skip
+    return Placed(cells=cells, since=since, until=until, as_of=as_of, current=request.as_of is None)
+
+
+def _add_circle(limits: Limits, circle: Circle) -> None:
+    limits.add(_inside_circle(circle), near_lat=circle.lat, near_lon=circle.lon, radius=circle.radius_m)
+
+
+def _inside_circle(circle: Circle) -> str:
+    if circle.radius_m >= ROUND_EARTH_M:
+        return "d.spot IS NOT NULL AND %(near_lat)s + %(near_lon)s + %(radius)s IS NOT NULL"
+    return (
+        "ST_DWithin(d.spot::geography, ST_SetSRID(ST_MakePoint(%(near_lon)s, %(near_lat)s), 4326)::geography,"
+        " %(radius)s, false)"
+    )
+
+
+def _add_polygon(limits: Limits, polygon: Polygon) -> None:
+    """Edges are straight in degrees, so it is flat geometry; beyond the antimeridian the points are moved as well."""
+    ring = polygon.unrolled()
+    shifts = [shift for shift in (-360, 0, 360) if _meets(ring, shift)]
+    corners = ", ".join(f"{lon!r} {lat!r}" for lat, lon in (*ring, ring[0]))
+    shape = "ST_MakeValid(ST_GeomFromText(%(ring)s, 4326), 'method=linework')"
+    tests = [f"ST_Covers({shape}, ST_Translate(d.spot, {shift}, 0))" if shift else f"ST_Covers({shape}, d.spot)"
+             for shift in shifts]  # fmt: skip
+    limits.add(f"({' OR '.join(tests)})", ring=f"POLYGON(({corners}))")
+
+
+def _meets(ring: tuple[tuple[float, float], ...], shift: int) -> bool:
+    """Whether points of the earth, moved by so many degrees, can lie in a ring."""
+    west, east = min(lon for _, lon in ring), max(lon for _, lon in ring)
+    return west <= 180 + shift and east >= -180 + shift
+
+
+def _add_area(limits: Limits, area: Area) -> None:
+    """By the records where they speak, by the circle where they are silent."""
+    limits.values |= {"area": plain(area.name), "sites": [plain(site) for site in sorted(area.site_ids)]}
+    held = "d.site_id = ANY(%(sites)s) OR d.area = %(area)s"
+    if area.circle is None:
+        limits.add(f"({held})")
+        return
+    unsaid = " AND d.site_id IS NULL" if area.site_ids else ""
+    named = "EXISTS (SELECT 1 FROM search_documents o WHERE o.city = %(city)s AND o.area = %(area)s)"
+    limits.add(f"({held} OR ({_inside_circle(area.circle)}{unsaid} AND (d.area IS NULL OR NOT {named})))")
+    limits.values |= {"near_lat": area.circle.lat, "near_lon": area.circle.lon, "radius": area.circle.radius_m}
+
+
+def _add_filter(limits: Limits, number: int, name: str, wanted: str | tuple[str, ...]) -> None:
+    """The whole field is one of the values, or one of several between ", " is (`holds_value`)."""
+    values = [plain(wanted)] if isinstance(wanted, str) else [plain(each) for each in wanted]
+    value = f"d.fields ->> %(field{number})s"
+    limits.add(
+        f"({value} = ANY(%(wanted{number})s) OR string_to_array({value}, ', ') && %(wanted{number})s::text[])",
+        **{f"field{number}": plain(name), f"wanted{number}": values},
+    )
+
+
+REGIONS: dict[type[Any], Callable[[Limits, Any], None]] = {
+    Circle: _add_circle,
+    Polygon: _add_polygon,
+    Area: _add_area,
+}

@@ -1,0 +1,236 @@
+"""One search on PostGIS and Weaviate: two lists, by words and by meaning, fused and cut as in the embedded back end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import NotNow
+from domain.spatial import haversine_m
+from retrieval.fusion import fuse
+from retrieval.planner import Nearest, Planner
+from retrieval.postgis_limits import Limits
+from retrieval.postgis_source import Candidates, VectorSearch
+from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_vectors import compared
+from retrieval.postgis_words import Holding, read_holding
+from retrieval.store import Circle, Document, Hit, PlanTrace, SearchRequest
+
+__all__ = ["Asked", "Meanings", "Ranked", "compare_meanings", "rank"]
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+DEPTH = 200  # documents by words, and texts by meaning, that go into the fusion
+OWN_COPY = (
+    "the vector index cannot be used just now ({why}); meanings were compared with the database's own copy of them"
+)
+ALONE = "meaning search is off, documents were found by words alone: {why}"
+WORDS_ALONE = "words alone"
+NOTHING = Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request made ready: its words (at least one), its limits, and what these leave where that is little."""
+
+    request: SearchRequest
+    city: CityRow
+    limits: Limits
+    candidates: Candidates | None
+    words: tuple[str, ...]
+
+    @property
+    def depth(self) -> int:
+        """How long the two lists are."""
+        return max(DEPTH, self.request.k)
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """Texts nearest in meaning, best first; the question's vector; why there are none; how they were looked for.
+
+    `reaching`: those that reach the floor, where one was asked for.
+    """
+
+    nearest: Nearest = NOTHING
+    reaching: Numbers = field(default_factory=lambda: NOTHING.numbers)
+    vector: Floats | None = None
+    trace: PlanTrace | None = None
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The hits, best first, and how many documents would have been."""
+
+    hits: tuple[Hit, ...]
+    matching: int | None
+
+
+def compare_meanings(
+    connection: Connection, asked: Asked, source: VectorSearch, planner: Planner, vector: Floats
+) -> Meanings:
+    """By Weaviate; where it fails and there are few documents, by the database's copy of their vectors."""
+    floor = asked.request.floor
+    try:
+        nearest, trace = planner.run(source, asked.depth)
+        reaching = nearest
+        if floor is not None and len(nearest.numbers) >= asked.depth and nearest.cosines[-1] >= floor:
+            reaching = source.at_least(floor)
+    except NotNow as error:
+        why = str(error).rstrip(".")
+        if asked.candidates is None:
+            return Meanings(degraded=(ALONE.format(why=why),))
+        nearest = reaching = compared(connection, np.unique(asked.candidates.texts), vector)
+        trace = PlanTrace("own copy", len(asked.candidates.rows), len(asked.candidates.rows), 0.0)
+        return Meanings(nearest, _reaching(nearest, floor), vector, trace, (OWN_COPY.format(why=why),))
+    return Meanings(nearest, _reaching(reaching, floor), vector, trace)
+
+
+def _reaching(nearest: Nearest, floor: float | None) -> Numbers:
+    return nearest.numbers if floor is None else nearest.numbers[nearest.cosines >= floor]
+
+
+def rank(connection: Connection, asked: Asked, meanings: Meanings) -> Ranked:
+    """Search: the lists by words and by meaning become one."""
+    request = asked.request
+    among = None if asked.candidates is None else asked.candidates.rows
+    holding = read_holding(connection, asked.city, asked.limits, asked.words, among)
+    by_meaning = _of_texts(connection, asked, meanings.nearest)
+    wordy = not (meanings.vector is not None and request.alpha == 1)
+    facts = _Facts(connection, [*_most_wordy(asked, holding), *by_meaning])
+    by_words = _best_words(asked, holding, facts) if wordy else {}
+    cosines = facts.cosines(connection, meanings)
+    rows = {*by_words, *by_meaning}
+    unread = {row for row in rows if cosines[row] is None}
+    scores = fuse(by_words, {row: cosines[row] or 0.0 for row in by_meaning}, request.alpha, unread)
+    matching = None
+    if request.floor is not None:
+        matching = _matching(connection, asked, holding, meanings)
+        scores = {row: score for row, score in scores.items() if row in matching}
+    best = sorted(scores, key=lambda row: (-scores[row], -facts.at[row], facts.ids[row]))[: request.k]
+    plan = WORDS_ALONE if meanings.trace is None else meanings.trace.plan
+    hits = tuple(
+        Hit(document, scores[row], by_words.get(row), cosines[row], _distance(request, document), plan)
+        for row, document in zip(best, _documents(connection, best), strict=True)
+    )
+    return Ranked(hits, None if matching is None else len(matching))
+
+
+# ---------------------------------------------------------------- by words
+
+
+def _most_wordy(asked: Asked, holding: Holding) -> list[int]:
+    """Rows that may be among the best by words: twice as many as are wanted, for equals are told apart later."""
+    order = np.lexsort((holding.rows, -holding.scores))[: 2 * asked.depth]
+    return holding.rows[order].tolist()  # type: ignore[no-any-return]
+
+
+def _best_words(asked: Asked, holding: Holding, facts: _Facts) -> dict[int, float]:
+    """The documents that hold the words best; of equals the newest."""
+    scores = dict(zip(holding.rows.tolist(), holding.scores.tolist(), strict=True))
+    wordy = _most_wordy(asked, holding)
+    best = sorted(wordy, key=lambda row: (-scores[row], -facts.at[row], row))[: asked.depth]
+    return {row: scores[row] for row in best}
+
+
+# ---------------------------------------------------------------- by meaning
+
+
+def _of_texts(connection: Connection, asked: Asked, nearest: Nearest) -> list[int]:
+    """Documents of the texts within the limits, the newest k of each: those of one wording may be thousands."""
+    if not len(nearest.numbers):
+        return []
+    sql = (
+        "SELECT row FROM (SELECT d.row, row_number() OVER"  # noqa: S608  # conditions of ours
+        ' (PARTITION BY d.meaning ORDER BY coalesce(d.at, 0) DESC, d.id COLLATE "C") AS nth FROM search_documents d'
+        f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}) n WHERE nth <= %(most)s"
+    )
+    values = asked.limits.values | {"texts": nearest.numbers.tolist(), "most": asked.request.k}
+    return [row for (row,) in connection.execute(sql, values)]
+
+
+class _Facts:
+    """What the fusion must know of documents: their texts, times (0 without) and ids, by row."""
+
+    def __init__(self, connection: Connection, rows: Sequence[int]) -> None:
+        sql = "SELECT row, meaning, coalesce(at, 0), id FROM search_documents WHERE row = ANY(%s::bigint[])"
+        found = connection.execute(sql, (list({*rows}),)).fetchall()
+        self.texts = {row: text for row, text, _, _ in found}
+        self.at = {row: at for row, _, at, _ in found}
+        self.ids = {row: id_ for row, _, _, id_ in found}
+
+    def cosines(self, connection: Connection, meanings: Meanings) -> dict[int, float | None]:
+        """The cosine of each document; of what is in no list by meaning from the database's copy. None: no vector."""
+        if meanings.vector is None:
+            return dict.fromkeys(self.texts)
+        known = dict(zip(meanings.nearest.numbers.tolist(), meanings.nearest.cosines.tolist(), strict=True))
+        others = np.array(sorted(set(self.texts.values()) - known.keys()), dtype=np.int64)
+        more = compared(connection, others, meanings.vector)
+        known |= dict(zip(more.numbers.tolist(), more.cosines.tolist(), strict=True))
+        return {row: known.get(text) for row, text in self.texts.items()}
+
+
+# ---------------------------------------------------------------- what is a hit
+
+
+def _matching(connection: Connection, asked: Asked, holding: Holding, meanings: Meanings) -> set[int]:
+    """All documents that hold all the words, reach the floor, or hold any word where their meaning is not known."""
+    matching: set[int] = set(holding.rows[holding.whole].tolist())
+    if len(meanings.reaching):
+        sql = (
+            "SELECT coalesce(array_agg(d.row), '{}') FROM search_documents d"  # noqa: S608  # conditions of ours
+            f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}"
+        )
+        values = asked.limits.values | {"texts": meanings.reaching.tolist()}
+        matching.update(*(connection.cursor(binary=True).execute(sql, values).fetchone() or ()))
+    if meanings.vector is None:
+        return matching | set(holding.rows.tolist())
+    unread = (
+        "SELECT d.row FROM search_documents d WHERE d.city = %s AND NOT d.sent AND d.row = ANY(%s::bigint[])"
+        " AND NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = d.meaning)"
+    )
+    found = connection.execute(unread, (asked.city.number, holding.rows.tolist()))
+    return matching | {row for (row,) in found}
+
+
+# ---------------------------------------------------------------- documents
+
+
+def _documents(connection: Connection, rows: Sequence[int]) -> list[Document]:
+    """The documents of the rows, in that order."""
+    cursor = connection.execute(
+        "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields"
+        " FROM search_documents WHERE row = ANY(%s::bigint[])",
+        (list(rows),),
+    )
+    names = [column.name for column in cursor.description or ()]
+    found = {values[0]: _document(dict(zip(names, values, strict=True))) for values in cursor}
+    return [found[row] for row in rows]
+
+
+def _document(row: Mapping[str, Any]) -> Document:
+    same = {name: row[name] for name in ("id", "kind", "title", "text", "url_ref", "lat", "lon", "fields")}
+    return Document(
+        **same,
+        at=_moment(row["at"]),
+        known_from=_moment(row["known_from"]),
+        known_until=_moment(row["known_until"]),
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _distance(request: SearchRequest, document: Document) -> float | None:
+    """Metres to the middle of a circle; an area has none."""
+    if not isinstance(request.near, Circle) or document.lon is None:
+        return None
+    return haversine_m(document.lat, document.lon, request.near.lat, request.near.lon)

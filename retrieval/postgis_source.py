@@ -1,0 +1,214 @@
+"""One search as the planner runs it: what the limits leave is PostGIS's to say, what is near in meaning Weaviate's.
+
+Numbers are those of texts: documents of one wording have one meaning.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import DeadlineExceeded
+from retrieval.planner import Nearest, Plan
+from retrieval.postgis_census import Counts
+from retrieval.postgis_limits import Limits, narrowing
+from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_vectors import DECIMALS, object_id, row_of
+from retrieval.store import SearchRequest
+from retrieval.vector_collections import Placed
+from retrieval.weaviate_side import MOST_IDS, MOST_RESULTS, Near, Neighbour, WeaviateSide
+
+__all__ = ["Candidates", "Limited", "VectorSearch", "read_candidates"]
+
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+SURVIVES = 0.5  # of what cells let through: a circle fills more than half of its cells when these are small
+LEAST_S = 0.005  # less time than this is none
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Documents that the limits leave, ascending by row; arrays of shape (n,). `at` is NaN where there is no time."""
+
+    rows: Numbers
+    texts: Numbers
+    kinds: Sequence[str]
+    at: npt.NDArray[np.float64]
+    sent: Mask
+
+    def counts(self) -> Counts:
+        """Counted."""
+        times = self.at[~np.isnan(self.at)]
+        sent = [kind for kind, there in zip(self.kinds, self.sent.tolist(), strict=True) if there]
+        return Counts(
+            dict(sorted(Counter(self.kinds).items())), Counter(sent), float(times.max()) if len(times) else None
+        )
+
+
+def read_candidates(connection: Connection, limits: Limits, most: int) -> Candidates | None:
+    """All of them, or None when there are more than `most`."""
+    sql = (
+        "SELECT array_agg(row), array_agg(meaning), array_agg(kind), array_agg(at), array_agg(sent) FROM"  # noqa: S608
+        f" (SELECT row, meaning, kind, at, sent FROM search_documents d WHERE {limits.sql} LIMIT %(most)s) c"
+    )
+    found = connection.cursor(binary=True).execute(sql, limits.values | {"most": most + 1}).fetchone()
+    rows, texts, kinds, at, sent = found if found and found[0] is not None else ([], [], [], [], [])
+    if len(rows) > most:
+        return None
+    order = np.argsort(np.array(rows, dtype=np.int64))
+    return Candidates(
+        np.array(rows, dtype=np.int64)[order],
+        np.array(texts, dtype=np.int64)[order],
+        [kinds[n] for n in order],
+        np.array(at, dtype=np.float64)[order],
+        np.array(sent, dtype=np.bool_)[order],
+    )
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A request, its limits, and the documents that these leave where they are few."""
+
+    request: SearchRequest
+    limits: Limits
+    candidates: Candidates | None
+
+
+class VectorSearch:
+    """The planner's `CandidateSource`. `kinds` are those of which Weaviate holds documents; `ends` is monotonic."""
+
+    def __init__(
+        self, side: WeaviateSide, connection: Connection, city: CityRow, limited: Limited, ends: float
+    ) -> None:
+        self._side, self._connection, self._city, self._ends = side, connection, city, ends
+        self._request, self._limits, self.candidates = limited.request, limited.limits, limited.candidates
+        self.total = city.documents
+        self.kinds: tuple[str, ...] = ()
+        self.name = ""
+        self.vector: Floats = np.zeros(0, dtype=np.float32)
+        self.estimated = 0
+        self.plans: frozenset[Plan] = frozenset()
+        self._exhausted = False
+
+    def aim(self, name: str, vector: Floats, kinds: Sequence[str], estimated: int) -> None:
+        """Say what to look for, once the limits have been looked at."""
+        self.name, self.vector, self.kinds, self.estimated = name, vector, tuple(kinds), estimated
+        few = self.candidates is not None
+        self.plans = frozenset({Plan.LIMITS_FIRST} if few else {Plan.LIMITS_FIRST, Plan.MEANING_FIRST})
+
+    def estimate(self) -> int:
+        """What the histogram says, or the exact number where it is known."""
+        return self.estimated if self.candidates is None else len(self.candidates.rows)
+
+    def survival(self) -> float:
+        """Kinds and times are told to Weaviate exactly, circles and polygons by cells, areas and fields not at all."""
+        if self._request.filters or (self._request.near is not None and not self._narrow.cells):
+            return max(self.estimated / max(self.total, 1), 1 / max(self.total, 1))
+        return SURVIVES if self._request.near is not None else 1.0
+
+    def within(self) -> Numbers:
+        """The texts of the candidates that Weaviate holds; reads them when there are more than a few."""
+        if self.candidates is None:
+            self.candidates = read_candidates(self._connection, self._limits, self.total)
+        assert self.candidates is not None
+        return np.unique(self.candidates.texts[self.candidates.sent])
+
+    def passes(self, numbers: Numbers) -> Mask:
+        """Which texts have a document within the limits."""
+        if not len(numbers):
+            return np.zeros(0, dtype=np.bool_)
+        sql = (
+            "SELECT DISTINCT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
+            f" WHERE d.meaning = ANY(%(asked)s::bigint[]) AND {self._limits.sql}"
+        )
+        left = self._connection.execute(sql, self._limits.values | {"asked": numbers.tolist()}).fetchall()
+        return np.isin(numbers, np.array(left, dtype=np.int64).reshape(-1))
+
+    def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
+        """By lists of ids; where there are more and cells narrow well, by these, which compares as exactly."""
+        assert numbers is not None
+        if not len(numbers):
+            return Nearest(numbers, np.zeros(0))
+        if len(numbers) > MOST_IDS and self._narrow.cells:
+            return self._exact_by_cells(numbers, depth)
+        return self._by_ids(numbers, depth)
+
+    def approximate(self, fetch: int) -> Nearest:
+        """What Weaviate gives within the cells and times; 10,000 at most."""
+        near = Near(self.name, self.vector, self.kinds, min(fetch, MOST_RESULTS), placed=self._narrow)
+        found = self._asked(near)
+        self._exhausted = len(found) < near.limit
+        return self._texts(found, None)
+
+    def at_least(self, floor: float) -> Nearest:
+        """Everything within the limits that is so near; of more than 10,000 a kind, the nearest."""
+        near = Near(self.name, self.vector, self.kinds, MOST_RESULTS, most_distance=1 - floor, placed=self._narrow)
+        if self.candidates is not None and not self._narrow.cells:
+            return self._by_ids(self.within(), MOST_RESULTS, near.most_distance)
+        found = self._texts(self._asked(near), None)
+        return found.only(self.passes(found.numbers))
+
+    # ------------------------------------------------------------ Weaviate
+
+    @cached_property
+    def _narrow(self) -> Placed:
+        return narrowing(self._request)
+
+    def _asked(self, near: Near) -> list[Neighbour]:
+        left = self._ends - time.monotonic()
+        if left < LEAST_S:
+            raise DeadlineExceeded("its time was up before meaning could be compared.")
+        return self._side.near(self._city.tenant, near, left) if near.kinds else []
+
+    def _exact_by_cells(self, numbers: Numbers, depth: int) -> Nearest:
+        """Up to 40,000 objects that pass a filter are compared one by one by Weaviate: fetch until enough fit."""
+        fetch = 2 * depth
+        while True:
+            found = self.approximate(fetch)
+            kept = found.only(np.isin(found.numbers, numbers))
+            if len(kept.numbers) >= depth or fetch >= MOST_RESULTS or self._exhausted:
+                return kept.first(depth)
+            fetch = min(4 * fetch, MOST_RESULTS)
+
+    def _by_ids(self, numbers: Numbers, depth: int, most_distance: float | None = None) -> Nearest:
+        """One document stands for each text."""
+        candidates = self.candidates
+        assert candidates is not None
+        held = np.flatnonzero(candidates.sent & np.isin(candidates.texts, numbers))
+        _, first = np.unique(candidates.texts[held], return_index=True)
+        standing = held[first]
+        kinds = tuple(sorted({candidates.kinds[place] for place in standing}))
+        ids = [object_id(self._city, row) for row in candidates.rows[standing].tolist()]
+        near = Near(self.name, self.vector, kinds, min(depth, MOST_RESULTS), ids, most_distance=most_distance)
+        return self._texts(self._asked(near), candidates).first(depth)
+
+    def _texts(self, found: Sequence[Neighbour], candidates: Candidates | None) -> Nearest:
+        """Neighbours as texts, the nearest of each, best first."""
+        pairs = [(row, each.cosine) for each in found if (row := row_of(self._city, each.uuid)) is not None]
+        rows = np.array([row for row, _ in pairs], dtype=np.int64)
+        cosines = np.array([cosine for _, cosine in pairs], dtype=np.float64).round(DECIMALS)
+        texts = _looked_up(rows, candidates) if candidates else self._read_texts(rows)
+        known = texts >= 0
+        texts, cosines = texts[known], cosines[known]
+        _, first = np.unique(texts, return_index=True)
+        order = first[np.lexsort((texts[first], -cosines[first]))]
+        return Nearest(texts[order], cosines[order])
+
+    def _read_texts(self, rows: Numbers) -> Numbers:
+        """The text of each row, -1 for one that is gone."""
+        sql = "SELECT row, meaning FROM search_documents WHERE row = ANY(%s::bigint[]) AND city = %s"
+        rows_read = self._connection.execute(sql, (rows.tolist(), self._city.number)).fetchall()
+        found: dict[int, int] = {row: text for row, text in rows_read}
+        return np.array([found.get(row, -1) for row in rows.tolist()], dtype=np.int64)
+
+
+def _looked_up(rows: Numbers, candidates: Candidates) -> Numbers:
+    places = np.searchsorted(candidates.rows, rows).clip(max=len(candidates.rows) - 1)
+    return np.where(candidates.rows[places] == rows, candidates.texts[places], -1)

@@ -1,0 +1,314 @@
+"""Search for a server: PostgreSQL with PostGIS holds the documents, Weaviate finds what is near in meaning.
+
+search = PostgisSearch(store.url, "berkeley", WeaviateSide(WeaviateAddress("http://weaviate:8080")), MiniLM())
+
+A write goes to PostgreSQL first, where a document stays marked until Weaviate has it too; whatever ends between the two
+is made good by the next `embed_pending`. What Weaviate gives is looked up in PostgreSQL before it is shown, so that an
+object that is there too long is never a hit. Without Weaviate the search goes on, by less, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import URL
+
+from domain.errors import BadData, NotNow, OutOfRange
+from domain.ports import Embedder
+from retrieval import postgis_sending, postgis_writing
+from retrieval.costs import Cost
+from retrieval.planner import FEW, Plan, Planner
+from retrieval.postgis_census import CensusCache, Counts
+from retrieval.postgis_limits import Limits, limits_of
+from retrieval.postgis_ranking import ALONE, Asked, Meanings, compare_meanings, rank
+from retrieval.postgis_source import Candidates, Limited, VectorSearch, read_candidates
+from retrieval.postgis_tables import CityRow, Connection, PostgisConnections, read_city
+from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault
+from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
+from retrieval.weaviate_side import WeaviateSide
+from retrieval.words import plain, terms
+
+__all__ = ["PostgisSearch"]
+
+Floats = npt.NDArray[np.float32]
+log = logging.getLogger(__name__)
+AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
+QUERIES_KEPT = 512
+PROBABLY_FEW = 2 * FEW  # estimated documents up to which it is worth looking whether they are few
+VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
+CARE_S = 0.5  # for a look whether Weaviate is well, and for the deletions of one call
+AGAIN_S = 10.0  # between tries of the background thread while something is in the way
+NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
+NO_MODEL = "no embedding model is configured"
+SERVER_COSTS: dict[str, Cost] = {Plan.LIMITS_FIRST: Cost(3.0, 2.0), Plan.MEANING_FIRST: Cost(3.0, 10.0)}  # a start
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What the limits of a request leave in a city: counted, and read where it is little."""
+
+    city: CityRow
+    limits: Limits
+    counts: Counts
+    estimated: int
+    candidates: Candidates | None
+
+
+class PostgisSearch:
+    """The documents of one city in PostgreSQL and Weaviate. Making one opens nothing; safe for many threads.
+
+    `vector_s` is the most that one search waits for Weaviate.
+    """
+
+    def __init__(
+        self, url: URL, city: str, side: WeaviateSide, embedder: Embedder | None = None, vector_s: float = VECTOR_S
+    ) -> None:
+        self.city = city
+        self._side = side
+        self._embedder = embedder
+        self._vector_s = vector_s
+        self._connections = PostgisConnections(url)
+        self._census = CensusCache()
+        self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
+        self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
+        self._closing = threading.Event()
+        self._background: threading.Thread | None = None
+
+    # ------------------------------------------------------------ writing
+
+    def upsert(self, documents: Sequence[Document]) -> int:
+        """Add documents, or replace those of the same id; gives back how many were new or changed."""
+        changed = 0
+        for start in range(0, len(documents), AT_ONCE):
+            with self._connections.write() as connection:
+                city = postgis_writing.make_city(connection, self.city)
+                changed += postgis_writing.write(connection, city, documents[start : start + AT_ONCE])
+        return changed
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents by id, from Weaviate as well, or as soon as it can be reached; gives back how many."""
+        with self._connections.write() as connection:
+            city = read_city(connection, self.city)
+            if city is None:
+                return 0
+            rows = postgis_writing.rows_of(connection, city, ids)
+            postgis_writing.remove(connection, city, rows)
+            postgis_writing.sweep_texts(connection)
+        try:
+            self._forget_gone(city, CARE_S)
+        except NotNow as error:
+            log.warning("%d removed documents are still in the vector index: %s", len(rows), error)
+        return len(rows)
+
+    def replace(self, kind: str, documents: Sequence[Document], digest: str) -> int:
+        """Make `documents` all there is of a kind, and remember their digest; gives back how many changed."""
+        kept = {plain(document.id) for document in documents}
+        changed = self.upsert(documents) + self.delete(sorted(self._ids(kind) - kept))
+        self.remember(kind, digest)
+        return changed
+
+    def remember(self, kind: str, digest: str) -> None:
+        """Keep the digest of what a kind's documents are made from."""
+        sql = "INSERT INTO search_digests VALUES (%s, %s, %s) ON CONFLICT (city, kind) DO UPDATE SET digest = %s"
+        with self._connections.write() as connection:
+            city = postgis_writing.make_city(connection, self.city)
+            connection.execute(sql, (city.number, kind, digest, digest))
+
+    def digest(self, kind: str) -> str | None:
+        """The digest that was last remembered for a kind."""
+        sql = "SELECT digest FROM search_digests JOIN search_cities ON number = city WHERE name = %s AND kind = %s"
+        with self._connections.read() as connection:
+            found = connection.execute(sql, (self.city, kind)).fetchone()
+        return str(found[0]) if found else None
+
+    def _ids(self, kind: str) -> set[str]:
+        sql = "SELECT id FROM search_documents JOIN search_cities ON number = city WHERE name = %s AND kind = %s"
+        with self._connections.read() as connection:
+            return {id_ for (id_,) in connection.execute(sql, (self.city, kind))}
+
+    # ------------------------------------------------------------ searching
+
+    def search(self, request: SearchRequest) -> Found:
+        """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
+        ends = time.monotonic() + request.deadline_s
+        tenant = request.tenant or self.city
+        with self._connections.read(request.deadline_s) as connection:
+            looked = self._looked(connection, request, tenant)
+            if looked is None:
+                return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=tenant),))
+            counts = looked.counts
+            empty = Found((), 0, counts.documents, _moment(counts.newest), "nothing", counts.kinds)
+            words = terms(request.text)
+            if not words or not counts.documents:
+                return empty
+            asked = Asked(request, looked.city, looked.limits, looked.candidates, words)
+            meanings = self._meanings(connection, asked, looked, ends)
+            ranked = rank(connection, asked, meanings)
+        matching = counts.documents if ranked.matching is None else ranked.matching
+        plan = ranked.hits[0].plan if ranked.hits else "words alone" if meanings.trace is None else meanings.trace.plan
+        degraded = meanings.degraded or (() if meanings.vector is None else _gap(counts))
+        return replace(empty, hits=ranked.hits, matching=matching, plan=plan, degraded=degraded, trace=meanings.trace)
+
+    def estimate(self, request: SearchRequest) -> int:
+        """How many documents the limits of a request leave to search, its text aside; here the exact number."""
+        with self._connections.read(request.deadline_s) as connection:
+            city = read_city(connection, request.tenant or self.city)
+            if city is None:
+                return 0
+            return self._census.within(connection, city, limits_of(request, city.number)).documents
+
+    def _looked(self, connection: Connection, request: SearchRequest, tenant: str) -> _Looked | None:
+        city = read_city(connection, tenant)
+        if city is None:
+            return None
+        limits = limits_of(request, city.number)
+        estimated = self._census.current(connection, city).estimate(request)
+        candidates = read_candidates(connection, limits, FEW) if estimated <= PROBABLY_FEW else None
+        counts = self._census.within(connection, city, limits) if candidates is None else candidates.counts()
+        return _Looked(city, limits, counts, estimated, candidates)
+
+    def _meanings(self, connection: Connection, asked: Asked, looked: _Looked, ends: float) -> Meanings:
+        """What is near in meaning, or why that is not known; neither when meaning was not asked for."""
+        if asked.request.alpha == 0:
+            return Meanings()
+        given = self._given(asked.request) if asked.request.vectors else None
+        if self._embedder is None:
+            return Meanings(degraded=(ALONE.format(why=NO_MODEL),))
+        fault = model_fault(connection, self._embedder)
+        if fault is not None:
+            return Meanings(degraded=(ALONE.format(why=fault),))
+        try:
+            vector = self._query_vector(" ".join(plain(asked.request.text).split())) if given is None else given
+        except NotNow as error:
+            return Meanings(degraded=(ALONE.format(why=error),))
+        until = min(ends, time.monotonic() + self._vector_s)
+        limited = Limited(asked.request, asked.limits, asked.candidates)
+        source = VectorSearch(self._side, connection, looked.city, limited, until)
+        source.aim(DEFAULT_VECTOR, vector, tuple(looked.counts.sent), looked.estimated)
+        return compare_meanings(connection, asked, source, self._planner, vector)
+
+    def _given(self, request: SearchRequest) -> Floats:
+        """The request's own vector, made one long. Raises OutOfRange where there is nothing to compare it to."""
+        (name, vector), *_ = request.vectors.items()
+        if self._embedder is None or name != DEFAULT_VECTOR:
+            raise OutOfRange(f"I keep no vectors of the name “{name}”.")
+        if len(vector) != self._embedder.dimensions:
+            wanted = self._embedder.dimensions
+            raise OutOfRange(f"The vector “{name}” has {len(vector)} numbers; documents have {wanted}.")
+        given = np.asarray(vector, dtype=np.float64)
+        unit: Floats = (given / np.linalg.norm(given)).astype(np.float32)
+        return unit
+
+    def _embedded_query(self, text: str) -> Floats:
+        assert self._embedder is not None
+        vector: Floats = self._embedder.embed([text])[0]
+        return vector
+
+    # ------------------------------------------------------------ vectors
+
+    def embed_pending(self, budget_s: float) -> int:
+        """Make vectors for texts that have none, and bring Weaviate up to date, for about so long; how many are left.
+
+        Raises BadData when another model's vectors are kept, ModelUnavailable when the model is missing,
+        StoreUnavailable or DeadlineExceeded when Weaviate does not take them; what was embedded stays.
+        """
+        ends = time.monotonic() + budget_s
+        sending = postgis_sending.Sending(self._connections, self._side, self.city, self._embedder)
+        left = 1
+        while time.monotonic() < ends and sending.embed_some():
+            pass
+        while time.monotonic() < ends and left:
+            left = sending.send_some()
+        return sending.left()
+
+    def embed_in_background(self) -> None:
+        """Keep vectors and Weaviate up to date in a thread that ends by itself when all is done, or at `close`."""
+        self._side.warm()
+        if self._background and self._background.is_alive():
+            return
+        self._background = threading.Thread(target=self._keep_up, name="embedding", daemon=True)
+        self._background.start()
+
+    def adopt_model(self) -> bool:
+        """Forget the vectors of another model than the embedder's, so that they are made again; whether it did."""
+        with self._connections.write() as connection:
+            foreign = self._embedder is not None and model_fault(connection, self._embedder) is not None
+            names = forget_vectors(connection) if foreign else []
+            tenants = [city.tenant for name in names if (city := read_city(connection, name)) is not None]
+        for tenant in tenants:  # vectors of another width would be refused beside the old ones
+            self._side.forget(tenant, postgis_sending.SEND_S)
+        return foreign
+
+    def _keep_up(self) -> None:
+        """Batch after batch, with pauses, until nothing is left; what is in the way is tried again later."""
+        pause_s = 0.0
+        while not self._closing.wait(pause_s):
+            began = time.monotonic()
+            try:
+                if self.embed_pending(0.5) == 0 or self._embedder is None:
+                    return
+                pause_s = (time.monotonic() - began) / 2  # leaves room for questions
+            except BadData as error:
+                log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
+                return
+            except NotNow as error:
+                log.warning("the vector index is behind, the next try is in %g s: %s", AGAIN_S, error)
+                pause_s = AGAIN_S
+
+    def _forget_gone(self, city: CityRow, deadline_s: float) -> None:
+        sending = postgis_sending.Sending(self._connections, self._side, city.name, self._embedder)
+        sending.forget_gone(city, deadline_s)
+
+    # ------------------------------------------------------------ care
+
+    def health(self) -> SearchHealth:
+        """What the store holds and what is wrong with it, Weaviate included."""
+        with self._connections.read() as connection:
+            city = read_city(connection, self.city)
+            number = city.number if city else -1
+            sql = "SELECT kind, count(*) FROM search_documents WHERE city = %s GROUP BY kind ORDER BY kind"
+            kinds = {kind: int(count) for kind, count in connection.execute(sql, (number,))}
+            texts, embedded = postgis_sending.count_texts(connection, number)
+            waiting = postgis_sending.count_waiting(connection, number)
+            fault = model_fault(connection, self._embedder) if self._embedder else NO_MODEL
+            model = kept_model(connection)
+        faults = [NOT_INDEXED.format(city=self.city)] if not kinds else []
+        faults += [fault] if fault else []
+        faults += [f"{waiting} changes have not reached the vector index yet"] if waiting else []
+        return SearchHealth(kinds, texts, embedded, model, (*faults, *self._side_faults()))
+
+    def _side_faults(self) -> list[str]:
+        try:
+            self._side.version(CARE_S)
+        except (NotNow, BadData) as error:
+            return [str(error)]
+        return []
+
+    def close(self) -> None:
+        """End the background thread and all connections."""
+        self._closing.set()
+        self._side.close()
+        if self._background is not None:
+            self._background.join()
+        self._connections.close()
+
+
+def _gap(counts: Counts) -> tuple[str, ...]:
+    """The sentence for documents within the limits that Weaviate does not hold yet."""
+    covered = sum(counts.sent.values())
+    if covered == counts.documents:
+        return ()
+    return (f"meaning search still covers {covered} of {counts.documents} documents; "
+            "the others are found by words alone",)  # fmt: skip
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,188 @@
+"""The search tables in PostgreSQL with PostGIS, made when missing, and the connections to them.
+
+Every name begins with `search_`. They hold the documents, their places, their words with counts for BM25, and the
+vectors of texts: Weaviate holds a copy of the vectors, which can always be made again from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL
+
+from domain.errors import StoreUnavailable
+from domain.store_faults import outside_fault
+
+__all__ = ["CityRow", "Connection", "PostgisConnections", "read_city"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+TABLES_KEY, WRITER_KEY = 7_207_003, 7_207_004  # any constants: keys of advisory locks, beside those of domain/store.py
+LOCK_MS = 5_000
+WRITE_MS = 60_000
+CONNECT_S = 5
+FORM = "1"  # of the tables
+KNOWN = "SELECT to_regclass('search_notes')"
+
+WORDS = """
+DO $$ BEGIN
+IF NOT EXISTS (SELECT 1 FROM pg_ts_config WHERE cfgname = 'search_words') THEN
+    CREATE TEXT SEARCH DICTIONARY search_porter (TEMPLATE = snowball, LANGUAGE = porter);
+    CREATE TEXT SEARCH CONFIGURATION search_words (PARSER = default);
+    ALTER TEXT SEARCH CONFIGURATION search_words
+        ADD MAPPING FOR asciiword, word, numword, int, uint, float, sfloat, version WITH search_porter;
+END IF; END $$
+"""
+# The same stemmer as the embedded back end's, and no list of stop words: `retrieval.words` knows them.
+
+TABLES = f"""
+CREATE EXTENSION IF NOT EXISTS postgis;
+{WORDS};
+CREATE TABLE search_cities (
+    number int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name text NOT NULL UNIQUE, key bytea NOT NULL,
+    edition bigint NOT NULL DEFAULT 0, documents bigint NOT NULL DEFAULT 0, words bigint NOT NULL DEFAULT 0);
+CREATE TABLE search_digests (city int NOT NULL, kind text NOT NULL, digest text NOT NULL, PRIMARY KEY (city, kind));
+CREATE TABLE search_texts (
+    number bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, key bytea NOT NULL UNIQUE, text text NOT NULL);
+CREATE TABLE search_vectors (text bigint PRIMARY KEY, vector bytea NOT NULL);
+CREATE TABLE search_documents (
+    row bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, city int NOT NULL, id text NOT NULL, kind text NOT NULL,
+    title text NOT NULL, text text NOT NULL, url_ref text NOT NULL, lat float8, lon float8,
+    spot geometry(Point, 4326), at float8, known_from float8, known_until float8, site_id text, area text,
+    fields jsonb NOT NULL, meaning bigint NOT NULL, terms text[] NOT NULL, length int NOT NULL,
+    digest bytea NOT NULL, sent bool NOT NULL DEFAULT false, UNIQUE (city, id));
+CREATE INDEX search_documents_kind ON search_documents (city, kind);
+CREATE INDEX search_documents_meaning ON search_documents (meaning);
+CREATE INDEX search_documents_site ON search_documents (city, site_id) WHERE site_id IS NOT NULL;
+CREATE INDEX search_documents_area ON search_documents (city, area) WHERE area IS NOT NULL;
+CREATE INDEX search_documents_unsent ON search_documents (city, row) WHERE NOT sent;
+CREATE INDEX search_documents_spot ON search_documents USING gist (spot);
+CREATE INDEX search_documents_globe ON search_documents USING gist ((spot::geography));
+CREATE TABLE search_postings (
+    city int NOT NULL, term text NOT NULL, row bigint NOT NULL, kind text NOT NULL, current bool NOT NULL,
+    count int NOT NULL, length int NOT NULL, PRIMARY KEY (city, term, row) INCLUDE (kind, current, count, length));
+CREATE TABLE search_gone (
+    city int NOT NULL, kind text NOT NULL, row bigint NOT NULL, PRIMARY KEY (city, kind, row));
+CREATE TABLE search_notes (name text PRIMARY KEY, value text NOT NULL);
+INSERT INTO search_notes VALUES ('form', '{FORM}');
+"""  # noqa: S608  # constants
+# `sent`: Weaviate holds the document's vector as it is now. `search_gone`: documents that it must still forget.
+
+
+class PostgisConnections:
+    """Connections to one PostgreSQL database, one for each caller at a time. Making this opens nothing."""
+
+    def __init__(self, url: URL) -> None:
+        self._where = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._ready = False
+
+    @contextmanager
+    def read(self, deadline_s: float | None = None) -> Iterator[Connection]:
+        """One moment of the database. Raises DeadlineExceeded after `deadline_s` in one statement, StoreUnavailable."""
+        most_ms = WRITE_MS if deadline_s is None else max(1, round(deadline_s * 1_000))
+        with self._borrowed(writes=False) as connection, connection.transaction():
+            connection.execute(
+                "SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true)",
+                (str(most_ms),),
+            )
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, one writer at a time: all of it, or nothing when the block raises."""
+        with self._borrowed(writes=True) as connection, connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(WRITE_MS),))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_KEY,))
+            yield connection
+
+    def close(self) -> None:
+        """Close what nobody uses; what is in use is closed when it comes back."""
+        with self._lock:
+            idle, self._idle, self._ready = self._idle, [], False
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _borrowed(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            connection = self._taken()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        except psycopg.Error as error:
+            fault = outside_fault(error, writes=writes)
+            if fault is None:
+                raise
+            raise fault from error
+
+    def _taken(self) -> Connection:
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.closed:
+                    return connection
+        connection = self._opened()
+        with self._lock:
+            if not self._ready:
+                _make_tables(connection)
+                self._ready = True
+        return connection
+
+    def _opened(self) -> Connection:
+        options = f"-c lock_timeout={LOCK_MS} -c timezone=UTC -c plan_cache_mode=force_custom_plan -c jit=off"
+        return psycopg.connect(self._where, autocommit=True, connect_timeout=CONNECT_S, options=options)
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if self._ready and not connection.closed and not connection.broken:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _make_tables(connection: Connection) -> None:
+    """Make what is missing; of several that start together one does it, the others wait."""
+    if connection.execute(KNOWN).fetchone() == (None,):
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
+            if connection.execute(KNOWN).fetchone() == (None,):
+                connection.execute(TABLES)
+    form = connection.execute("SELECT value FROM search_notes WHERE name = 'form'").fetchone()
+    if form != (FORM,):
+        raise StoreUnavailable("The search tables were made by another Roundsman: drop those named search_*.")
+
+
+@dataclass(frozen=True)
+class CityRow:
+    """A city that has been written to. `edition` grows with every change of its documents, `mean_length` in words."""
+
+    number: int
+    name: str
+    edition: int
+    documents: int
+    mean_length: float
+    key: bytes
+
+    @property
+    def tenant(self) -> str:
+        """Its tenant in Weaviate, whose names are letters, digits, - and _: others become -, and a digest is added."""
+        plain = "".join(each if each.isascii() and (each.isalnum() or each in "-_") else "-" for each in self.name)[:40]
+        return plain if plain == self.name else f"{plain}-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
+
+
+def read_city(connection: Connection, name: str) -> CityRow | None:
+    """The row of a city, or None when nothing was ever written for it."""
+    sql = "SELECT number, edition, documents, words, key FROM search_cities WHERE name = %s"
+    found = connection.execute(sql, (name,)).fetchone()
+    if found is None:
+        return None
+    number, edition, documents, words, key = found
+    return CityRow(number, name, edition, documents, words / documents if documents else 1.0, bytes(key))
