@@ -44,6 +44,15 @@ class Settings(BaseSettings):
         True, description="Without a key, callers on loopback act as the demo manager. Never on other addresses."
     )
     chat_secret: SecretStr | None = Field(None, description="Signs chat sessions; made and kept under home if unset.")
+    weaviate_url: str | None = Field(
+        None, description="HTTP address of Weaviate; with it and a PostgreSQL database_url, search runs on these two."
+    )
+    weaviate_grpc_port: int = Field(50051, ge=1, le=65535, description="Port of Weaviate's gRPC on the same host.")
+    weaviate_key: SecretStr | None = Field(None, description="API key for Weaviate.")
+    weaviate_replicas: int = Field(3, ge=1, le=21, description="Copies of each vector in Weaviate; at most its nodes.")
+    weaviate_wait_s: float = Field(
+        0.3, gt=0, le=10, description="Longest wait of one search for Weaviate; then it is answered without."
+    )
     postgres_statement_timeout_ms: int = Field(15_000, gt=0, description="Longest SQL statement on PostgreSQL.")
 
     def url(self) -> str:

@@ -247,6 +247,21 @@ class PostgisSearch:
             self._side.forget(tenant, postgis_sending.SEND_S)
         return foreign
 
+    def purge(self) -> bool:
+        """Write the tables anew without what removed documents left; False when others are in the way, or Weaviate is.
+
+        PostgreSQL's write-ahead log and its backups keep older pages for as long as they are set to.
+        """
+        with self._connections.write() as connection:
+            postgis_writing.sweep_texts(connection)
+            city = read_city(connection, self.city)
+        try:
+            if city is not None:
+                self._forget_gone(city, CARE_S)
+        except NotNow:
+            return False
+        return self._connections.rewrite()
+
     def _keep_up(self) -> None:
         """Batch after batch, with pauses, until nothing is left; what is in the way is tried again later."""
         pause_s = 0.0

@@ -102,6 +102,15 @@ class PostgisConnections:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_KEY,))
             yield connection
 
+    def rewrite(self) -> bool:
+        """Write the tables anew, so that nothing of removed rows is left in their files; False when they are in use."""
+        try:
+            with self._borrowed(writes=True) as connection:
+                connection.execute("VACUUM (FULL) search_documents, search_texts, search_vectors, search_postings")
+        except StoreUnavailable:
+            return False
+        return True
+
     def close(self) -> None:
         """Close what nobody uses; what is in use is closed when it comes back."""
         with self._lock:
