@@ -31,7 +31,7 @@ from engines.routing.kernels import KERNELS
 from feeds.maps import distances_of
 from retrieval.embedder import MiniLM
 from retrieval.keeping import IndexKeeper
-from retrieval.sqlite_store import SqliteSearch, search_file
+from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
 from tools.registry import registry_version
@@ -48,7 +48,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     city = operation_of(store, settings, ROOT, wall_clock)
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
-    search = SqliteSearch(search_file(store, settings.home), city.name, MiniLM())
+    search = open_search(store, settings, city.name, MiniLM())
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT))
     index.start(following=ticking)
     if ticking:
