@@ -34,6 +34,7 @@ from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
+from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
 
 ROOT = Path(__file__).parent
@@ -51,10 +52,12 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search = open_search(store, settings, city.name, MiniLM())
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT))
     index.start(following=ticking)
+    fill = FillModels(store)
+    forecasts = Ticking(Refresher(store, fill, city, clock), clock)
     if ticking:
         KERNELS.begin()
+        forecasts.begin()
     model = _model(settings)
-    fill = FillModels(store)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -66,21 +69,16 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     approvals = Approvals(store, ledger, lambda _city: (clock, city.zone))
     with suppress(NotNow, AskAgain):  # a part that is down says so when it is asked
         approvals.recover()
-    recorder = Recorder(ledger, Memory(store), approvals, settings.model_prompt)
-    speaker = Speaker(
-        model, settings.model_prompt, settings.model_prompt != "small", settings.decision_deadline_s, copying=True
-    )
-    assistant = Assistant(
-        speaker,
-        surroundings,
-        recorder,
-        lambda: checkpoints_at(settings.home),
-        Limits(settings.max_steps, settings.question_deadline_s),
-    )
+    style = settings.model_prompt
+    recorder = Recorder(ledger, Memory(store), approvals, style)
+    speaker = Speaker(model, style, style != "small", settings.decision_deadline_s, copying=True)
+    limits = Limits(settings.max_steps, settings.question_deadline_s)
+    assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)
 
     def close() -> None:
         if isinstance(model, LocalModel):
             model.stop()
+        forecasts.stop()
         index.close()
         ledger.close()
         store.close()
@@ -92,7 +90,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         ledger=ledger,
         operation=city,
         run_tool=assistant.run_tool,
-        health=lambda: health_of(Examined(store, ledger, model, search, city)),
+        health=lambda: health_of(Examined(store, ledger, model, search, city, forecasts)),
         settings=settings,
         index=index,
         clock=clock,

@@ -16,6 +16,7 @@ from domain.ports import LanguageModel
 from domain.repositories.outbox import waiting
 from domain.store import Store
 from retrieval.store import RetrievalStore
+from tools.refresh import Ticking
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,20 @@ class Examined:
     model: LanguageModel
     search: RetrievalStore
     city: Operation
+    forecasts: Ticking | None = None
 
 
 def health_of(parts: Examined) -> list[PartHealth]:
     """One line per part, the needed ones first. Never raises for a part that is down."""
-    return [_python(), _records(parts), _ledger(parts), _model(parts.model), _search(parts), _vision()]
+    return [
+        _python(),
+        _records(parts),
+        _ledger(parts),
+        _model(parts.model),
+        _search(parts),
+        *_forecasts(parts),
+        _vision(),
+    ]
 
 
 def _python() -> PartHealth:
@@ -94,6 +104,21 @@ def _behind(parts: Examined) -> list[str]:
     if not behind.changes:
         return []
     return [f"{behind.changes} changes of the records wait, the oldest for {behind.age_s(wall_clock()):.0f} s"]
+
+
+def _forecasts(parts: Examined) -> list[PartHealth]:
+    """The table of forecasts; without it every question computes its own."""
+    if parts.forecasts is None:
+        return []
+    advice = "Questions are answered all the same, more slowly; roundsman refresh renews the table."
+    try:
+        stands = parts.forecasts.stands()
+    except NotNow as error:
+        return [PartHealth("forecasts", False, str(error), advice, needed=False)]
+    faults = [*stands.degraded, *filter(None, [parts.forecasts.trouble])]
+    renewed = stands.renewed.astimezone(parts.city.zone) if stands.renewed else None
+    detail = f"table of {renewed:%Y-%m-%d %H:%M}" if renewed else "no table of these records yet; computed when asked"
+    return [PartHealth("forecasts", not faults, "; ".join((detail, *faults)), advice, needed=False)]
 
 
 def _vision() -> PartHealth:

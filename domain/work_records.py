@@ -102,7 +102,7 @@ class Prediction(Base):
 
     `levels`: hundredths of a percent, 16-bit little-endian, hours by shares (engines/forecast/horizons.py). `p10`,
     `p50` and `p90` are levels in percent at `horizon_at`, `p_overflow` the chance 0..1 to be at the threshold then.
-    `data_as_of`: the emptying or reading that it starts from. `abstained`: why there is no forecast.
+    `data_as_of`: the emptying or reading that it starts from. `abstained`: why there is no forecast (no levels then).
     """
 
     __tablename__ = "ml_predictions"

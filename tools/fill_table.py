@@ -45,11 +45,15 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class Standing:
-    """The moment whose forecasts answer, the generations that may hold them (newest first), and what is said of it."""
+    """The moment whose forecasts answer, the generations that may hold them (newest first), and what is said of it.
+
+    `renewed`: the moment that the table was last renewed for; None when it holds nothing of these records.
+    """
 
     moment: datetime
     generations: tuple[int, ...] = ()
     degraded: tuple[str, ...] = ()
+    renewed: datetime | None = None
 
 
 class FillTable:
@@ -76,12 +80,12 @@ class FillTable:
         generations = (*reversed(kept.parts), kept.whole)
         late = kept.tried is not None and now - kept.tried > LONGEST_RENEWAL
         if not late or now - kept.moment > OLDEST_STANDING or _same_hour(kept, city, now):
-            return Standing(now, generations)
+            return Standing(now, generations, (), kept.moment)
         told = f"{kept.moment.astimezone(city.zone):%Y-%m-%d %H:%M}"
         minutes = int((now - kept.moment).total_seconds() // 60)
         age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
         sentence = f"the forecasts are those of {told}, {age} old: a later renewal of the table was not completed"
-        return Standing(kept.moment, generations, (sentence,))
+        return Standing(kept.moment, generations, (sentence,), kept.moment)
 
     def notes_of_model(self, city: Operation, at: datetime) -> tuple[str, ...]:
         """What is said when another model than the one meant answers."""

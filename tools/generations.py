@@ -21,6 +21,7 @@ from engines.forecast.member import MEDIAN, SHARES_OUT
 KEPT_GENERATIONS = 6
 DAY_H = 24.0
 SHAPE = (len(HOURS), len(SHARES_OUT))
+NOTHING = np.full(SHAPE, UNKNOWN, dtype="<u2").tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def _as_row(
         starts_from=story.starts_from,
         basis=story.basis,
         abstained=story.abstained,
-        levels=horizons.levels[row].astype("<u2").tobytes(),
+        levels=horizons.levels[row].astype("<u2").tobytes() if known else b"",
     )
 
 
@@ -104,7 +105,8 @@ def _unpacked(rows: Sequence[PredictionRow], city: Operation) -> Generation:
     ours = [row for row in rows if row.bin_id in city.bins]
     whole = [row for row in ours if _fits(row)]
     at = np.array([hour_of(row.made_at, city.zone) for row in whole], dtype=np.float64)
-    levels = np.frombuffer(b"".join(row.levels or b"" for row in whole), dtype="<u2").reshape(len(whole), *SHAPE)
+    packed = b"".join(row.levels or NOTHING for row in whole)
+    levels = np.frombuffer(packed, dtype="<u2").reshape(len(whole), *SHAPE)
     horizons = Horizons(
         tuple(row.bin_id for row in whole), at, levels.astype(np.uint16), tuple(_story(row, city) for row in whole)
     )
@@ -114,12 +116,12 @@ def _unpacked(rows: Sequence[PredictionRow], city: Operation) -> Generation:
 
 
 def _fits(row: PredictionRow) -> bool:
-    """Whether the levels are levels: unknown throughout, or 0 to 100 % and never crossing."""
-    if row.levels is None or len(row.levels) != 2 * SHAPE[0] * SHAPE[1]:
+    """Whether the levels are levels: none where it abstained, else 0 to 100 % and never crossing."""
+    if row.levels is None or row.abstained is not None:
+        return row.levels == b""
+    if len(row.levels) != len(NOTHING):
         return False
     levels = np.frombuffer(row.levels, dtype="<u2").reshape(SHAPE)
-    if row.abstained is not None:
-        return bool((levels == UNKNOWN).all())
     return bool((levels <= 10_000).all() and (levels[:, 1:] >= levels[:, :-1]).all())
 
 

@@ -26,7 +26,7 @@ from domain.repositories.predictions import (
 )
 from domain.store import Store
 from tools.fill_models import FillModels
-from tools.fill_table import FillTable
+from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
 
 BINS_A_PART = 500
@@ -67,6 +67,10 @@ class Refresher:
         """Renews bins of which there is a new record. Raises StoreUnavailable."""
         self._models.renew(self._city, bin_ids)
         return self._write(self._new(bin_ids, whole=False), bin_ids)
+
+    def stands(self) -> Standing:
+        """What the table holds for this moment. Raises StoreUnavailable."""
+        return self._table.standing(self._city, self._clock())
 
     def _new(self, bin_ids: Sequence[str], *, whole: bool) -> NewGeneration:
         city, now = self._city, self._clock()
@@ -114,6 +118,10 @@ class Ticking:
     def begin(self) -> None:
         """Starts the thread."""
         self._thread.start()
+
+    def stands(self) -> Standing:
+        """What the table holds for this moment. Raises StoreUnavailable."""
+        return self._refresher.stands()
 
     def changed(self, bin_ids: Sequence[str]) -> None:
         """There is a new reading or emptying of these bins."""

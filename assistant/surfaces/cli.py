@@ -1,4 +1,4 @@
-"""The command line: `roundsman ask`, `serve`, `doctor`, `load`, `reindex`, `approve`, `reject`, and two groups."""
+"""The command line: `roundsman ask`, `serve`, `doctor`, `load`, `reindex`, `refresh`, `approve`, ... and two groups."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import typer
 
 from assistant.ports import Decision, Inquiry
+from assistant.surfaces.cli_forecasts import add_refresh, renew_after_load, renewal_text
 from assistant.surfaces.cli_index import add_reindex
 from assistant.surfaces.cli_ledger import ledger_commands
 from assistant.surfaces.cli_people import people_commands
@@ -44,7 +45,7 @@ def make_cli(build: Build, read_settings: ReadSettings = settings_in_force) -> t
         help="Ask the waste-collection operation, plan its rounds, see why.",
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
-    for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, _add_decide):
+    for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, add_refresh, _add_decide):
         add(cli, terminal)
     cli.add_typer(ledger_commands(terminal), name="ledger", help="Verify, show, replay, erase and export decisions.")
     cli.add_typer(people_commands(terminal), name="people", help="Who may do what: the directory and its keys.")
@@ -134,7 +135,8 @@ def _add_load(cli: typer.Typer, terminal: Terminal) -> None:
             raise BadData(f"{folder} is not a folder. Give the folder that holds city.toml.")
         with terminal.store() as store:
             report = load_city(store, folder, strict=strict, at=wall_clock())
-        show(_load_report(report))
+            renewed = renew_after_load(store, report.city)
+        show(f"{_load_report(report)}\n{renewal_text(renewed)}")
         for fault in report.faults[:MOST_FAULTS]:
             typer.echo(f"roundsman: {fault}", err=True)
         if _left_out(report):

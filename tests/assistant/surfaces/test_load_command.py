@@ -32,3 +32,10 @@ def test_a_file_that_could_not_be_loaded_is_named_and_the_command_fails(
 
 def test_a_whole_folder_is_loaded_with_exit_code_0(small_city_folder: Path, tmp_path: Path) -> None:
     assert load(small_city_folder, tmp_path / "home").returncode == 0
+
+
+def test_a_load_renews_the_forecasts_and_the_same_load_again_leaves_them(
+    small_city_folder: Path, tmp_path: Path
+) -> None:
+    assert "forecasts: 12 bins computed (generation 1)" in load(small_city_folder, tmp_path / "home").stdout
+    assert "forecasts: unchanged since they were computed" in load(small_city_folder, tmp_path / "home").stdout

@@ -1,0 +1,41 @@
+"""`roundsman doctor` says how old the table of forecasts is, and when its renewal fails."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from scene import NOW, a_ctx
+
+from assistant.health import Examined, health_of
+from assistant.unavailable import NoModel
+from domain.clock import fixed_clock
+from domain.repositories.predictions import NewGeneration, begin_generation
+from domain.store import Store
+from tools.fill_models import FillModels
+from tools.refresh import Refresher, Ticking
+
+
+def test_the_doctor_tells_the_tables_age_and_a_renewal_that_died(store: Store, tmp_path: Path) -> None:
+    ctx = a_ctx(store, tmp_path)
+    later = NOW + timedelta(hours=1, minutes=30)
+
+    def told() -> tuple[bool, str]:
+        refresher = Refresher(store, FillModels(store), ctx.city, fixed_clock(later))
+        ticking = Ticking(refresher, fixed_clock(later))
+        parts = Examined(store, ctx.ledger, NoModel("no weights"), ctx.search, ctx.city, ticking)
+        (health,) = [each for each in health_of(parts) if each.name == "forecasts"]
+        assert not health.needed
+        return health.ok, health.detail
+
+    assert told() == (True, "no table of these records yet; computed when asked")
+    Refresher(store, FillModels(store), ctx.city, fixed_clock(NOW)).whole()
+    assert told() == (True, "table of 2025-09-01 08:00")
+    hour = NOW + timedelta(hours=1)
+    with store.write() as session:
+        begin_generation(session, NewGeneration("smalltown", hour, ctx.city.digest, "m", "1", True, 12, hour))
+    ok, detail = told()
+    assert (ok, "1 h 30 min old" in detail) == (False, True)
