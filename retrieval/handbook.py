@@ -1,13 +1,14 @@
-"""The handbook's pages as documents: one for each section, so that a citation opens at the right place."""
+"""Markdown pages: one section for each heading, so that a citation opens at the right place."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
+from retrieval.pages import Page, Section, documents_of_page
 from retrieval.store import Document
 
-__all__ = ["anchor", "handbook_documents"]
+__all__ = ["anchor", "handbook_documents", "markdown_page"]
 
 SECTION = re.compile(r"^##\s+(?P<heading>.+?)\s*#*\s*$", re.MULTILINE)
 TITLE = re.compile(r"^#\s+(?P<title>.+?)\s*#*\s*$", re.MULTILINE)
@@ -16,7 +17,11 @@ ABOUT_THE_PAGE = re.compile(r"^\*[^*\n]+\*$", re.MULTILINE)  # a paragraph in it
 
 def handbook_documents(pages: Mapping[str, str]) -> list[Document]:
     """The sections of all pages (file name to Markdown), in order; what has no text is left out."""
-    return [document for name in sorted(pages) for document in _sections(name, pages[name])]
+    return [
+        document
+        for name in sorted(pages)
+        for document in documents_of_page(f"handbook/{name}", markdown_page(pages[name]))
+    ]
 
 
 def anchor(heading: str) -> str:
@@ -24,20 +29,21 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-def _sections(name: str, page: str) -> Iterator[Document]:
-    found = TITLE.search(page)
-    title = found["title"] if found else name.removesuffix(".md").replace("-", " ")
+def markdown_page(text: str) -> Page:
+    """A page by its headings of the second level."""
+    found = TITLE.search(text)
+    return Page(found["title"] if found else "", tuple(_sections(text)))
+
+
+def _sections(page: str) -> Iterator[Section]:
     parts = SECTION.split(page)  # what stands before the first heading, then heading, text, heading, text, ...
-    yield from _section(name, title, "", TITLE.sub("", parts[0]))
+    yield _section("", "", TITLE.sub("", parts[0]))
     used: dict[str, int] = {}
     for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         place = anchor(heading)
         times = used[place] = used.get(place, -1) + 1
-        yield from _section(name, f"{title}: {heading}", f"#{place}{f'-{times}' if times else ''}", text)
+        yield _section(heading, f"{place}{f'-{times}' if times else ''}", text)
 
 
-def _section(name: str, title: str, place: str, text: str) -> Iterator[Document]:
-    text = " ".join(ABOUT_THE_PAGE.sub("", text).split())
-    if text:
-        ref = f"handbook/{name}{place}"
-        yield Document(id=ref, kind="handbook", title=title, text=text, url_ref=ref)
+def _section(heading: str, place: str, text: str) -> Section:
+    return Section(heading, place, " ".join(ABOUT_THE_PAGE.sub("", text).split()))

@@ -8,7 +8,6 @@ not, or is asked to, is built from all of them. Pages are read again when one of
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from domain.records import City
 from domain.repositories.outbox import entries, next_position, position_of, settle
 from domain.store import Store
 from retrieval.following import FORM, POSITION, in_step, take_in, written_position
-from retrieval.handbook import handbook_documents
+from retrieval.library import Library, read_library
 from retrieval.record_documents import RECORD_KINDS, documents_of
 from retrieval.store import Document, RetrievalStore
 from retrieval.turns import my_turn
@@ -51,7 +50,7 @@ class IndexReport:
     """What an indexing did.
 
     `changed`: documents by kind, without the kinds that were up to date. `without_meaning`: texts that have no vector
-    yet. `faults`: why they will not get one, and what to do.
+    yet. `faults`: why they will not get one, and what to do. `unread`: pages that could not be read, and why.
     """
 
     city: str
@@ -59,6 +58,7 @@ class IndexReport:
     without_meaning: int
     seconds: float
     faults: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def index_city(
@@ -66,24 +66,26 @@ def index_city(
 ) -> IndexReport:
     """Bring a city's documents up to date; the same records twice change nothing.
 
-    `folder` holds `handbook/*.md`; without one there is no handbook. Texts get vectors for about `embed_s` seconds, the
-    handbook's first; what has none is found by words alone. Raises BadData for a city that is not loaded or a page that
-    cannot be read, StoreUnavailable.
+    `folder` holds the pages (`retrieval.library`); one that cannot be read is told and left out. Texts get vectors for
+    about `embed_s` seconds, the pages' first; what has none is found by words alone. Raises BadData for a city that is
+    not loaded, StoreUnavailable.
     """
     began = time.monotonic()
     _known(store, city)
     changed: dict[str, int] = {}
-    pages = _pages(folder)
-    digest = _digest(pages)
-    if search.digest("handbook") != digest:
-        changed["handbook"] = search.replace("handbook", handbook_documents(pages), digest)
+    library = read_library(folder)
+    unread = library.faults
+    if search.digest("handbook") != _digest(library):
+        passages, unread = library.documents()
+        changed["handbook"] = search.replace("handbook", passages, _digest(library))
     with my_turn(store, city, TURN_S) as mine:
         if mine and not in_step(store, search, city):
             changed |= _rebuild(store, search, city, RECORD_KINDS, None)
         elif mine:
             changed |= _catch_up(store, search, city)
     left, faults = _embed(search, embed_s)
-    return IndexReport(city, {kind: count for kind, count in changed.items() if count}, left, _since(began), faults)
+    written = {kind: count for kind, count in changed.items() if count}
+    return IndexReport(city, written, left, _since(began), faults, unread)
 
 
 def reindex(
@@ -102,9 +104,11 @@ def reindex(
     _known(store, city)
     how = how or Rebuild()
     changed: dict[str, int] = {}
+    unread: tuple[str, ...] = ()
     if "handbook" in how.kinds:
-        pages = _pages(folder)
-        changed["handbook"] = _replace(search, "handbook", handbook_documents(pages), _digest(pages), how.progress)
+        library = read_library(folder)
+        passages, unread = library.documents()
+        changed["handbook"] = _replace(search, "handbook", passages, _digest(library), how.progress)
     records = [kind for kind in RECORD_KINDS if kind in how.kinds]
     with my_turn(store, city, how.wait_s) as mine:
         if not mine:
@@ -114,7 +118,11 @@ def reindex(
             records = list(RECORD_KINDS)  # the others are not this database's either
         changed |= _rebuild(store, search, city, records, how.progress) if records else {}
     left, faults = _embed(search, 0)
-    return IndexReport(city, changed, left, _since(began), faults)
+    return IndexReport(city, changed, left, _since(began), faults, unread)
+
+
+def _digest(library: Library) -> str:
+    return f"{FORM}:{library.digest}"
 
 
 def _known(store: Store, city: str) -> None:
@@ -179,21 +187,3 @@ def _embed(search: RetrievalStore, budget_s: float) -> tuple[int, tuple[str, ...
     except (NotNow, BadData) as error:
         health = search.health()
         return health.texts - health.embedded, (str(error),)
-
-
-# ---------------------------------------------------------------- pages
-
-
-def _pages(folder: Path | None) -> dict[str, str]:
-    """The handbook's pages by file name."""
-    if folder is None or not (folder / "handbook").is_dir():
-        return {}
-    try:
-        return {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / "handbook").glob("*.md"))}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"a page of {folder / 'handbook'} cannot be read as UTF-8 text: {error}") from error
-
-
-def _digest(parts: Mapping[str, str]) -> str:
-    joined = "\0".join(f"{name}\0{part}" for name, part in sorted(parts.items()))
-    return hashlib.sha256(f"{FORM}\0{joined}".encode()).hexdigest()

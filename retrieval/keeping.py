@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from domain.errors import BadData, NotNow
+from domain.errors import BadData, NotNow, UnknownName
 from domain.repositories.outbox import Waiting, waiting
 from domain.store import Store
 from retrieval.following import Followed, Follower, follow
 from retrieval.indexing import INDEXED_KINDS, IndexReport, Rebuild, index_city, reindex
+from retrieval.library import open_passage
 from retrieval.store import RetrievalStore
 
 __all__ = ["IndexKeeper", "KeptStore"]
 
+log = logging.getLogger(__name__)
 PATIENT_S = 60.0  # for what a person waits for
 EMBED_S = 2.0  # between two tellings of progress
 
@@ -51,7 +54,9 @@ class IndexKeeper:
 
     def start(self, *, following: bool) -> None:
         """Bring the index up to date; `following`: keep it so in a thread until `close`. Raises as `index_city`."""
-        index_city(self._store, self._search, self._city, self._folder)
+        report = index_city(self._store, self._search, self._city, self._folder)
+        for fault in report.unread:
+            log.warning("%s", fault)
         self._search.embed_in_background()
         if following:
             self._follower.start()
@@ -95,6 +100,13 @@ class IndexKeeper:
         except (NotNow, BadData) as error:
             return replace(report, without_meaning=left, faults=(str(error),))
         return replace(report, without_meaning=left)
+
+    def passage(self, ref: str) -> tuple[str, str]:
+        """Title and text of the page's passage that an address names. Raises UnknownName, BadData."""
+        if self._folder is None:
+            raise UnknownName("page", ref)
+        found = open_passage(self._folder, ref)
+        return found.title, found.text
 
     def close(self) -> None:
         """End the threads and close the search."""

@@ -13,7 +13,7 @@ import typer
 
 from assistant.ports import Decision, Inquiry
 from assistant.surfaces.cli_forecasts import add_refresh, renew_after_load, renewal_text
-from assistant.surfaces.cli_index import add_reindex
+from assistant.surfaces.cli_index import add_open, add_reindex
 from assistant.surfaces.cli_ledger import ledger_commands
 from assistant.surfaces.cli_people import people_commands
 from assistant.surfaces.failures import Unreadable, clear, fail, show

@@ -1,4 +1,4 @@
-"""`roundsman reindex`: make the documents of the search again, with progress."""
+"""`roundsman reindex`: make the documents of the search again, with progress; `roundsman open`: a cited passage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import StrEnum
 import typer
 
 from assistant.surfaces.failures import clear, fail, show
+from assistant.surfaces.parts import ApiParts, Index
 from assistant.surfaces.printed import print_pairs
 from assistant.surfaces.terminal import CITY, Terminal
 from domain.errors import BadData
@@ -32,14 +33,30 @@ def add_reindex(cli: typer.Typer, terminal: Terminal) -> None:
     def reindex(kinds: list[Kind] = KIND, city: str | None = CITY) -> None:
         """Make the search index again from records and pages, with the vectors that are missing or another model's."""
         with terminal.parts(city=city) as parts:
-            if parts.index is None:
-                raise BadData("There is no search index to make again.")
-            done = parts.index.reindex([kind.value for kind in kinds], _tell)
+            done = _index(parts).reindex([kind.value for kind in kinds], _tell)
         lines = [(kind, f"{count:,} documents changed") for kind, count in done.changed.items() if count]
         lines.append(("meanings", f"{done.without_meaning:,} texts without a vector"))
         show(print_pairs(lines))
-        if done.faults:
-            fail("; ".join(done.faults))
+        if told := (*done.unread, *done.faults):
+            fail("; ".join(told))
+
+
+def add_open(cli: typer.Typer, terminal: Terminal) -> None:
+    """The command, on the command line."""
+
+    @cli.command("open")
+    @clear
+    def open_(ref: str = typer.Argument(..., metavar="ADDRESS"), city: str | None = CITY) -> None:
+        """Show the passage of a page that an answer cites, like handbook/overflow-response.md#who-goes."""
+        with terminal.parts(city=city) as parts:
+            title, text = _index(parts).passage(ref)
+        show(f"{title}\n\n{text}")
+
+
+def _index(parts: ApiParts) -> Index:
+    if parts.index is None:
+        raise BadData("There is no search index here.")
+    return parts.index
 
 
 def _tell(kind: str, done: int, whole: int) -> None:

@@ -56,6 +56,11 @@ class Indexed(Protocol):
         """Why, and what to do."""
         ...
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Pages that could not be read, and why."""
+        ...
+
 
 class Index(Protocol):
     """The search index, which follows the records. Every method raises NotNow when a store cannot be used."""
@@ -70,6 +75,10 @@ class Index(Protocol):
 
     def reindex(self, kinds: Collection[str] = (), progress: Callable[[str, int, int], None] | None = None) -> Indexed:
         """Make documents of these kinds (all without) and missing vectors again; `progress` is told kind, done, all."""
+        ...
+
+    def passage(self, ref: str) -> tuple[str, str]:
+        """Title and text of a page's passage. Raises UnknownName, BadData."""
         ...
 
 

@@ -123,10 +123,15 @@ def test_a_city_that_is_not_loaded_is_refused_in_words(search: SqliteSearch, sto
         index_city(store, search, "atlantis", None)
 
 
-def test_a_page_in_another_encoding_is_named(search: SqliteSearch, store: Store, small_city_folder: Path) -> None:
+def test_a_page_that_cannot_be_read_is_told_and_the_others_are_found(
+    search: SqliteSearch, store: Store, small_city_folder: Path
+) -> None:
     (small_city_folder / "handbook" / "overflow.md").write_bytes("# Überlauf".encode("latin-1"))
-    with pytest.raises(BadData, match="handbook cannot be read as UTF-8"):
-        index_city(store, search, "smalltown", small_city_folder)
+    report = index_city(store, search, "smalltown", small_city_folder)
+    assert report.changed == {"handbook": 1}
+    (told,) = report.unread
+    assert told.startswith("handbook/overflow.md cannot be read: it is no UTF-8 text")
+    assert search.health().documents["handbook"] == 1
 
 
 def test_a_missing_model_leaves_an_index_of_words(store: Store, tmp_path: Path, small_city_folder: Path) -> None:

@@ -114,6 +114,21 @@ def test_a_reindex_makes_the_vectors_of_another_model_again(run: Run, parts: Api
     other.close()
 
 
+def test_a_cited_passage_is_opened_by_its_address(run: Run) -> None:
+    opened = run("open", "handbook/overflow.md")
+    assert opened.exit_code == 0
+    assert opened.stdout.startswith("Overflowing bins\n\n")
+    assert run("open", "handbook/nothing.md").exit_code == 1
+
+
+def test_a_page_that_cannot_be_read_makes_a_reindex_fail_by_name(run: Run, small_city_folder: Path) -> None:
+    (small_city_folder / "contracts").mkdir()
+    (small_city_folder / "contracts" / "acme.pdf").write_bytes(b"%PDF-1.4")
+    done = run("reindex", "--kind", "handbook")
+    assert done.exit_code == 1
+    assert "contracts/acme.pdf cannot be read: it is damaged" in done.stderr
+
+
 def test_a_reindex_without_a_model_says_so_and_fails(parts: ApiParts, tmp_path: Path) -> None:
     blind = SqliteSearch(tmp_path / "blind.db", "smalltown", NoEmbedder())
     keeper = IndexKeeper(parts.store, blind, "smalltown", None)
