@@ -1,31 +1,31 @@
-"""The documents of a city as columns in memory: whatever limits a search is decided here, exactly and at once.
+"""The documents of a city as columns in memory, where `limits.py` decides what a search may look at.
 
-Measured over 100,000 documents, whole searches on one core: circles of 1, 2 and 10 km take 6, 8 and 17 ms this way and
-took 7, 17 and 63 ms with an R*Tree in the same SQLite file, because every document it names must then be looked up.
+Measured over 100,000 documents, whole searches on one core: circles of 1, 2 and 10 km took 6, 8 and 17 ms this way, and
+7, 17 and 63 ms with an R*Tree in the same SQLite file, because every document it names must then be looked up.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from math import pi, sin
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.spatial import EARTH_RADIUS_M
+from retrieval.cells import Cells
 from retrieval.fields import FieldColumns
-from retrieval.store import KINDS, Area, Circle, Polygon, SearchRequest
+from retrieval.store import KINDS
 
-__all__ = ["ColumnCache", "Columns", "Mask", "documents_changed"]
+__all__ = ["UNSAID", "ColumnCache", "Columns", "Mask", "documents_changed", "sphere_points"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-ROUNDING = 1e-15  # of a squared chord, 0.2 mm: a document at the very edge, or at the middle, is inside
 UNSAID = -1  # the code of a document without a site, or without an area
 
 
@@ -52,41 +52,23 @@ class Columns:
     site_codes: Mapping[str, int]
     area_codes: Mapping[str, int]
 
-    def within(self, connection: sqlite3.Connection, request: SearchRequest) -> Mask:
-        """Which documents the limits of a request leave; fields that were never asked for are read on the way."""
-        mask = np.ones(len(self.rows), dtype=np.bool_)
-        if request.kinds:
-            mask &= np.isin(self.kinds, [KINDS.index(kind) for kind in request.kinds])
-        if request.since is not None:
-            mask &= self.at >= request.since.timestamp()
-        if request.until is not None:
-            mask &= self.at < request.until.timestamp()
-        if request.as_of is None:
-            mask &= np.isnan(self.known_until)
-        else:  # what has no time compares as false, so it is the negation that is asked
-            now = request.as_of.timestamp()
-            mask &= ~((self.at > now) | (self.known_from > now) | (self.known_until <= now))
-        if isinstance(request.near, Circle):
-            mask &= self._inside(request.near)
-        elif isinstance(request.near, Polygon):
-            mask &= surrounded(request.near, self.lat, self.lon)
-        elif isinstance(request.near, Area):
-            mask &= self._held(request.near)
-        for name, wanted in request.filters.items():
-            mask &= self.fields.holding(connection, name, wanted)
-        return mask
-
-    def count_kinds(self, mask: Mask) -> dict[str, int]:
-        """How many documents of each kind a mask leaves, without kinds of which it leaves none."""
-        counts = np.bincount(self.kinds[mask], minlength=len(KINDS)).tolist()
+    def count_kinds(self, places: Numbers) -> dict[str, int]:
+        """How many of the documents are of each kind, without kinds of which none is."""
+        counts = np.bincount(self.kinds[places], minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
 
-    def newest_of_text(self, text: int, mask: Mask, most: int) -> Numbers:
-        """The places in the columns of the newest documents of one text that a mask leaves."""
+    def newest_of_texts(self, texts: Numbers, mask: Mask, most: int) -> Iterator[list[int]]:
+        """For each text the places of its newest documents that a mask leaves."""
         order, sorted_texts = self._by_text
-        start, end = np.searchsorted(sorted_texts, (text, text + 1))
-        places = order[start:end]
-        return places[mask[places]][:most]
+        starts, ends = np.searchsorted(sorted_texts, texts), np.searchsorted(sorted_texts, texts, "right")
+        firsts = order[np.minimum(starts, max(0, len(order) - 1))] if len(order) else order
+        alone = zip(starts.tolist(), ends.tolist(), firsts.tolist(), mask[firsts].tolist(), strict=True)
+        for start, end, first, inside in alone:
+            if end - start == 1:
+                yield [first] if inside else []
+            else:
+                places = order[start:end]
+                yield places[mask[places]][:most].tolist()
 
     def places_of(self, rows: Numbers) -> Numbers:
         """Where in the columns the rows are, each of which must be there."""
@@ -100,45 +82,48 @@ class Columns:
         order = np.lexsort((ranks, -np.nan_to_num(self.at), self.texts))
         return order, self.texts[order]
 
-    def _inside(self, circle: Circle) -> Mask:
-        """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
-        chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
-        apart = self.points - sphere_points(np.array([circle.lat]), np.array([circle.lon]))
-        inside: Mask = np.einsum("ij,ij->i", apart, apart) <= chord * chord + ROUNDING
-        return inside
+    @cached_property
+    def cells(self) -> Cells:
+        """Where the documents are."""
+        return Cells(self.lat, self.lon)
 
-    def _held(self, area: Area) -> Mask:
-        """By the records where they speak, by the circle where they are silent."""
-        named = self.area_codes.get(area.name)
-        held = np.isin(self.sites, [self.site_codes[site] for site in area.site_ids if site in self.site_codes])
-        held |= self.areas == (-2 if named is None else named)
-        if area.circle is None:
-            return held
-        silent = self._inside(area.circle)
-        if area.site_ids:
-            silent &= self.sites == UNSAID
-        if named is not None:
-            silent &= self.areas == UNSAID
-        return held | silent
+    @cached_property
+    def everything(self) -> Numbers:
+        """All places."""
+        return np.arange(len(self.rows))
+
+    @cached_property
+    def latest(self) -> float:
+        """The last moment at which something happened or became known, seconds since 1970."""
+        moments = [times[~np.isnan(times)] for times in (self.at, self.known_from)]
+        return float(max((each.max() for each in moments if len(each)), default=-inf))
+
+    @cached_property
+    def kind_shares(self) -> Sequence[float]:
+        """The share of each kind among the documents, in the order of KINDS."""
+        shares: list[float] = (np.bincount(self.kinds, minlength=len(KINDS)) / max(1, len(self.kinds))).tolist()
+        return shares
+
+    def share_between(self, since: datetime | None, until: datetime | None) -> float:
+        """The share of documents whose time lies in a window."""
+        first = 0 if since is None else np.searchsorted(self._times, since.timestamp())
+        last = len(self._times) if until is None else np.searchsorted(self._times, until.timestamp())
+        return max(0, int(last) - int(first)) / max(1, len(self.rows))
+
+    @cached_property
+    def _times(self) -> Floats:
+        return np.sort(self.at[~np.isnan(self.at)])
+
+    @cached_property
+    def replaced(self) -> bool:
+        """Whether there is any version of a record that was replaced by another."""
+        return bool((~np.isnan(self.known_until)).any())
 
 
 def sphere_points(lat: Floats, lon: Floats) -> Floats:
     """Points on a sphere of radius 1, shape (n, 3), of degrees; NaN where these are."""
     north, east = np.radians(lat), np.radians(lon)
     return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
-
-
-def surrounded(polygon: Polygon, lat: Floats, lon: Floats) -> Mask:
-    """Which points a ring holds, by the even-odd rule; never those whose place is NaN."""
-    ring = np.array(polygon.unrolled())
-    west = ring[:, 1].min()
-    east = west + (lon - west) % 360
-    inside = np.zeros(len(lat), dtype=np.bool_)
-    for (lat_a, lon_a), (lat_b, lon_b) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        if lat_a != lat_b:
-            crossed = (lat_a > lat) != (lat_b > lat)
-            inside ^= crossed & (east < lon_a + (lat - lat_a) / (lat_b - lat_a) * (lon_b - lon_a))
-    return inside
 
 
 class ColumnCache:

@@ -70,12 +70,19 @@ class Nearest:
 class CandidateSource(Protocol):
     """One search as a back end runs it: its limits, and its question as a vector.
 
-    `Numbers` name what has a meaning, in the back end's own way. `plans` are those that it can run now; where only
-    exact answers will do, it leaves out MEANING_FIRST. `total` is how many meanings there are without any limit.
+    `Numbers` name what has a meaning, in the back end's own way. Where only exact answers will do, `plans` is without
+    MEANING_FIRST.
     """
 
-    plans: frozenset[Plan]
-    total: int
+    @property
+    def plans(self) -> frozenset[Plan]:
+        """What can be run now."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Meanings without any limit."""
+        ...
 
     def estimate(self) -> int:
         """How many the limits probably leave, quickly: from a histogram of cells."""

@@ -1,16 +1,11 @@
-"""One search in a SQLite file: two lists, by words and by meaning, fused and cut.
-
-The planner has two orders, both exact. When the limits leave few documents, the meanings of only their texts are
-compared; else all texts are compared, and the documents of the nearest are taken until enough of them are within the
-limits. Approximate indexes gain nothing below 100,000 texts, where comparing them all takes 11 ms.
-"""
+"""One search in a SQLite file: two lists, by words and by meaning, fused and cut."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,33 +15,36 @@ import numpy.typing as npt
 from domain.spatial import haversine_m
 from retrieval.columns import Columns, Mask
 from retrieval.fusion import fuse
-from retrieval.store import Circle, Document, Hit, SearchRequest
-from retrieval.tables import words_table
-from retrieval.vectors import Nearness, Vectors
-from retrieval.words import all_words, any_word
+from retrieval.limits import Left
+from retrieval.meanings import TextSource
+from retrieval.planner import Nearest, Planner
+from retrieval.postings import Holding, Postings
+from retrieval.store import Circle, Document, Hit, PlanTrace, SearchRequest
+from retrieval.vectors import told
 
 __all__ = ["Asked", "Ranked", "rank"]
 
 DEPTH = 200  # documents by words, and texts by meaning, that go into the fusion
-FEW = 10_000  # documents: looking at their texts alone is then quicker than at all texts
-LIMITS_FIRST, MEANING_FIRST, WORDS_ALONE = "limits first", "meaning first", "words alone"
-NOTHING = Nearness(np.zeros(0, dtype=np.int64), np.zeros(0))
+WORDS_ALONE = "words alone"
+NOTHING = Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
 
-Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request made ready: its words (at least one), what its limits leave, its vector when meaning takes part."""
+    """A request made ready: its words (at least one), what its limits leave, and its meaning when that takes part.
+
+    `rows` is the row of each document's text among the vectors, by place in the columns, -1 where it has none.
+    """
 
     request: SearchRequest
     city: int
     columns: Columns
-    mask: Mask
+    left: Left
     words: tuple[str, ...]
-    vector: Floats | None
-    vectors: Vectors
+    meaning: TextSource | None
+    rows: Numbers
 
     @property
     def depth(self) -> int:
@@ -56,118 +54,108 @@ class Asked:
 
 @dataclass(frozen=True)
 class Ranked:
-    """The hits, best first, and how many documents would have been."""
+    """The hits, best first, how many documents would have been, and why meaning was looked for as it was."""
 
     hits: tuple[Hit, ...]
     matching: int
-    plan: str
+    trace: PlanTrace
 
 
-def rank(connection: sqlite3.Connection, asked: Asked) -> Ranked:
+def rank(connection: sqlite3.Connection, asked: Asked, planner: Planner, postings: Postings) -> Ranked:
     """Search. Places below are places in the columns."""
-    few = int(asked.mask.sum()) <= FEW
-    plan = WORDS_ALONE if asked.vector is None else LIMITS_FIRST if few else MEANING_FIRST
-    holding = _holding(connection, asked, any_word(asked.words))
-    by_words = {} if plan != WORDS_ALONE and asked.request.alpha == 1 else _best_words(asked, holding)
-    nearness = _compared(asked, plan)
-    by_meaning = _best_meanings(asked, nearness)
-    places = sorted(by_words.keys() | by_meaning.keys())
-    cosines = dict(zip(places, nearness.of(asked.columns.texts[places]), strict=True))
+    places = asked.left.places
+    holding = Holding(places[:0], np.zeros(0), places[:0])
+    if asked.meaning is None or asked.request.alpha < 1 or asked.request.floor is not None:
+        holding = postings.holding(connection, asked.city, asked.columns, asked.words, places)
+    by_words: dict[int, float] = {}
+    if asked.meaning is None or asked.request.alpha < 1:
+        by_words = holding.best(asked.depth, asked.columns.at)
+    nearest, trace = _nearest(asked, planner)
+    by_meaning = _best_meanings(asked, nearest)
+    listed = sorted(by_words.keys() | by_meaning.keys())
+    cosines = _cosines(asked, listed, by_meaning)
     unread = {place for place, cosine in cosines.items() if cosine is None}
     scores = fuse(by_words, by_meaning, asked.request.alpha, unread)
-    matching = asked.mask
+    matching = len(places)
     if asked.request.floor is not None:
-        matching = _matching(connection, asked, holding, nearness)
-        scores = {place: score for place, score in scores.items() if matching[place]}
-    at, ids = np.nan_to_num(asked.columns.at), asked.columns.ids
+        hits = _matching(asked, holding)
+        matching, scores = int(hits.sum()), {place: score for place, score in scores.items() if hits[place]}
+    hits_of = _hits(connection, asked, scores, by_words, cosines)
+    return Ranked(tuple(replace(hit, plan=trace.plan) for hit in hits_of), matching, trace)
+
+
+def _hits(
+    connection: sqlite3.Connection,
+    asked: Asked,
+    scores: Mapping[int, float],
+    by_words: Mapping[int, float],
+    cosines: Mapping[int, float | None],
+) -> list[Hit]:
+    """The best documents, of equals the newest, then by id."""
+    listed = sorted(scores)
+    at = dict(zip(listed, np.nan_to_num(asked.columns.at[listed]).tolist(), strict=True))
+    ids = asked.columns.ids
     best = sorted(scores, key=lambda place: (-scores[place], -at[place], ids[place]))[: asked.request.k]
     documents = _documents(connection, asked.columns.rows[best].tolist())
-    hits = tuple(
-        Hit(
-            document=document,
-            score=scores[place],
-            bm25=by_words.get(place),
-            dense=cosines[place],
-            distance_m=_distance(asked.request, document),
-            plan=plan,
-        )
+    return [
+        Hit(document, scores[place], by_words.get(place), cosines[place], _distance(asked.request, document), "")
         for place, document in zip(best, documents, strict=True)
-    )
-    return Ranked(hits, int(matching.sum()), plan)
-
-
-# ---------------------------------------------------------------- by words
-
-
-@dataclass(frozen=True)
-class _Holding:
-    """Documents within the limits that hold words of the question, and how well (BM25, higher is better)."""
-
-    places: Numbers
-    scores: npt.NDArray[np.float64]
-
-
-def _holding(connection: sqlite3.Connection, asked: Asked, question: str, *, how_well: bool = True) -> _Holding:
-    """Ask the full-text index; without `how_well`, which costs a microsecond for each document, the scores are 0.
-
-    Of few documents it is told the rows; the + keeps it from being asked once for each of them.
-    """
-    table = words_table(asked.city)
-    sql = f"SELECT rowid, {'-rank' if how_well else '0'} FROM {table} WHERE {table} MATCH ?"  # noqa: S608  # a number
-    values = [question]
-    if asked.mask.sum() <= FEW:
-        sql += " AND +rowid IN (SELECT value FROM json_each(?))"
-        values.append(json.dumps(asked.columns.rows[asked.mask].tolist()))
-    found = np.array(connection.execute(sql, values).fetchall(), dtype=np.float64).reshape(-1, 2)
-    places = asked.columns.places_of(found[:, 0].astype(np.int64))
-    inside = asked.mask[places]
-    return _Holding(places[inside], found[inside, 1])
-
-
-def _best_words(asked: Asked, holding: _Holding) -> dict[int, float]:
-    """The documents that hold the words best; of equals the newest."""
-    at = np.nan_to_num(asked.columns.at[holding.places])
-    order = np.lexsort((holding.places, -at, -holding.scores))[: asked.depth]
-    return dict(zip(holding.places[order].tolist(), holding.scores[order].tolist(), strict=True))
+    ]
 
 
 # ---------------------------------------------------------------- by meaning
 
 
-def _compared(asked: Asked, plan: str) -> Nearness:
-    """The cosines of all texts, or of those within the limits; of none when meaning takes no part."""
-    if asked.vector is None:
-        return NOTHING
-    if plan == MEANING_FIRST:
-        return asked.vectors.compared(asked.vector)
-    return asked.vectors.compared(asked.vector, np.unique(asked.columns.texts[asked.mask]))
+def _nearest(asked: Asked, planner: Planner) -> tuple[Nearest, PlanTrace]:
+    """The nearest texts by the plan that is cheapest; none when meaning takes no part."""
+    actual = len(asked.left.places)
+    if asked.meaning is None:
+        return NOTHING, PlanTrace(WORDS_ALONE, asked.left.estimated, actual, 0.0)
+    nearest, trace = planner.run(asked.meaning, asked.depth)
+    return nearest, replace(trace, actual=actual)
 
 
-def _best_meanings(asked: Asked, nearness: Nearness) -> dict[int, float]:
+def _best_meanings(asked: Asked, nearest: Nearest) -> dict[int, float]:
     """Documents of the nearest texts, the newest k of each: those of one wording may be thousands."""
-    found: dict[int, float] = {}
-    texts = 0
-    for text, cosine in nearness.nearest_first():
-        places = asked.columns.newest_of_text(text, asked.mask, asked.request.k).tolist()
-        found.update(dict.fromkeys(places, cosine))
-        texts += bool(places)
-        if texts >= asked.depth:
-            break
+    if asked.meaning is None:
+        return {}
+    texts = asked.meaning.vectors.numbers[nearest.numbers]
+    documents = asked.columns.newest_of_texts(texts, asked.left.mask, asked.request.k)
+    return {
+        place: cosine for places, cosine in zip(documents, nearest.cosines.tolist(), strict=True) for place in places
+    }
+
+
+def _cosines(asked: Asked, listed: Sequence[int], known: Mapping[int, float]) -> dict[int, float | None]:
+    """The cosine of each listed document; None where its text has no vector, or meaning takes no part."""
+    found: dict[int, float | None] = dict.fromkeys(listed)
+    found.update(known)
+    missing = np.array([place for place in listed if place not in known], dtype=np.int64)
+    if asked.meaning is not None and len(missing):
+        rows = asked.rows[missing]
+        read, rows = missing[rows >= 0], rows[rows >= 0]
+        cosines = told(asked.meaning.vectors.matrix[rows] @ asked.meaning.query)
+        found.update(zip(read.tolist(), cosines.tolist(), strict=True))
     return found
 
 
 # ---------------------------------------------------------------- what is a hit
 
 
-def _matching(connection: sqlite3.Connection, asked: Asked, holding: _Holding, nearness: Nearness) -> Mask:
+def _matching(asked: Asked, holding: Holding) -> Mask:
     """All documents that hold all the words, reach the floor, or hold any word where their meaning is not known."""
-    matching = np.zeros_like(asked.mask)
-    matching[_holding(connection, asked, all_words(asked.words), how_well=False).places] = True
+    matching = np.zeros(len(asked.columns.rows), dtype=np.bool_)
+    matching[holding.places[holding.words == len(asked.words)]] = True
+    if asked.meaning is None:
+        matching[holding.places] = True
+        return matching
+    matching[holding.places[asked.rows[holding.places] < 0]] = True
     if asked.request.floor is not None:
-        matching |= np.isin(asked.columns.texts, nearness.at_least(asked.request.floor))
-    read = np.isin(asked.columns.texts[holding.places], nearness.numbers)
-    matching[holding.places[~read]] = True
-    return matching & asked.mask
+        near = np.zeros(asked.meaning.total + 1, dtype=np.bool_)  # the last is for texts without a vector
+        near[asked.meaning.reaching(asked.request.floor)] = True
+        places = asked.left.places
+        matching[places[near[asked.rows[places]]]] = True
+    return matching
 
 
 # ---------------------------------------------------------------- documents

@@ -18,13 +18,18 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import BadData, NotNow, OutOfRange
 from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
-from retrieval.columns import ColumnCache, Columns, Mask
-from retrieval.ranking import Asked, Floats, Numbers, rank
+from retrieval.columns import ColumnCache, Columns
+from retrieval.limits import Left, left_of
+from retrieval.meanings import TextSource
+from retrieval.planner import Planner
+from retrieval.postings import Postings
+from retrieval.ranking import Asked, rank
 from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number, words_table
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
@@ -32,6 +37,8 @@ from retrieval.words import plain, terms
 
 __all__ = ["SqliteSearch", "search_file"]
 
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
 TEXTS_AT_ONCE = 32
@@ -63,6 +70,10 @@ class SqliteSearch:
         self._connections = Connections(path)
         self._columns = ColumnCache()
         self._vectors = VectorCache(embedder.dimensions if embedder else 0)
+        self._postings = Postings()
+        self._lock = threading.Lock()
+        self._joined: tuple[Columns, Vectors, Numbers] | None = None
+        self.planner = Planner()
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
         self._closing = threading.Event()
         self._background: threading.Thread | None = None
@@ -125,17 +136,36 @@ class SqliteSearch:
             if city is None:
                 return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=tenant),))
             columns = self._columns.current(connection, city)
-            mask = columns.within(connection, request)
-            empty = Found((), 0, int(mask.sum()), _newest(columns, mask), "nothing", columns.count_kinds(mask))
+            left = left_of(connection, columns, request)
+            kinds = columns.count_kinds(left.places)
+            empty = Found((), 0, len(left.places), _newest(columns, left.places), "nothing", kinds)
             words = terms(request.text)
             if not words or not empty.searched:
                 return empty
             vector, fault = self._meaning(connection, request, ends)
             vectors = NONE if vector is None else self._vectors.current(connection)
-            ranked = rank(connection, Asked(request, city, columns, mask, words, vector, vectors))
-            gap = fault if vector is None else _gap(connection, columns.texts[mask], vectors)
-        found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.plan)
+            rows = self._rows(columns, vectors)
+            meaning = None if vector is None else self._source(request, vectors, vector, rows, left)
+            asked = Asked(request, city, columns, left, words, meaning, rows)
+            ranked = rank(connection, asked, self.planner, self._postings)
+            gap = fault if vector is None else _gap(rows[left.places])
+        found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.trace.plan, trace=ranked.trace)
         return replace(found, degraded=(gap,)) if gap else found
+
+    def _source(
+        self, request: SearchRequest, vectors: Vectors, vector: Floats, rows: Numbers, left: Left
+    ) -> TextSource:
+        """The texts of a search; where every hit is counted, by comparing exactly."""
+        there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
+        there[rows[left.places]] = True  # the last is for documents without a vector
+        return TextSource(vectors, vector, np.flatnonzero(there[:-1]), left.estimated, left.of)
+
+    def _rows(self, columns: Columns, vectors: Vectors) -> Numbers:
+        """Where each document's text stands among the vectors; worked out again when either has changed."""
+        with self._lock:
+            if self._joined is None or self._joined[0] is not columns or self._joined[1] is not vectors:
+                self._joined = columns, vectors, vectors.rows_of(columns.texts)
+            return self._joined[2]
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
@@ -143,7 +173,7 @@ class SqliteSearch:
             city = city_number(connection, request.tenant or self.city)
             if city is None:
                 return 0
-            return int(self._columns.current(connection, city).within(connection, request).sum())
+            return len(left_of(connection, self._columns.current(connection, city), request).places)
 
     def _meaning(
         self, connection: sqlite3.Connection, request: SearchRequest, ends: float
@@ -286,19 +316,15 @@ class SqliteSearch:
         self._connections.close()
 
 
-def _newest(columns: Columns, mask: Mask) -> datetime | None:
-    """The time of the newest document that a mask leaves."""
-    times = columns.at[mask]
-    times = times[~np.isnan(times)]
-    return datetime.fromtimestamp(float(times.max()), UTC) if len(times) else None
+def _newest(columns: Columns, places: Numbers) -> datetime | None:
+    """The time of the newest of the documents."""
+    newest = float(np.fmax.reduce(columns.at[places], initial=-np.inf))
+    return datetime.fromtimestamp(newest, UTC) if np.isfinite(newest) else None
 
 
-def _gap(connection: sqlite3.Connection, texts: Numbers, vectors: Vectors) -> str | None:
-    """The sentence for documents within the limits, given by their texts, that have no vector."""
-    sql = "SELECT (SELECT count(*) FROM search_texts) = (SELECT count(*) FROM search_vectors)"
-    if connection.execute(sql).fetchone()[0]:
+def _gap(rows: Numbers) -> str | None:
+    """The sentence for documents within the limits, given by the rows of their texts, that have no vector."""
+    covered = int((rows >= 0).sum())
+    if covered == len(rows):
         return None
-    covered = int(np.isin(texts, vectors.numbers).sum())
-    if covered == len(texts):
-        return None
-    return f"meaning search still covers {covered} of {len(texts)} documents; the others are found by words alone"
+    return f"meaning search still covers {covered} of {len(rows)} documents; the others are found by words alone"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,67 +12,41 @@ import numpy.typing as npt
 
 from domain.errors import BadData
 from domain.ports import Embedder
+from retrieval.quantised import MOST_DIMENSIONS, Codes, empty_codes, quantise
 
-__all__ = ["Nearness", "VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "write_vectors"]
+__all__ = ["VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "told", "write_vectors"]
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 TELLING_DECIMALS = 6
-SORTED_FIRST = 2_000  # texts: more than a search looks at, unless its limits leave out most
+AT_ONCE = 20_000  # vectors read from the file
+CODED_FROM = 20_000  # texts: comparing so many by their true numbers takes two milliseconds
 MODEL, FORGOTTEN = "vectors_by", "vectors_forgotten"
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors by text number: `numbers` of shape (n,), ascending within `matrix` of shape (n, dimensions)."""
+    """Unit vectors by text number: `numbers` of shape (n,), ascending, `matrix` of shape (n, dimensions) beside them.
 
-    numbers: Numbers
-    matrix: Floats
-
-    def compared(self, query: Floats, among: Numbers | None = None) -> Nearness:
-        """The cosines with `query` of all texts, or of those `among` (ascending) that have a vector."""
-        numbers, matrix = self.numbers, self.matrix
-        if among is not None:
-            places = np.searchsorted(numbers, among)
-            held = places[(places < len(numbers)) & (numbers.take(places, mode="clip") == among)]
-            numbers, matrix = numbers[held], matrix[held]
-        return Nearness(numbers, (matrix @ query).astype(np.float64).round(TELLING_DECIMALS))
-
-
-@dataclass(frozen=True)
-class Nearness:
-    """Cosines of texts with a question, in order of the texts' numbers; two arrays of shape (n,).
-
-    They are rounded to what float32 can tell, so that equals stay equals on every machine.
+    `codes` are the same in one byte a number, where there are enough to be worth it.
     """
 
     numbers: Numbers
-    cosines: npt.NDArray[np.float64]
+    matrix: Floats
+    codes: Codes | None = None
 
-    def of(self, texts: Numbers) -> list[float | None]:
-        """The cosine of each text; None for one that was not compared."""
+    def rows_of(self, texts: Numbers) -> Numbers:
+        """The row of each text, -1 for one without a vector."""
         if not len(self.numbers):
-            return [None] * len(texts)
-        places = np.searchsorted(self.numbers, texts).clip(max=len(self.numbers) - 1)
-        found = zip((self.numbers[places] == texts).tolist(), self.cosines[places].tolist(), strict=True)
-        return [cosine if there else None for there, cosine in found]
+            return np.full(len(texts), -1, dtype=np.int64)
+        rows = np.searchsorted(self.numbers, texts)
+        rows[self.numbers.take(rows, mode="clip") != texts] = -1
+        return rows
 
-    def nearest_first(self) -> Iterator[tuple[int, float]]:
-        """Texts and their cosines; those of one cosine by number. Sorts the rest only when somebody comes so far."""
-        first = np.arange(len(self.cosines))
-        if len(first) > SORTED_FIRST:
-            first = np.argpartition(-self.cosines, SORTED_FIRST)[:SORTED_FIRST]
-        yield from self._sorted(first)
-        yield from self._sorted(np.setdiff1d(np.arange(len(self.cosines)), first))
 
-    def at_least(self, floor: float) -> list[int]:
-        """The texts that reach a cosine."""
-        found: list[int] = self.numbers[self.cosines >= floor].tolist()
-        return found
-
-    def _sorted(self, places: npt.NDArray[np.intp]) -> Iterator[tuple[int, float]]:
-        order = places[np.lexsort((self.numbers[places], -self.cosines[places]))]
-        yield from zip(self.numbers[order].tolist(), self.cosines[order].tolist(), strict=True)
+def told(cosines: Floats) -> npt.NDArray[np.float64]:
+    """Cosines rounded to what float32 can tell, so that equals stay equals on every machine."""
+    return cosines.astype(np.float64).round(TELLING_DECIMALS)
 
 
 class VectorCache:
@@ -85,7 +59,10 @@ class VectorCache:
 
     def _reset(self, edition: tuple[str | None, str | None]) -> None:
         self._edition, self._last = edition, 0
-        self._vectors = Vectors(np.zeros(0, dtype=np.int64), np.zeros((0, self._dimensions), dtype=np.float32))
+        self._numbers = np.zeros(0, dtype=np.int64)
+        self._matrix = np.zeros((0, self._dimensions), dtype=np.float32)
+        self._codes: Codes | None = None
+        self._vectors = Vectors(self._numbers, self._matrix)
 
     def current(self, connection: sqlite3.Connection) -> Vectors:
         """What the file holds now."""
@@ -93,20 +70,44 @@ class VectorCache:
             edition = (_note(connection, MODEL), _note(connection, FORGOTTEN))
             if edition != self._edition:
                 self._reset(edition)
-            rows = connection.execute(
-                "SELECT turn, text, vector FROM search_vectors WHERE turn > ? ORDER BY turn", (self._last,)
-            ).fetchall()
-            if rows:
-                self._add(rows)
+            newer = (self._last,)
+            if connection.execute("SELECT 1 FROM search_vectors WHERE turn > ? LIMIT 1", newer).fetchone():
+                (count,) = connection.execute("SELECT count(*) FROM search_vectors WHERE turn > ?", newer).fetchone()
+                sql = "SELECT turn, text, vector FROM search_vectors WHERE turn > ? ORDER BY turn"
+                self._take_in(connection.execute(sql, newer), count)
             return self._vectors
 
-    def _add(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
-        numbers = np.concatenate([self._vectors.numbers, np.array([row[1] for row in rows], dtype=np.int64)])
-        new = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), -1)
-        matrix = np.concatenate([self._vectors.matrix, new])
-        order = np.argsort(numbers, kind="stable")
-        self._vectors = Vectors(numbers[order], np.ascontiguousarray(matrix[order], dtype=np.float32))
-        self._last = rows[-1][0]
+    def _take_in(self, rows: sqlite3.Cursor, count: int) -> None:
+        """Append rows; those who hold the vectors of before keep what they have, for nothing of it is written again."""
+        n = before = len(self._vectors.numbers)
+        self._make_room(n + count)
+        while some := rows.fetchmany(AT_ONCE):
+            end = n + len(some)
+            self._numbers[n:end] = [row[1] for row in some]
+            self._matrix[n:end] = np.frombuffer(b"".join(row[2] for row in some), dtype="<f4").reshape(len(some), -1)
+            n, self._last = end, some[-1][0]
+        if (np.diff(self._numbers[max(0, before - 1) : n]) < 0).any():
+            order = np.argsort(self._numbers[:n], kind="stable")
+            self._numbers, self._matrix, self._codes = self._numbers[:n][order], self._matrix[:n][order], None
+        numbers, matrix = self._numbers[:n], self._matrix[:n]
+        self._vectors = Vectors(numbers, matrix, self._quantised(matrix, before))
+
+    def _make_room(self, wanted: int) -> None:
+        """Grow by half or more, so that many small additions copy little."""
+        if wanted <= len(self._numbers):
+            return
+        size, held = max(wanted, len(self._numbers) * 3 // 2), len(self._vectors.numbers)
+        numbers, matrix = np.zeros(size, dtype=np.int64), np.empty((size, self._dimensions), dtype=np.float32)
+        numbers[:held], matrix[:held] = self._numbers[:held], self._matrix[:held]
+        self._numbers, self._matrix, self._codes = numbers, matrix, None
+
+    def _quantised(self, matrix: Floats, before: int) -> Codes | None:
+        """The codes of the vectors, made for those that have none yet."""
+        if len(matrix) < CODED_FROM or matrix.shape[1] > MOST_DIMENSIONS:
+            return None
+        if self._codes is None:
+            self._codes, before = empty_codes(len(self._numbers), self._dimensions), 0
+        return quantise(matrix, self._codes, before).first(len(matrix))
 
 
 def kept_model(connection: sqlite3.Connection) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.spatial import haversine_m
 from retrieval.cells import Cells
-from retrieval.columns import surrounded
+from retrieval.limits import surrounded
 from retrieval.regions import Circle, Polygon
 
 Floats = npt.NDArray[np.float64]

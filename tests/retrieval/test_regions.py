@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from domain.errors import OutOfRange
-from retrieval.columns import surrounded
+from retrieval.limits import surrounded
 from retrieval.regions import Circle, Polygon
 
 SQUARE = Polygon(((37.0, -122.0), (37.0, -121.0), (38.0, -121.0), (38.0, -122.0)))

@@ -438,24 +438,3 @@ def test_a_closed_search_leaves_no_lock_on_the_file(search: SqliteSearch, tmp_pa
     connection = sqlite3.connect(tmp_path / "search.db", timeout=0)
     connection.execute("BEGIN EXCLUSIVE")
     connection.close()
-
-
-# ---------------------------------------------------------------- the planner
-
-
-def test_both_orders_of_the_planner_find_the_same(tmp_path: Path) -> None:
-    search = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder())
-    words = ["rats", "overflow", "truck", "snow", "glass", "corner"]
-    said = [f"{words[n % 6]} {words[n % 5]}" for n in range(10_050)]
-    documents = [note(n, text, title="Request", at=NOON - timedelta(minutes=n)) for n, text in enumerate(said)]
-    others = [replace(note(n, "vermin corner"), id=f"bins/{n}", kind="bins") for n in range(50)]
-    search.upsert([*documents, *others])
-    search.embed_pending(60)
-    wide = SearchRequest("vermin corner", k=20, kinds=("requests",))
-    found = search.search(wide)
-    assert (found.plan, found.searched, found.kinds) == ("meaning first", 10_050, {"requests": 10_050})
-    assert {hit.document.kind for hit in found.hits} == {"requests"}  # though the others fit better
-    newest = search.search(replace(wide, since=NOON - timedelta(minutes=9_000)))
-    assert newest.plan == "limits first"
-    assert [(h.document.id, h.score) for h in newest.hits] == [(h.document.id, h.score) for h in found.hits]
-    search.close()

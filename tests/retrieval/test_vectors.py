@@ -9,10 +9,12 @@ import pytest
 from embedders import ConceptEmbedder
 
 from domain.errors import BadData
+from retrieval import vectors
+from retrieval.quantised import quantise
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Document
 from retrieval.tables import Connections
-from retrieval.vectors import SORTED_FIRST, Nearness, VectorCache, write_vectors
+from retrieval.vectors import VectorCache, write_vectors
 
 DIMENSIONS = ConceptEmbedder.dimensions
 
@@ -58,12 +60,51 @@ def test_vectors_of_another_shape_are_refused(file: Connections) -> None:
         write_vectors(connection, ConceptEmbedder(), [1, 2], np.zeros((2, 3), dtype=np.float32))
 
 
-def test_the_nearest_come_first_and_every_text_once_however_many_there_are() -> None:
-    chance = np.random.default_rng(5)
-    for size in (0, 1, SORTED_FIRST, SORTED_FIRST + 1, 3 * SORTED_FIRST):
-        cosines = chance.integers(-1_000, 1_000, size) / 1_000  # many equals
-        nearness = Nearness(np.arange(size) * 2, cosines)
-        found = list(nearness.nearest_first())
-        assert sorted(number for number, _ in found) == nearness.numbers.tolist()
-        assert [cosine for _, cosine in found] == sorted(cosines.tolist(), reverse=True)
-    assert nearness.of(np.array([0, 1, 4])) == [cosines[0], None, cosines[2]]
+def test_vectors_stand_beside_their_texts_whatever_the_order_they_were_made_in(file: Connections) -> None:
+    with file.write() as connection:
+        connection.execute("UPDATE search_vectors SET turn = 100 - turn")
+    cache = VectorCache(DIMENSIONS)
+    with file.read() as connection:
+        found = cache.current(connection)
+        said = dict(connection.execute("SELECT number, text FROM search_texts"))
+    made = ConceptEmbedder().embed([said[number] for number in found.numbers.tolist()])
+    assert (np.diff(found.numbers) > 0).all()
+    assert (found.matrix == made).all()
+
+
+def test_what_somebody_holds_stays_as_it_was_when_vectors_are_added(file: Connections) -> None:
+    cache = VectorCache(DIMENSIONS)
+    with file.read() as connection:
+        before = cache.current(connection)
+    kept = before.matrix.copy()
+    search = SqliteSearch(file.path, "smalltown", ConceptEmbedder())
+    for turn in range(3):
+        search.upsert([Document(f"more {turn}", "requests", f"one more {turn}", "", "r")])
+        search.embed_pending(10)
+        assert len(numbers(cache, file)) == 11 + turn
+    assert (before.matrix == kept).all()
+    search.close()
+
+
+def test_the_rows_of_texts_are_told_and_of_a_text_without_a_vector_that_there_is_none(file: Connections) -> None:
+    with file.read() as connection:
+        found = VectorCache(DIMENSIONS).current(connection)
+    texts = np.array([found.numbers[-1], 999_999, found.numbers[0], 0])
+    assert found.rows_of(texts).tolist() == [9, -1, 0, -1]
+    empty = VectorCache(DIMENSIONS)._vectors
+    assert empty.rows_of(texts).tolist() == [-1] * 4
+
+
+def test_codes_made_bit_by_bit_are_those_of_the_whole(file: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "CODED_FROM", 11)
+    cache = VectorCache(DIMENSIONS)
+    search = SqliteSearch(file.path, "smalltown", ConceptEmbedder())
+    for turn in range(4):
+        with file.read() as connection:
+            found = cache.current(connection)
+        assert (found.codes is None) == (len(found.numbers) < 11)
+        if found.codes:
+            assert (found.codes.numbers == quantise(found.matrix).numbers).all()
+        search.upsert([Document(f"more {turn}", "requests", f"one more {turn}", "", "r")])
+        search.embed_pending(10)
+    search.close()

@@ -1,0 +1,130 @@
+"""What the limits of a request leave of a city's documents: exactly, and before that about how many."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from functools import cached_property
+from math import pi, sin
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.spatial import EARTH_RADIUS_M
+from retrieval.columns import UNSAID, Columns, Mask, sphere_points
+from retrieval.store import KINDS, Area, Circle, Polygon, SearchRequest
+
+__all__ = ["Left", "left_of", "surrounded"]
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+ROUNDING = 1e-15  # of a squared chord, 0.2 mm: a document at the very edge, or at the middle, is inside
+
+
+@dataclass(frozen=True)
+class Left:
+    """The places in the columns, ascending, that the limits leave; how many were expected; of how many documents."""
+
+    places: Numbers
+    estimated: int
+    of: int
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The same as one truth for each document."""
+        mask = np.zeros(self.of, dtype=np.bool_)
+        mask[self.places] = True
+        return mask
+
+
+def left_of(connection: sqlite3.Connection, columns: Columns, request: SearchRequest) -> Left:
+    """What the limits leave; fields that were never asked for are read on the way."""
+    near = request.near
+    candidates = columns.cells.candidates(near) if isinstance(near, Circle | Polygon) else None
+    places = columns.everything if candidates is None else candidates
+    if near is not None:
+        places = places[_near(columns, places, near)]
+    if request.kinds:
+        wanted = np.array([kind in request.kinds for kind in KINDS])
+        places = places[wanted[columns.kinds[places]]]
+    places = _known(columns, _within_window(columns, places, request), request)
+    for name, values in request.filters.items():
+        places = places[columns.fields.holding(connection, name, values)[places]]
+    return Left(places, _estimate(columns, request), len(columns.rows))
+
+
+def _within_window(columns: Columns, places: Numbers, request: SearchRequest) -> Numbers:
+    if request.since is not None:
+        places = places[columns.at[places] >= request.since.timestamp()]
+    if request.until is not None:
+        places = places[columns.at[places] < request.until.timestamp()]
+    return places
+
+
+def _known(columns: Columns, places: Numbers, request: SearchRequest) -> Numbers:
+    """Those that had happened and were known at the moment of asking; the newest versions without one."""
+    if request.as_of is None:
+        return places[np.isnan(columns.known_until[places])] if columns.replaced else places
+    now = request.as_of.timestamp()
+    if columns.replaced:  # what has no time compares as false, so it is the negation that is asked
+        places = places[~(columns.known_until[places] <= now)]
+    if columns.latest > now:
+        places = places[~((columns.at[places] > now) | (columns.known_from[places] > now))]
+    return places
+
+
+def _near(columns: Columns, places: Numbers, near: Circle | Polygon | Area) -> Mask:
+    if isinstance(near, Circle):
+        return _inside(columns, places, near)
+    if isinstance(near, Polygon):
+        return surrounded(near, columns.lat[places], columns.lon[places])
+    return _held(columns, places, near)
+
+
+def _inside(columns: Columns, places: Numbers, circle: Circle) -> Mask:
+    """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
+    chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
+    apart = columns.points[places] - sphere_points(np.array([circle.lat]), np.array([circle.lon]))
+    inside: Mask = np.einsum("ij,ij->i", apart, apart) <= chord * chord + ROUNDING
+    return inside
+
+
+def _held(columns: Columns, places: Numbers, area: Area) -> Mask:
+    """By the records where they speak, by the circle where they are silent."""
+    named = columns.area_codes.get(area.name)
+    sites, areas = columns.sites[places], columns.areas[places]
+    held = np.isin(sites, [columns.site_codes[site] for site in area.site_ids if site in columns.site_codes])
+    held |= areas == (-2 if named is None else named)
+    if area.circle is None:
+        return held
+    silent = _inside(columns, places, area.circle)
+    if area.site_ids:
+        silent &= sites == UNSAID
+    if named is not None:
+        silent &= areas == UNSAID
+    return held | silent
+
+
+def surrounded(polygon: Polygon, lat: Floats, lon: Floats) -> Mask:
+    """Which points a ring holds, by the even-odd rule; never those whose place is NaN."""
+    ring = np.array(polygon.unrolled())
+    west = ring[:, 1].min()
+    east = west + (lon - west) % 360
+    inside = np.zeros(len(lat), dtype=np.bool_)
+    for (lat_a, lon_a), (lat_b, lon_b) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        if lat_a != lat_b:
+            crossed = (lat_a > lat) != (lat_b > lat)
+            inside ^= crossed & (east < lon_a + (lat - lat_a) / (lat_b - lat_a) * (lon_b - lon_a))
+    return inside
+
+
+def _estimate(columns: Columns, request: SearchRequest) -> int:
+    """From the cells, and from the shares of the kinds and of the window as if these were independent of place."""
+    total = len(columns.rows)
+    region = request.near.circle if isinstance(request.near, Area) else request.near
+    expected = float(total if region is None else columns.cells.estimate(region))
+    if request.kinds:
+        expected *= sum(columns.kind_shares[KINDS.index(kind)] for kind in set(request.kinds))
+    if request.since is not None or request.until is not None:
+        expected *= columns.share_between(request.since, request.until)
+    return round(expected)

@@ -1,0 +1,127 @@
+"""The meanings of a city's texts as the planner sees them: rows of a matrix in memory, and an index if there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.planner import Nearest, Plan
+from retrieval.quantised import Bounds, bounded
+from retrieval.vectors import Vectors, told
+
+__all__ = ["ApproximateIndex", "TextSource"]
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+CODES_FROM = 2_000  # rows: fewer are compared by their true numbers at once
+EXACT = frozenset({Plan.LIMITS_FIRST, Plan.ALL_MEANINGS})
+
+
+class ApproximateIndex(Protocol):
+    """Finds nearly the nearest texts without looking at all."""
+
+    def nearest(self, query: Floats, count: int) -> Numbers:
+        """The numbers of about `count` texts near a question."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """One search over texts: `numbers` of the planner are rows of the vectors.
+
+    `rows` are those of the texts that the limits leave, ascending. `estimated` of `documents` were expected there.
+    """
+
+    vectors: Vectors
+    query: Floats
+    rows: Numbers
+    estimated: int
+    documents: int
+    index: ApproximateIndex | None = None
+
+    @property
+    def plans(self) -> frozenset[Plan]:
+        """The approximate plan only where there is an index."""
+        return EXACT if self.index is None else EXACT | {Plan.MEANING_FIRST}
+
+    @property
+    def total(self) -> int:
+        """How many texts have a meaning."""
+        return len(self.vectors.numbers)
+
+    def estimate(self) -> int:
+        """How many documents the cells say."""
+        return self.estimated
+
+    def survival(self) -> float:
+        """The share that the cells say: the index knows no places."""
+        return min(1.0, self.estimated / max(1, self.documents))
+
+    def within(self) -> Numbers:
+        """The rows that the limits leave."""
+        return self.rows
+
+    def passes(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        """Which of the rows the limits leave."""
+        return self._flags[numbers]
+
+    def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
+        """The nearest rows; without `numbers` everything is gone over in one sweep, and then the limits are kept."""
+        rows = self.rows if numbers is None else numbers
+        if self.vectors.codes is not None and len(rows) >= CODES_FROM:
+            bounds = self._bounds(rows, whole=numbers is None)
+            if rows is self.rows:
+                self.__dict__["bounds"] = bounds
+            kept = rows[bounds.nearest(depth)]
+            return _sorted(kept, self.vectors.matrix[kept] @ self.query, depth)
+        cosines = self.vectors.matrix[rows] @ self.query if numbers is not None else self._swept[rows]
+        return _sorted(rows, cosines, depth)
+
+    def approximate(self, fetch: int) -> Nearest:
+        """The nearest rows as the index knows them, compared exactly."""
+        assert self.index is not None
+        rows = self.vectors.rows_of(self.index.nearest(self.query, fetch))
+        rows = rows[rows >= 0]
+        return _sorted(rows, self.vectors.matrix[rows] @ self.query, fetch)
+
+    def reaching(self, floor: float) -> Numbers:
+        """All rows within the limits whose cosine reaches a floor."""
+        rows = self.rows
+        if self.vectors.codes is not None and len(rows) >= CODES_FROM:
+            rows = rows[self.bounds.at_least(floor)]
+        return rows[told(self.vectors.matrix[rows] @ self.query) >= floor]
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """The bounded cosines of the rows within the limits; those of the search itself where it made them."""
+        return self._bounds(self.rows, whole=2 * len(self.rows) > self.total)
+
+    def _bounds(self, rows: Numbers, *, whole: bool) -> Bounds:
+        assert self.vectors.codes is not None
+        return bounded(self.vectors.codes, self.query, rows, whole=whole)
+
+    @cached_property
+    def _swept(self) -> Floats:
+        swept: Floats = self.vectors.matrix @ self.query
+        return swept
+
+    @cached_property
+    def _flags(self) -> npt.NDArray[np.bool_]:
+        flags = np.zeros(self.total, dtype=np.bool_)
+        flags[self.rows] = True
+        return flags
+
+
+def _sorted(rows: Numbers, cosines: Floats, depth: int) -> Nearest:
+    """The best first; those of one cosine by number."""
+    exact = told(cosines)
+    if len(rows) > depth:
+        worst = np.partition(exact, len(exact) - depth)[len(exact) - depth]
+        kept = np.flatnonzero(exact >= worst)
+        rows, exact = rows[kept], exact[kept]
+    order = np.lexsort((rows, -exact))[:depth]
+    return Nearest(rows[order], exact[order])

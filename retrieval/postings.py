@@ -1,0 +1,118 @@
+"""Which documents hold a word, and how well: asked of the full-text index once, and kept while nothing changes.
+
+BM25 adds up over the words of a question (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009), so
+FTS5's score of a question is the sum of its scores for each word alone. The words that many documents hold are few and
+come again and again; asking FTS5 for one takes a microsecond for each document, adding up what is kept nanoseconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.columns import Columns
+from retrieval.tables import words_table
+from retrieval.words import any_word
+
+__all__ = ["Holding", "Postings", "Word"]
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+KEPT = 20_000_000  # entries of all words together: 320 MB at most
+CLOSE = 8  # a list so many times longer than the other is searched, not gone through
+
+
+@dataclass(frozen=True)
+class Word:
+    """The documents that hold a word, by place in the columns, ascending, and the BM25 of each for this word alone."""
+
+    places: Numbers
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Documents that hold words: places, ascending; BM25, higher is better; and how many of the words each holds."""
+
+    places: Numbers
+    scores: Floats
+    words: Numbers
+
+    def best(self, depth: int, at: Floats) -> dict[int, float]:
+        """The documents that hold the words best; of equals the newest (`at`, by place), then the lower place."""
+        kept = np.arange(len(self.places))
+        if len(kept) > depth:
+            worst = np.partition(self.scores, len(kept) - depth)[len(kept) - depth]
+            kept = np.flatnonzero(self.scores >= worst)
+        places, scores = self.places[kept], self.scores[kept]
+        order = np.lexsort((places, -np.nan_to_num(at[places]), -scores))[:depth]
+        return dict(zip(places[order].tolist(), scores[order].tolist(), strict=True))
+
+
+class Postings:
+    """The words of cities, each kept until that city's documents change or others need the room. For many threads."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._room = kept
+        self._lock = threading.Lock()
+        self._words: OrderedDict[tuple[int, str], tuple[Columns, Word]] = OrderedDict()
+        self._entries = 0
+
+    def holding(
+        self, connection: sqlite3.Connection, city: int, columns: Columns, words: Sequence[str], within: Numbers
+    ) -> Holding:
+        """The documents of `within` (places, ascending) that hold any of the words."""
+        lists = [self._word(connection, city, columns, word) for word in words]
+        scores, counts = np.zeros(len(within)), np.zeros(len(within), dtype=np.int64)
+        everything = len(within) == len(columns.rows)
+        for each in lists:
+            here, there = (each.places, slice(None)) if everything else _common(within, each.places)
+            scores[here] += each.scores[there]
+            counts[here] += 1
+        held = np.flatnonzero(counts)
+        return Holding(within[held], scores[held], counts[held])
+
+    def _word(self, connection: sqlite3.Connection, city: int, columns: Columns, word: str) -> Word:
+        with self._lock:
+            kept = self._words.get((city, word))
+            if kept is not None and kept[0] is columns:
+                self._words.move_to_end((city, word))
+                return kept[1]
+        found = _asked(connection, city, columns, word)
+        with self._lock:
+            self._keep((city, word), columns, found)
+        return found
+
+    def _keep(self, key: tuple[int, str], columns: Columns, word: Word) -> None:
+        """Keep a word, and let go of those that were not asked for the longest. The caller holds the lock."""
+        old = self._words.pop(key, None)
+        self._entries += len(word.places) - (len(old[1].places) if old else 0)
+        self._words[key] = columns, word
+        while self._entries > self._room and len(self._words) > 1:
+            _, (_, gone) = self._words.popitem(last=False)
+            self._entries -= len(gone.places)
+
+
+def _asked(connection: sqlite3.Connection, city: int, columns: Columns, word: str) -> Word:
+    table = words_table(city)
+    sql = f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?"  # noqa: S608  # a number
+    rows = np.fromiter(connection.execute(sql, (any_word((word,)),)), dtype=[("row", np.int64), ("score", np.float64)])
+    order = np.argsort(rows["row"], kind="stable")
+    return Word(columns.places_of(rows["row"][order]), rows["score"][order])
+
+
+def _common(within: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
+    """Where in each of two ascending lists what both hold stands."""
+    if len(places) > CLOSE * len(within):
+        there = np.searchsorted(places, within)
+        here = np.flatnonzero(places.take(there, mode="clip") == within) if len(places) else there[:0]
+        return here, there[here]
+    here = np.searchsorted(within, places)
+    there = np.flatnonzero(within.take(here, mode="clip") == places) if len(within) else here[:0]
+    return here[there], there
