@@ -45,7 +45,7 @@ def make_cli(build: Build, read_settings: ReadSettings = settings_in_force) -> t
         help="Ask the waste-collection operation, plan its rounds, see why.",
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
-    for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, add_refresh, _add_decide):
+    for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, add_open, add_refresh, _add_decide):
         add(cli, terminal)
     cli.add_typer(ledger_commands(terminal), name="ledger", help="Verify, show, replay, erase and export decisions.")
     cli.add_typer(people_commands(terminal), name="people", help="Who may do what: the directory and its keys.")
