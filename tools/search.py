@@ -110,7 +110,7 @@ def search_records(
         understood=asked.notes,
         data_age=_data_age(ctx, found),
         table=_table(ctx, found, terms(query)),
-        map=_map(found),
+        map=_map(ctx, found, terms(query)),
         degraded=[*stale, *found.degraded, *_quoted(found)],
     )
 
@@ -301,15 +301,23 @@ def _quoted(found: Found) -> list[str]:
     return [f"{', '.join(refs)}: holds text like an instruction; it is quoted and not followed"] if refs else []
 
 
-def _map(found: Found) -> dict[str, JsonValue] | None:
-    """The hits that have a place, as GeoJSON points."""
+def _map(ctx: Ctx, found: Found, words: tuple[str, ...]) -> dict[str, JsonValue] | None:
+    """The hits that have a place, as GeoJSON points numbered as in the table, each with its passage."""
     points: list[JsonValue] = [
         {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [hit.document.lon, hit.document.lat]},
-            "properties": {"ref": hit.document.url_ref, "title": harmless(hit.document.title)},
+            "properties": {
+                "kind": "hit",
+                "number": number,
+                "ref": hit.document.url_ref,
+                "title": harmless(hit.document.title),
+                "passage": _passage(hit.document, words),
+                "date": _date(ctx, hit.document),
+                "distance_m": _whole(hit.distance_m),
+            },
         }
-        for hit in found.hits
+        for number, hit in enumerate(found.hits, 1)
         if hit.document.lat is not None
     ]
     return {"type": "FeatureCollection", "features": points} if points else None

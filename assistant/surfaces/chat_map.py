@@ -6,6 +6,7 @@ The vertical axis is stretched by 1 / cos(latitude), so that a metre is the same
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,12 @@ GREY = "#6b7280"
 CLEAR = "rgba(0,0,0,0)"
 TRUCKS = ("#2563eb", "#d97706", "#7c3aed", "#0d9488", "#db2777", "#4d7c0f", "#b91c1c", "#0369a1")
 FILL_SCALE = [[0, "#16a34a"], [0.5, "#facc15"], [0.8, "#f97316"], [1, "#b91c1c"]]
-KIND_NAMES = {"bin": "Bins", "served": "Served", "left": "Not on the round", "depot": "Depot", "dump": "Dump"}
+KIND_NAMES = {"bin": "Bins", "served": "Served", "left": "Not on the round", "depot": "Depot", "dump": "Dump",
+              "hit": "Found"}  # fmt: skip
 SYMBOLS = {"depot": "square", "dump": "diamond", "left": "circle-open"}
 LOWEST_PX, HIGHEST_PX, WIDTH_PX = 320, 440, 800
 MODEBAR = {"bgcolor": CLEAR, "color": GREY, "remove": ["zoom2d", "pan2d", "select2d", "lasso2d", "autoScale2d"]}
+HOVER_CHARACTERS = 60
 SCALE_BARS_M = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 
 
@@ -119,11 +122,37 @@ def _kind(kind: str, points: Sequence[Json], scale: bool) -> Json:
     else:
         marker["color"] = GREY
     places = [_at(point) for point in points]
+    if kind == "hit":
+        return _hits(points, places)
     return {
         "type": "scatter", "mode": "markers", "name": KIND_NAMES.get(kind, kind), "marker": marker,
         "x": [p[0] for p in places], "y": [p[1] for p in places],
         "text": [_hover(point) for point in points], "hovertemplate": "%{text}<extra></extra>",
     }  # fmt: skip
+
+
+def _hits(points: Sequence[Json], places: Sequence[tuple[float, float]]) -> Json:
+    """What a search found, numbered as in its table; the passage shows under the pointer. The best lies on top."""
+    worst_first = list(zip(points, places, strict=True))[::-1]
+    return {
+        "type": "scatter", "mode": "markers+text", "name": KIND_NAMES["hit"],
+        "x": [place[0] for _, place in worst_first], "y": [place[1] for _, place in worst_first],
+        "text": [str(_told(point).get("number", "")) for point, _ in worst_first],
+        "textfont": {"color": "#ffffff", "size": 11},
+        "marker": {"size": 20, "color": TRUCKS[0], "line": {"color": "#ffffff", "width": 1.5}},
+        "hovertext": [_found(point) for point, _ in worst_first], "hovertemplate": "%{hovertext}<extra></extra>",
+    }  # fmt: skip
+
+
+def _found(point: Json) -> str:
+    """Title, passage, and date and distance where they are known; `<` would be a tag to Plotly."""
+    told = _told(point)
+    distance = told.get("distance_m")
+    beside = [told.get("date"), f"{distance} m away" if distance is not None else None, told.get("ref")]
+    lines = [told.get("title"), *textwrap.wrap(str(told.get("passage") or ""), HOVER_CHARACTERS)]
+    return "<br>".join(
+        str(line).replace("<", "‹") for line in (*lines, " · ".join(str(b) for b in beside if b)) if line
+    )
 
 
 def _hover(point: Json) -> str:

@@ -58,7 +58,21 @@ def test_a_request_is_shown_with_its_place_date_and_passage(ctx: Ctx) -> None:
     assert distance is None
     assert score == 1.0
     assert result.map is not None
+    (on_map,) = result.map["features"]
+    told = {"kind": "hit", "number": 1, "ref": ref, "title": title, "passage": passage, "date": date}
+    assert on_map["properties"] == {**told, "distance_m": None}
     assert result.data_age == "the newest of the documents searched is of 2025-08-31 19:05"
+
+
+def test_hits_on_the_map_have_the_numbers_of_their_rows_and_what_has_no_place_has_none(ctx: Ctx) -> None:
+    result = ask(ctx, "search_records", query="overflowing bin at the library", limit=10)
+    assert result.table is not None
+    assert result.map is not None
+    told = [feature["properties"] for feature in result.map["features"]]
+    refs = [row[0] for row in result.table.rows]
+    assert all(refs[each["number"] - 1] == each["ref"] for each in told)
+    assert any(str(ref).startswith("handbook/") for ref in refs)
+    assert not any(each["ref"].startswith("handbook/") for each in told)
 
 
 def test_the_facts_count_what_was_searched_found_and_shown(ctx: Ctx) -> None:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -154,6 +155,13 @@ class ChatPage:
     def has_button(self, label: str) -> bool:
         """Whether the page offers a button with that label."""
         return any(b.text.strip() == label for b in self._driver.find_elements(By.CSS_SELECTOR, "button"))
+
+    def point_at(self, css: str, shown: str) -> str:
+        """Moves the pointer to the last of the elements, the one on top, and gives what then shows."""
+        last = self.see(css)[-1]
+        self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", last)
+        ActionChains(self._driver).move_to_element(last).perform()
+        return " ".join(self.see(shown)[0].text.split())
 
     def open_step(self, name: str) -> str:
         """Opens the newest step of a tool and gives what the page then says."""

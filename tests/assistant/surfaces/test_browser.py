@@ -76,6 +76,15 @@ def test_a_question_shows_its_steps_a_table_and_a_map_without_any_other_host(rea
         assert page.complaints() == []
 
 
+def test_hits_stand_on_the_map_with_their_passages(real_url: str) -> None:
+    with browser() as driver:
+        page = ChatPage(driver, real_url)
+        page.ask("search_records query='bags beside the bin' kind=requests limit=3")
+        page.read("Why")
+        assert "Three bags removed" in page.point_at(".js-plotly-plot .scatterlayer .point", ".hoverlayer .hovertext")
+        assert page.complaints() == []
+
+
 def test_a_table_is_sorted_by_a_press_on_its_column(real_url: str) -> None:
     with browser() as driver:
         page = ChatPage(driver, real_url)

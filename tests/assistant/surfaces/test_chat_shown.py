@@ -63,6 +63,23 @@ def test_a_round_without_a_depot_point_begins_with_a_square() -> None:
     assert [(d["x"], d["y"]) for d in depots] == [([1.0], [2.0])]
 
 
+def test_what_a_search_found_is_numbered_and_tells_its_passage_under_the_pointer() -> None:
+    told = {"kind": "hit", "title": "Bags <b>left</b>", "passage": "Three bags removed. " * 5, "ref": "records:R1"}
+    hits = [
+        {**point("", 10.0, 1.0, 0), "properties": {**told, "number": n, "date": "2025-07-15", "distance_m": 120}}
+        for n in (1, 2)
+    ]
+    figure = map_figure(collection(*hits))
+    assert figure is not None
+    (trace,) = figure["data"]
+    assert (trace["name"], trace["text"]) == ("Found", ["2", "1"])  # the best is drawn last, on top
+    lines = trace["hovertext"][1].split("<br>")
+    assert lines[0] == "Bags ‹b>left‹/b>"
+    assert " ".join(lines[1:-1]) == ("Three bags removed. " * 5).strip()
+    assert max(map(len, lines[1:-1])) <= 60
+    assert lines[-1] == "2025-07-15 · 120 m away · records:R1"
+
+
 @pytest.mark.parametrize("nothing", [None, {}, collection(), collection({"type": "Feature", "geometry": None})])
 def test_nothing_to_draw_is_no_map(nothing: dict[str, Any] | None) -> None:
     assert map_figure(nothing) is None
