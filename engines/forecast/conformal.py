@@ -1,0 +1,103 @@
+"""Bands that hold what they say: split-conformal offsets by horizon, stream and fill band, kept right while in use.
+
+Three bands are calibrated, 50, 80 and 90 %: each is made wider or narrower by the points that would have held its
+share of windows that no member had seen (conformalized quantile regression; Romano, Patterson and Candes, NeurIPS
+2019). In use every outcome moves its cell's offset a little, out after a miss and in after a hit, so that coverage
+survives drift (adaptive conformal inference, Gibbs and Candes, NeurIPS 2021, in points: quantile tracking,
+Angelopoulos, Candes and Tibshirani, NeurIPS 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.forecast.history import Floats
+from engines.forecast.member import MEDIAN, SHARES_OUT
+from engines.forecast.stack import band_of
+
+PAIRS = ((2, 4), (1, 5), (0, 6))
+"""Places in SHARES_OUT of the ends of each band."""
+MISSES = tuple(1 - (SHARES_OUT[high] - SHARES_OUT[low]) for low, high in PAIRS)
+FILL_BANDS = (20.0, 40.0, 60.0, 80.0)
+FEWEST_ROWS = 200
+PACE_PCT = 0.3  # points that one missed outcome moves an offset, less its usual share
+FARTHEST_PCT = 30.0
+Key = tuple[int, str, int]
+"""Horizon band, stream, fill band; "" and -1 stand for all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Offsets:
+    """Points by which the three bands are widened (below 0: narrowed), by cell, (3,) each."""
+
+    of: dict[Key, Floats]
+
+    def at(self, key: Key) -> Floats:
+        """Those of a cell, or of the next wider one that had outcomes enough; zeros without any."""
+        for each in (key, *_wider(key)):
+            if each in self.of:
+                return self.of[each]
+        return np.zeros(len(PAIRS))
+
+    def applied(self, levels: Floats, keys: Sequence[Key]) -> Floats:
+        """Levels (k, 7) with their cells' offsets: within 0 to 100, never crossing, the median as it was."""
+        table = {key: self.at(key) for key in dict.fromkeys(keys)}
+        offsets = np.array([table[key] for key in keys]).reshape(len(levels), len(PAIRS))
+        moved = levels.copy()
+        for column, (low, high) in enumerate(PAIRS):
+            moved[:, low] -= offsets[:, column]
+            moved[:, high] += offsets[:, column]
+        middle = levels[:, MEDIAN : MEDIAN + 1]
+        below, above = moved[:, :MEDIAN], moved[:, MEDIAN + 1 :]
+        below = np.minimum.accumulate(np.minimum(below, middle)[:, ::-1], axis=1)[:, ::-1]
+        above = np.maximum.accumulate(np.maximum(above, middle), axis=1)
+        return np.asarray(np.clip(np.concatenate([below, middle, above], axis=1), 0.0, 100.0))
+
+    def after(self, levels: Floats, truth: Floats, keys: Sequence[Key]) -> Offsets:
+        """The offsets once outcomes have come: `levels` (k, 7) before any offset, as the members gave them."""
+        told = self.applied(levels, keys)
+        missed = np.stack([(truth < told[:, low]) | (truth > told[:, high]) for low, high in PAIRS], axis=1)
+        moves = PACE_PCT * (missed - np.array(MISSES))
+        new = dict(self.of)
+        for key, move in zip(keys, moves, strict=True):
+            now = new[key] if key in new else self.at(key)
+            new[key] = np.clip(now + move, -FARTHEST_PCT, FARTHEST_PCT)
+        return Offsets(new)
+
+
+def keys_of(ahead_h: Floats, streams: Sequence[str], level: Floats) -> list[Key]:
+    """The cell of each of k windows: hours ahead, stream and the level at the origin."""
+    bands = band_of(ahead_h)
+    fills = np.searchsorted(FILL_BANDS, level, side="right")
+    return [(int(b), str(s), int(f)) for b, s, f in zip(bands, streams, fills, strict=True)]
+
+
+def fit_offsets(levels: Floats, truth: Floats, keys: Sequence[Key]) -> Offsets:
+    """Offsets from k windows that no member had seen; cells with fewer than 200 are left to wider ones."""
+    rows: dict[Key, list[int]] = {}
+    for row, key in enumerate(keys):
+        for each in (key, *_wider(key)):
+            rows.setdefault(each, []).append(row)
+    known = np.asarray(np.isfinite(levels).all(axis=1))
+    found: dict[Key, Floats] = {}
+    for key, which in rows.items():
+        mine = np.array(which)[known[which]]
+        if len(mine) >= FEWEST_ROWS:
+            found[key] = np.array([_offset(levels[mine], truth[mine], pair) for pair in range(len(PAIRS))])
+    return Offsets(found)
+
+
+def _offset(levels: Floats, truth: Floats, pair: int) -> float:
+    """The conformal quantile of how far truths lie outside the band (below 0: how deep inside)."""
+    low, high = levels[:, PAIRS[pair][0]], levels[:, PAIRS[pair][1]]
+    out = np.maximum(low - truth, truth - high)
+    share = min(1.0, (1 - MISSES[pair]) * (1 + 1 / len(out)))
+    return float(np.clip(np.quantile(out, share, method="higher"), -FARTHEST_PCT, FARTHEST_PCT))
+
+
+def _wider(key: Key) -> tuple[Key, ...]:
+    band, stream, fill = key
+    return ((band, "", fill), (band, stream, -1), (band, "", -1))

@@ -1,0 +1,133 @@
+"""The forecast that is told: members weighed by what they earned, bands that hold, silence where nothing is known.
+
+`fit_ensemble` learns from the past alone: members are fitted on the first part of it, weighed and calibrated on the
+rest, which none of them had seen, and then fitted again on all of it. `predict_all` answers both questions, "if nobody
+comes" and "with the planned collections", from the same members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engines.forecast.boosted import Boosted, fit_boosted
+from engines.forecast.columns import hours
+from engines.forecast.conformal import Offsets, fit_offsets, keys_of
+from engines.forecast.history import BinHistory, Floats
+from engines.forecast.hour_of_week import HourOfWeek
+from engines.forecast.member import Member, Windows
+from engines.forecast.past_windows import Outcomes, Span, past_windows
+from engines.forecast.predict import find_starts
+from engines.forecast.rates import fit_rates
+from engines.forecast.stack import Unseen, Weights, fit_weights, mixed
+
+Fit = Callable[[Sequence[BinHistory], int], Member]
+"""Fits a member on histories, with a seed. Raises BadData where there is too little to learn from."""
+HELD_OUT_SHARE = 0.25  # of the time, at its end: for weights and bands
+HELD_OUT_MOST_H = 150 * 24.0
+JUDGED_H = {3.0: 12.0, 6.0: 12.0, 12.0: 8.0, 24.0: 4.0, 48.0: 8.0, 72.0: 12.0, 168.0: 12.0}
+"""Lengths of the windows on which members are weighed, each with the least hours between origins."""
+
+WARN_AT = 0.35
+"""From which chance of an overflow on a warning is worth it: nine of ten are warned of, of ten warnings six come true.
+Chosen on Prague's months July to October 2024, not on those that are reported."""
+
+
+def _hour_of_week(histories: Sequence[BinHistory], seed: int) -> Member:
+    return HourOfWeek(fit_rates(histories))
+
+
+FITS: dict[str, Fit] = {"hour_of_week": _hour_of_week, "boosted": fit_boosted}
+"""The members that are fitted from histories alone, by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """The members with their weights and offsets; itself a member."""
+
+    members: tuple[Member, ...]
+    weights: Weights
+    offsets: Offsets = field(default_factory=lambda: Offsets({}))
+    warn_at: float = WARN_AT
+    name: str = "ensemble"
+
+    def quantiles(self, windows: Windows) -> Floats:
+        """Levels (n, t, 7), calibrated; NaN where no member can tell."""
+        return calibrated(self.mixed(windows), windows, self.offsets)
+
+    def mixed(self, windows: Windows) -> Floats:
+        """The weighted members before calibration: what `Offsets.after` wants to learn from."""
+        table = self.weights.table([h.stream for h in windows.histories], windows.ahead_h)
+        used = [i for i in range(len(self.members)) if (table[..., i] > 0).any()]
+        levels = [self.members[i].quantiles(windows) for i in used]
+        gaps = ~np.isfinite(levels[0]).all(axis=2) if len(levels) == 1 else ~_any_known(levels)
+        if gaps.any() and len(used) < len(self.members):
+            rest = [i for i in range(len(self.members)) if i not in used]
+            used, levels = used + rest, [*levels, *(self.members[i].quantiles(windows) for i in rest)]
+        return mixed(levels, table[..., used])
+
+    def chances(self, windows: Windows) -> Floats:
+        """Chance (n, t) of an overflow by each hour, from the first member that has a model of it; NaN otherwise."""
+        boosted = next((m for m in self.members if isinstance(m, Boosted)), None)
+        if boosted is None:
+            return np.full((len(windows), len(windows.ahead_h)), np.nan)
+        return boosted.chances(windows)
+
+    def learned(self, outcomes: Outcomes) -> Ensemble:
+        """The same with offsets moved by outcomes that have come since."""
+        levels = self.mixed(outcomes.windows)[:, 0]
+        known = np.isfinite(levels).all(axis=1)
+        keys = keys_of(_ahead(outcomes)[known], outcomes.streams[known].tolist(), outcomes.level[known])
+        return replace(self, offsets=self.offsets.after(levels[known], outcomes.found[known], keys))
+
+
+def calibrated(levels: Floats, windows: Windows, offsets: Offsets) -> Floats:
+    """Mixed levels (n, t, 7) with their cells' offsets."""
+    start = find_starts(windows.histories, windows.at).level
+    n, steps = len(windows), len(windows.ahead_h)
+    streams = [h.stream for h in windows.histories for _ in range(steps)]
+    keys = keys_of(np.tile(windows.ahead_h, n), streams, np.repeat(start, steps))
+    moved = offsets.applied(levels.reshape(n * steps, -1), keys)
+    return np.where(np.isfinite(levels), moved.reshape(levels.shape), np.nan)
+
+
+def fit_ensemble(histories: Sequence[BinHistory], fits: dict[str, Fit] | None = None, seed: int = 0) -> Ensemble:
+    """Members, weights and offsets from everything in the histories; cut them with `until` first."""
+    chosen = FITS if fits is None else fits
+    cut = held_out_from(histories)
+    known = [h.until(np.datetime64(int(cut * 3600), "s")) for h in histories]
+    early = [fit([h for h in known if len(h.readings) or len(h.emptied_at)], seed) for fit in chosen.values()]
+    judged = [past_windows(histories, length, Span(cut, np.inf, every)) for length, every in JUDGED_H.items()]
+    weights, offsets = weighed(early, [part for part in judged if len(part)])
+    members = tuple(fit(histories, seed) for fit in chosen.values())
+    return Ensemble(members, weights, offsets)
+
+
+def weighed(members: Sequence[Member], judged: Sequence[Outcomes]) -> tuple[Weights, Offsets]:
+    """Weights and offsets from windows that the members have not seen."""
+    said = [np.concatenate([member.quantiles(part.windows)[:, 0] for part in judged]) for member in members]
+    truth = np.concatenate([part.found for part in judged])
+    ahead = np.concatenate([_ahead(part) for part in judged])
+    streams = np.concatenate([part.streams for part in judged])
+    level = np.concatenate([part.level for part in judged])
+    weights = fit_weights([member.name for member in members], Unseen(tuple(said), truth, ahead, streams))
+    table = np.stack([weights.at(band, stream) for band, stream, _ in keys_of(ahead, streams.tolist(), level)])
+    levels = mixed([each[:, None, :] for each in said], table[:, None, :])[:, 0]
+    return weights, fit_offsets(levels, truth, keys_of(ahead, streams.tolist(), level))
+
+
+def held_out_from(histories: Sequence[BinHistory]) -> float:
+    """Where the part for weighing begins (hours since 1970 local): the last quarter, at most 150 days."""
+    ends = [each for h in histories for each in (hours(h.read_at[[0, -1]]) if len(h.read_at) else np.empty(0))]
+    first, last = min(ends), max(ends)
+    return float(last - min(HELD_OUT_SHARE * (last - first), HELD_OUT_MOST_H))
+
+
+def _ahead(part: Outcomes) -> Floats:
+    return np.full(len(part), float(part.windows.ahead_h[0]))
+
+
+def _any_known(levels: Sequence[Floats]) -> np.ndarray:
+    return np.asarray(np.any([np.isfinite(each).all(axis=2) for each in levels], axis=0))

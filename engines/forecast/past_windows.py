@@ -1,0 +1,117 @@
+"""Windows of the past whose outcome is known: what members learn from and are scored on.
+
+An origin is a reading; the outcome is the reading nearest to the end of the window, at most 3 h off. The emptyings
+that lay between are the plan, as an operator would have told it. Windows with an emptying between their end and the
+reading that stands for it have no outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.forecast.columns import Ints, hours
+from engines.forecast.history import BinHistory, Floats
+from engines.forecast.member import Windows, padded
+
+NEAREST_H = 3.0
+OVERFLOW_PCT = 80.0
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """n windows of one horizon and how they ended, (n,) each.
+
+    `windows` carries the true emptyings as the plan. `level`: the reading at the origin; `found`: the one at the end,
+    as it came; `smooth`: the median of that and its neighbours. `emptied`: whether an emptying lies between.
+    `overflows`: whether two readings in a row, after the origin and up to the end, are at `OVERFLOW_PCT` or above.
+    `bin`: the place of the bin in the histories given.
+    """
+
+    windows: Windows
+    bin: Ints
+    level: Floats
+    found: Floats
+    smooth: Floats
+    emptied: Mask
+    overflows: Mask
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def streams(self) -> npt.NDArray[np.object_]:
+        """The stream of each window."""
+        return np.array([history.stream for history in self.windows.histories], dtype=object)
+
+    def where(self, rows: Mask | Ints) -> Outcomes:
+        """The windows of a mask or of indices."""
+        return Outcomes(
+            self.windows.where(rows), self.bin[rows], self.level[rows], self.found[rows], self.smooth[rows],
+            self.emptied[rows], self.overflows[rows],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """Origins from `since` and outcomes before `until` (hours since 1970 local), origins at least `every_h` apart."""
+
+    since: float = -np.inf
+    until: float = np.inf
+    every_h: float = 0.0
+
+
+def past_windows(histories: Sequence[BinHistory], ahead_h: float, span: Span) -> Outcomes:
+    """All windows of `ahead_h` hours in the span, by bin and time."""
+    parts = [_of_bin(history, ahead_h, span) for history in histories]
+    counts = [len(part.origin) for part in parts]
+    columns = [np.concatenate([part.columns[i] for part in parts]) for i in range(5)]
+    chosen = [history for history, count in zip(histories, counts, strict=True) for _ in range(count)]
+    plans = [plan for part in parts for plan in part.plans]
+    at, level, found, smooth, overflows = columns
+    windows = Windows(chosen, at, np.array([ahead_h]), padded(plans, -np.inf))
+    emptied = np.array([len(plan) > 0 for plan in plans], dtype=np.bool_)
+    bins = np.repeat(np.arange(len(parts)), counts)
+    return Outcomes(windows, bins, level, found, smooth, emptied, overflows.astype(np.bool_))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    origin: Ints
+    columns: tuple[Floats, Floats, Floats, Floats, Floats]
+    plans: list[Floats]
+
+
+def _of_bin(history: BinHistory, ahead_h: float, span: Span) -> _Part:
+    read = np.isfinite(history.readings)
+    at, level, emptied = hours(history.read_at[read]), history.readings[read], hours(history.emptied_at)
+    origin = _thinned(at, np.flatnonzero((at >= span.since) & (at < span.until)), span.every_h)
+    if not len(origin):
+        nothing = np.empty(0)
+        return _Part(origin, (nothing, nothing, nothing, nothing, nothing), [])
+    end = at[origin] + ahead_h
+    right = np.searchsorted(at, end)
+    left, right = np.maximum(right - 1, 0), np.minimum(right, len(at) - 1)
+    near = np.where(np.abs(at[left] - end) <= np.abs(at[right] - end), left, right)
+    known = (np.abs(at[near] - end) <= NEAREST_H) & (near > origin) & (at[near] < span.until)
+    first, last = (np.searchsorted(emptied, each, side="right") for each in (at[origin], at[near]))
+    known &= np.searchsorted(emptied, end, side="right") >= last
+    origin, near, end, first, last = origin[known], near[known], end[known], first[known], last[known]
+    plans = [emptied[a:b] for a, b in zip(first, last, strict=True)]
+    twice = np.concatenate([[0], np.cumsum((level[:-1] >= OVERFLOW_PCT) & (level[1:] >= OVERFLOW_PCT))])
+    newest = np.searchsorted(at, end, side="right") - 1
+    overflows = (twice[newest] - twice[np.minimum(origin + 1, newest)]) > 0
+    around = np.stack([level[np.maximum(near - 1, 0)], level[near], level[np.minimum(near + 1, len(at) - 1)]])
+    smooth = np.median(around, axis=0)
+    return _Part(origin, (at[origin], level[origin], level[near], smooth, overflows.astype(np.float64)), plans)
+
+
+def _thinned(at: Floats, origin: Ints, every_h: float) -> Ints:
+    """Origins at least `every_h` apart: the first of each slot of that length."""
+    if every_h <= 0 or not len(origin):
+        return origin
+    return origin[np.unique(np.floor(at[origin] / every_h), return_index=True)[1]]

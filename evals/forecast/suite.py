@@ -1,0 +1,254 @@
+"""Suite `forecast`: a day ahead from every reading of the later part, beside the naive answers to the same windows.
+
+    python -m evals forecast --data readings.csv.gz --test-from 2025-03-01 --unseen 3050_1,1780_3
+
+Everything is fitted on what was known before `--test-from`, without the `--unseen` containers. The level that is said
+is scored (`engines/forecast/point.py`), with the median beside it. Bands move with the outcomes of past days, as they
+do in use. A csv of emptyings is measured by what the crew found (`evals/forecast/found.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from domain.errors import BadData
+from engines.forecast.columns import hours
+from engines.forecast.conformal import keys_of
+from engines.forecast.ensemble import Ensemble, fit_ensemble
+from engines.forecast.history import BinHistory, Floats
+from engines.forecast.member import MEDIAN, Member, Windows
+from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
+from engines.forecast.point import best_level
+from engines.forecast.stack import BANDS
+from evals.forecast import naive
+from evals.forecast.chart import reliability_svg
+from evals.forecast.emptyings import read_emptyings
+from evals.forecast.found import measure_found
+from evals.forecast.readings import Readings, is_readings, read_readings
+from evals.forecast.score import (
+    JsonObject,
+    Said,
+    by_stream,
+    coverage_by,
+    figures_of,
+    mean_of,
+    overflow_figures,
+    pinball,
+    reliability,
+)  # fmt: skip
+from evals.progress import say
+
+Method = Callable[[Windows], Floats]
+Mask = npt.NDArray[np.bool_]
+AHEAD_H = 24.0
+TEST_SHARE = 0.25  # of the time, where no date is told
+DAY_H = 24.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure: the data, from when on, which containers are kept from training, whether each member too."""
+
+    data: Path
+    test_from: date | None = None
+    unseen: frozenset[str] = frozenset()
+    ablation: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Figures of ours, of the baselines, the windows they rest on and the reliability chart."""
+
+    figures: JsonObject
+    baselines: JsonObject
+    cases: int
+    chart: str = ""
+
+
+def measure(asked: Asked) -> Measurement:
+    """The suite. Raises BadData for data that is neither readings nor emptyings, or too short to cut in two."""
+    if not asked.data.is_dir() and is_readings(asked.data):
+        return _on_readings(asked, read_readings(asked.data))
+    emptied = read_emptyings(asked.data)
+    figures, baselines, cases = measure_found(emptied, _cut(asked, emptied.histories), asked.unseen)
+    return Measurement(figures, baselines, cases)
+
+
+def _on_readings(asked: Asked, data: Readings) -> Measurement:
+    since = _cut(asked, data.histories)
+    strangers = asked.unseen - {h.bin_id for h in data.histories}
+    if strangers:
+        raise BadData(f"{asked.data} has no container {', '.join(sorted(strangers))}: see --unseen")
+    train = data.without(asked.unseen).until(since - np.timedelta64(1, "s"))
+    if not train.histories:
+        raise BadData(f"{asked.data} has no readings before {since}: nothing to learn from")
+    say(f"{len(train.histories)} containers before {since}: fitting")
+    ensemble = fit_ensemble(train.histories, seed=asked.seed)
+    table = naive.fit_hour_table(train.histories)
+    span = Span(float(hours(np.array([since]))[0]))
+    known = past_windows(data.without(asked.unseen).histories, AHEAD_H, span)
+    if not len(known):
+        raise BadData(f"{asked.data} has no reading from {since} on with one a day later: nothing to measure")
+    say(f"{len(known)} windows of known containers: asking")
+    ours, levels = _ours(ensemble, known)
+    figures: JsonObject = {**figures_of(ours, known, intervals=True), **_more(ensemble, ours, levels, known)}
+    said = {"always_no": _always_no(known), **_naive(known, table)}
+    baselines: JsonObject = {name: dict(figures_of(each, known)) for name, each in said.items()}
+    baselines["always_no"] = overflow_figures(said["always_no"].full, known)
+    figures["mae_gain_over_hour_of_week"] = _gain(figures, baselines["hour_of_week"])
+    if asked.unseen:
+        new = past_windows(data.only(asked.unseen).histories, AHEAD_H, span)
+        figures |= _unseen(_ours(ensemble, new)[0], new)
+        for name, each in _naive(new, table).items():
+            baselines[name] = {**_as_object(baselines[name]), **_unseen(each, new)}
+    if asked.ablation:
+        figures["members"] = _members(ensemble, known)
+    figures["notes"] = list(data.notes)
+    chart = reliability_svg(reliability(levels, known), f"{len(known)} windows of {AHEAD_H:.0f} h, {asked.data.name}")
+    return Measurement(figures, baselines, len(known), chart)
+
+
+def _cut(asked: Asked, histories: Sequence[BinHistory]) -> np.datetime64:
+    """`--test-from`, or the moment before which three quarters of the time lie."""
+    if asked.test_from is not None:
+        return np.datetime64(asked.test_from, "s")
+    times = np.concatenate([each for h in histories for each in (h.emptied_at, h.read_at)])
+    first, last = times.min(), times.max()
+    length = (last - first).astype(np.int64)
+    cut = first + np.timedelta64(int(length * (1 - TEST_SHARE)), "s")
+    return np.datetime64(str(cut)[:10], "s")
+
+
+# ---------------------------------------------------------------- ours
+
+
+def _ours(ensemble: Ensemble, scored: Outcomes) -> tuple[Said, Floats]:
+    """What the ensemble says, and its levels (n, 7) with the plan told, bands moved by the days before."""
+    levels = moved_by_outcomes(ensemble, scored)
+    alone = ensemble.quantiles(scored.windows.without_plan())[:, 0]
+    chance = ensemble.chances(scored.windows)[:, 0]
+    full = chance >= ensemble.warn_at
+    return Said(best_level(levels), best_level(alone), full, levels), levels
+
+
+def moved_by_outcomes(ensemble: Ensemble, scored: Outcomes) -> Floats:
+    """Levels (n, 7) of windows in the order of days: before each day the offsets learn what has come by then."""
+    mixed = ensemble.mixed(scored.windows)[:, 0]
+    keys = keys_of(np.full(len(scored), AHEAD_H), scored.streams.tolist(), scored.level)
+    day = np.floor(scored.windows.at / DAY_H)
+    offsets, levels = ensemble.offsets, mixed.copy()
+    waiting: list[np.ndarray] = []
+    for each in np.unique(day):
+        come = [rows for rows in waiting if day[rows[0]] + 2 <= each]  # the last window of a day ends a day later
+        waiting = [rows for rows in waiting if day[rows[0]] + 2 > each]
+        for rows in come:
+            offsets = offsets.after(mixed[rows], scored.found[rows], [keys[row] for row in rows])
+        now = np.flatnonzero((day == each) & np.isfinite(mixed).all(axis=1))
+        if len(now):
+            levels[now] = offsets.applied(mixed[now], [keys[row] for row in now])
+            waiting.append(now)
+    return levels
+
+
+def _more(ensemble: Ensemble, ours: Said, levels: Floats, scored: Outcomes) -> JsonObject:
+    """What stands beside the figures of chapter 6: the median, cells of coverage, streams, weights."""
+    alone = ~scored.emptied
+    error = np.abs(levels[:, MEDIAN] - scored.found)
+    cells = coverage_by(levels, scored)
+    weights: JsonObject = {
+        f"{BANDS[band]}, {stream or 'every stream'}": {
+            name: round(float(each), 3) for name, each in zip(ensemble.weights.members, found, strict=True)
+        }
+        for (band, stream), found in sorted(ensemble.weights.of.items())
+    }
+    return {
+        "median_within10_no_collection": mean_of((error[alone] <= 10).astype(np.float64)),
+        "median_mae_no_collection": mean_of(error[alone]),
+        "pinball": pinball(levels, scored.found),
+        "coverage80_by_band": dict(cells["band"]),
+        "coverage80_by_stream": dict(cells["stream"]),
+        "coverage80_by_collection": dict(cells["collection"]),
+        "by_stream": by_stream(ours, scored),
+        "base_rate_overflow": mean_of(scored.overflows[scored.level < OVERFLOW_PCT].astype(np.float64)),
+        "weights": weights,
+    }
+
+
+def _unseen(said: Said, scored: Outcomes) -> JsonObject:
+    found = figures_of(said, scored)
+    return {f"unseen_{name}": value for name, value in found.items()}
+
+
+def _members(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
+    """Each member alone, and the ensemble with each member left out: figures, and pinball loss."""
+    made: JsonObject = {}
+    for member in ensemble.members:
+        made[f"{member.name} alone"] = _one(member, scored)
+    for place, member in enumerate(ensemble.members):
+        weights = {key: np.where(np.arange(len(each)) == place, 0.0, each) for key, each in ensemble.weights.of.items()}
+        rest = replace(ensemble, weights=replace(ensemble.weights, of=weights), offsets=ensemble.offsets)
+        made[f"without {member.name}"] = _one(rest, scored)
+    return made
+
+
+def _one(member: Member, scored: Outcomes) -> JsonObject:
+    levels = member.quantiles(scored.windows)[:, 0]
+    known = np.asarray(np.isfinite(levels).all(axis=1))
+    part = scored.where(known)
+    point = best_level(levels[known])
+    said = Said(point, point, np.zeros(len(point), dtype=np.bool_), levels[known])
+    found = figures_of(said, part)
+    kept = ("within10_no_collection", "mae_no_collection", "within10_all", "coverage80")
+    return {**{name: found[name] for name in kept}, "pinball": pinball(levels[known], part.found), "windows": len(part)}
+
+
+# ---------------------------------------------------------------- the naive answers
+
+
+def _naive(scored: Outcomes, table: naive.HourTable) -> dict[str, Said]:
+    methods: dict[str, Method] = {
+        "last_value": naive.last_value,
+        "line": naive.line,
+        "hour_of_week": lambda windows: naive.hour_of_week(windows, table),
+    }
+    made = {}
+    for name, method in methods.items():
+        told, alone = method(scored.windows), method(scored.windows.without_plan())
+        made[name] = Said(told, alone, _full_before_emptied(method, scored))
+    return made
+
+
+def _full_before_emptied(method: Method, scored: Outcomes) -> Mask:
+    """Whether a method's level reaches 80 at the end, or just before the first planned emptying."""
+    windows = scored.windows
+    end = method(windows) >= OVERFLOW_PCT
+    if windows.planned is None or not windows.planned.shape[1]:
+        return end
+    alone = method(windows.without_plan())
+    share = np.where(scored.emptied, (windows.planned[:, 0] - windows.at) / AHEAD_H, 1.0)
+    before = scored.level + (alone - scored.level) * np.nan_to_num(share, nan=1.0)
+    return np.asarray(end | (before >= OVERFLOW_PCT))
+
+
+def _always_no(scored: Outcomes) -> Said:
+    never = np.zeros(len(scored), dtype=np.bool_)
+    return Said(scored.level, scored.level, never)
+
+
+def _gain(figures: JsonObject, other: JsonValue) -> float | None:
+    """By how much our mean error without a collection is smaller than the hour-of-week rate's."""
+    mine, theirs = figures["mae_no_collection"], _as_object(other)["mae_no_collection"]
+    return round(1 - float(str(mine)) / float(str(theirs)), 4) if mine and theirs else None
+
+
+def _as_object(value: JsonValue) -> JsonObject:
+    assert isinstance(value, dict)
+    return value

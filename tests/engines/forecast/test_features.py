@@ -1,0 +1,114 @@
+"""Features: the same for a row whatever comes after it, and a look into the future is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sensed import START, sensed, town
+
+from domain.errors import BadData
+from engines.forecast.columns import hours
+from engines.forecast.features import NAMES, PLACE, features
+from engines.forecast.history import BinHistory
+from engines.forecast.known import Known, Tracks, Weeks, fit_weeks
+from engines.forecast.member import Windows
+
+NOON = hours(np.array([START + np.timedelta64(20 * 7 * 24 + 12, "h")]))[0]
+
+
+@pytest.fixture(scope="module")
+def bins() -> list[BinHistory]:
+    return town()
+
+
+@pytest.fixture(scope="module")
+def weeks(bins: list[BinHistory]) -> Weeks:
+    return fit_weeks(bins)
+
+
+def asked(bins: list[BinHistory], *ahead: float, plan: float | None = None) -> Windows:
+    table = None if plan is None else np.full((len(bins), 1), NOON + plan)
+    return Windows(bins, np.full(len(bins), NOON), np.array(ahead or (24.0,)), table)
+
+
+def cut(bins: list[BinHistory]) -> list[BinHistory]:
+    return [b.until(np.datetime64(int(NOON * 3600), "s")) for b in bins]
+
+
+def test_rows_are_the_same_whether_the_future_is_there_or_not(bins: list[BinHistory], weeks: Weeks) -> None:
+    whole, past = features(asked(bins, 6, 24, 200), weeks), features(asked(cut(bins), 6, 24, 200), weeks)
+    assert np.array_equal(whole.rows, past.rows, equal_nan=True)
+
+
+def test_a_future_that_says_something_else_changes_no_figure(bins: list[BinHistory], weeks: Weeks) -> None:
+    later = [hours(b.read_at) > NOON for b in bins]
+    told = [replace(b, readings=np.where(late, 100.0, b.readings)) for b, late in zip(bins, later, strict=True)]
+    assert np.array_equal(features(asked(bins), weeks).rows, features(asked(told), weeks).rows, equal_nan=True)
+
+
+@pytest.mark.parametrize("look", ["grown", "open_grown", "open_hours", "level_at"])
+def test_a_look_into_the_future_is_refused(bins: list[BinHistory], weeks: Weeks, look: str) -> None:
+    tracks = Tracks.of(bins[:1], weeks)
+    newest = np.searchsorted(tracks.at, [NOON], side="right") - 1
+    known = Known(tracks, np.array([0]), np.array([NOON]), newest)
+    getattr(known, look)(known.settled_at)
+    with pytest.raises(BadData, match="future"):
+        getattr(known, look)(np.array([NOON + 24]))
+
+
+def test_an_emptying_seen_in_readings_is_known_once_the_next_reading_confirms_it(weeks: Weeks) -> None:
+    bin_ = sensed("fast 1", 0.8, every_h=48)
+    fell = hours(bin_.emptied_at)[30]
+    at = np.array([fell, fell + 3])
+    rows = features(Windows([bin_, bin_], at, np.array([24.0])), weeks).rows
+    assert rows[0, PLACE["since_emptied_h"]] > 24
+    assert rows[1, PLACE["since_emptied_h"]] == 3
+
+
+def test_a_planned_emptying_starts_the_window_anew(bins: list[BinHistory], weeks: Weeks) -> None:
+    told = features(asked(bins, 24, plan=6.0), weeks)
+    assert told.rows[:, PLACE["hours"]] == pytest.approx(18)
+    assert told.rows[:, PLACE["told"]] == pytest.approx(1)
+    assert (told.start <= 15).all()
+
+
+def test_growth_of_the_same_hours_comes_near_what_a_steady_bin_gains(bins: list[BinHistory], weeks: Weeks) -> None:
+    rows = features(asked(bins), weeks).rows
+    rates = np.array([0.9, 1.0, 1.1, 1.2, 0.3, 0.35, 0.4, 0.45])
+    assert rows[:, PLACE["same_hours_8w"]] == pytest.approx(24 * rates, rel=0.35, abs=2)
+
+
+def test_the_usual_week_knows_day_from_night(weeks: Weeks) -> None:
+    days = weeks.profiles[weeks.number("paper")].reshape(7, 8)
+    assert days[:, 3:7].mean() > 1.6
+    assert days[:, [0, 1, 7]].mean() < 0.4
+    assert weeks.profiles.mean(axis=1) == pytest.approx(1)
+
+
+def test_bins_with_few_readings_are_not_told_of(bins: list[BinHistory], weeks: Weeks) -> None:
+    young = replace(bins[0], read_at=bins[0].read_at[:5], readings=bins[0].readings[:5])
+    table = features(asked([young, bins[1], BinHistory("empty", "paper", "x")]), weeks)
+    assert table.able.tolist() == [False, True, False]
+    assert np.isnan(table.rows[0]).all()
+
+
+def test_many_bins_at_once_give_the_rows_of_each_alone(bins: list[BinHistory], weeks: Weeks) -> None:
+    together = features(asked(bins, 6, 48), weeks).rows.reshape(len(bins), 2, len(NAMES))
+    for place, each in enumerate(bins):
+        alone = features(asked([each], 6, 48), weeks).rows
+        assert together[place] == pytest.approx(alone, nan_ok=True, abs=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.integers(1, 400))
+def test_whatever_was_read_the_figures_are_numbers_or_gaps(levels: list[float], gap_h: int) -> None:
+    at = START + (np.arange(len(levels)) * gap_h * 3600).astype("timedelta64[s]")
+    bin_ = BinHistory("any", "paper", "x", read_at=at, readings=np.array(levels), step_pct=0.0)
+    flat = Weeks(("paper",), np.ones((2, 56)))
+    table = features(Windows([bin_], hours(at)[-1:] + 0.5, np.array([1.0, 24.0, 700.0])), flat)
+    assert not np.isinf(table.rows).any()
+    assert np.isfinite(table.start).all() == table.able.all()
