@@ -18,7 +18,7 @@ Suite = Callable[[argparse.Namespace], suites.Measured]
 SUITES: dict[str, Suite] = {
     "conversations": suites.conversations, "toolcalling": suites.toolcalling, "new_tools": suites.new_tools,
     "routing": suites.routing, "operations": suites.operations, "reasons": suites.reasons,
-    "ledger": suites.ledger, "ingestion": suites.ingestion, "retrieval": suites.retrieval,
+    "forecast": suites.forecast, "ledger": suites.ledger, "ingestion": suites.ingestion, "retrieval": suites.retrieval,
 }  # fmt: skip
 
 

@@ -75,6 +75,15 @@ def _operations(suite: Parser) -> None:
     suite.add_argument("--truck-times", type=float, default=1.0, help="trucks so much larger than they are")
 
 
+def _forecast(suite: Parser) -> None:
+    """Fill forecasts a day ahead, or of what crews find, beside naive answers."""
+    _data(suite, "a csv of readings (container,time_utc,fill_pct), or of emptyings, or a city folder")
+    _seed(suite)
+    suite.add_argument("--test-from", type=day, help="what is before it is learnt from; default: three quarters in")
+    suite.add_argument("--unseen", type=names, default=frozenset(), help="containers never learnt from, as ID,ID")
+    suite.add_argument("--ablation", action="store_true", help="each member alone, and the ensemble without each")
+
+
 def _reasons(suite: Parser) -> None:
     """Told reasons of served and skipped bins against full searches."""
     _data(suite, "a city folder, or a folder of city folders")
@@ -109,6 +118,11 @@ def day(words: str) -> date:
     return date.fromisoformat(words)
 
 
+def names(words: str) -> frozenset[str]:
+    """Names with commas between them."""
+    return frozenset(name.strip() for name in words.split(",") if name.strip())
+
+
 def _data(suite: Parser, what: str) -> None:
     suite.add_argument("--data", type=Path, help=what)
 
@@ -135,6 +149,6 @@ def _model(suite: Parser) -> None:
 
 SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
-    "operations": _operations, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
+    "operations": _operations, "forecast": _forecast, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
     "retrieval": _retrieval,
 }  # fmt: skip

@@ -27,6 +27,7 @@ from evals import new_tools as added
 from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
+from evals.forecast import suite as fill
 from evals.operations import suite as simulated
 from evals.provenance import adapter_file
 from evals.routing import ablation
@@ -159,6 +160,14 @@ def operations(options: argparse.Namespace) -> Measured:
     )  # fmt: skip
     figures = simulated.figures(asked)
     return Measured(figures, simulated.baselines(figures), asked.seeds, simulated.chart(figures))
+
+
+def forecast(options: argparse.Namespace) -> Measured:
+    """Fill forecasts beside naive answers; on emptyings, what crews find."""
+    data = _needed(options, "FILE (readings as container,time_utc,fill_pct, or emptyings)")
+    asked = fill.Asked(data, options.test_from, options.unseen, options.ablation, options.seed)
+    found = fill.measure(asked)
+    return Measured(found.figures, found.baselines, found.cases, found.chart)
 
 
 def reasons(options: argparse.Namespace) -> Measured:
