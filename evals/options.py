@@ -71,7 +71,10 @@ def _operations(suite: Parser) -> None:
     suite.add_argument("--seeds", type=int, default=10, help="worlds")
     suite.add_argument("--target", type=float, default=30.0, help="full bins per 1,000 bin-days to compare at")
     suite.add_argument("--test-from", type=day, help="only weeks from this date on are played")
-    suite.add_argument("--looks", type=int, default=500, help="changes of a plan that each day's solve tries")
+    suite.add_argument("--looks", type=int, default=2000, help="changes of a plan that each day's solve tries")
+    suite.add_argument("--aim", choices=("km", "cost"), default="km", help="what all policies make small alike")
+    suite.add_argument("--until", type=day, help="nothing from this date on is read: to seek settings on other weeks")
+    suite.add_argument("--first-seed", type=int, default=1, help="of the worlds; the others follow it")
     suite.add_argument("--truck-times", type=float, default=1.0, help="trucks so much larger than they are")
 
 
@@ -113,6 +116,21 @@ def _retrieval(suite: Parser) -> None:
     suite.add_argument("--cache", type=Path, help="folder of vectors made before (default: under ROUNDSMAN_HOME)")
 
 
+def _spatial(suite: Parser) -> None:
+    """Search over place and meaning, from one document in ten thousand to all."""
+    _seed(suite)
+    suite.add_argument("--bins", type=_several, default=100_000, help="documents of the made-up city")
+    suite.add_argument("--questions", type=_several, default=40, help="counted questions of each selectivity")
+
+
+def _several(words: str) -> int:
+    """A whole number from 2 on."""
+    number = int(words)
+    if number < 2:
+        raise ValueError(words)
+    return number
+
+
 def day(words: str) -> date:
     """A date as 2025-08-31."""
     return date.fromisoformat(words)
@@ -150,5 +168,5 @@ def _model(suite: Parser) -> None:
 SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
     "operations": _operations, "forecast": _forecast, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
-    "retrieval": _retrieval,
+    "retrieval": _retrieval, "spatial": _spatial,
 }  # fmt: skip

@@ -29,11 +29,13 @@ from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
 from evals.forecast import suite as fill
 from evals.operations import suite as simulated
+from evals.operations.rounds import Aim
 from evals.provenance import adapter_file
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
 from evals.search import judged
+from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
 from tools.mentions import marks_of
@@ -156,7 +158,7 @@ def operations(options: argparse.Namespace) -> Measured:
     """Policies of choosing bins, played on the same worlds (the cases) and compared at equal overflow rate."""
     asked = simulated.Asked(
         options.data, options.weeks, options.seeds, options.test_from, options.target, options.looks,
-        options.truck_times,
+        options.truck_times, Aim(options.aim), options.until, options.first_seed,
     )  # fmt: skip
     figures = simulated.figures(asked)
     return Measured(figures, simulated.baselines(figures), asked.seeds, simulated.chart(figures))
@@ -194,4 +196,10 @@ def retrieval(options: argparse.Namespace) -> Measured:
     folder = _needed(options, "FOLDER (corpus.jsonl, queries.jsonl, qrels/)")
     asked = judged.Asked(folder, options.split, options.cache or settings_in_force().home / "measured", options.sweep)
     figures, baselines, cases = judged.figures(asked, MiniLM())
+    return Measured(figures, baselines, cases)
+
+
+def spatial(options: argparse.Namespace) -> Measured:
+    """Search over place and meaning in a made-up city, against brute force and against each plan alone."""
+    figures, baselines, cases = space.figures(space.Asked(options.bins, options.questions, options.seed))
     return Measured(figures, baselines, cases)

@@ -167,6 +167,14 @@ class SqliteSearch:
                 self._joined = columns, vectors, vectors.rows_of(columns.texts)
             return self._joined[2]
 
+    def prepare(self) -> None:
+        """Read into memory what searches need, so that the first one need not wait."""
+        with self._connections.read() as connection:
+            city = city_number(connection, self.city)
+            if city is not None:
+                columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
+                self._rows(columns, vectors)
+
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
         with self._connections.read(request.deadline_s) as connection:

@@ -1,0 +1,227 @@
+"""python -m evals spatial --bins N: the planner over place and meaning, from one in ten thousand to everything."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from domain.spatial import EARTH_RADIUS_M
+from evals.progress import say
+from evals.search.world import BLOCK, Question, World
+from retrieval.planner import Plan, Planner
+from retrieval.sqlite_store import SqliteSearch
+from retrieval.store import DEFAULT_VECTOR, Found, SearchRequest
+
+__all__ = ["Asked", "figures"]
+
+JsonObject = dict[str, JsonValue]
+Floats = npt.NDArray[np.float64]
+SHARES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+AT_ODDS = (0.01, 0.1, 0.3)
+K = 10
+WARMING = 8  # questions of each bucket that only teach the planner and fill the caches
+FOREVER_S = 86_400.0
+CITY = "made-up"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How many documents, how many counted questions in each bucket, and the seed of all of them."""
+
+    bins: int
+    questions: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Took:
+    """One question: share of the exact ten best found, milliseconds (wall, CPU), the plan's cost against the best's."""
+
+    recall: float
+    hybrid_recall: float
+    wall_ms: float
+    cpu_ms: float
+    regret: float
+    plan: str
+    error: float
+
+
+def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
+    """Figures by bucket, those of each plan alone, and the number of questions.
+
+    `recall10` is that of search by meaning against a brute-force comparison made here, `hybrid_recall10` that of both
+    lists against the exact plan; `p50_ms`, `p95_ms` are whole hybrid searches, the question's embedding aside.
+    """
+    world = World(asked.bins, asked.seed)
+    buckets = {
+        **{f"{share:.2%}": (share, False) for share in SHARES},
+        **{f"{s:.2%} at odds": (s, True) for s in AT_ODDS},
+    }
+    questions = {
+        name: world.questions(share, asked.questions + WARMING, at_odds=odd) for name, (share, odd) in buckets.items()
+    }
+    with _indexed(world) as search:
+        truths = _exact(world, [question for each in questions.values() for question in each])
+        taught = Planner()
+        search.planner = taught
+        for turn in range(WARMING):
+            for each in questions.values():
+                for request in _requests(each[turn]):
+                    search.search(request)
+        found: JsonObject = {}
+        alone: dict[str, list[float]] = {plan.value: [] for plan in Plan}
+        for place, (name, each) in enumerate(questions.items()):
+            first = place * (asked.questions + WARMING) + WARMING
+            took = [
+                _asked(search, taught, question, truth, alone)
+                for question, truth in zip(each[WARMING:], truths[first:], strict=False)
+            ]
+            found[name] = _bucket(took)
+            say(f"{name}: {found[name]}")
+    return _summed(found, taught), _alone(alone), asked.questions * len(buckets)
+
+
+@contextmanager
+def _indexed(world: World) -> Iterator[SqliteSearch]:
+    with tempfile.TemporaryDirectory(prefix="roundsman-") as folder:
+        search = SqliteSearch(Path(folder) / "search.db", CITY, world)
+        for first in range(0, world.bins, BLOCK):
+            search.upsert(world.documents(first, min(world.bins, first + BLOCK)))
+        say(f"{world.bins} documents indexed")
+        search.embed_pending(FOREVER_S)
+        search.prepare()
+        say("vectors made")
+        yield search
+        search.close()
+
+
+def _requests(question: Question, k: int = K) -> tuple[SearchRequest, SearchRequest]:
+    """The question by words and meaning, and by meaning alone."""
+    vectors = {DEFAULT_VECTOR: question.vector}
+    both = SearchRequest(question.text, k=k, near=question.circle, vectors=vectors)
+    return both, SearchRequest(question.text, k=k, alpha=1.0, near=question.circle, vectors=vectors)
+
+
+def _asked(
+    search: SqliteSearch, taught: Planner, question: Question, truth: set[int], alone: Mapping[str, list[float]]
+) -> _Took:
+    """One question by the planner, then by each plan alone, which teaches nobody."""
+    both, meaning = _requests(question)
+    search.planner = taught
+    wall, busy = time.perf_counter(), time.thread_time()
+    hybrid = search.search(both)
+    busy, wall = time.thread_time() - busy, time.perf_counter() - wall
+    dense = search.search(meaning)
+    recall = len(truth & {_number(hit.document.id) for hit in dense.hits}) / max(1, len(truth))
+    costs = {}
+    for plan in Plan:
+        search.planner = Planner(only=plan, sample_every=0)
+        found = search.search(both)
+        if found.trace and found.trace.plan == plan:
+            costs[plan] = min(found.trace.cost_ms, _cost(search.search(both)))
+            alone[plan].append(costs[plan])
+        if plan == Plan.LIMITS_FIRST:
+            exact = found
+    search.planner = taught
+    chosen = min(_cost(hybrid), _cost(search.search(both)))
+    kept = {hit.document.id for hit in exact.hits}
+    same = len(kept & {hit.document.id for hit in hybrid.hits}) / max(1, len(kept))
+    trace = hybrid.trace
+    assert trace is not None
+    error = max(trace.estimated, 1) / max(trace.actual, 1)
+    regret = chosen / min(costs.values())
+    return _Took(recall, same, 1_000 * wall, 1_000 * busy, regret, trace.plan, max(error, 1 / error))
+
+
+def _cost(found: Found) -> float:
+    assert found.trace is not None
+    return found.trace.cost_ms
+
+
+def _exact(world: World, questions: Sequence[Question]) -> list[set[int]]:
+    """The ten nearest within each question's circle, compared with every document, without any part of the search."""
+    queries = np.stack([question.vector for question in questions])
+    best = [np.zeros((0, 2)) for _ in questions]
+    for first in range(0, world.bins, BLOCK):
+        last = min(world.bins, first + BLOCK)
+        cosines = world.vectors(first, last) @ queries.T
+        lat, lon = world.lat[first:last], world.lon[first:last]
+        for column, question in enumerate(questions):
+            inside = np.flatnonzero(_metres(lat, lon, question) <= question.circle.radius_m)
+            near = cosines[inside, column].astype(np.float64)
+            top = inside[np.argpartition(-near, K)[:K]] if len(near) > K else inside
+            rows = np.stack([cosines[top, column].astype(np.float64), top + first], axis=1)
+            both = np.concatenate([best[column], rows])
+            best[column] = both[np.argsort(-both[:, 0])[:K]]
+    return [{int(number) for number in each[:, 1]} for each in best]
+
+
+def _metres(lat: Floats, lon: Floats, question: Question) -> Floats:
+    """The haversine formula."""
+    north, east = np.radians(lat - question.circle.lat), np.radians(lon - question.circle.lon)
+    across = np.cos(np.radians(lat)) * np.cos(np.radians(question.circle.lat)) * np.sin(east / 2) ** 2
+    metres: Floats = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.sin(north / 2) ** 2 + across))
+    return metres
+
+
+def _number(id_: str) -> int:
+    return int(id_.rpartition("/")[2])
+
+
+# ---------------------------------------------------------------- figures
+
+
+def _bucket(took: Sequence[_Took]) -> JsonObject:
+    plans = [each.plan for each in took]
+    return {
+        "recall10": round(float(np.mean([each.recall for each in took])), 4),
+        "hybrid_recall10": round(float(np.mean([each.hybrid_recall for each in took])), 4),
+        **_times("", [each.wall_ms for each in took]),
+        **_times("cpu_", [each.cpu_ms for each in took]),
+        "regret": round(float(np.median([each.regret for each in took])), 3),
+        "estimate_error": round(float(np.median([each.error for each in took])), 3),
+        "plans": {plan: plans.count(plan) for plan in sorted({*plans})},
+    }
+
+
+def _times(name: str, values: Sequence[float]) -> JsonObject:
+    return {
+        f"{name}p50_ms": round(float(np.percentile(values, 50)), 2),
+        f"{name}p95_ms": round(float(np.percentile(values, 95)), 2),
+    }
+
+
+def _summed(buckets: JsonObject, taught: Planner) -> JsonObject:
+    def over(name: str) -> list[float]:
+        return [float(str(each[name])) for each in buckets.values() if isinstance(each, dict)]
+
+    return {
+        "buckets": buckets,
+        "worst_p95_ms": max(over("p95_ms")),
+        "worst_cpu_p95_ms": max(over("cpu_p95_ms")),
+        "worst_recall10": min(over("recall10")),
+        "worst_hybrid_recall10": min(over("hybrid_recall10")),
+        "median_regret": round(float(np.median(over("regret"))), 3),
+        "worst_regret": max(over("regret")),
+        "learned": {name: [round(c.fixed_ms, 4), round(c.each_us, 4)] for name, c in taught.costs.known().items()},
+    }
+
+
+def _alone(alone: Mapping[str, Sequence[float]]) -> JsonObject:
+    """What each plan alone would cost over all buckets (comparing meanings, CPU)."""
+    return {
+        plan: {
+            "worst_cpu_p95_ms": round(float(np.percentile(costs, 95)), 2),
+            "cpu_p50_ms": round(float(np.median(costs)), 2),
+        }
+        for plan, costs in alone.items()
+        if costs
+    }
