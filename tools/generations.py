@@ -15,7 +15,7 @@ from domain.repositories.predictions import PredictionRow, predictions_of
 from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.history import local_moment
-from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Story, chance_of, levels_at
+from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Packed, Story, chance_of, levels_at
 from engines.forecast.member import MEDIAN, SHARES_OUT
 
 KEPT_GENERATIONS = 6
@@ -115,14 +115,19 @@ def _unpacked(rows: Sequence[PredictionRow], city: Operation) -> Generation:
     return Generation(horizons, {bin_id: i for i, bin_id in enumerate(horizons.bins)}, models, damaged)
 
 
+def levels_of(levels: bytes) -> Packed | None:
+    """A row's table of levels; None when it is damaged: not 0 to 100 %, crossing, or cut."""
+    if len(levels) != len(NOTHING):
+        return None
+    table = np.frombuffer(levels, dtype="<u2").reshape(SHAPE).astype(np.uint16)
+    return table if (table <= 10_000).all() and (table[:, 1:] >= table[:, :-1]).all() else None
+
+
 def _fits(row: PredictionRow) -> bool:
-    """Whether the levels are levels: none where it abstained, else 0 to 100 % and never crossing."""
+    """Whether the row is whole: no levels where it abstained, else a table of them."""
     if row.levels is None or row.abstained is not None:
         return row.levels == b""
-    if len(row.levels) != len(NOTHING):
-        return False
-    levels = np.frombuffer(row.levels, dtype="<u2").reshape(SHAPE)
-    return bool((levels <= 10_000).all() and (levels[:, 1:] >= levels[:, :-1]).all())
+    return levels_of(row.levels) is not None
 
 
 def _story(row: PredictionRow, city: Operation) -> Story:

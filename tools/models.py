@@ -10,9 +10,10 @@ from datetime import datetime
 from domain.errors import NotNow, UnknownName
 from domain.repositories.models import Registered, live_models
 from domain.repositories.service import first_and_last
-from domain.values import Evidence, Facts, Reason, Result, Table
+from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import ModelArg
 from tools.context import Ctx
+from tools.outcomes import Accuracy, accuracy_of
 from tools.registry import Example, tool
 
 NAMES = ("fill", "overflow", "vision", "language", "embeddings")
@@ -30,6 +31,8 @@ class ModelFacts(Facts):
     """The models in use; None where there is none or nothing is registered.
 
     Errors in points of fill, shares in percent; `baseline_mae_pct` is the naive answer's error on the same cases.
+    `fill_...` are figures of the test that a version was registered with; `live_...` those of the forecasts of the last
+    four weeks whose outcome is known, a day ahead.
     """
 
     asked: str
@@ -45,6 +48,11 @@ class ModelFacts(Facts):
     fill_within20_pct: float | None = None
     fill_coverage80_pct: float | None = None
     fill_cases: int | None = None
+    live_cases: int | None = None
+    live_mae_pct: float | None = None
+    live_naive_mae_pct: float | None = None
+    live_within10_pct: float | None = None
+    live_coverage80_pct: float | None = None
     baseline_mae_pct: float | None = None
     embeddings_model: str | None = None
     embeddings_documents: int | None = None
@@ -118,7 +126,8 @@ def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
         return _embeddings(ctx)
     if name == "vision":
         return _vision(registered.get("vision"))
-    return _fill(name, registered.get(name) or registered.get("fill"))
+    accuracy = accuracy_of(ctx.store, ctx.city, ctx.now)
+    return _fill(name, registered.get(name) or registered.get("fill"), accuracy)
 
 
 def _language(ctx: Ctx) -> _Part:
@@ -132,25 +141,51 @@ def _language(ctx: Ctx) -> _Part:
     return _Part("language", who.model, who.adapter, told, _reason(text, label, "models:language"))
 
 
-def _fill(name: str, version: Registered | None) -> _Part:
+def _fill(name: str, version: Registered | None, accuracy: Accuracy | None) -> _Part:
     """Overflow is read from the same forecast as fill: the chance to reach the threshold."""
     overflow = " The chance of an overflow is read from the same forecast." if name == "overflow" else ""
+    live, sentence = _live(accuracy)
     if version is None:
-        text = f"Forecasts come from {RATES}, renewed for each day on what was known at midnight.{overflow}"
-        missing = f"No tested version of the {name} model is registered, so no error of it can be told."
-        return _Part(name, RATES, None, {"fill_model": RATES}, _reason(text, RATES, f"models:{name}"), missing)
+        text = f"Forecasts come from {RATES}, renewed for each day on what was known at midnight.{overflow} {sentence}"
+        missing = f"No tested version of the {name} model is registered, so no error of a test can be told."
+        return _Part(name, RATES, None, {"fill_model": RATES, **live}, _reason(text, RATES, f"models:{name}"), missing)
     told: dict[str, str | int | float | datetime | None] = {
         "fill_model": version.name, "fill_version": version.version, "fill_registered_at": version.registered_at,
         "fill_mae_pct": _figure(version, "mae"), "fill_within20_pct": _share(version, "within20"),
         "fill_coverage80_pct": _share(version, "coverage80"), "baseline_mae_pct": _figure(version, "baseline_mae"),
+        **live,
     }  # fmt: skip
     cases = _figure(version, "cases")
     told["fill_cases"] = None if cases is None else round(cases)
-    text = f"The live version and the figures of the backtest it was registered with.{overflow}"
+    text = f"The champion and the figures of the test it was registered with.{overflow} {sentence}"
     why = _reason(text, f"{version.name} {version.version}", f"models:{version.name}")
     figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
     missing = "" if told["fill_mae_pct"] is not None else "The registered version states no error."
     return _Part(name, version.name, version.version, told, why, missing, figures)
+
+
+def _live(accuracy: Accuracy | None) -> tuple[dict[str, int | float | None], str]:
+    """Facts of the forecasts whose outcome is known, and a sentence on them beside the naive answer (law 9)."""
+    if accuracy is None:
+        return {"live_cases": 0}, "No outcome of a forecast is known yet, so it has no live accuracy."
+    facts = {
+        "live_cases": accuracy.cases,
+        "live_mae_pct": round(accuracy.mae, 2),
+        "live_naive_mae_pct": None if accuracy.naive_mae is None else round(accuracy.naive_mae, 2),
+        "live_within10_pct": round(100 * accuracy.within10, 1),
+        "live_coverage80_pct": round(100 * accuracy.coverage80, 1),
+    }
+    naive = (
+        "no naive answer stands beside them"
+        if accuracy.naive_mae is None
+        else f"the naive answer, last level plus mean rate, was {accuracy.naive_mae:.1f} points off"
+    )
+    text = (
+        f"Of the last four weeks, {counted(accuracy.cases, 'forecast')} a day ahead met their outcome: "
+        f"{accuracy.mae:.1f} points off on average, {100 * accuracy.coverage80:.0f} % inside the 80 % interval; "
+        f"{naive}."
+    )
+    return facts, text
 
 
 def _embeddings(ctx: Ctx) -> _Part:
@@ -214,11 +249,16 @@ def _headline(facts: ModelFacts, asked: Sequence[str]) -> str:
         return "The vision model is {vision_model}."
     text = "The {asked} model: {fill_model}"
     text += ", version {fill_version}" if facts.fill_version else ""
+    live = (
+        ". Its last {live_cases} forecasts with a known outcome were {live_mae_pct} points off"
+        if facts.live_cases
+        else ""
+    )
     if facts.fill_mae_pct is None:
-        return text + ". No error of it is registered."
+        return text + live + ". No error of a test is registered."
     text += ". Mean error {fill_mae_pct} points"
     text += ", the naive answer's {baseline_mae_pct}" if facts.baseline_mae_pct is not None else ""
-    return text + (", over {fill_cases} cases." if facts.fill_cases is not None else ".")
+    return text + (", over {fill_cases} cases" if facts.fill_cases is not None else "") + live + "."
 
 
 def _table(parts: Sequence[_Part]) -> Table:

@@ -28,11 +28,12 @@ from domain.store import Store
 from tools.fill_models import FillModels
 from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
+from tools.outcomes import join_outcomes
 
 BINS_A_PART = 500
 SETTLE = timedelta(seconds=1)
 """A generation counts from a second after its last row: who asked before it was visible was before it came in force."""
-KEPT_DAYS = 4
+JOINED_BACK = timedelta(days=2)
 HOUR_S = 3600.0
 RETRY_S = 60.0
 
@@ -51,6 +52,7 @@ class Refresher:
     def __init__(self, store: Store, models: FillModels, city: Operation, clock: Clock) -> None:
         self._store, self._models, self._city, self._clock = store, models, city, clock
         self._table = FillTable(store, models)
+        self._joined_until: datetime | None = None
 
     def whole(self) -> Renewal:
         """Renews all bins, unless the table holds this very renewal already. Raises StoreUnavailable."""
@@ -60,13 +62,24 @@ class Refresher:
         if held is not None:
             return Renewal(held, 0)
         renewal = self._write(new, tuple(self._city.bins))
+        self.join(new.moment)
         self._thin_out(new.moment)
         return renewal
 
     def some(self, bin_ids: Sequence[str]) -> Renewal:
         """Renews bins of which there is a new record. Raises StoreUnavailable."""
         self._models.renew(self._city, bin_ids)
-        return self._write(self._new(bin_ids, whole=False), bin_ids)
+        new = self._new(bin_ids, whole=False)
+        renewal = self._write(new, bin_ids)
+        self.join(new.moment)
+        return renewal
+
+    def join(self, until: datetime) -> int:
+        """Puts the levels found since the last time (at first: in two days) beside their forecasts; how many."""
+        since = self._joined_until or until - JOINED_BACK
+        joined = join_outcomes(self._store, self._models, self._city, since, until)
+        self._joined_until = until
+        return joined
 
     def stands(self) -> Standing:
         """What the table holds for this moment. Raises StoreUnavailable."""
@@ -96,7 +109,7 @@ class Refresher:
         with self._store.write() as session:
             kept = kept_at(session, self._city.name, self._city.digest, moment)
             standing = [each for each in (kept.whole, *kept.parts) if each is not None]
-            thin_out(session, self._city.name, moment - timedelta(days=KEPT_DAYS), standing)
+            thin_out(session, self._city.name, moment, standing)
 
 
 def _since(begun: datetime, done: datetime) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -25,6 +25,9 @@ __all__ = [
     "put_in_force",
     "thin_out",
 ]
+
+
+KEPT, FRESH, EVERY_H = timedelta(days=2), timedelta(hours=3), 3
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,22 @@ def predictions_of(session: Session, generation: int) -> list[PredictionRow]:
     return [PredictionRow(*row) for row in session.execute(query)]
 
 
-def thin_out(session: Session, city: str, before: datetime, kept: Sequence[int] = ()) -> int:
-    """Removes the rows of generations computed for moments before `before`, but those `kept`; how many."""
-    old = select(Generation.id).where(Generation.city == city, Generation.moment < before, Generation.id.not_in(kept))
-    removed: Any = session.execute(delete(Prediction).where(Prediction.generation.in_(old)))
+def thin_out(session: Session, city: str, moment: datetime, kept: Sequence[int] = ()) -> int:
+    """Removes forecasts that nothing will be compared with any more; how many. Never those `kept`.
+
+    Two days stay, of which those older than three hours only at every third hour: an outcome finds its forecast of a
+    day before within three hours.
+    """
+    lines = session.execute(select(Generation.id, Generation.moment, Generation.whole).where(
+        Generation.city == city, Generation.moment > moment - 2 * KEPT, Generation.id.not_in(kept)))  # fmt: skip
+    spare = [
+        id_
+        for id_, at, whole in lines
+        if whole and moment - KEPT <= at < moment - FRESH and at.astimezone(UTC).hour % EVERY_H
+    ]
+    before = select(Generation.id).where(
+        Generation.city == city, Generation.moment < moment - KEPT, Generation.id.not_in(kept)
+    )
+    gone = Prediction.generation.in_(before) | Prediction.generation.in_(spare)
+    removed: Any = session.execute(delete(Prediction).where(gone))
     return int(removed.rowcount)

@@ -190,6 +190,12 @@ def levels_at(horizons: Horizons, ahead_h: Floats) -> Floats:
     return np.asarray(low * (1 - part) + high * part)
 
 
+def levels_between(levels: Packed, ahead_h: float) -> Floats:
+    """One bin's levels (7,) in percent at some hours ahead, off its own table (len(HOURS), 7)."""
+    row = Horizons(("",), np.zeros(1), levels[None, :, :], (Story(""),))
+    return np.asarray(levels_at(row, np.array([[ahead_h]]))[0, 0])
+
+
 def chance_of(levels: Floats, threshold_pct: float) -> Floats:
     """Share of the distribution at or above a threshold, for levels (..., 7) at SHARES_OUT.
 

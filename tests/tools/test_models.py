@@ -40,7 +40,7 @@ def test_without_a_word_all_five_models_are_shown_and_what_is_missing_is_said(ct
 def test_an_unregistered_fill_model_has_no_error_figure(ctx: Ctx) -> None:
     result = ask(ctx, "model_status", model="fill")
     assert result.facts.fill_mae_pct is None
-    assert any("no error of it can be told" in told for told in result.degraded)
+    assert any("no error of a test can be told" in told for told in result.degraded)
 
 
 def test_the_live_version_tells_its_backtest_beside_the_naive_answer(store: Store, ctx: Ctx) -> None:

@@ -1,0 +1,101 @@
+"""What came of forecasts: levels found, beside what had been forecast for that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from domain.records import Emptying, Reading
+from domain.upsert import upsert
+from domain.work_records import Generation, Outcome, Prediction
+
+__all__ = ["Found", "OutcomeRow", "Promise", "add_outcomes", "found_between", "outcomes_between", "promises_between"]
+
+BINS_A_QUERY = 500
+
+
+class Found(NamedTuple):
+    """A level found at a bin: `kind` is reading or emptying, `fill_pct` as reported; `at` is UTC."""
+
+    bin_id: str
+    at: datetime
+    kind: str
+    fill_pct: float
+
+
+class Promise(NamedTuple):
+    """A forecast that was in force: who made it when, and its horizons."""
+
+    bin_id: str
+    made_at: datetime
+    model_name: str
+    model_version: str
+    levels: bytes
+
+
+class OutcomeRow(NamedTuple):
+    """A forecast and what came of it; see `domain.work_records.Outcome`."""
+
+    bin_id: str
+    at: datetime
+    kind: str
+    made_at: datetime
+    lead_h: float
+    model_name: str
+    model_version: str
+    p10: float
+    p50: float
+    p90: float
+    p_overflow: float
+    threshold_pct: float
+    naive: float | None
+    found: float
+
+
+def found_between(session: Session, city: str, since: datetime, until: datetime) -> list[Found]:
+    """The levels found after `since` and up to `until`, in order of time, bin and kind; unknown levels left out."""
+
+    def of(record: type[Emptying] | type[Reading], at: InstrumentedAttribute[datetime], kind: str) -> Iterator[Found]:
+        held = record.city == city, at > since, at <= until, record.fill_pct.is_not(None)
+        for bin_id, moment, level in session.execute(select(record.bin_id, at, record.fill_pct).where(*held)):
+            yield Found(bin_id, moment, kind, level or 0.0)
+
+    found = [*of(Emptying, Emptying.emptied_at, "emptying"), *of(Reading, Reading.read_at, "reading")]
+    return sorted(dict.fromkeys(found), key=lambda each: (each.at, each.bin_id, each.kind))
+
+
+def promises_between(
+    session: Session, city: str, bin_ids: Collection[str], since: datetime, until: datetime
+) -> list[Promise]:
+    """The forecasts of these bins made after `since` and up to `until` that came in force and are still kept whole."""
+    columns = [getattr(Prediction, name) for name in Promise._fields]
+    query = (
+        select(*columns)
+        .join(Generation, Generation.id == Prediction.generation)
+        .where(Prediction.city == city, Prediction.made_at > since, Prediction.made_at <= until)
+        .where(Generation.in_force_from.is_not(None), Prediction.abstained.is_(None), Prediction.levels.is_not(None))
+        .order_by(Prediction.made_at, Prediction.generation)
+    )
+    named = sorted(bin_ids)
+    parts = (named[first : first + BINS_A_QUERY] for first in range(0, len(named), BINS_A_QUERY))
+    return [Promise(*row) for part in parts for row in session.execute(query.where(Prediction.bin_id.in_(part)))]
+
+
+def add_outcomes(session: Session, city: str, rows: Sequence[OutcomeRow]) -> None:
+    """Outcomes by bin, moment and kind; the same twice is once."""
+    upsert(session, Outcome, ("city", "bin_id", "at", "kind"), [{"city": city, **row._asdict()} for row in rows])
+
+
+def outcomes_between(
+    session: Session, city: str, since: datetime, until: datetime, model: tuple[str, str] | None = None
+) -> list[OutcomeRow]:
+    """Outcomes after `since` and up to `until`, of one model's version or of all; in order of time and bin."""
+    columns = [getattr(Outcome, name) for name in OutcomeRow._fields]
+    query = select(*columns).where(Outcome.city == city, Outcome.at > since, Outcome.at <= until)
+    if model is not None:
+        query = query.where(tuple_(Outcome.model_name, Outcome.model_version) == model)
+    return [OutcomeRow(*row) for row in session.execute(query.order_by(Outcome.at, Outcome.bin_id, Outcome.kind))]
