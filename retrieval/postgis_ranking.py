@@ -32,18 +32,23 @@ OWN_COPY = (
 )
 ALONE = "meaning search is off, documents were found by words alone: {why}"
 WORDS_ALONE = "words alone"
+MOST_WAITING = 2_000  # documents that are compared here until Weaviate has them
 NOTHING = Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request made ready: its words (at least one), its limits, and what these leave where that is little."""
+    """A request made ready: its words (at least one), its limits, and what these leave where that is little.
+
+    `behind`: Weaviate does not hold all of it yet.
+    """
 
     request: SearchRequest
     city: CityRow
     limits: Limits
     candidates: Candidates | None
     words: tuple[str, ...]
+    behind: bool = False
 
     @property
     def depth(self) -> int:
@@ -81,6 +86,7 @@ def compare_meanings(
     try:
         nearest, trace = planner.run(source, asked.depth)
         reaching = nearest
+        waiting = compared(connection, _waiting(connection, asked), vector) if asked.behind else NOTHING
         if floor is not None and len(nearest.numbers) >= asked.depth and nearest.cosines[-1] >= floor:
             reaching = source.at_least(floor)
     except NotNow as error:
@@ -90,7 +96,26 @@ def compare_meanings(
         nearest = reaching = compared(connection, np.unique(asked.candidates.texts), vector)
         trace = PlanTrace("own copy", len(asked.candidates.rows), len(asked.candidates.rows), 0.0)
         return Meanings(nearest, _reaching(nearest, floor), vector, trace, (OWN_COPY.format(why=why),))
-    return Meanings(nearest, _reaching(reaching, floor), vector, trace)
+    reached = np.union1d(_reaching(reaching, floor), _reaching(waiting, floor))
+    return Meanings(_together(nearest, waiting).first(asked.depth), reached, vector, trace)
+
+
+def _waiting(connection: Connection, asked: Asked) -> Numbers:
+    """Texts that have a vector which Weaviate does not hold yet, the newest of them."""
+    sql = (
+        "SELECT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
+        f" WHERE NOT d.sent AND {asked.limits.sql} ORDER BY d.row DESC LIMIT {MOST_WAITING}"
+    )
+    found = connection.execute(sql, asked.limits.values).fetchall()
+    return np.unique(np.array(found, dtype=np.int64))
+
+
+def _together(one: Nearest, other: Nearest) -> Nearest:
+    """Two lists as one, best first, each text once."""
+    numbers, cosines = np.concatenate([one.numbers, other.numbers]), np.concatenate([one.cosines, other.cosines])
+    _, first = np.unique(numbers, return_index=True)
+    order = first[np.lexsort((numbers[first], -cosines[first]))]
+    return Nearest(numbers[order], cosines[order])
 
 
 def _reaching(nearest: Nearest, floor: float | None) -> Numbers:

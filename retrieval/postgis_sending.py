@@ -7,6 +7,7 @@ removal is noted until Weaviate has followed.
 from __future__ import annotations
 
 from collections import defaultdict
+from uuid import UUID
 
 import numpy as np
 
@@ -23,6 +24,7 @@ __all__ = ["SEND_S", "Sending", "count_texts", "count_waiting"]
 
 TEXTS_AT_ONCE = 32
 OBJECTS_AT_ONCE = 1_000
+SAMPLED = 100  # documents of each kind, from either end
 SEND_S = 30.0  # for one part: a server that takes longer is in trouble
 
 
@@ -85,6 +87,21 @@ class Sending:
                 [(city.number, kind, rows) for kind, rows in by_kind.items()],
             )
 
+    def send_again_if_lost(self) -> int:
+        """Mark all documents as not sent when Weaviate lacks some that it was sent; how many it lacks of a sample."""
+        with self._connections.read() as connection:
+            city = read_city(connection, self._city)
+            sample = _sample(connection, city) if city else {}
+        if city is None or not sample:
+            return 0
+        ids = [id_ for of_kind in sample.values() for id_ in of_kind]
+        lacking = len(ids) - self._side.count(city.tenant, list(sample), ids, SEND_S)
+        if lacking:
+            with self._connections.write() as connection:
+                connection.execute("UPDATE search_documents SET sent = false WHERE city = %s", (city.number,))
+                connection.execute("UPDATE search_cities SET edition = edition + 1 WHERE number = %s", (city.number,))
+        return lacking
+
     def left(self) -> int:
         """Texts without a vector, documents with one that Weaviate does not hold, removals that it has not followed."""
         with self._connections.read() as connection:
@@ -126,6 +143,19 @@ def _unsent(connection: Connection, city: CityRow) -> list[tuple[int, VectorObje
         for row, kind, lat, lon, at, known_from, known_until, vector in rows
         for placed in [Placed(cells_of(lat, lon) if lat is not None else (), at, known_from, known_until)]
     ]
+
+
+def _sample(connection: Connection, city: CityRow) -> dict[str, list[UUID]]:
+    """The oldest and the newest of the documents that were sent, by kind."""
+    sql = (
+        "SELECT kind, row FROM (SELECT kind, row, least("
+        "row_number() OVER (PARTITION BY kind ORDER BY row), row_number() OVER (PARTITION BY kind ORDER BY row DESC)"
+        ") AS nth FROM search_documents WHERE city = %s AND sent) n WHERE nth <= %s"
+    )
+    found: dict[str, list[UUID]] = defaultdict(list)
+    for kind, row in connection.execute(sql, (city.number, SAMPLED)):
+        found[kind].append(object_id(city, row))
+    return found
 
 
 def _mark_sent(connection: Connection, city: CityRow, sent: list[tuple[int, str]]) -> None:

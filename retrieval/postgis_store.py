@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -45,6 +46,7 @@ QUERIES_KEPT = 512
 PROBABLY_FEW = 2 * FEW  # estimated documents up to which it is worth looking whether they are few
 VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
 CARE_S = 0.5  # for a look whether Weaviate is well, and for the deletions of one call
+LOOK_S = 60.0  # between two looks whether Weaviate has lost something
 AGAIN_S = 10.0  # between tries of the background thread while something is in the way
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 NO_MODEL = "no embedding model is configured"
@@ -79,6 +81,7 @@ class PostgisSearch:
         self._census = CensusCache()
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
+        self._next_look = 0.0
         self._closing = threading.Event()
         self._background: threading.Thread | None = None
 
@@ -149,7 +152,8 @@ class PostgisSearch:
             words = terms(request.text)
             if not words or not counts.documents:
                 return empty
-            asked = Asked(request, looked.city, looked.limits, looked.candidates, words)
+            behind = bool(_gap(counts))
+            asked = Asked(request, looked.city, looked.limits, looked.candidates, words, behind)
             meanings = self._meanings(connection, asked, looked, ends)
             ranked = rank(connection, asked, meanings)
         matching = counts.documents if ranked.matching is None else ranked.matching
@@ -223,11 +227,22 @@ class PostgisSearch:
         ends = time.monotonic() + budget_s
         sending = postgis_sending.Sending(self._connections, self._side, self.city, self._embedder)
         left = 1
+        with suppress(NotNow):
+            self._look_for_losses(sending)
         while time.monotonic() < ends and sending.embed_some():
             pass
         while time.monotonic() < ends and left:
             left = sending.send_some()
         return sending.left()
+
+    def _look_for_losses(self, sending: postgis_sending.Sending) -> None:
+        """Now and then, whether Weaviate still holds what it was sent: a disk may be lost or exchanged."""
+        if time.monotonic() < self._next_look:
+            return
+        lacking = sending.send_again_if_lost()
+        self._next_look = time.monotonic() + LOOK_S
+        if lacking:
+            log.warning("the vector index has lost documents, %d of a sample: all are sent again", lacking)
 
     def embed_in_background(self) -> None:
         """Keep vectors and Weaviate up to date in a thread that ends by itself when all is done, or at `close`."""

@@ -88,10 +88,7 @@ class PostgisConnections:
         """One moment of the database. Raises DeadlineExceeded after `deadline_s` in one statement, StoreUnavailable."""
         most_ms = WRITE_MS if deadline_s is None else max(1, round(deadline_s * 1_000))
         with self._borrowed(writes=False) as connection, connection.transaction():
-            connection.execute(
-                "SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true)",
-                (str(most_ms),),
-            )
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(most_ms),))
             yield connection
 
     @contextmanager
@@ -122,6 +119,8 @@ class PostgisConnections:
     def _borrowed(self, *, writes: bool) -> Iterator[Connection]:
         try:
             connection = self._taken()
+            connection.read_only = not writes
+            connection.isolation_level = None if writes else psycopg.IsolationLevel.REPEATABLE_READ
             try:
                 yield connection
             finally:
