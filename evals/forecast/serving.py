@@ -1,0 +1,174 @@
+"""How fast forecasts are served: a lookup in the table, a live what-if, the renewal of many bins.
+
+The parts are those that serve: `tools/fill_table.py` over a real database in a temporary folder. Only where histories
+and model come from is told here: those of the measurement. Times are told twice, as a clock on the wall shows them and
+as seconds of this process' CPU, because a busy machine stretches only the first.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pydantic import JsonValue
+
+from domain.clock import fixed_clock
+from domain.operation import Operation, load_operation
+from domain.records import Bin, City, Site
+from domain.store import Store
+from engines.forecast.history import BinHistory
+from engines.forecast.member import Member
+from engines.forecast.rates import Rates, fit_rates
+from tools.fill_models import FillModels, Forecaster, Identity
+from tools.fill_table import FillTable
+from tools.refresh import Refresher
+
+QUESTIONS = 300
+RENEWED_BINS = 10_000
+CITY, SITE = "measured", "site"
+THRESHOLD_PCT = 80.0
+JsonObject = dict[str, JsonValue]
+
+
+class Given(FillModels):
+    """The histories and the member of a measurement, in place of those of the records."""
+
+    def __init__(self, store: Store, histories: Sequence[BinHistory], member: Member) -> None:
+        super().__init__(store)
+        self._given = {history.bin_id: history for history in histories}
+        self._member, self._given_rates = member, fit_rates(histories)
+
+    def histories(self, city: Operation) -> Mapping[str, BinHistory]:
+        """The histories given."""
+        return self._given
+
+    def rates(self, city: Operation, now: datetime) -> Rates:
+        """The rates of the histories given, whatever the moment."""
+        return self._given_rates
+
+    def identity(self, city: Operation, at: datetime) -> Identity:
+        """The member given."""
+        return Identity(self._member.name, "measured")
+
+    def forecaster(self, city: Operation, at: datetime) -> Forecaster:
+        """The member given, ready."""
+        return Forecaster(self.identity(city, at), self._member, self._given_rates)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A city of a measurement in a database, and the parts that serve it at a moment."""
+
+    store: Store
+    city: Operation
+    models: Given
+    now: datetime
+
+    @property
+    def table(self) -> FillTable:
+        """The table of the store."""
+        return FillTable(self.store, self.models)
+
+    def renew(self) -> float:
+        """CPU seconds of a renewal of all bins."""
+        began = time.process_time()
+        Refresher(self.store, self.models, self.city, fixed_clock(self.now)).whole()
+        return time.process_time() - began
+
+
+def serving_figures(
+    histories: Sequence[BinHistory], member: Member, at: np.datetime64, *, renewed_bins: int = 0, seed: int = 0
+) -> JsonObject:
+    """`lookup_p99_ms` and `live_p99_ms` of single-bin questions at a local moment, with their CPU times.
+
+    With `renewed_bins`, also `refresh_cpu_s` of so many bins (the histories given, again and again) on one core.
+    """
+    with serving(histories, member, at) as here:
+        here.renew()
+        chosen = np.random.default_rng(seed).choice([h.bin_id for h in histories], QUESTIONS)
+        questions = [(str(bin_id), here.now + timedelta(minutes=n % 59)) for n, bin_id in enumerate(chosen)]
+        found: JsonObject = {**_timed("lookup", here, questions, _look_up), **_timed("live", here, questions, _what_if)}
+    if renewed_bins:
+        many = _repeated(histories, renewed_bins)
+        with serving(many, member, at) as here:
+            found |= {"refresh_bins": renewed_bins, "refresh_cpu_s": round(here.renew(), 2)}
+    return found
+
+
+@contextmanager
+def serving(histories: Sequence[BinHistory], member: Member, at: np.datetime64) -> Iterator[Serving]:
+    """These histories as a city in a database that is thrown away."""
+    moment = at.astype("datetime64[s]").astype(datetime).replace(tzinfo=UTC)
+    known = [history.until(at) for history in histories]
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="roundsman-")))
+        store = ending.enter_context(closing(Store(f"sqlite:///{folder / 'roundsman.db'}")))
+        store.migrate()
+        _put_city(store, known, moment)
+        yield Serving(store, load_operation(store, CITY), Given(store, known, member), moment)
+
+
+def _put_city(store: Store, histories: Sequence[BinHistory], moment: datetime) -> None:
+    place = {"lat": 50.0, "lon": 14.4}
+    with store.write() as session:
+        session.add(
+            City(
+                name=CITY, title="Measured", timezone=str(ZoneInfo("UTC")), now_local=f"{moment:%Y-%m-%dT%H:%M:%S}",
+                currency="EUR", assumptions={}, aliases={}, loaded_at=moment, digest="measured",
+            )
+        )  # fmt: skip
+        session.add(Site(city=CITY, site_id=SITE, name=SITE, **place))
+        session.flush()
+        session.add_all(
+            Bin(city=CITY, bin_id=h.bin_id, site_id=SITE, stream=h.stream, capacity_l=1000.0, status="", **place)
+            for h in histories
+        )
+
+
+def _timed(
+    name: str, here: Serving, questions: Sequence[tuple[str, datetime]], ask: Callable[[Serving, str, datetime], int]
+) -> JsonObject:
+    """p50 and p99 of single questions, after the first, which loads what is kept."""
+    ask(here, *questions[0])
+    wall, cpu = [], []
+    for bin_id, at in questions:
+        began = time.perf_counter(), time.process_time()
+        ask(here, bin_id, at)
+        wall.append(time.perf_counter() - began[0])
+        cpu.append(time.process_time() - began[1])
+    return {
+        f"{name}_p50_ms": _ms(wall, 50), f"{name}_p99_ms": _ms(wall, 99),
+        f"{name}_cpu_p50_ms": _ms(cpu, 50), f"{name}_cpu_p99_ms": _ms(cpu, 99),
+    }  # fmt: skip
+
+
+def _look_up(here: Serving, bin_id: str, at: datetime) -> int:
+    foreseen = here.table.foresee(here.city, at, [bin_id])
+    foreseen.forecasts(at, (24.0,), THRESHOLD_PCT)
+    if not foreseen.looked_up:
+        raise RuntimeError(f"the forecast of {bin_id} at {at} was not looked up but computed")
+    return foreseen.looked_up
+
+
+def _what_if(here: Serving, bin_id: str, at: datetime) -> int:
+    """What if a truck came in three hours?"""
+    return len(here.table.with_visits(here.city, at, 24.0, {bin_id: [at + timedelta(hours=3)]}))
+
+
+def _ms(seconds: Sequence[float], share: float) -> float:
+    return round(1000 * float(np.percentile(seconds, share)), 3)
+
+
+def _repeated(histories: Sequence[BinHistory], bins: int) -> list[BinHistory]:
+    """As many bins, each an object of its own, so that nothing is computed for two at once."""
+    return [
+        replace(histories[n % len(histories)], bin_id=f"{histories[n % len(histories)].bin_id}/{n}")
+        for n in range(bins)
+    ]
