@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from engines.forecast.columns import Ints, hours
+from engines.forecast.columns import LONGEST_HOURS, SHORTEST_HOURS, Ints, hours
 from engines.forecast.history import BinHistory, Floats
 
+FEWEST_READINGS = 24  # fewer, and a bin counts as one without a sensor
 FULL_PCT = 98.0  # above it a sensor shows no growth
 WEEK_H = 168
 WEEKS_BACK = 8
@@ -120,7 +122,7 @@ def _cells(history: BinHistory, begin: int, count: int) -> Floats:
     cells[1, seen] = 1.0
     cells[2] = np.where(some, now - at[last], np.inf)
     cells[3] = _since_emptied(now, hour[kind == 1], at[kind == 1])
-    cells[4] = _grown(at, level, kind, hour, begin)[last + 1]
+    cells[4] = np.concatenate([[0.0], _grown(at, level, kind)])[last + 1]
     cells[5] = np.where(some, np.maximum(now - at[0], 0.0), 0.0)
     return cells
 
@@ -132,16 +134,31 @@ def _since_emptied(now: Floats, hour: Ints, at: Floats) -> Floats:
     return np.where(last >= 0, now - at[np.maximum(last, 0)], np.inf)
 
 
-def _grown(at: Floats, level: Floats, kind: Floats, hour: Ints, begin: int) -> Floats:
-    """Points grown up to each piece of news, (k + 1,), the first for "nothing yet"."""
-    step = np.diff(level, prepend=level[0])
-    step = np.where(kind == 1, 0.0, step)
-    lasting = np.diff(at, prepend=at[0])
+def _grown(at: Floats, level: Floats, kind: Floats) -> Floats:
+    """Points grown up to each piece of news, (k,)."""
+    step = np.where(kind == 1, 0.0, np.diff(level, prepend=level[0]))
     before = np.concatenate([[0.0], level[:-1]])
     hidden = (before >= FULL_PCT) & (np.concatenate([[0.0], kind[:-1]]) == 0)
     hidden &= (kind == 1) | (level >= FULL_PCT)
-    shown = ~hidden
+    return _total(step, np.diff(at, prepend=at[0]), ~hidden)
+
+
+def _total(step: Floats, lasting: Floats, shown: npt.NDArray[np.bool_]) -> Floats:
+    """The steps added up; one that was not shown is the mean of those before it, for a day at most."""
     total = np.cumsum(np.where(shown, step, 0.0)) + PRIOR_RATE * FIRST_WEEK_H
     mean = np.maximum(total / (np.cumsum(np.where(shown, lasting, 0.0)) + FIRST_WEEK_H), SLOWEST)
-    step = np.where(hidden, mean * np.minimum(lasting, 24.0), step)
-    return np.concatenate([[0.0], np.cumsum(step)])
+    return np.cumsum(np.where(shown, step, mean * np.minimum(lasting, 24.0)))
+
+
+def growth_line(history: BinHistory) -> tuple[Floats, Floats]:
+    """(hour, points grown up to then) at each piece of news, of bins with readings or with emptyings alone.
+
+    What an emptying found came in since the one before; reported in steps, it counts as the middle of its step.
+    """
+    if np.isfinite(history.readings).sum() >= FEWEST_READINGS:
+        at, level, kind = news(history)
+        return at, _grown(at, level, kind)
+    at = hours(history.emptied_at)
+    lasting = np.diff(at, prepend=at[:1])
+    shown = np.isfinite(history.levels) & (lasting >= SHORTEST_HOURS) & (lasting <= LONGEST_HOURS)
+    return at, _total(np.where(shown, history.levels + history.step_pct / 2, 0.0), lasting, shown)

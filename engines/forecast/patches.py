@@ -15,9 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData
-from engines.forecast.columns import Ints
+from engines.forecast.columns import Ints, hours
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.hourly import CONTEXT_H, SLOWEST, WEEK_H, WEEKS_BACK, Grid, hourly, left_behind, news
+from engines.forecast.hourly import (
+    CONTEXT_H,
+    FEWEST_READINGS,
+    SLOWEST,
+    WEEK_H,
+    WEEKS_BACK,
+    Grid,
+    hourly,
+    left_behind,
+    news,
+)
 from engines.forecast.member import SHARES_OUT, Windows
 
 Singles = npt.NDArray[np.float32]
@@ -27,7 +37,7 @@ PATCHES = CONTEXT_H // PATCH_H
 CHANNELS = 6
 WIDTH, HEADS, LAYERS, HEAD_WIDTH = 48, 4, 2, 96
 LEAST_GROWTH = 3.0  # points: sensor noise moves a level by so much even where nothing grows
-SILENT_H = 14 * 24.0  # without news for longer this member does not answer
+SILENT_H = 14 * 24.0  # without a reading for longer this member does not answer
 MEDIAN = SHARES_OUT.index(0.5)
 AT_ONCE = 2048
 QUERY = (
@@ -73,7 +83,7 @@ class Patches:
     name: str = "patches"
 
     def quantiles(self, windows: Windows) -> Floats:
-        """Levels (n, t, 7) at SHARES_OUT; NaN for bins without a reading or emptying in the last two weeks."""
+        """Levels (n, t, 7) at SHARES_OUT; NaN for bins without a sensor, or without a reading for two weeks."""
         told = np.full((len(windows), len(windows.ahead_h), len(SHARES_OUT)), np.nan)
         asked, histories, able = asked_of(windows)
         if not able.any():
@@ -143,6 +153,7 @@ def asked_of(windows: Windows) -> tuple[Asked, list[BinHistory], npt.NDArray[np.
     bins = np.zeros(n, dtype=np.int64)
     histories: list[BinHistory] = []
     latest, level, left = np.full(n, -np.inf), np.zeros(n), np.zeros(n)
+    able = np.zeros(n, dtype=np.bool_)
     for history, rows in windows.by_bin():
         bins[rows] = len(histories)
         histories.append(history)
@@ -151,12 +162,20 @@ def asked_of(windows: Windows) -> tuple[Asked, list[BinHistory], npt.NDArray[np.
         some = rows[last >= 0]
         latest[some], level[some] = at[last[last >= 0]], levels[last[last >= 0]]
         left[rows] = left_behind(history, windows.at[rows])
+        able[rows] = _heard(history, windows.at[rows])
     emptied = windows.last_emptied()
     planned = np.isfinite(emptied)
     begin = np.where(planned, emptied, latest[:, None])
     base = np.where(planned, left[:, None], level[:, None])
-    able = windows.at - latest <= SILENT_H
     return Asked(bins, windows.at, windows.ends, begin, base, latest), histories, able
+
+
+def _heard(history: BinHistory, at: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the bin's sensor had given FEWEST_READINGS by then, and one in the last two weeks."""
+    read = hours(history.read_at[np.isfinite(history.readings)])
+    count = np.searchsorted(read, at, side="right")
+    newest = np.where(count > 0, read[np.maximum(count - 1, 0)] if len(read) else -np.inf, -np.inf)
+    return np.asarray((count >= FEWEST_READINGS) & (at - newest <= SILENT_H))
 
 
 def _reach(asked: Asked, bins: int) -> tuple[Floats, Floats]:

@@ -114,11 +114,12 @@ def test_what_emptyings_leave_is_known_only_once_it_was_read() -> None:
     assert left_behind(late, known).tolist() == [0, 0, 7, 7]
 
 
-def test_bins_that_were_silent_for_weeks_or_never_spoke_are_not_told_of(town: list[BinHistory]) -> None:
+def test_bins_without_a_sensor_or_silent_for_weeks_are_not_told_of(town: list[BinHistory]) -> None:
     silent = town[0].until(START + np.timedelta64(40, "D"))
-    levels = Patches(weights()).quantiles(windows([silent, BinHistory("new", "paper", "s"), town[1]]))
-    assert np.isnan(levels[:2]).all()
-    assert np.isfinite(levels[2]).all()
+    unread = replace(town[2], read_at=town[2].read_at[:3], readings=town[2].readings[:3])
+    levels = Patches(weights()).quantiles(windows([silent, BinHistory("new", "paper", "s"), unread, town[1]]))
+    assert np.isnan(levels[:3]).all()
+    assert np.isfinite(levels[3]).all()
 
 
 def test_the_numpy_net_is_the_torch_net(town: list[BinHistory]) -> None:
