@@ -25,16 +25,16 @@ from engines.forecast.known import Weeks, fit_weeks
 from engines.forecast.member import SHARES_OUT, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 
-LENGTHS_H = {1.0: 6.0, 3.0: 6.0, 6.0: 4.0, 12.0: 4.0, 18.0: 6.0, 24.0: 1.0, 36.0: 4.0, 48.0: 4.0, 72.0: 8.0,
-             120.0: 12.0, 168.0: 12.0, 336.0: 24.0}  # fmt: skip
+LENGTHS_H = {1.0: 24.0, 3.0: 24.0, 6.0: 12.0, 12.0: 12.0, 18.0: 24.0, 24.0: 1.0, 36.0: 18.0, 48.0: 12.0, 72.0: 24.0,
+             120.0: 36.0, 168.0: 36.0, 336.0: 48.0}  # fmt: skip
 """Lengths of the windows learnt from, each with the least hours between its origins: a day ahead is asked most."""
 KNOTS_H = np.array([1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0, 48.0, 72.0, 120.0, 168.0, 336.0])
 FEWEST_ROWS = 500
-ROUNDS, ROUNDS_OVERFLOW = 250, 250
+ROUNDS, ROUNDS_OVERFLOW = 200, 200
 TREES = {
     "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 100, "feature_fraction": 0.6, "bagging_fraction": 0.7,
-    "bagging_freq": 1, "lambda_l2": 5.0, "num_threads": 1, "deterministic": True, "force_col_wise": True,
-    "verbosity": -1,
+    "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 127, "num_threads": 1, "deterministic": True,
+    "force_col_wise": True, "verbosity": -1,
 }  # fmt: skip
 REACH_SHARE = 0.9
 LEAST_REACH_H = 24.0
@@ -137,13 +137,13 @@ def fit_boosted(histories: Sequence[BinHistory], seed: int = 0) -> Boosted:
         raise BadData(f"{len(lesson.rows)} windows with a known outcome: {FEWEST_ROWS} are needed to learn from")
     import lightgbm
 
-    data = lightgbm.Dataset(lesson.rows, lesson.grown, params={"verbosity": -1}, free_raw_data=False)
+    data = lightgbm.Dataset(lesson.rows, lesson.grown, params=TREES, free_raw_data=False)
     shares = [
         lightgbm.train({**TREES, "objective": "quantile", "alpha": share, "seed": seed}, data, ROUNDS).model_to_string()
         for share in SHARES_OUT
     ]
     below = lesson.below
-    warned = lightgbm.Dataset(lesson.rows[below], lesson.overflows[below], params={"verbosity": -1})
+    warned = lightgbm.Dataset(lesson.rows[below], lesson.overflows[below], params=TREES)
     overflow = lightgbm.train({**TREES, "objective": "binary", "seed": seed}, warned, ROUNDS_OVERFLOW)
     return Boosted(weeks, _reach(parts, weeks), tuple(shares), overflow.model_to_string())
 

@@ -1,0 +1,118 @@
+"""An ensemble as the files of its folder, and back: `model.json`, LightGBM text, safetensors; nothing executable.
+
+The manifest's own keys (name, version, features, members, digests, trained_until) are what the shelf checks; the rest
+(rates, usual weeks, weights, offsets) is the ensemble's. The same ensemble gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from pydantic import JsonValue
+
+from domain.errors import BadData
+from engines.forecast.boosted import Boosted
+from engines.forecast.conformal import Offsets
+from engines.forecast.ensemble import Ensemble
+from engines.forecast.features import FEATURES_VERSION
+from engines.forecast.hour_of_week import HourOfWeek
+from engines.forecast.known import Weeks
+from engines.forecast.member import SHARES_OUT, Member
+from engines.forecast.patches import Patches
+from engines.forecast.rates_file import rates_from_json, rates_to_json
+from engines.forecast.stack import Weights
+
+MANIFEST = "model.json"
+RATES, PATCHES, OVERFLOW = "rates.json", "patches.safetensors", "boosted-overflow.txt"
+BOOSTED = tuple(f"boosted-{round(share * 100):02d}.txt" for share in SHARES_OUT)
+MEMBERS = frozenset({"hour_of_week", "boosted", "patches"})
+"""The members that a folder can hold."""
+JsonObject = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a manifest says besides the model itself; `metrics` are its test's figures."""
+
+    version: str
+    trained_until: datetime
+    name: str = "fill"
+    metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def to_files(ensemble: Ensemble, label: Label) -> dict[str, bytes]:
+    """The files of a model's folder by name. Raises BadData for a member that no file is known for."""
+    files: dict[str, bytes] = {}
+    own: JsonObject = {}
+    for member in ensemble.members:
+        if isinstance(member, HourOfWeek):
+            files[RATES] = rates_to_json(member.rates).encode()
+        elif isinstance(member, Boosted):
+            files |= {name: text.encode() for name, text in zip(BOOSTED, member.shares, strict=True)}
+            files[OVERFLOW] = member.overflow.encode()
+            own["boosted"] = {
+                "streams": list(member.weeks.streams),
+                "weeks": member.weeks.profiles.tolist(),
+                "reach_h": member.reach_h.tolist(),
+            }
+        elif isinstance(member, Patches):
+            files[PATCHES] = member.to_bytes()
+        else:
+            raise BadData(f"the member {member.name} cannot be kept in a folder")
+    manifest: JsonObject = {
+        "name": label.name,
+        "version": label.version,
+        "features": FEATURES_VERSION,
+        "members": [member.name for member in ensemble.members],
+        "digests": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+        "trained_until": label.trained_until.isoformat(),
+        "metrics": dict(label.metrics),
+        "warn_at": ensemble.warn_at,
+        "weights": [[band, stream, found.tolist()] for (band, stream), found in sorted(ensemble.weights.of.items())],
+        "offsets": [[*key, found.tolist()] for key, found in sorted(ensemble.offsets.of.items())],
+        **own,
+    }
+    files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+    return files
+
+
+def from_files(files: Mapping[str, bytes]) -> Ensemble:
+    """The ensemble in a folder's files. Raises BadData for files that are missing, cannot be read or do not fit."""
+    try:
+        manifest = json.loads(files[MANIFEST])
+        if manifest["features"] != FEATURES_VERSION:
+            raise BadData(f"the model needs features {manifest['features']}, and here are {FEATURES_VERSION}")
+        members = tuple(_member(name, manifest, files) for name in manifest["members"])
+        weights = {(int(band), str(stream)): np.array(found) for band, stream, found in manifest["weights"]}
+        offsets = {(int(b), str(s), int(f)): np.array(found) for b, s, f, found in manifest["offsets"]}
+        warn_at = float(manifest["warn_at"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadData(f"the model's files cannot be read: {error!s:.120}") from None
+    names = tuple(member.name for member in members)
+    if any(len(found) != len(names) for found in weights.values()):
+        raise BadData("the model's weights are not one for each member")
+    return Ensemble(members, Weights(names, weights), Offsets(offsets), warn_at)
+
+
+def _member(name: str, manifest: Mapping[str, JsonValue], files: Mapping[str, bytes]) -> Member:
+    if name == "hour_of_week":
+        return HourOfWeek(rates_from_json(files[RATES].decode()))
+    if name == "patches":
+        return Patches.from_bytes(files[PATCHES])
+    if name == "boosted":
+        own = manifest["boosted"]
+        assert isinstance(own, dict)
+        weeks = Weeks(tuple(str(each) for each in _list(own["streams"])), np.array(own["weeks"], dtype=np.float64))
+        shares = tuple(files[each].decode() for each in BOOSTED)
+        return Boosted(weeks, np.array(own["reach_h"], dtype=np.float64), shares, files[OVERFLOW].decode())
+    raise ValueError(f"{name} is no member that is known here")
+
+
+def _list(value: JsonValue) -> Sequence[JsonValue]:
+    assert isinstance(value, list)
+    return value

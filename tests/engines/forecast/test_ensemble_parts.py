@@ -1,0 +1,135 @@
+"""The parts of the ensemble: the level that is said, the weights, the bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.forecast.conformal import Offsets, fit_offsets, keys_of
+from engines.forecast.member import MEDIAN, SHARES_OUT
+from engines.forecast.point import best_level
+from engines.forecast.stack import BANDS, EVERY, Unseen, Weights, band_of, fit_weights, mixed
+
+RNG = np.random.default_rng(1)
+
+
+def spread(middle: np.ndarray, width: float) -> np.ndarray:
+    """Levels (k, 7) of a normal distribution, cut at 0 and 100."""
+    z = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
+    return np.clip(middle[:, None] + width * z, 0, 100)
+
+
+def test_of_an_even_distribution_the_middle_is_said() -> None:
+    assert best_level(spread(np.array([50.0]), 8.0)) == pytest.approx(50, abs=2)
+
+
+def test_near_full_a_level_is_said_that_is_within_ten_of_most() -> None:
+    levels = np.array([[60.0, 75.0, 90.0, 100.0, 100.0, 100.0, 100.0]])
+    assert 89 <= best_level(levels)[0] <= 96
+
+
+def test_of_two_heaps_the_said_level_lies_by_one_of_them_not_between() -> None:
+    levels = np.array([[10.0, 11.0, 12.0, 14.0, 70.0, 72.0, 74.0]])
+    assert best_level(levels)[0] < 24
+
+
+def test_a_window_without_levels_has_no_level_to_say() -> None:
+    assert np.isnan(best_level(np.full((1, 1, 7), np.nan))).all()
+
+
+# ---------------------------------------------------------------- weights
+
+
+def unseen(count: int = 3000) -> Unseen:
+    """A member that knows nothing, and one that comes near."""
+    said = RNG.uniform(20, 80, count)
+    truth = said + RNG.normal(0, 4, count)
+    good, bad = spread(said, 4.0), spread(RNG.uniform(0, 100, count), 4.0)
+    return Unseen((bad, good), truth, np.full(count, 24.0), np.full(count, "paper", dtype=object))
+
+
+def test_a_member_that_does_not_help_gets_nothing() -> None:
+    weights = fit_weights(["bad", "good"], unseen())
+    assert weights.at(2, "paper").tolist() == [0.0, 1.0]
+
+
+def test_two_members_that_err_apart_share_the_weight() -> None:
+    truth = RNG.uniform(20, 80, 4000)
+    one, other = (spread(truth + RNG.normal(0, 8, 4000), 6.0) for _ in range(2))
+    found = fit_weights(["one", "other"], Unseen((one, other), truth, np.full(4000, 6.0), np.full(4000, "", object)))
+    assert found.at(0, "glass") == pytest.approx([0.5, 0.5], abs=0.12)
+    assert found.at(0, "glass").sum() == pytest.approx(1)
+
+
+def test_streams_and_bands_without_weights_of_their_own_take_the_nearest() -> None:
+    weights = Weights(("a", "b"), {(2, EVERY): np.array([0.2, 0.8]), (2, "paper"): np.array([1.0, 0.0])})
+    assert weights.at(4, "paper").tolist() == [1.0, 0.0]
+    assert weights.at(0, "glass").tolist() == [0.2, 0.8]
+    assert Weights(("a", "b"), {}).at(0, "x").tolist() == [0.5, 0.5]
+
+
+def test_a_member_that_cannot_tell_leaves_its_weight_to_the_others() -> None:
+    one, other = np.full((2, 1, 7), 40.0), np.full((2, 1, 7), 60.0)
+    one[1] = np.nan
+    found = mixed([one, other], np.tile([0.75, 0.25], (2, 1, 1)))
+    assert found[:, 0, MEDIAN].tolist() == [45.0, 60.0]
+
+
+def test_where_only_a_member_without_weight_can_tell_it_tells() -> None:
+    one, other = np.full((1, 1, 7), np.nan), np.full((1, 1, 7), 60.0)
+    assert mixed([one, other], np.array([[[1.0, 0.0]]]))[0, 0, MEDIAN] == 60.0
+    assert np.isnan(mixed([one, one], np.array([[[1.0, 0.0]]]))).all()
+
+
+def test_every_hour_ahead_has_its_band() -> None:
+    assert [BANDS[i] for i in band_of(np.array([1.0, 8.0, 24.0, 96.0, 700.0]))] == [
+        "up to 8 h", "up to 8 h", "16 to 30 h", "30 to 96 h", "beyond 96 h",
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- bands
+
+
+def held(levels: np.ndarray, truth: np.ndarray) -> float:
+    return float(((truth >= levels[:, 1]) & (truth <= levels[:, 5])).mean())
+
+
+@pytest.mark.parametrize("width", [2.0, 20.0])
+def test_bands_that_are_too_narrow_or_too_wide_are_put_right(width: float) -> None:
+    truth = RNG.uniform(30, 70, 6000)
+    levels = spread(truth + RNG.normal(0, 8, 6000), width)
+    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, truth)
+    offsets = fit_offsets(levels[:3000], truth[:3000], keys[:3000])
+    assert held(offsets.applied(levels[3000:], keys[3000:]), truth[3000:]) == pytest.approx(0.8, abs=0.03)
+
+
+def test_after_a_change_in_the_world_outcomes_bring_the_band_back() -> None:
+    truth = RNG.uniform(30, 70, 6000)
+    levels = spread(truth + RNG.normal(0, 12, 6000), 5.0)
+    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, np.full(6000, 50.0))
+    offsets, inside = Offsets({}), []
+    for begin in range(0, 6000, 60):
+        rows = slice(begin, begin + 60)
+        inside.append(held(offsets.applied(levels[rows], keys[rows]), truth[rows]))
+        offsets = offsets.after(levels[rows], truth[rows], keys[rows])
+    assert inside[0] < 0.6
+    assert np.mean(inside[20:]) == pytest.approx(0.8, abs=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0, 100), min_size=7, max_size=7),
+    st.lists(st.floats(-40, 40), min_size=3, max_size=3),
+)
+def test_levels_never_cross_or_leave_0_to_100(levels: list[float], offsets: list[float]) -> None:
+    moved = Offsets({(2, "", -1): np.array(offsets)}).applied(np.sort([levels]), [(2, "paper", 3)])
+    assert (np.diff(moved) >= 0).all()
+    assert moved.min() >= 0
+    assert moved.max() <= 100
+    assert moved[0, MEDIAN] == np.sort(levels)[MEDIAN]
+
+
+def test_shares_and_their_bands_belong_together() -> None:
+    assert SHARES_OUT[MEDIAN] == 0.5
