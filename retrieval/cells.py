@@ -39,6 +39,7 @@ class Cells:
     """
 
     def __init__(self, lat: Floats, lon: Floats, counts: Numbers | None = None) -> None:
+        self._of = len(lat)
         placed = np.flatnonzero(~(np.isnan(lat) | np.isnan(lon)))
         keys = _row(lat[placed]) * IN_ROW + _column(lon[placed])
         order = np.argsort(keys, kind="stable")
@@ -57,15 +58,17 @@ class Cells:
         return int((self._totals[last] - self._totals[first]).sum())
 
     def candidates(self, region: Circle | Polygon) -> Numbers | None:
-        """The places of all documents of all cells that the region touches; None for too many cells: look at all."""
+        """The places, ascending, of all documents of all cells that the region touches; None for too many cells."""
         rows = self._rows(region)
         if rows is None:
             return None
         south = rows * STEP_DEG - 90
         first, last = self._runs(rows, *_chords(region, south - SLACK_DEG, south + STEP_DEG + SLACK_DEG), inner=False)
         some = first < last
-        runs = [self._places[a:b] for a, b in zip(first[some].tolist(), last[some].tolist(), strict=True)]
-        return np.unique(np.concatenate(runs)) if runs else np.zeros(0, dtype=np.int64)
+        touched = np.zeros(self._of, dtype=np.bool_)
+        for begin, end in zip(first[some].tolist(), last[some].tolist(), strict=True):
+            touched[self._places[begin:end]] = True
+        return np.flatnonzero(touched)
 
     def _rows(self, region: Circle | Polygon) -> Numbers | None:
         """The rows of the grid that both the region and the documents reach into."""

@@ -26,6 +26,7 @@ __all__ = ["UNSAID", "ColumnCache", "Columns", "Mask", "documents_changed", "sph
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+MOST_LAT_DEG, MOST_WIDE_DEG = 60.0, 5.0
 UNSAID = -1  # the code of a document without a site, or without an area
 
 
@@ -86,6 +87,19 @@ class Columns:
     def cells(self) -> Cells:
         """Where the documents are."""
         return Cells(self.lat, self.lon)
+
+    @cached_property
+    def corners(self) -> Floats:
+        """The corners of the box of all documents that have a place, as points, shape (4, 3); shape (0, 3) without any.
+
+        None either for a box beyond 60 degrees of latitude or 5 degrees wide: there its farthest point from somewhere
+        within 3,000 km may be another than a corner.
+        """
+        lat, lon = self.lat[~np.isnan(self.lat)], self.lon[~np.isnan(self.lat)]
+        if not len(lat) or np.abs(lat).max() > MOST_LAT_DEG or lon.max() - lon.min() > MOST_WIDE_DEG:
+            return np.zeros((0, 3))
+        south, north, west, east = lat.min(), lat.max(), lon.min(), lon.max()
+        return sphere_points(np.array([south, south, north, north]), np.array([west, east, west, east]))
 
     @cached_property
     def everything(self) -> Numbers:

@@ -18,6 +18,7 @@ __all__ = ["Left", "left_of", "surrounded"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+WIDE_M = 3e6  # see `Columns.corners`
 ROUNDING = 1e-15  # of a squared chord, 0.2 mm: a document at the very edge, or at the middle, is inside
 
 
@@ -84,7 +85,14 @@ def _near(columns: Columns, places: Numbers, near: Circle | Polygon | Area) -> M
 def _inside(columns: Columns, places: Numbers, circle: Circle) -> Mask:
     """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
     chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
-    apart = columns.points[places] - sphere_points(np.array([circle.lat]), np.array([circle.lon]))
+    middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
+    if circle.radius_m <= WIDE_M and len(columns.corners) and _near_enough(columns.corners - middle, chord).all():
+        placed: Mask = ~np.isnan(columns.lat[places])  # the whole city is inside
+        return placed
+    return _near_enough(columns.points[places] - middle, chord)
+
+
+def _near_enough(apart: Floats, chord: float) -> Mask:
     inside: Mask = np.einsum("ij,ij->i", apart, apart) <= chord * chord + ROUNDING
     return inside
 

@@ -92,10 +92,12 @@ def _hits(
     cosines: Mapping[int, float | None],
 ) -> list[Hit]:
     """The best documents, of equals the newest, then by id."""
-    listed = sorted(scores)
+    k = asked.request.k
+    worst = sorted(scores.values(), reverse=True)[:k][-1] if scores else 0.0
+    listed = [place for place, score in scores.items() if score >= worst]
     at = dict(zip(listed, np.nan_to_num(asked.columns.at[listed]).tolist(), strict=True))
     ids = asked.columns.ids
-    best = sorted(scores, key=lambda place: (-scores[place], -at[place], ids[place]))[: asked.request.k]
+    best = sorted(listed, key=lambda place: (-scores[place], -at[place], ids[place]))[:k]
     documents = _documents(connection, asked.columns.rows[best].tolist())
     return [
         Hit(document, scores[place], by_words.get(place), cosines[place], _distance(asked.request, document), "")

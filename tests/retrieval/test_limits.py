@@ -10,8 +10,9 @@ import pytest
 from embedders import ConceptEmbedder
 
 from domain.errors import OutOfRange
+from domain.spatial import haversine_m
 from retrieval.sqlite_store import SqliteSearch
-from retrieval.store import Document, Polygon, SearchRequest, holds_value
+from retrieval.store import Circle, Document, Polygon, SearchRequest, holds_value
 
 CITY = [
     Document("a", "requests", "rats", "by the wall", "records:a", 37.5, -121.5, fields={"zone": "North, East"}),
@@ -111,3 +112,24 @@ def test_a_vector_that_nothing_can_be_compared_to_is_refused_in_words(
 def test_what_is_no_direction_or_more_than_one_is_refused_in_words(vectors: dict[str, np.ndarray]) -> None:
     with pytest.raises(OutOfRange, match=r"finite numbers|one kind of vectors"):
         SearchRequest("rats", vectors=vectors)
+
+
+@pytest.mark.parametrize("turned", [0.0, 90.0, 179.0])
+@pytest.mark.parametrize("lat", [0.0, 37.8, -59.0, 75.0])
+def test_a_circle_around_a_whole_city_holds_what_the_formula_says(tmp_path: Path, lat: float, turned: float) -> None:
+    rng = np.random.default_rng(1)
+    places = rng.uniform(-1, 1, (80, 2)) * (0.9, 2.4) + (lat, turned)
+    lons = (places[:, 1] + 180) % 360 - 180
+    search = SqliteSearch(tmp_path / "wide.db", "smalltown", None)
+    documents = [
+        Document(str(n), "requests", "rats", "", "r", a, b)
+        for n, (a, b) in enumerate(zip(places[:, 0].tolist(), lons.tolist(), strict=True))
+    ]
+    search.upsert([*documents, Document("nowhere", "requests", "rats", "", "r")])
+    for east in (0.0, 3.0, 40.0, 170.0):
+        at = Circle(lat / 2, (turned + east + 180) % 360 - 180, 1.0)
+        away = np.array([haversine_m(d.lat, d.lon or 0.0, at.lat, at.lon) or 0.0 for d in documents])
+        for radius_m in (float(away.max()) * (1 - 1e-7), float(away.max()) + 0.01, float(np.median(away)), 2e7):
+            near = Circle(at.lat, at.lon, radius_m)
+            assert search.estimate(SearchRequest("", near=near)) == (away <= radius_m).sum()
+    search.close()
