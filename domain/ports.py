@@ -85,3 +85,30 @@ class LanguageModel(Protocol):
     async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
         """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
         ...
+
+
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""The shares at which foundation forecasters answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """What a forecaster says of n series: `values` (n, hours, 9) at DECILES, rising along the last axis; None when
+    there is no answer, and then `degraded` is the sentence that says why."""
+
+    values: npt.NDArray[np.float64] | None
+    source: str
+    degraded: str | None = None
+
+
+class Forecaster(Protocol):
+    """A pretrained forecaster outside this house (Chronos, TimesFM), which needs no training on our records."""
+
+    @property
+    def name(self) -> str:
+        """What a forecast says about where it is from when all is well."""
+        ...
+
+    def foretell(self, series: Sequence[npt.NDArray[np.float64]], hours: int) -> Foretold:
+        """The next hours of hourly series, oldest value first; never raises for a forecaster that fails."""
+        ...
