@@ -26,6 +26,8 @@ class Params:
     `coupling`: what an arc shared with a neighbouring replica is worth at the end, in shares of the mean arc's cost.
     `start`: a plan to go on from, of this problem or of a like one (a re-plan in mid-shift, a change by hand); what of
     it still can be driven is where the search begins, and the answer is never worse than that.
+    `thorough`: without, the annealer begins with its own first plans alone and skipped stops get the reasons that are
+    at hand, not the cost of each place (for simulations of thousands of rounds, whose reasons nobody reads).
     """
 
     core: Core = Core.auto
@@ -33,6 +35,7 @@ class Params:
     replicas: int = 4
     coupling: float = 0.05
     start: RoundPlan | None = None
+    thorough: bool = True
 
     def __post_init__(self) -> None:
         if self.annealer not in ("sa", "sqa") or self.replicas < 1 or self.coupling < 0:

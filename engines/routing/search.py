@@ -25,7 +25,8 @@ def search(task: Task) -> RoundPlan:
     turns.start()
     for stage in stages_for(turns.model, task.params, turns.annealer.stops_per_round):
         turns.take(stage)
-    return insert_what_pays(task.problem, turns.best) if len(task.problem.stops) <= FEW_STOPS else turns.best
+    few = len(task.problem.stops) <= FEW_STOPS
+    return insert_what_pays(task.problem, turns.best) if few and task.params.thorough else turns.best
 
 
 class _Turns:
@@ -52,8 +53,9 @@ class _Turns:
 
     @property
     def _few(self) -> bool:
-        """Whether the simple plans, which choose each next stop among all, take less than half a second."""
-        return len(self.task.problem.stops) * len(self.task.problem.trucks) <= MOST_PAIRS
+        """Whether the simple plans, which choose each next stop among all, take under half a second and are wanted."""
+        few = len(self.task.problem.stops) * len(self.task.problem.trucks) <= MOST_PAIRS
+        return few and self.task.params.thorough
 
     def take(self, stage: Stage) -> None:
         """One core's turn."""

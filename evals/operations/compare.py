@@ -18,6 +18,11 @@ def km(run: Run) -> float:
     return run.metres / 1000
 
 
+def floor_km(run: Run) -> float:
+    """The kilometres that no choice of bins and no routing can save: the way of what was collected, in full loads."""
+    return run.floor_metres / 1000
+
+
 def hours(run: Run) -> float:
     """Hours of all trucks, from leaving to returning."""
     return run.seconds / 3600
@@ -50,7 +55,16 @@ def left_behind_pct(run: Run) -> float:
 
 KPIS: Mapping[str, Callable[[Run], float]] = {
     each.__name__: each
-    for each in (km, hours, cost, overflows_per_1000_bin_days, fill_at_collection_pct, visits, left_behind_pct)
+    for each in (
+        km,
+        floor_km,
+        hours,
+        cost,
+        overflows_per_1000_bin_days,
+        fill_at_collection_pct,
+        visits,
+        left_behind_pct,
+    )
 }
 RATE = overflows_per_1000_bin_days.__name__
 

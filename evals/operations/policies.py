@@ -13,13 +13,11 @@ import numpy as np
 from engines.forecast.history import BinHistory
 from engines.forecast.predict import Ask, predict_all
 from engines.forecast.rates import Rates
-from evals.operations.rounds import Wish
+from engines.routing.worth import NEXT_CHANCE_H, REACHED_H, Seen
+from evals.operations.rounds import Aim, Wish
 from evals.operations.schedule import CYCLE_DAYS, Bools, tuned_schedule
 from evals.operations.town import DAY_H, FULL_PCT, Floats, Town, moment_of
 from evals.operations.world import View
-
-ROUND_H = 2.0  # a bin is reached about so long after the trucks left
-NEXT_H = ROUND_H + DAY_H  # and by the next day's round after so long: what a visit today prevents until then
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +31,13 @@ class Known:
     rates: Rates
     pace: Floats
     grown: Floats
+    aim: Aim = Aim.km
     _schedules: dict[float, Bools] = field(default_factory=dict)
 
     def schedule(self, overflow_cost: float) -> Bools:
         """The schedule tuned for a cost of overflow, computed once."""
         if overflow_cost not in self._schedules:
-            self._schedules[overflow_cost] = tuned_schedule(self.town, self.grown, overflow_cost)
+            self._schedules[overflow_cost] = tuned_schedule(self.town, self.grown, overflow_cost, self.aim)
         return self._schedules[overflow_cost]
 
 
@@ -49,31 +48,34 @@ def fixed_tuned(view: View, known: Known, knob: float) -> list[Wish]:
     gaps = np.stack([schedule[:, (today - back) % CYCLE_DAYS] for back in range(1, CYCLE_DAYS + 1)], axis=1)
     since = np.argmax(gaps, axis=1) + 1
     expected = np.minimum(known.pace * since * DAY_H, FULL_PCT)
-    return [Wish(int(i), None, _litres(view, i, expected[i])) for i in np.flatnonzero(schedule[:, today])]
+    return [Wish(int(i), _litres(view, i, expected[i])) for i in np.flatnonzero(schedule[:, today])]
 
 
 def threshold_tuned(view: View, known: Known, knob: float) -> list[Wish]:
     """Every bin whose last reading is at or over the knob, in percent; litres as read, in the middle of the step."""
     level = np.where(np.isfinite(view.read_pct), view.read_pct, 0.0)
     middle = np.minimum(level + view.town.step_pct / 2, FULL_PCT)
-    return [Wish(int(i), None, _litres(view, i, middle[i])) for i in np.flatnonzero(level >= knob)]
+    return [Wish(int(i), _litres(view, i, middle[i])) for i in np.flatnonzero(level >= knob)]
 
 
 def ours(view: View, known: Known, knob: float) -> list[Wish]:
-    """Chance to be full before the next day's round, times the knob: one solve chooses and routes."""
-    forecasts = predict_all(_as_known(view), known.rates, Ask(view.now, (NEXT_H,), FULL_PCT))
+    """Every bin with what its forecast says of it: its worth decides in the solve, a full bin costing the knob."""
+    ask = Ask(view.now, (REACHED_H, NEXT_CHANCE_H), FULL_PCT)
     return [
-        Wish(index, round(1000 * knob * each.by[0].chance), _litres(view, index, each.now.p50))
-        for index, each in enumerate(forecasts)
-        if each.now is not None
+        Wish(index, _litres(view, index, each.by[0].p50), Seen(each.by[0].p50, each.by[1].chance), round(1000 * knob))
+        for index, each in enumerate(predict_all(_as_known(view), known.rates, ask))
+        if each.by
     ]
 
 
 def oracle(view: View, known: Known, knob: float) -> list[Wish]:
-    """As ours, with the true growth until the next day's round in place of the forecast."""
+    """As ours, with the true levels, and the true growth until the next day's round in place of the forecast."""
     assert view.truth is not None
-    now, then = np.minimum(view.truth(ROUND_H), FULL_PCT), view.truth(NEXT_H)
-    return [Wish(int(i), round(1000 * knob), _litres(view, i, now[i])) for i in np.flatnonzero(then >= FULL_PCT)]
+    found, full = np.minimum(view.truth(REACHED_H), FULL_PCT), view.truth(NEXT_CHANCE_H) >= FULL_PCT
+    return [
+        Wish(index, _litres(view, index, level), Seen(float(level), float(full[index])), round(1000 * knob))
+        for index, level in enumerate(found)
+    ]
 
 
 def _litres(view: View, index: int | np.int64, level: float) -> int:
@@ -103,13 +105,18 @@ Strategy = Callable[[View, Known, float], Sequence[Wish]]
 
 @dataclass(frozen=True)
 class Policy:
-    """A strategy with its knob: what that is, the values to look through (least service first); who sees the truth."""
+    """A strategy with its knob: what that is, the values to look through (least service first); who sees the truth.
+
+    `load_share`: the part of a truck's load that its plans use, so that a load which turns out larger seldom costs
+    another trip. Each has the share with the fewest kilometres on other weeks and seeds than any figure is told of.
+    """
 
     name: str
     strategy: Strategy
     knob: str
     knobs: tuple[float, ...]
     sees_truth: bool = False
+    load_share: float = 1.0
 
     def ladder(self, town: Town) -> tuple[float, ...]:
         """The knob's values that differ in this town: a level between two steps of the reports is none of its own."""
@@ -119,34 +126,18 @@ class Policy:
         return tuple(dict.fromkeys(float(step) for step in steps))
 
 
-COSTS = tuple(round(4.0 * 1.6**k, 2) for k in range(14))  # 4 to 1,800
-LEVELS = (
-    100.0,
-    95.0,
-    90.0,
-    85.0,
-    80.0,
-    75.0,
-    70.0,
-    65.0,
-    60.0,
-    55.0,
-    50.0,
-    45.0,
-    40.0,
-    35.0,
-    30.0,
-    25.0,
-    20.0,
-    10.0,
-    0.0,
-)
+COSTS = tuple(round(0.15 * 1.6**k, 3) for k in range(21))  # 0.15 to 1,800
+LEVELS = (*(100.0 - 5 * k for k in range(17)), 10.0, 0.0)
 STRATEGIES: dict[str, Policy] = {
     each.name: each
     for each in (
-        Policy("fixed_tuned", fixed_tuned, "cost of a full bin and day, in tuning the schedule", COSTS),
-        Policy("threshold_tuned", threshold_tuned, "level in percent from which a bin is served", LEVELS),
-        Policy("ours", ours, "cost of a full bin and day, times the forecast chance", COSTS),
+        Policy(
+            "fixed_tuned", fixed_tuned, "cost of a full bin and day, in tuning the schedule", COSTS, load_share=0.96
+        ),
+        Policy(
+            "threshold_tuned", threshold_tuned, "level in percent from which a bin is served", LEVELS, load_share=0.9
+        ),
+        Policy("ours", ours, "cost of a full bin and day, times the forecast chance", COSTS, load_share=0.88),
         Policy("oracle", oracle, "cost of a full bin and day that is sure to come", COSTS, sees_truth=True),
     )
 }

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
 from engines.routing.params import Core, Params
-from engines.routing.problem import Goal, Problem, Stop, StopRule, Truck
+from engines.routing.problem import Goal, Problem, Stop, StopRule, Truck, Weights
 from engines.routing.solve import solve
+from engines.routing.worth import Seen, Worth, with_prizes, worth_of_visits
 from evals.operations.town import Floats, Town
 
-ANNEALER = Params(core=Core.annealer)  # one core for all policies, repeatable by looks
+ANNEALER = Params(core=Core.annealer, thorough=False)  # one core for all policies, repeatable by looks
+LEAST_MILLI = 20  # a bin worth less than twenty metres or two cents is not put before the solver
 Tours = tuple[tuple[int, ...], ...]  # by truck: points of the town in driving order, dumps among them
+
+
+class Aim(StrEnum):
+    """What all policies' rounds make small: kilometres, or the city's money for kilometres and hours."""
+
+    km = "km"
+    cost = "cost"
+
+    @property
+    def weights(self) -> Weights | None:
+        """The routing engine's weights: a metre counts a milli-currency, an hour nothing; None for money."""
+        return Weights(per_metre=1.0) if self is Aim.km else None
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A bin to serve: its index, what that is worth in milli-currency (None: whenever it fits), litres expected."""
+    """A bin to serve: its index and litres expected. Without `seen` it is served whenever it fits; with it, when its
+    worth (`engines/routing/worth.py`) pays, a full bin and day counting `full_milli`."""
 
     bin: int
-    prize: int | None
     litres: int
+    seen: Seen | None = None
+    full_milli: int = 0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How days are solved: changes tried, what is made small, and the share of a truck's load that plans may use."""
+
+    looks: int
+    aim: Aim = Aim.km
+    load_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +67,13 @@ class Planner:
     """Turns wishes into tours with one solve a day. Equal wishes are solved once: a fixed schedule repeats itself."""
 
     town: Town
-    looks: int
+    effort: Effort
     solves: int = 0
     _known: dict[tuple[Wish, ...], Tours] = field(default_factory=dict)
 
     def tours(self, wishes: Sequence[Wish]) -> Tours:
-        """The tours of a day. A stop worth less than the time spent at it is left out at once: it can never pay."""
-        least = 1000 * min((t.cost_per_hour for t in self.town.trucks), default=0.0) * self.town.service_s / 3600
-        kept = tuple(wish for wish in wishes if wish.prize is None or wish.prize > least)
+        """The tours of a day, by truck."""
+        kept = tuple(wishes)
         if not kept:
             return tuple(() for _ in self.town.trucks)
         if kept not in self._known:
@@ -56,36 +82,62 @@ class Planner:
         return self._known[kept]
 
     def _solve(self, wishes: tuple[Wish, ...]) -> Tours:
+        problem = self._problem(wishes)
+        worths = _worths(problem, wishes)
+        kept = tuple(w for s, w in zip(problem.stops, wishes, strict=True) if s.id not in worths or _pays(worths[s.id]))
+        if not kept:
+            return tuple(() for _ in self.town.trucks)
+        problem = with_prizes(self._problem(kept), worths)
+        plan = solve(problem, StopRule(max_looks=self.effort.looks), 0, ANNEALER)
+        town, first = self.town, self.town.first_bin
+        point = {dump.id: len(town.depots) + i for i, dump in enumerate(town.dumps)}
+        point |= {town.bins[wish.bin]: first + wish.bin for wish in kept}
+        return tuple(tuple(point[visit.stop_id] for visit in each.visits) for each in plan.rounds)
+
+    def _problem(self, wishes: tuple[Wish, ...]) -> Problem:
         town, first = self.town, self.town.first_bin
         points = np.array([*range(first), *(first + wish.bin for wish in wishes)], dtype=np.int64)
-        problem = Problem(
+        return Problem(
             stops=tuple(_stop(town, wish) for wish in wishes),
-            trucks=town.trucks,
+            trucks=tuple(_loaded_to(truck, self.effort.load_share) for truck in town.trucks),
             depots=town.depots,
             dumps=town.dumps,
             metres=town.metres[np.ix_(points, points)],
             seconds=town.seconds[np.ix_(points, points)],
             goal=Goal.cost,
+            weights=self.effort.aim.weights,
         )
-        plan = solve(problem, StopRule(max_looks=self.looks), 0, ANNEALER)
-        point = {dump.id: len(town.depots) + i for i, dump in enumerate(town.dumps)}
-        point |= {town.bins[wish.bin]: first + wish.bin for wish in wishes}
-        return tuple(tuple(point[visit.stop_id] for visit in each.visits) for each in plan.rounds)
+
+
+def _loaded_to(truck: Truck, share: float) -> Truck:
+    return replace(truck, capacity_l=round(share * truck.capacity_l), capacity_kg=round(share * truck.capacity_kg))
+
+
+def _worths(problem: Problem, wishes: tuple[Wish, ...]) -> dict[str, Worth]:
+    """The worth of the wishes that it decides on; those of a day agree on what a full bin costs."""
+    seen = {stop.id: w.seen for stop, w in zip(problem.stops, wishes, strict=True) if w.seen is not None}
+    return worth_of_visits(problem, seen, max(w.full_milli for w in wishes))
+
+
+def _pays(worth: Worth) -> bool:
+    return worth.prize >= LEAST_MILLI
 
 
 def _stop(town: Town, wish: Wish) -> Stop:
     lat, lon = town.positions[wish.bin]
     litres = max(1, wish.litres)
     kilos = max(1, round(litres * town.kg_per_l[wish.bin]))
-    name, stream = town.bins[wish.bin], town.streams[wish.bin]
-    return Stop(name, float(lat), float(lon), litres, kilos, town.service_s, stream, prize=wish.prize)
+    return Stop(
+        town.bins[wish.bin], float(lat), float(lon), litres, kilos, town.service_s, town.streams[wish.bin]
+    )  # fmt: skip
 
 
 def drive_out(town: Town, tours: Tours, litres: Floats, expected: Mapping[int, int]) -> Driven:
     """Drive the tours with the litres that each bin really holds.
 
-    A truck that the next bin would overload goes to the dump first; a planned dump trip is left out when what the plan
-    expects (litres by bin index) until the next one still fits.
+    A truck that the next bin would overload, in litres or kilos, goes to the dump first; a planned dump trip is left
+    out when what the plan expects (litres by bin index) until the next one still fits. A bin that could no longer be
+    served in time to unload and be home before the shift ends is left, and the truck goes on to the next.
     """
     parts = [
         _Tour(town, truck, litres, expected).driven(tour)
@@ -103,7 +155,7 @@ def drive_out(town: Town, tours: Tours, litres: Floats, expected: Mapping[int, i
 
 @dataclass
 class _Tour:
-    """One truck on its way."""
+    """One truck on its way; its load in litres and kilos."""
 
     town: Town
     truck: Truck
@@ -111,48 +163,80 @@ class _Tour:
     expected: Mapping[int, int]
 
     def __post_init__(self) -> None:
-        self.here, self.clock, self.metres, self.load = self.truck.depot, self.truck.shift_start_s, 0, 0.0
+        self.here, self.clock, self.metres = self.truck.depot, self.truck.shift_start_s, 0
+        self.load_l = self.load_kg = 0.0
 
     def driven(self, tour: Sequence[int]) -> Driven:
         first, emptied = self.town.first_bin, []
         for index, point in enumerate(tour):
             if point < first:
-                if self.load + self._until_next_dump(tour[index + 1 :]) > self.truck.capacity_l:
+                if not self._fits(*self._until_next_dump(tour[index + 1 :])):
                     self._unload(tour[index + 1] if index + 1 < len(tour) else self.truck.end_point)
                 continue
-            held = float(self.litres[point - first])
-            if self.load > 0 and self.load + held > self.truck.capacity_l:
+            held = float(self.litres[point - first]), float(self.litres[point - first] * self._kg_per_l(point))
+            full = self.load_l > 0 and not self._fits(*held)
+            if self._home_by(point, full) > self.truck.shift_end_s:
+                continue
+            if full:
                 self._unload(point)
             self._go(point)
-            self.clock, self.load = self.clock + self.town.service_s, self.load + held
+            self.clock += self.town.service_s
+            self.load_l, self.load_kg = self.load_l + held[0], self.load_kg + held[1]
             emptied.append((point - first, self.clock))
-        if self.load > 0 and self.town.dumps:
+        if self.load_l > 0 and self.town.dumps:
             self._unload(self.truck.end_point)
         self._go(self.truck.end_point)
         seconds = self.clock - self.truck.shift_start_s
         cost = self.truck.cost_per_km * self.metres / 1000 + self.truck.cost_per_hour * seconds / 3600
         return Driven(self.metres, seconds, cost, tuple(emptied))
 
-    def _until_next_dump(self, rest: Sequence[int]) -> int:
-        """Litres expected of the stops up to the next planned dump."""
-        litres = 0
+    def _fits(self, litres: float, kilos: float) -> bool:
+        return self.load_l + litres <= self.truck.capacity_l and self.load_kg + kilos <= self.truck.capacity_kg
+
+    def _kg_per_l(self, point: int) -> float:
+        return float(self.town.kg_per_l[point - self.town.first_bin])
+
+    def _home_by(self, point: int, full: bool) -> int:
+        """When the truck would be home if it served this point, unloading before it when `full`, and then ended."""
+        home = self.truck.end_point
+        last = self._dump_between(point, home) if self.town.dumps else point
+        out = self._way(self.here, self._dump_between(self.here, point), point) if full else self._way(self.here, point)
+        end = self._way(point, last, home) if self.town.dumps else self._way(point, home)
+        return self.clock + out + self.town.service_s + end
+
+    def _way(self, *points: int) -> int:
+        """Seconds along points, unloading at the dumps among those after the first."""
+        drive = sum(int(self.town.seconds[a, b]) for a, b in pairwise(points))
+        return drive + sum(self._unloading_s(p) for p in points[1:])
+
+    def _unloading_s(self, point: int) -> int:
+        depots = len(self.town.depots)
+        return self.town.dumps[point - depots].service_s if depots <= point < self.town.first_bin else 0
+
+    def _until_next_dump(self, rest: Sequence[int]) -> tuple[float, float]:
+        """Litres and kilos expected of the stops up to the next planned dump."""
+        litres = kilos = 0.0
         for point in rest:
             if point < self.town.first_bin:
                 break
-            litres += self.expected.get(point - self.town.first_bin, 0)
-        return litres
+            each = self.expected.get(point - self.town.first_bin, 0)
+            litres, kilos = litres + each, kilos + each * self._kg_per_l(point)
+        return litres, kilos
 
     def _go(self, to: int) -> None:
         self.clock += int(self.town.seconds[self.here, to])
         self.metres += int(self.town.metres[self.here, to])
         self.here = to
 
+    def _dump_between(self, before: int, after: int) -> int:
+        """The dump with the shortest way from `before` over it to `after`; the depot where there is none."""
+        dumps = range(len(self.town.depots), self.town.first_bin)
+        if not dumps:
+            return self.truck.depot
+        return min(dumps, key=lambda dump: int(self.town.seconds[before, dump] + self.town.seconds[dump, after]))
+
     def _unload(self, after: int) -> None:
-        town, dumps = self.town, range(len(self.town.depots), self.town.first_bin)
-        if dumps:
-            best = min(dumps, key=lambda dump: int(town.seconds[self.here, dump] + town.seconds[dump, after]))
-            self._go(best)
-            self.clock += town.dumps[best - len(town.depots)].service_s
-        else:
-            self._go(self.truck.depot)
-        self.load = 0.0
+        place = self._dump_between(self.here, after)
+        self._go(place)
+        self.clock += self._unloading_s(place)
+        self.load_l = self.load_kg = 0.0

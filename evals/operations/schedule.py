@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from evals.operations.rounds import Aim
 from evals.operations.town import DAY_H, FULL_PCT, Floats, Town
 
 CYCLE_DAYS = 28
@@ -50,11 +51,13 @@ def full_days(grown: Floats, leave_h: int) -> Floats:
     return found
 
 
-def tuned_schedule(town: Town, grown: Floats, overflow_cost: float) -> Bools:
-    """Which days of a cycle each bin is visited, shape (bins, 28); `overflow_cost` in currency per full bin and day."""
+def tuned_schedule(town: Town, grown: Floats, overflow_cost: float, aim: Aim = Aim.cost) -> Bools:
+    """Which days of a cycle each bin is visited, shape (bins, 28); `overflow_cost` per full bin and day, in the aim's
+    unit: currency, or kilometres."""
     truck = town.trucks[0]
-    per_m = truck.cost_per_km / 1000 + truck.cost_per_hour / 3600 * _seconds_per_m(town)
-    at_bin = truck.cost_per_hour / 3600 * town.service_s
+    per_km, per_hour = (1.0, 0.0) if aim is Aim.km else (truck.cost_per_km, truck.cost_per_hour)
+    per_m = per_km / 1000 + per_hour / 3600 * _seconds_per_m(town)
+    at_bin = per_hour / 3600 * town.service_s
     overflow = overflow_cost * full_days(grown, int(town.leave_h))
     way = 2 * per_m * town.between_m
     np.fill_diagonal(way, np.inf)

@@ -63,6 +63,13 @@ def stage_of(records: Records, test_from_h: float | None = None) -> Stage:
     return Stage(records.town, pieces, profile, train, test, _learn(records, pieces, profile, train))
 
 
+def known_before(records: Records, hour: float) -> Records:
+    """The records as they were known at an hour: nothing later is read."""
+    cut = moment_of(hour) - np.timedelta64(1, "s")
+    past = tuple(history.until(cut) for history in records.histories)
+    return replace(records, histories=past, last_h=min(records.last_h, hour - 1))
+
+
 def _covered(records: Records, spans: tuple[Span, Span]) -> tuple[Records, Pieces]:
     """Only bins whose growth is known in at least half of both parts."""
     pieces = pieces_of(records.histories)

@@ -20,8 +20,8 @@ from evals.operations.chart import trade_off_svg
 from evals.operations.compare import KPIS, RATE, Curve, overflows_per_1000_bin_days, saving, saving_pct
 from evals.operations.data import read_records
 from evals.operations.policies import STRATEGIES, Policy
-from evals.operations.rounds import Planner
-from evals.operations.stage import Stage, stage_of, world_of
+from evals.operations.rounds import Aim, Effort, Planner
+from evals.operations.stage import Stage, known_before, stage_of, world_of
 from evals.operations.town import Records, hour_of
 from evals.operations.world import Run, World, play
 from evals.progress import say
@@ -39,10 +39,12 @@ OTHER_RATES = (0.8, 1.25)  # of the target: the saving there is told as well, wh
 
 @dataclass(frozen=True)
 class Asked:
-    """What to play: counted weeks, seeds 1 to `seeds`, the cut in time, the overflow rate to compare at, and effort.
+    """What to play: counted weeks, how many seeds, the cut in time, the overflow rate to compare at, and effort.
 
     `target` is full bins per 1,000 bin-days; `looks` the changes of a plan that each day's solve tries; `truck_times`
-    makes every truck so much larger, to see how much of a saving hangs on the trucks.
+    makes every truck so much larger, to see how much of a saving hangs on the trucks. `aim` is what all policies make
+    small alike. Records from `until` on are not read and seeds begin at `first_seed`: settings are sought on other
+    weeks and worlds than figures are told of.
     """
 
     data: Path | None
@@ -50,8 +52,11 @@ class Asked:
     seeds: int = 3
     test_from: date | None = None
     target: float = 30.0
-    looks: int = 500
+    looks: int = 2000
     truck_times: float = 1.0
+    aim: Aim = Aim.km
+    until: date | None = None
+    first_seed: int = 1
 
     def __post_init__(self) -> None:
         if self.data is None:
@@ -77,8 +82,8 @@ def figures(asked: Asked) -> JsonObject:
     `km_saving_pct[peer]` and `ci95[peer]`: kilometres that ours needs less than the peer at the target rate; against
     the oracle it is negative, what better knowledge would still save. `hours_saving_pct` and `cost_saving_pct` the
     same of truck hours and money. `policies` holds every figure of each policy at the target, summed over the counted
-    weeks and averaged over seeds; `curve` the points behind it; `saving_at` the saving of km at other rates; `notes`
-    what the figures rest on.
+    weeks and averaged over seeds; `km_above_floor` what of the kilometres the litres alone do not take; `curve` the
+    points behind it; `saving_at` the saving of km at other rates; `notes` what the figures rest on.
     """
     played = play_all(asked)
     return told(asked, played)
@@ -87,11 +92,16 @@ def figures(asked: Asked) -> JsonObject:
 def play_all(asked: Asked) -> Played:
     """Look for each policy's knob on the training part, then play around it on the test part."""
     assert asked.data is not None
-    cut = None if asked.test_from is None else hour_of(datetime.combine(asked.test_from, datetime.min.time()))
-    stage = stage_of(with_trucks(read_records(asked.data), asked.truck_times), cut)
+    records = with_trucks(read_records(asked.data), asked.truck_times)
+    if asked.until is not None:
+        records = known_before(records, _midnight(asked.until))
+    stage = stage_of(records, None if asked.test_from is None else _midnight(asked.test_from))
+    stage = replace(stage, known=replace(stage.known, aim=asked.aim))
     pilots = [world_of(stage, seed, min(PILOT_WEEKS, asked.weeks), train=True) for seed in range(PILOT_SEEDS)]
-    worlds = [world_of(stage, seed, asked.weeks) for seed in range(1, asked.seeds + 1)]
-    tables = [_Table(policy, stage, asked.looks) for policy in STRATEGIES.values()]
+    worlds = [world_of(stage, seed, asked.weeks) for seed in range(asked.first_seed, asked.first_seed + asked.seeds)]
+    tables = [
+        _Table(policy, stage, Effort(asked.looks, asked.aim, policy.load_share)) for policy in STRATEGIES.values()
+    ]
     rungs = [_rung(table, pilots, asked.target) for table in tables]
     target = max([asked.target, *(FLOOR_MARGIN * rate for _, rate in rungs if rate > asked.target)])
     if target > asked.target:
@@ -110,6 +120,10 @@ def play_all(asked: Asked) -> Played:
     return Played(stage, curves, rate)
 
 
+def _midnight(day: date) -> float:
+    return hour_of(datetime.combine(day, datetime.min.time()))
+
+
 def with_trucks(records: Records, times: float) -> Records:
     """The records with trucks so much larger, and a note that says so."""
     if times == 1:
@@ -125,10 +139,10 @@ def with_trucks(records: Records, times: float) -> Records:
 class _Table:
     """Plays one policy at the rungs of its ladder: a world once a rung, days with equal wishes solved once for all."""
 
-    def __init__(self, policy: Policy, stage: Stage, looks: int) -> None:
+    def __init__(self, policy: Policy, stage: Stage, effort: Effort) -> None:
         self.policy, self.stage = policy, stage
         self.ladder = policy.ladder(stage.town)
-        self.planner = Planner(stage.town, looks)
+        self.planner = Planner(stage.town, effort)
         self._played: dict[tuple[int, World], Run] = {}
 
     def runs(self, rung: int, worlds: Sequence[World]) -> list[Run]:
@@ -214,6 +228,8 @@ def told(asked: Asked, played: Played) -> JsonObject:
         "saving_at": _elsewhere(played),
         "curve": {name: _points(curve) for name, curve in curves.items()},
         "compared_at_per_1000_bin_days": round(rate, 2),
+        "km_above_floor": {name: _above_floor(curve, rate) for name, curve in curves.items()},
+        "aim": asked.aim,
         "weeks": asked.weeks,
         "seeds": asked.seeds,
         "bins": len(played.stage.town.bins),
@@ -242,6 +258,11 @@ def _places(points: JsonValue) -> list[tuple[float, float]]:
     assert isinstance(points, list)
     rows = [point for point in points if isinstance(point, dict)]
     return sorted((float(str(row[RATE])), float(str(row["km"]))) for row in rows)
+
+
+def _above_floor(curve: Curve, rate: float) -> float:
+    """Kilometres beyond those that hauling the collected litres takes at least: what choosing and routing decide."""
+    return round(curve.mean_at(rate, "km") - curve.mean_at(rate, "floor_km"), 2)
 
 
 def _points(curve: Curve) -> list[JsonValue]:

@@ -55,6 +55,17 @@ class Town:
         return min(truck.shift_start_s for truck in self.trucks) / 3600
 
     @property
+    def haul_m_per_l(self) -> Floats:
+        """Metres to a bin from the dump (or depot) and back, over the litres of the largest truck: shape (n,).
+
+        Summed over what is collected it bounds the way of all loads from below (Haimovich and Rinnooy Kan 1985).
+        """
+        ends = range(len(self.depots), self.first_bin) if self.dumps else range(len(self.depots))
+        first = self.first_bin
+        way = np.min([self.metres[end, first:] + self.metres[first:, end] for end in ends], axis=0)
+        return np.asarray(way / max(truck.capacity_l for truck in self.trucks))
+
+    @property
     def between_m(self) -> Floats:
         """Metres between bins, shape (n, n), the mean of both directions."""
         between = self.metres[self.first_bin :, self.first_bin :].astype(np.float64)

@@ -71,8 +71,8 @@ class Run:
     """What a policy did in one world, in its counted weeks.
 
     `visits`: (bin, day, true level) of each emptying; `full` (bins, days): whether the bin stood full at some time of
-    that day, which lasts from one leaving of the trucks to the next. Points: what grew, what was collected, and what
-    lay in the bins before and after.
+    that day, which lasts from one leaving of the trucks to the next. `floor_metres`: what hauling the collected litres
+    takes in full loads. Points: what grew, what was collected, and what lay in the bins before and after.
     """
 
     metres: int
@@ -84,6 +84,7 @@ class Run:
     before_points: float
     after_points: float
     missed: int
+    floor_metres: float = 0.0
 
     @property
     def collected_points(self) -> float:
@@ -118,7 +119,8 @@ class _Book:
         self.emptied_h = world.emptied_h.copy()
         self.counted_from = (world.quiet_weeks + world.uncounted_weeks) * 7
         self.metres = self.seconds = self.missed = 0
-        self.cost = 0.0
+        self.cost = self.floor = 0.0
+        self.haul = world.town.haul_m_per_l
         self.visits: list[tuple[int, int, float]] = []
         self.full: list[npt.NDArray[np.bool_]] = []
         self.before = 0.0
@@ -149,13 +151,14 @@ class _Book:
             self.emptied_h[index] = hour
             if counted:
                 self.visits.append((index, day - self.counted_from, level))
+                self.floor += float(self.haul[index] * world.town.capacity_l[index]) * level / FULL_PCT
         full |= world.level_at(end, self.emptied_h) >= FULL_PCT
         if counted:
             self.full.append(full)
             self.metres, self.seconds = self.metres + driven.metres, self.seconds + driven.seconds
             self.cost += driven.cost
             served = {index for index, _ in driven.emptied}
-            self.missed += sum(wish.prize is None and wish.bin not in served for wish in wishes)
+            self.missed += sum(wish.seen is None and wish.bin not in served for wish in wishes)
 
     def run(self) -> Run:
         world = self.world
@@ -164,7 +167,8 @@ class _Book:
         after = float(world.level_at(world.grown.shape[1] - 1, self.emptied_h).sum())
         full = np.stack(self.full, axis=1) if self.full else np.zeros((len(self.emptied_h), 0), dtype=np.bool_)
         return Run(
-            self.metres, self.seconds, self.cost, tuple(self.visits), full, grown, self.before, after, self.missed
+            self.metres, self.seconds, self.cost, tuple(self.visits), full, grown, self.before, after, self.missed,
+            self.floor,
         )  # fmt: skip
 
 

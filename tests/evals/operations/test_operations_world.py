@@ -10,8 +10,9 @@ import pytest
 
 from engines.forecast.history import BinHistory
 from engines.routing.problem import Place, Truck
+from engines.routing.worth import Seen
 from evals.operations.growth import Span, draw_growth, pieces_of, resample_weeks, week_profile
-from evals.operations.rounds import Planner, Wish, drive_out
+from evals.operations.rounds import Aim, Effort, Planner, Wish, drive_out
 from evals.operations.schedule import full_days, patterns, tuned_schedule
 from evals.operations.sensors import Faults, draw_sensors, last_readings
 from evals.operations.town import DAY_H, WEEK_H, Floats, Town, monday_before
@@ -19,6 +20,7 @@ from evals.operations.world import Choose, Run, View, World, play
 
 NO_FAULTS = Faults(every_h=6, noise_points=0.0, late_h=0.0, lost=0.0, silent=0.0)
 MONDAY = monday_before(480_000)
+EFFORT = Effort(looks=50)
 
 
 def line_town(bins: int = 3, capacity_l: int = 10_000, dump: bool = True) -> Town:
@@ -48,12 +50,12 @@ def steady_world(town: Town, points_a_day: Sequence[float], weeks: int = 1) -> W
 
 def played(world: World, choose: Choose) -> Run:
     """The run of a policy."""
-    return play(world, choose, Planner(world.town, looks=50))
+    return play(world, choose, Planner(world.town, EFFORT))
 
 
 def all_bins(view: View) -> list[Wish]:
     """Serve everything every day."""
-    return [Wish(i, None, 100) for i in range(len(view.town.bins))]
+    return [Wish(i, 100) for i in range(len(view.town.bins))]
 
 
 def never(view: View) -> list[Wish]:
@@ -75,7 +77,7 @@ def test_a_bins_life_can_be_read_as_a_string() -> None:
     """40 points a day, seen in steps of 20 every 6 h. Met at 90 first, then just under 80: full a day later."""
 
     def at_80(view: View) -> list[Wish]:
-        return [Wish(int(i), None, 800) for i in np.flatnonzero(np.nan_to_num(view.read_pct) >= 80)]
+        return [Wish(int(i), 800) for i in np.flatnonzero(np.nan_to_num(view.read_pct) >= 80)]
 
     run = played(steady_world(line_town(1), (40,), weeks=2), at_80)
     assert run.life(0) == "..E.oO.oO.oO.o"
@@ -83,7 +85,7 @@ def test_a_bins_life_can_be_read_as_a_string() -> None:
 
 def test_a_life_says_when_a_bin_stood_full_and_when_it_was_emptied() -> None:
     def on_day_3(view: View) -> list[Wish]:
-        return [Wish(0, None, 900)] if view.day == 3 else []
+        return [Wish(0, 900)] if view.day == 3 else []
 
     assert played(steady_world(line_town(1), (30,)), on_day_3).life(0) == "...E..o"
     assert played(steady_world(line_town(1), (36,)), on_day_3).life(0) == "..oO.oo"
@@ -116,8 +118,8 @@ def test_policies_see_no_truth_unless_they_are_the_oracle() -> None:
         return []
 
     world = steady_world(line_town(1), (40,))
-    play(world, look, Planner(world.town, 50))
-    play(world, look, Planner(world.town, 50), sees_truth=True)
+    play(world, look, Planner(world.town, EFFORT))
+    play(world, look, Planner(world.town, EFFORT), sees_truth=True)
     assert seen == [True] * 7 + [False] * 7
 
 
@@ -140,6 +142,30 @@ def test_a_truck_that_the_next_bin_would_overload_goes_to_the_dump_first() -> No
     assert len(driven.emptied) == 3
 
 
+def test_kilos_fill_a_truck_as_litres_do() -> None:
+    light = line_town(capacity_l=10_000)
+    heavy = replace(light, trucks=(replace(light.trucks[0], capacity_kg=100),))
+    held, tour = np.full(3, 600.0), ((2, 3, 4, 1),)
+    assert drive_out(light, tour, held, {}).metres == 6000
+    assert drive_out(heavy, tour, held, {}).metres == 2000 + 4000 + 6000
+
+
+def test_a_bin_that_would_keep_the_truck_out_after_its_shift_is_left() -> None:
+    town = line_town()
+    short = replace(town, trucks=(replace(town.trucks[0], shift_end_s=6 * 3600 + 1200),))
+    driven = drive_out(short, ((2, 3, 4, 1),), np.full(3, 500.0), {})
+    assert [index for index, _ in driven.emptied] == [0, 1]
+    assert driven.seconds == 400 + 2 * 60 + 600
+
+
+def test_the_floor_is_what_full_loads_of_the_collected_litres_drive() -> None:
+    """90 points a day of three bins of 1,000 l, 2, 4 and 6 km there and back, in a truck of 10,000 l: seven days."""
+    run = played(steady_world(line_town(), (90, 90, 90)), all_bins)
+    floor = sum(lv / 100 * 1000 * 2000 * (i + 1) / 10_000 for i, _, lv in run.visits)
+    assert run.floor_metres == pytest.approx(floor)
+    assert run.floor_metres <= run.metres
+
+
 def test_a_planned_dump_trip_is_left_out_when_the_rest_fits() -> None:
     town = line_town(capacity_l=1000)
     needless = drive_out(town, ((2, 1, 3, 4, 1),), np.full(3, 100.0), {0: 600, 1: 300, 2: 300})
@@ -147,18 +173,34 @@ def test_a_planned_dump_trip_is_left_out_when_the_rest_fits() -> None:
     assert (needless.metres, needed.metres) == (6000, 8000)
 
 
-def test_a_stop_worth_less_than_the_time_spent_there_is_not_planned() -> None:
+def test_a_bin_is_served_when_its_worth_pays_its_way_and_one_that_cannot_is_not_put_before_the_solver() -> None:
+    """The only bin is a kilometre away: a full one is worth the two kilometres there and back, an empty one is not."""
     town = line_town()
-    planner = Planner(town, 50)
-    at_bin = 1000 * 36 * 60 // 3600
-    assert planner.tours([Wish(0, at_bin, 10)]) == ((),)
-    assert planner.solves == 0
-    assert 2 in planner.tours([Wish(0, 100 * at_bin, 10)])[0]
+    planner = Planner(town, EFFORT)
+    empty, sure = Seen(level_pct=5.0, chance=0.0), Seen(level_pct=99.0, chance=1.0)
+    assert planner.tours([Wish(0, 50, empty, full_milli=3_000)]) == ((),)
+    assert 2 in planner.tours([Wish(0, 990, sure, full_milli=3_000)])[0]
+    assert 2 not in planner.tours([Wish(0, 990, sure, full_milli=500)])[0]
+
+
+def test_all_policies_may_be_made_to_save_money_instead_of_kilometres() -> None:
+    """Half a minute of a driver's time is dearer than the way, so a stop that pays in kilometres does not in money."""
+    town = replace(line_town(), service_s=3600)
+    wish = Wish(0, 990, Seen(99.0, 1.0), full_milli=3_000)
+    assert 2 in Planner(town, Effort(50, Aim.km)).tours([wish])[0]
+    assert 2 not in Planner(town, Effort(50, Aim.cost)).tours([wish])[0]
+
+
+def test_plans_use_only_the_share_of_a_load_that_they_may() -> None:
+    town = line_town(capacity_l=1000)
+    wishes = [Wish(i, 330) for i in range(3)]
+    once, twice = (Planner(town, Effort(50, load_share=share)).tours(wishes)[0] for share in (1.0, 0.9))
+    assert (once.count(1), twice.count(1)) == (1, 2)
 
 
 def test_equal_days_are_solved_once() -> None:
     world = steady_world(line_town(), (50, 50, 50), weeks=2)
-    planner = Planner(world.town, 50)
+    planner = Planner(world.town, EFFORT)
     play(world, all_bins, planner)
     assert planner.solves == 1
 
