@@ -34,6 +34,7 @@ from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
+from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
 
@@ -50,7 +51,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
     search = open_search(store, settings, city.name, MiniLM())
-    index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT))
+    index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT), renew_patterns)
     index.start(following=ticking)
     fill = FillModels(store)
     forecasts = Ticking(Refresher(store, fill, city, clock), clock)

@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 PATIENT_S = 60.0  # for what a person waits for
 EMBED_S = 2.0  # between two tellings of progress
 
+PATTERNS = "patterns"
+
+Renew = Callable[[Store, RetrievalStore, str], int]
+"""Makes the documents of findings of a city again where its records have changed; how many changed."""
 Told = Callable[[str, int, int], None]
 
 
@@ -48,9 +52,13 @@ class KeptStore(RetrievalStore, Protocol):
 class IndexKeeper:
     """The index of one city and what it is made from. Making one does nothing."""
 
-    def __init__(self, store: Store, search: KeptStore, city: str, folder: Path | None) -> None:
+    def __init__(
+        self, store: Store, search: KeptStore, city: str, folder: Path | None, renew_patterns: Renew | None = None
+    ) -> None:
         self._store, self._search, self._city, self._folder = store, search, city, folder
+        self._renew_patterns = renew_patterns or _no_patterns
         self._follower = Follower(self.follow)
+        self._patterns_due = renew_patterns is not None
 
     def start(self, *, following: bool) -> None:
         """Bring the index up to date; `following`: keep it so in a thread until `close`. Raises as `index_city`."""
@@ -62,8 +70,13 @@ class IndexKeeper:
             self._follower.start()
 
     def follow(self) -> Followed:
-        """Take in what has changed since. Raises NotNow."""
-        return follow(self._store, self._search, self._city)
+        """Take in what has changed since; the first time, find the patterns too. Raises NotNow."""
+        followed = follow(self._store, self._search, self._city)
+        if self._patterns_due and not followed.left:
+            self._patterns_due = False
+            self._renew_patterns(self._store, self._search, self._city)
+            self._search.embed_in_background()
+        return followed
 
     def forget(self) -> bool:
         """Take in all that waits and overwrite what that removed; False when some of it happens only later.
@@ -86,11 +99,15 @@ class IndexKeeper:
         self._search.adopt_model()
         how = Rebuild(kinds or INDEXED_KINDS, progress)
         report = reindex(self._store, self._search, self._city, self._folder, how)
+        if not kinds or PATTERNS in kinds:
+            self._search.remember(PATTERNS, "")
+            found = self._renew_patterns(self._store, self._search, self._city)
+            report = replace(report, changed={**report.changed, PATTERNS: found})
         return report if report.faults else self._embedded(report, progress)
 
     def _embedded(self, report: IndexReport, progress: Told | None) -> IndexReport:
         """The report once all texts have vectors, or with the reason why some will not get one."""
-        left, before = report.without_meaning, -1
+        left, before = 1, 0
         try:
             while left and left != before:
                 left, before = self._search.embed_pending(EMBED_S), left
@@ -98,7 +115,8 @@ class IndexKeeper:
                     texts = self._search.health().texts
                     progress("meanings", texts - left, texts)
         except (NotNow, BadData) as error:
-            return replace(report, without_meaning=left, faults=(str(error),))
+            health = self._search.health()
+            return replace(report, without_meaning=health.texts - health.embedded, faults=(str(error),))
         return replace(report, without_meaning=left)
 
     def passage(self, ref: str) -> tuple[str, str]:
@@ -112,3 +130,7 @@ class IndexKeeper:
         """End the threads and close the search."""
         self._follower.close()
         self._search.close()
+
+
+def _no_patterns(store: Store, search: RetrievalStore, city: str) -> int:
+    return 0

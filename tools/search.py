@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from domain.errors import MissingPiece, NotNow
+from domain.errors import BadData, MissingPiece, NotNow
 from domain.times import describe
 from domain.values import Evidence, Facts, Moment, Period, Place, Reason, Result, Table
 from retrieval.following import follow
@@ -18,15 +18,18 @@ from retrieval.store import Area, Circle, Document, Found, Hit, SearchRequest
 from retrieval.words import terms
 from tools.arguments import Limit, Metres, PlaceArg, SinceArg, TextArg, UntilArg
 from tools.context import Ctx
+from tools.patterns import renew_patterns
 from tools.registry import Example, tool
 from tools.scope import ONE_MINUTE, reach_m, restate_near, window
 
 Kind = Literal["bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook"]
-PLACED = frozenset({"bins", "requests"})  # kinds whose documents have a place
+PLACED = frozenset({"bins", "requests", "patterns"})  # kinds whose documents have a place
 DATED = frozenset({"requests", "rounds"})  # kinds whose documents have a time
-OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/"}
+OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/",
+          "patterns": "patterns:"}  # fmt: skip
 FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
+EMBED_PATTERNS_S = 2.0
 EXACT = 1.0  # a floor that only documents with all the words reach
 NUMBER = re.compile(r"\d\S\S|\S\d\S|\S\S\d")  # at least three characters with a digit among them
 EXPLAINED = 3  # hits
@@ -100,7 +103,7 @@ def search_records(
     if not terms(query):
         raise MissingPiece("query", "What should I look for?")
     asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
-    stale = _caught_up(ctx)
+    stale = [*_caught_up(ctx), *(_patterns_renewed(ctx) if kind == "patterns" else [])]
     found = _found(ctx, asked.request)
     facts = _facts(ctx, query, asked, found)
     return Result[SearchFacts](
@@ -189,6 +192,16 @@ def _caught_up(ctx: Ctx) -> list[str]:
     return [f"{followed.left} changes of the records are not in the search yet"] if followed.left else []
 
 
+def _patterns_renewed(ctx: Ctx) -> list[str]:
+    """Find the patterns where this was never done or the records have changed; what went wrong, as a sentence."""
+    try:
+        if renew_patterns(ctx.store, ctx.search, ctx.city.name):
+            ctx.search.embed_pending(EMBED_PATTERNS_S)
+    except (NotNow, BadData) as error:
+        return [f"the newest patterns could not be taken into the search: {error}"]
+    return []
+
+
 def _found(ctx: Ctx, request: SearchRequest) -> Found:
     """Search; a question with a number finds what holds all of its words, and what is near only when nothing does."""
     if any(NUMBER.search(word) for word in terms(request.text)):
@@ -267,7 +280,8 @@ def _reason(hit: Hit) -> Reason:
     grounds += [f"its meaning is near (cosine {hit.dense:.2f})"] if hit.dense is not None and hit.dense >= FLOOR else []
     title = harmless(hit.document.title)
     text = f"“{title}” scores {hit.score:.2f}: {' and '.join(grounds)}."
-    return Reason(text=text, evidence=[Evidence(label=title, ref=hit.document.url_ref)])
+    rests_on = [Evidence(label=ref, ref=ref) for ref in hit.document.fields.get("evidence", "").split()]
+    return Reason(text=text, evidence=[Evidence(label=title, ref=hit.document.url_ref), *rests_on])
 
 
 def _table(ctx: Ctx, found: Found, words: tuple[str, ...]) -> Table | None:

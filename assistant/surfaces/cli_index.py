@@ -20,6 +20,7 @@ class Kind(StrEnum):
     requests = "requests"
     rounds = "rounds"
     handbook = "handbook"
+    patterns = "patterns"
 
 
 KIND = typer.Option([], "--kind", help="Only this kind; may be given more than once. Default: all.")

@@ -1,0 +1,343 @@
+"""Findings in records: something happens faster, or more often, under one condition than under the others.
+
+    found = find_patterns(subjects, Rules(), seed=0)
+
+A subject's units are spans of time or single events, each with a value (percent filled, requests, 0 or 1), a base that
+the value grows with (hours, requests to be expected, 1) and its share of each condition (Thursday, this site). The rate
+of a condition is value by base, by weighted least squares; the ratio is its rate by the rate of all else.
+
+Three hurdles, so that chance alone passes nearly none: a permutation test within strata on the earlier part of the
+records (Pearson residuals shuffled; Monte Carlo p-values, Phipson and Smyth 2010, after a screen by Hoeffding's normal
+limit, 1951); the false discovery rate over all tests made (Benjamini and Hochberg 1995); and the same direction again,
+one-sided, on the later part. The ratio that is told is the later part's, which had no say in the choice; its interval
+is a bootstrap of weeks (Kuensch 1989). A rate is never below 0; where it is 0 its interval is too narrow (Andrews
+2000), and the tests alone decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import erfc, log, sqrt
+
+import numpy as np
+import numpy.typing as npt
+from numpy.random import Generator
+
+__all__ = ["Estimate", "Pattern", "Rules", "Units", "find_patterns"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+BLOCK_S = 7 * 86_400.0  # what happens within a week hangs together
+FIRST_DRAWS = 999  # enough to see that a test will never pass
+PROMISING = 0.02  # the first draws' p-value below which the others are made
+LEAST_TOLD = 0.01  # a ratio below is none
+MANY_STRATA = 400  # beyond that the normal limit is as good as any number of draws
+SCREEN = 0.005  # two-sided, of the normal limit: above it a test is not drawn at all
+
+
+@dataclass(frozen=True)
+class Units:
+    """What was seen of one subject, in order of time: `value`, `base` (over 0), `stratum`, `at` (s) of shape (n,).
+
+    `share` (n, k) is each unit's part, 0..1, of each of k conditions. Units of one stratum could change places if the
+    conditions did not matter. The later part begins at `split_at`. `one_sided` asks only for what is more.
+    """
+
+    name: str
+    value: Floats
+    base: Floats
+    share: Floats
+    stratum: Ints
+    at: Floats
+    split_at: float
+    one_sided: bool = False
+
+    @property
+    def parts(self) -> tuple[Units, Units]:
+        """The earlier and the later part."""
+        return self._part(self.at < self.split_at), self._part(self.at >= self.split_at)
+
+    def _part(self, chosen: npt.NDArray[np.bool_]) -> Units:
+        """Some of the units."""
+        return Units(
+            self.name, self.value[chosen], self.base[chosen], self.share[chosen], self.stratum[chosen],
+            self.at[chosen], self.split_at, self.one_sided,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as a finding: false discovery rate, p-value of the second look, least effect and evidence.
+
+    `least_ratio` holds both ways (1.25 is also 1 / 1.25); `least_units` is units with any part of the condition, in
+    each of the two parts.
+    """
+
+    rate: float = 0.05
+    again: float = 0.05
+    least_ratio: float = 1.25
+    least_units: int = 12
+    draws: int = 9_999
+    resamples: int = 1_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Rates under a condition (at least 0) and under all else (above 0), their ratio, and the units they rest on."""
+
+    ratio: float
+    rate: float
+    other_rate: float
+    units: int
+    other_units: int
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A finding: `condition` of the subject `name`. `low` and `high` bound the later ratio with 95 % confidence.
+
+    `p` and `q` are of the earlier part (q after the correction over `tests`), `p_again` of the later one.
+    """
+
+    name: str
+    condition: int
+    earlier: Estimate
+    later: Estimate
+    low: float
+    high: float
+    p: float
+    q: float
+    p_again: float
+    tests: int
+
+
+def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pattern]:
+    """The findings, the surest first; the same subjects and seed give the same ones."""
+    generator = np.random.default_rng(seed)
+    tests = [test for units in subjects for test in _tests(units, rules, generator)]
+    corrected = _benjamini_hochberg(np.array([p for _, _, p in tests]))
+    found: list[tuple[Units, Pattern]] = []
+    for (units, condition, p), q in zip(tests, corrected.tolist(), strict=True):
+        if q <= rules.rate:
+            pattern = _confirmed(units.parts, condition, (p, q, len(tests)), rules, generator)
+            found += [(units, pattern)] if pattern else []
+    found.sort(key=lambda pair: (pair[1].q, -_size(pair[1].later.ratio), pair[1].name, pair[1].condition))
+    return _without_echoes(found, rules.least_ratio)
+
+
+def _size(ratio: float) -> float:
+    """How far from 1, either way."""
+    return abs(log(max(ratio, LEAST_TOLD)))
+
+
+# ---------------------------------------------------------------- the earlier part
+
+
+def _tests(units: Units, rules: Rules, generator: Generator) -> Iterator[tuple[Units, int, float]]:
+    """Each condition that both parts say enough about, with the p-value of the earlier part."""
+    early, late = units.parts
+    enough = ((early.share > 0).sum(axis=0) >= rules.least_units) & ((late.share > 0).sum(axis=0) >= rules.least_units)
+    if not enough.any() or not early.value.sum():
+        return
+    residuals = _residuals(early)
+    for condition in np.flatnonzero(enough).tolist():
+        yield units, condition, _p_value(early, residuals, condition, rules, generator)
+
+
+def _residuals(units: Units) -> Floats:
+    """Pearson residuals, about of one variance, from each stratum's own rate."""
+    _, codes = np.unique(units.stratum, return_inverse=True)
+    rate = np.bincount(codes, units.value) / np.bincount(codes, units.base)
+    residuals: Floats = (units.value - rate[codes] * units.base) / np.sqrt(units.base)
+    return residuals
+
+
+def _p_value(units: Units, residuals: Floats, condition: int, rules: Rules, generator: Generator) -> float:
+    """Two-sided, or of more alone: the normal limit's where that is clear, else by drawing."""
+    share = units.share[:, condition]
+    strata = _strata(units.stratum)
+    mean, spread = _moments(share, residuals, strata)
+    if spread == 0:
+        return 1.0
+    z = (float(share @ residuals) - mean) / spread
+    limit = _upper_tail(z if units.one_sided else abs(z)) * (1 if units.one_sided else 2)
+    if limit > SCREEN or len(strata) > MANY_STRATA:
+        return limit
+    extreme = 0
+    drawn = 0
+    for draws in (FIRST_DRAWS, rules.draws - FIRST_DRAWS):
+        sums = _draw(share, residuals, strata, draws, generator)
+        sides = sums - mean if units.one_sided else np.abs(sums - mean)
+        extreme += int((sides >= abs(z) * spread * (1 - 1e-9)).sum())
+        drawn += draws
+        if (extreme + 1) / (drawn + 1) > PROMISING:
+            break
+    return (extreme + 1) / (drawn + 1)
+
+
+def _strata(stratum: Ints) -> list[Ints]:
+    """The places of each stratum's units, without strata of one."""
+    order = np.argsort(stratum, kind="stable")
+    borders = np.flatnonzero(np.diff(stratum[order])) + 1
+    return [places for places in np.split(order, borders) if len(places) > 1]
+
+
+def _moments(share: Floats, residuals: Floats, strata: Sequence[Ints]) -> tuple[float, float]:
+    """Mean and standard deviation of the sum of share times residual over all permutations within strata, exactly."""
+    held = np.zeros(len(share), dtype=np.bool_)
+    mean = variance = 0.0
+    for places in strata:
+        x, r = share[places], residuals[places]
+        mean += len(places) * x.mean() * r.mean()
+        variance += float(((x - x.mean()) ** 2).sum() * ((r - r.mean()) ** 2).sum()) / (len(places) - 1)
+        held[places] = True
+    return mean + float(share[~held] @ residuals[~held]), float(np.sqrt(variance))
+
+
+def _draw(share: Floats, residuals: Floats, strata: Sequence[Ints], draws: int, generator: Generator) -> Floats:
+    """The sum in so many random permutations within strata."""
+    held = np.zeros(len(share), dtype=np.bool_)
+    sums = np.zeros(draws)
+    for places in strata:
+        held[places] = True
+        x, r = share[places], residuals[places]
+        if np.ptp(x) == 0 or np.ptp(r) == 0:
+            sums += len(places) * x.mean() * r.mean()
+            continue
+        sums += _draw_stratum(x, r, draws, generator)
+    sums += float(share[~held] @ residuals[~held])
+    return sums
+
+
+def _draw_stratum(x: Floats, r: Floats, draws: int, generator: Generator) -> Floats:
+    """One stratum. Two values meeting two values are a hypergeometric number (Fisher's exact test); else shuffled."""
+    low, high = float(x.min()), float(x.max())
+    bottom, top = float(r.min()), float(r.max())
+    if np.isin(x, (low, high)).all() and np.isin(r, (bottom, top)).all():
+        chosen, good = int((x == high).sum()), int((r == top).sum())
+        both = generator.hypergeometric(good, len(r) - good, chosen, draws)
+        inside = both * top + (chosen - both) * bottom
+        return np.asarray(high * inside + low * (r.sum() - inside), dtype=np.float64)
+    shuffled = generator.permuted(np.broadcast_to(r, (draws, len(r))), axis=1)
+    sums: Floats = shuffled @ x
+    return sums
+
+
+def _upper_tail(z: float) -> float:
+    return 0.5 * erfc(z / sqrt(2))
+
+
+def _benjamini_hochberg(p: Floats) -> Floats:
+    """The smallest false discovery rate at which each test would pass."""
+    order = np.argsort(-p, kind="stable")
+    ranks = np.arange(len(p), 0, -1)
+    q = np.empty(len(p))
+    q[order] = np.minimum.accumulate(np.minimum(1.0, p[order] * len(p) / ranks))
+    return q
+
+
+# ---------------------------------------------------------------- the later part
+
+
+def _confirmed(
+    parts: tuple[Units, Units],
+    condition: int,
+    seen: tuple[float, float, int],
+    rules: Rules,
+    generator: Generator,
+) -> Pattern | None:
+    """The finding if the later part says the same, and enough of it; `seen` is p, q and tests of the earlier one."""
+    early, late = parts
+    earlier, later = _estimate(early, condition), _estimate(late, condition)
+    if earlier is None or later is None or not _same_side(earlier.ratio, later.ratio, rules.least_ratio):
+        return None
+    p_again = _one_sided(late, condition, later.ratio > 1, rules, generator)
+    low, high = _interval(late, condition, rules.resamples, generator)
+    if p_again > rules.again or low <= 1 <= high:
+        return None
+    p, q, tests = seen
+    return Pattern(early.name, condition, earlier, later, low, high, p, q, p_again, tests)
+
+
+def _same_side(earlier: float, later: float, least: float) -> bool:
+    return (earlier > 1 and later >= least) or (earlier < 1 and later * least <= 1)
+
+
+def _one_sided(units: Units, condition: int, more: bool, rules: Rules, generator: Generator) -> float:
+    sign = 1.0 if more else -1.0
+    share, residuals, strata = units.share[:, condition], sign * _residuals(units), _strata(units.stratum)
+    if len(strata) > MANY_STRATA:
+        mean, spread = _moments(share, residuals, strata)
+        return _upper_tail((float(share @ residuals) - mean) / spread) if spread else 1.0
+    sums = _draw(share, residuals, strata, FIRST_DRAWS, generator)
+    reached = float(share @ residuals)
+    return (int((sums >= reached - 1e-9 * max(1.0, abs(reached))).sum()) + 1) / (FIRST_DRAWS + 1)
+
+
+def _estimate(units: Units, condition: int) -> Estimate | None:
+    """Rates by least squares, each unit weighted by 1 / base; None when the rate of all else is not above 0."""
+    rates = _rates(_sums(units, condition).sum(axis=0, keepdims=True))[0]
+    if not np.isfinite(rates).all() or rates[1] <= 0:
+        return None
+    share = units.share[:, condition]
+    units_with, units_without = int((share > 0).sum()), int((share < 1).sum())
+    return Estimate(float(rates[0] / rates[1]), float(rates[0]), float(rates[1]), units_with, units_without)
+
+
+def _sums(units: Units, condition: int) -> Floats:
+    """Each unit's part of the normal equations, (n, 5): xx, xy, yy, xv, yv, of x = share * base and y = rest * base."""
+    share = units.share[:, condition]
+    x, y = share * units.base, (1 - share) * units.base
+    return np.stack(
+        [x * share, x * (1 - share), y * (1 - share), share * units.value, (1 - share) * units.value], axis=1
+    )
+
+
+def _rates(sums: Floats) -> Floats:
+    """The two rates of each row of summed equations, (m, 2); the first at least 0: nothing fills backwards."""
+    xx, xy, yy, xv, yv = sums.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        determinant = xx * yy - xy * xy
+        rate, other = (xv * yy - yv * xy) / determinant, (yv * xx - xv * xy) / determinant
+    return np.stack([np.maximum(rate, 0.0), other], axis=1)
+
+
+def _interval(units: Units, condition: int, resamples: int, generator: Generator) -> tuple[float, float]:
+    """The middle 95 % of the ratio over resampled weeks; none when many resamples have no rate."""
+    _, weeks = np.unique(np.floor(units.at / BLOCK_S), return_inverse=True)
+    count = int(weeks.max()) + 1
+    blocks = np.zeros((count, 5))
+    np.add.at(blocks, weeks, _sums(units, condition))
+    times = generator.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+    rates = _rates(times @ blocks)
+    good = np.isfinite(rates).all(axis=1) & (rates[:, 1] > 0)
+    if good.mean() < 0.95:
+        return 0.0, float("inf")
+    low, high = np.quantile(rates[good, 0] / rates[good, 1], (0.025, 0.975))
+    return float(low), float(high)
+
+
+# ---------------------------------------------------------------- echoes
+
+
+def _without_echoes(found: Sequence[tuple[Units, Pattern]], least: float) -> list[Pattern]:
+    """Of one subject's patterns the surest, and those that still stand beside it: fast Thursdays make Sundays slow."""
+    kept: list[Pattern] = []
+    for units, pattern in found:
+        surer = [other.condition for other in kept if other.name == pattern.name]
+        beside = _ratio_beside(units.parts[1], pattern.condition, surer)
+        if not surer or (beside is not None and _same_side(pattern.later.ratio, beside, least)):
+            kept.append(pattern)
+    return kept
+
+
+def _ratio_beside(units: Units, condition: int, surer: Sequence[int]) -> float | None:
+    """The rate of a condition by that of what is neither it nor one of the surer ones; None where these overlap."""
+    shares = units.share[:, [condition, *surer]]
+    rest = 1 - shares.sum(axis=1)
+    if rest.min() < -1e-9:
+        return None
+    parts = np.column_stack([shares, rest])
+    rates = np.linalg.lstsq(parts * np.sqrt(units.base)[:, None], units.value / np.sqrt(units.base), rcond=None)[0]
+    return float(max(rates[0], 0.0) / rates[-1]) if rates[-1] > 0 else None
