@@ -30,7 +30,7 @@ LENGTHS_H = {1.0: 24.0, 3.0: 24.0, 6.0: 12.0, 12.0: 12.0, 18.0: 24.0, 24.0: 1.0,
 """Lengths of the windows learnt from, each with the least hours between its origins: a day ahead is asked most."""
 KNOTS_H = np.array([1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0, 48.0, 72.0, 120.0, 168.0, 336.0])
 FEWEST_ROWS = 500
-ROUNDS, ROUNDS_OVERFLOW = 200, 200
+ROUNDS = 200
 TREES = {
     "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 100, "feature_fraction": 0.6, "bagging_fraction": 0.7,
     "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 127, "num_threads": 1, "deterministic": True,
@@ -63,7 +63,7 @@ class Boosted:
     def chances(self, windows: Windows) -> Floats:
         """Chance (n, t) that a bin now below 80 has two readings in a row at 80 or above within the hours; NaN as
         above."""
-        table = features(windows, self.weeks)
+        table = features(windows, self.weeks, self.reach_h)
         found = np.full(len(table.rows), np.nan)
         rows = np.repeat(table.able, len(windows.ahead_h))
         if rows.any():
@@ -127,8 +127,11 @@ class Lesson:
     below: np.ndarray
 
 
-def fit_boosted(histories: Sequence[BinHistory], seed: int = 0) -> Boosted:
-    """The trees from everything in the histories; cut them with `until` first. Raises BadData for too little."""
+def fit_boosted(histories: Sequence[BinHistory], seed: int = 0, rounds: int = ROUNDS) -> Boosted:
+    """The trees, `rounds` a model, from everything in the histories; cut them with `until` first.
+
+    Raises BadData for too little.
+    """
     read = [h for h in histories if len(h.readings)]
     weeks = fit_weeks(read)
     parts = [past_windows(read, length, Span(every_h=every)) for length, every in LENGTHS_H.items()]
@@ -139,12 +142,12 @@ def fit_boosted(histories: Sequence[BinHistory], seed: int = 0) -> Boosted:
 
     data = lightgbm.Dataset(lesson.rows, lesson.grown, params=TREES, free_raw_data=False)
     shares = [
-        lightgbm.train({**TREES, "objective": "quantile", "alpha": share, "seed": seed}, data, ROUNDS).model_to_string()
+        lightgbm.train({**TREES, "objective": "quantile", "alpha": share, "seed": seed}, data, rounds).model_to_string()
         for share in SHARES_OUT
     ]
     below = lesson.below
     warned = lightgbm.Dataset(lesson.rows[below], lesson.overflows[below], params=TREES)
-    overflow = lightgbm.train({**TREES, "objective": "binary", "seed": seed}, warned, ROUNDS_OVERFLOW)
+    overflow = lightgbm.train({**TREES, "objective": "binary", "seed": seed}, warned, rounds)
     return Boosted(weeks, _reach(parts, weeks), tuple(shares), overflow.model_to_string())
 
 

@@ -15,13 +15,16 @@ import numpy as np
 from engines.forecast.boosted import Boosted, fit_boosted
 from engines.forecast.columns import hours
 from engines.forecast.conformal import Offsets, fit_offsets, keys_of
-from engines.forecast.history import BinHistory, Floats
+from engines.forecast.history import BinHistory, Floats, Times, local_moment
+from engines.forecast.horizons import HIGH, LOW, Asked, chance_of, forecasts_from, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
-from engines.forecast.member import Member, Windows
-from engines.forecast.past_windows import Outcomes, Span, past_windows
-from engines.forecast.predict import find_starts
-from engines.forecast.rates import fit_rates
+from engines.forecast.member import MEDIAN, Member, Windows
+from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
+from engines.forecast.point import best_level
+from engines.forecast.predict import Ask, FillForecast, LevelAt, find_starts
+from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.stack import Unseen, Weights, fit_weights, mixed
+from engines.forecast.stories import stories_of
 
 Fit = Callable[[Sequence[BinHistory], int], Member]
 """Fits a member on histories, with a seed. Raises BadData where there is too little to learn from."""
@@ -69,11 +72,25 @@ class Ensemble:
         return mixed(levels, table[..., used])
 
     def chances(self, windows: Windows) -> Floats:
-        """Chance (n, t) of an overflow by each hour, from the first member that has a model of it; NaN otherwise."""
+        """Chance (n, t) of an overflow by each hour from the overflow model; NaN where there is none.
+
+        Further ahead than that has seen without an emptying, at least the chance that the level is that high then.
+        """
         boosted = next((m for m in self.members if isinstance(m, Boosted)), None)
         if boosted is None:
             return np.full((len(windows), len(windows.ahead_h)), np.nan)
-        return boosted.chances(windows)
+        chances = boosted.chances(windows)
+        reach = np.array([boosted.reach_h[boosted.weeks.number(h.stream)] for h in windows.histories])
+        far = (windows.ahead_h > reach[:, None]) & ~np.isfinite(windows.last_emptied()) & np.isfinite(chances)
+        if far.any():
+            high = chance_of(self.quantiles(windows), OVERFLOW_PCT)
+            chances = np.where(far, np.maximum(chances, high), chances)
+        return np.asarray(np.maximum.accumulate(chances, axis=1))
+
+    def with_rates(self, rates: Rates) -> Ensemble:
+        """The same with rates that were fitted since."""
+        members = tuple(HourOfWeek(rates) if isinstance(m, HourOfWeek) else m for m in self.members)
+        return replace(self, members=members)
 
     def learned(self, outcomes: Outcomes) -> Ensemble:
         """The same with offsets moved by outcomes that have come since."""
@@ -81,6 +98,53 @@ class Ensemble:
         known = np.isfinite(levels).all(axis=1)
         keys = keys_of(_ahead(outcomes)[known], outcomes.streams[known].tolist(), outcomes.level[known])
         return replace(self, offsets=self.offsets.after(levels[known], outcomes.found[known], keys))
+
+
+def predict(history: BinHistory, plan: Times | None, ask: Ask, ensemble: Ensemble) -> FillForecast:
+    """One bin's forecast; `plan` holds its planned emptyings, None where nothing is planned or known."""
+    return predict_all([history], None if plan is None else [plan], ask, ensemble)[0]
+
+
+def predict_all(
+    histories: Sequence[BinHistory], plan: Sequence[Times] | None, ask: Ask, ensemble: Ensemble
+) -> list[FillForecast]:
+    """One forecast a bin, in order: if nobody comes, and beside it with each bin's planned emptyings after the moment.
+
+    Later rows of a history are not looked at. The same histories, plan, ask and ensemble give the same bytes.
+    """
+    moment = local_moment(ask.at)
+    now = float(hours(np.array([moment]))[0])
+    rates = next((m.rates for m in ensemble.members if isinstance(m, HourOfWeek)), fit_rates([]))
+    at = np.full(len(histories), moment)
+    told = horizons_of(ensemble, histories, at, stories_of(histories, at, rates, ensemble.name))
+    found = forecasts_from(told, Asked(now, ask.horizon_hours, ask.threshold_pct))
+    able = [row for row, each in enumerate(found) if each.abstained is None]
+    if not able or not ask.horizon_hours:
+        return found
+    order = np.unique(np.asarray(ask.horizon_hours, dtype=np.float64).clip(1e-3))
+    place = np.searchsorted(order, np.asarray(ask.horizon_hours).clip(1e-3))
+    alone = Windows.of([histories[row] for row in able], moment, order.tolist())
+    chances = ensemble.chances(alone)[:, place]
+    said = best_level(ensemble.quantiles(alone))[:, place]
+    for row, chance, level in zip(able, chances, said, strict=True):
+        by = tuple(replace(each, likely=float(likely)) for each, likely in zip(found[row].by, level, strict=True))
+        overflow = tuple(round(float(each), 6) for each in chance) if np.isfinite(chance).all() else ()
+        found[row] = replace(found[row], by=by, overflow_by=overflow)
+    if plan is not None:
+        levels = ensemble.quantiles(Windows.of(alone.histories, moment, order.tolist(), [plan[row] for row in able]))
+        for row, table in zip(able, levels[:, place], strict=True):
+            found[row] = replace(found[row], planned=_levels(table, ask))
+    return found
+
+
+def _levels(table: Floats, ask: Ask) -> tuple[LevelAt, ...]:
+    """Levels (t, 7) at the asked hours as they are told."""
+    chance, said = chance_of(table, ask.threshold_pct), best_level(table)
+    found = []
+    for row, ahead in enumerate(ask.horizon_hours):
+        low, middle, high = (round(float(table[row, share]), 2) for share in (LOW, MEDIAN, HIGH))
+        found.append(LevelAt(ahead, low, middle, high, round(float(chance[row]), 6), float(said[row])))
+    return tuple(found)
 
 
 def calibrated(levels: Floats, windows: Windows, offsets: Offsets) -> Floats:

@@ -27,6 +27,9 @@ from engines.forecast.rates import Rates
 P10, P50, P90 = (float(share) for share in (0.1, 0.5, 0.9))
 GRID_H = np.concatenate([np.arange(0.0, 72.0, 3.0), np.arange(72.0, 336.0, 12.0), np.array([336.0, 504.0, 672.0])])
 OLDEST_H = 60 * 24.0  # a bin without news for longer is not forecast: it may be out of use or emptied unrecorded
+SILENT_H = 72.0  # a sensor that reports often and is silent for longer is not guessed at
+SILENT_GAPS = 6.0  # "often": so many of its usual gaps are shorter than its silence
+FEWEST_OF_A_SENSOR = 20
 BASIS_WORDS = {
     "bin": "the bin's own past",
     "site": "bins of the same stream at its site (this bin has no full interval yet)",
@@ -56,13 +59,17 @@ class Ask:
 
 @dataclass(frozen=True)
 class LevelAt:
-    """Level in percent some hours after `Ask.at`, 0 <= p10 <= p50 <= p90 <= 100, and P(level >= threshold) as 0..1."""
+    """Level in percent some hours after `Ask.at`, 0 <= p10 <= p50 <= p90 <= 100, and P(level >= threshold) as 0..1.
+
+    `likely`: the one level to say where only one is asked for (`point.py`); None where it was not worked out.
+    """
 
     hours_ahead: float
     p10: float
     p50: float
     p90: float
     chance: float
+    likely: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,9 @@ class FillForecast:
 
     `by` has one entry per asked hour. `data_age_hours` is the age of the last emptying or reading. `rate_pct_per_hour`
     is the mean over the week; `basis` says in words what rate and spread rest on.
+
+    `planned`: the same hours with the planned collections, where a plan was told. `overflow_by`: by each asked hour,
+    the chance that a bin now below 80 has two readings in a row at 80 or above; empty without a model of it.
     """
 
     bin_id: str
@@ -93,6 +103,8 @@ class FillForecast:
     rate_pct_per_hour: float | None = None
     basis: str = ""
     abstained: str | None = None
+    planned: tuple[LevelAt, ...] = ()
+    overflow_by: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +189,21 @@ def find_starts(histories: Sequence[BinHistory], now: Floats) -> Starts:
         if not np.isfinite(level[index]):
             at[index], level[index], reading[index] = (last, 0.0, False) if emptied else (now[index], 0.0, True)
             why_not[index] = None if emptied else "its last reading has no level and there is no emptying"
-        if why_not[index] is None and now[index] - at[index] > OLDEST_H:
-            why_not[index] = "no emptying or reading for more than 60 days: it may be out of use"
+        if why_not[index] is None:
+            why_not[index] = _silent(history, read, float(now[index] - at[index]))
     return Starts(at, level, reading, why_not)
+
+
+def _silent(history: BinHistory, read: int, age_h: float) -> str | None:
+    """Why a bin's news are too old to go on from; None where they are not."""
+    if age_h > OLDEST_H:
+        return "no emptying or reading for more than 60 days: it may be out of use"
+    if read < FEWEST_OF_A_SENSOR or age_h <= SILENT_H:
+        return None
+    last = history.read_at[max(0, read - FEWEST_OF_A_SENSOR) : read].astype(np.int64) / 3600
+    if age_h <= SILENT_GAPS * float(np.median(np.diff(last))):
+        return None
+    return f"cannot tell: no reading for {age_h / 24:.0f} days, and this sensor usually reports far more often"
 
 
 def _is_after(history: BinHistory, emptied: int, read: int) -> bool:

@@ -22,7 +22,8 @@ BAND_ENDS_H = (8.0, 16.0, 30.0, 96.0)
 BANDS = ("up to 8 h", "8 to 16 h", "16 to 30 h", "30 to 96 h", "beyond 96 h")
 FEWEST_ROWS = 400
 LEAST_GAIN = 0.005
-ROUNDS, STEP = 150, 2.0
+MOST_ROWS = 2_000  # of a band and stream, evenly taken: two or three weights need no more
+ROUNDS, STEP = 100, 2.0
 EVERY = ""
 """The stream name of the weights for bins of a stream without its own."""
 
@@ -87,8 +88,9 @@ def fit_weights(members: Sequence[str], unseen: Unseen) -> Weights:
     usable = np.all([np.isfinite(levels).all(axis=1) for levels in unseen.levels], axis=0)
     for band in range(len(BANDS)):
         for stream in (EVERY, *dict.fromkeys(unseen.streams.tolist())):
-            rows = usable & (bands == band) & ((unseen.streams == stream) | (stream == EVERY))
-            if rows.sum() >= FEWEST_ROWS:
+            rows = np.flatnonzero(usable & (bands == band) & ((unseen.streams == stream) | (stream == EVERY)))
+            rows = rows[:: max(1, len(rows) // MOST_ROWS)]
+            if len(rows) >= FEWEST_ROWS:
                 found[band, str(stream)] = _best(np.stack([each[rows] for each in unseen.levels]), unseen.truth[rows])
     return Weights(tuple(members), found)
 

@@ -9,7 +9,7 @@ from engines.forecast.history import BinHistory, emptyings_from_readings
 START = np.datetime64("2024-01-01T00:00:00")  # a Monday
 
 
-def sensed(name: str, rate: float, *, stream: str = "paper", weeks: int = 26, every_h: int = 72) -> BinHistory:
+def sensed(name: str, rate: float, *, stream: str = "paper", weeks: int = 16, every_h: int = 72) -> BinHistory:
     """A bin read every three hours that fills by day only, at `rate` points an hour over the week, with noise."""
     rng = np.random.default_rng(sum(name.encode()))
     hour = np.arange(0, weeks * 168, 3)

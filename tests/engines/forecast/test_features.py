@@ -17,7 +17,7 @@ from engines.forecast.history import BinHistory
 from engines.forecast.known import Known, Tracks, Weeks, fit_weeks
 from engines.forecast.member import Windows
 
-NOON = hours(np.array([START + np.timedelta64(20 * 7 * 24 + 12, "h")]))[0]
+NOON = hours(np.array([START + np.timedelta64(13 * 7 * 24 + 12, "h")]))[0]
 
 
 @pytest.fixture(scope="module")
