@@ -17,7 +17,7 @@ __all__ = ["ApproximateIndex", "TextSource"]
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
-CODES_FROM = 2_000  # rows: fewer are compared by their true numbers at once
+CODES_FROM = 256  # rows: fewer are compared by their true numbers at once
 EXACT = frozenset({Plan.LIMITS_FIRST, Plan.ALL_MEANINGS})
 
 

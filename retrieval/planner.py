@@ -45,7 +45,7 @@ class Plan(StrEnum):
 
 
 EMBEDDED_COSTS: Mapping[str, Cost] = {  # one core of 2026, 384 numbers each; only the start of what is learned
-    Plan.LIMITS_FIRST: Cost(0.1, 0.5),
+    Plan.LIMITS_FIRST: Cost(0.15, 0.1),
     Plan.ALL_MEANINGS: Cost(0.1, 0.06),
     Plan.MEANING_FIRST: Cost(0.3, 8.0),
 }
@@ -149,10 +149,10 @@ class Planner:
         """The plan that will probably be cheapest, before anything is run; `actual` is not known yet (-1)."""
         sizes = _sizes(source, depth)
         plans = source.plans
-        if sizes.estimated <= FEW:
-            plans = plans - {Plan.MEANING_FIRST} or plans
         if self._only in plans:
             plans = frozenset({self._only})
+        elif sizes.estimated <= FEW:
+            plans = plans - {Plan.MEANING_FIRST} or plans
         expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
         chosen = min(expected, key=lambda plan: expected[plan])
         alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}

@@ -25,6 +25,7 @@ __all__ = ["Holding", "Postings", "Word"]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 KEPT = 20_000_000  # entries of all words together: 320 MB at most
+DENSE = 8  # where the limits leave more than one document in so many, sums are kept for all
 CLOSE = 8  # a list so many times longer than the other is searched, not gone through
 
 
@@ -69,12 +70,15 @@ class Postings:
     ) -> Holding:
         """The documents of `within` (places, ascending) that hold any of the words."""
         lists = [self._word(connection, city, columns, word) for word in words]
-        scores, counts = np.zeros(len(within)), np.zeros(len(within), dtype=np.int64)
-        everything = len(within) == len(columns.rows)
+        dense = DENSE * len(within) > len(columns.rows)
+        size = len(columns.rows) if dense else len(within)
+        scores, counts = np.zeros(size), np.zeros(size, dtype=np.int64)
         for each in lists:
-            here, there = (each.places, slice(None)) if everything else _common(within, each.places)
+            here, there = (each.places, slice(None)) if dense else _common(within, each.places)
             scores[here] += each.scores[there]
             counts[here] += 1
+        if dense:
+            scores, counts = scores[within], counts[within]
         held = np.flatnonzero(counts)
         return Holding(within[held], scores[held], counts[held])
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from retrieval.meanings import TextSource
 from retrieval.planner import Planner
 from retrieval.postings import Postings
 from retrieval.ranking import Asked, rank
+from retrieval.sidecar import Sidecar
 from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number, words_table
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
@@ -71,6 +72,8 @@ class SqliteSearch:
         self._columns = ColumnCache()
         self._vectors = VectorCache(embedder.dimensions if embedder else 0)
         self._postings = Postings()
+        self._sidecar = Sidecar(path.with_name(path.name + ".usearch"))
+        self._making: threading.Thread | None = None
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
         self.planner = Planner()
@@ -155,10 +158,23 @@ class SqliteSearch:
     def _source(
         self, request: SearchRequest, vectors: Vectors, vector: Floats, rows: Numbers, left: Left
     ) -> TextSource:
-        """The texts of a search; where every hit is counted, by comparing exactly."""
+        """The texts of a search; where every hit must be counted, without the approximate index."""
+        index = self._sidecar.knowing(vectors)
+        if index is None and self._sidecar.wanted(vectors):
+            self._make_index(vectors)
         there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
         there[rows[left.places]] = True  # the last is for documents without a vector
-        return TextSource(vectors, vector, np.flatnonzero(there[:-1]), left.estimated, left.of)
+        rows = np.flatnonzero(there[:-1])
+        return TextSource(vectors, vector, rows, left.estimated, left.of, index if request.floor is None else None)
+
+    def _make_index(self, vectors: Vectors) -> None:
+        """Make the approximate index in a thread of its own; searches compare exactly until it is there."""
+        with self._lock:
+            if self._closing.is_set() or (self._making and self._making.is_alive()):
+                return
+            make = partial(self._sidecar.make, vectors, self._closing, wait=False)
+            self._making = threading.Thread(target=make, name="indexing", daemon=True)
+            self._making.start()
 
     def _rows(self, columns: Columns, vectors: Vectors) -> Numbers:
         """Where each document's text stands among the vectors; worked out again when either has changed."""
@@ -168,12 +184,14 @@ class SqliteSearch:
             return self._joined[2]
 
     def prepare(self) -> None:
-        """Read into memory what searches need, so that the first one need not wait."""
+        """Read into memory what searches need and make the approximate index, so that the first one need not wait."""
         with self._connections.read() as connection:
             city = city_number(connection, self.city)
             if city is not None:
                 columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
                 self._rows(columns, vectors)
+                if self._sidecar.wanted(vectors):
+                    self._sidecar.make(vectors, self._closing)
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
@@ -317,10 +335,11 @@ class SqliteSearch:
         return self._connections.empty_log()
 
     def close(self) -> None:
-        """End the background thread and close the file."""
+        """End the background threads and close the file."""
         self._closing.set()
-        if self._background is not None:
-            self._background.join()
+        for thread in (self._background, self._making):
+            if thread is not None:
+                thread.join()
         self._connections.close()
 
 

@@ -28,12 +28,14 @@ MODEL, FORGOTTEN = "vectors_by", "vectors_forgotten"
 class Vectors:
     """Unit vectors by text number: `numbers` of shape (n,), ascending, `matrix` of shape (n, dimensions) beside them.
 
-    `codes` are the same in one byte a number, where there are enough to be worth it.
+    `codes` are the same in one byte a number, where there are enough to be worth it. `edition` names the model, and how
+    often all was made anew.
     """
 
     numbers: Numbers
     matrix: Floats
     codes: Codes | None = None
+    edition: str = ""
 
     def rows_of(self, texts: Numbers) -> Numbers:
         """The row of each text, -1 for one without a vector."""
@@ -90,7 +92,7 @@ class VectorCache:
             order = np.argsort(self._numbers[:n], kind="stable")
             self._numbers, self._matrix, self._codes = self._numbers[:n][order], self._matrix[:n][order], None
         numbers, matrix = self._numbers[:n], self._matrix[:n]
-        self._vectors = Vectors(numbers, matrix, self._quantised(matrix, before))
+        self._vectors = Vectors(numbers, matrix, self._quantised(matrix, before), str(self._edition))
 
     def _make_room(self, wanted: int) -> None:
         """Grow by half or more, so that many small additions copy little."""
