@@ -84,7 +84,10 @@ class Generation(Base):
     """
 
     __tablename__ = "forecast_generations"
-    __table_args__ = (Index("ix_forecast_generations_city_begun_at", "city", "begun_at"),)
+    __table_args__ = (
+        Index("ix_forecast_generations_city_begun_at", "city", "begun_at"),
+        Index("ix_forecast_generations_city_in_force_from", "city", "in_force_from"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     city: Mapped[str]
     moment: Mapped[datetime] = mapped_column(UtcTime)

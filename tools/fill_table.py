@@ -135,18 +135,19 @@ class FillTable:
     ) -> tuple[dict[int, tuple[Generation, int]], int]:
         """Place in `bin_ids` -> where the table has the bin's forecast of its moment; and how many rows are damaged."""
         model = self._models.identity(city, standing.moment).model
-        generations = [self._models.generations.get(each, city) for each in standing.generations]
         wanted = hours(at)
+        open_places = {bin_id: place for place, bin_id in enumerate(bin_ids)}
         found: dict[int, tuple[Generation, int]] = {}
         damaged = 0
-        for place, bin_id in enumerate(bin_ids):
-            for generation in generations:
-                damaged += bin_id in generation.damaged
-                row = generation.row_of.get(bin_id)
-                if row is None or generation.horizons.at[row] != wanted[place] or generation.model_of[row] != model:
-                    continue
-                found[place] = (generation, row)
-                break
+        for each in standing.generations:
+            generation = self._models.generations.get(each, city)
+            damaged += len(generation.damaged & open_places.keys())
+            few = generation.row_of if len(generation.row_of) < len(open_places) else open_places
+            for bin_id in [bin_id for bin_id in few if bin_id in open_places and bin_id in generation.row_of]:
+                place, row = open_places[bin_id], generation.row_of[bin_id]
+                if generation.horizons.at[row] == wanted[place] and generation.model_of[row] == model:
+                    found[place] = (generation, row)
+                    del open_places[bin_id]
         return found, damaged
 
     def _completed(

@@ -18,7 +18,7 @@ from engines.forecast.history import local_moment
 from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Packed, Story, chance_of, levels_at
 from engines.forecast.member import MEDIAN, SHARES_OUT
 
-KEPT_GENERATIONS = 6
+MOST_ROWS = 60_000  # kept in memory, about 1.5 kB each
 DAY_H = 24.0
 SHAPE = (len(HOURS), len(SHARES_OUT))
 NOTHING = np.full(SHAPE, UNKNOWN, dtype="<u2").tobytes()
@@ -48,9 +48,9 @@ class Generations:
             if generation not in self._held:
                 with self._store.read() as session:
                     rows = predictions_of(session, generation)
-                while len(self._held) >= KEPT_GENERATIONS:
-                    self._held.pop(next(iter(self._held)))
                 self._held[generation] = _unpacked(rows, city)
+                while sum(len(each.horizons) for each in self._held.values()) > MOST_ROWS and len(self._held) > 1:
+                    self._held.pop(next(iter(self._held)))
             return self._held[generation]
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from domain.columns import UtcTime
 from domain.upsert import upsert
 from domain.work_records import Generation, Prediction
 
@@ -109,22 +110,29 @@ def held_generation(session: Session, new: NewGeneration) -> int | None:
 
 def kept_at(session: Session, city: str, digest: str, now: datetime) -> Kept:
     """What was in force at `now` for this state of the records. The same moment gets the same answer for ever."""
-    mine = _of(city, digest)
-    query = mine.where(Generation.whole, Generation.in_force_from <= now)
-    whole = session.scalars(query.order_by(Generation.in_force_from.desc(), Generation.id.desc()).limit(1)).first()
+    asked = {"city": city, "digest": digest, "now": now}
+    whole = session.execute(WHOLE_IN_FORCE, asked).first()
     if whole is None:
         return Kept()
-    later = mine.where(Generation.begun_at <= now, Generation.begun_at > whole.begun_at)
-    parts = later.where(~Generation.whole, Generation.in_force_from <= now).order_by(Generation.in_force_from)
-    pending = (Generation.in_force_from.is_(None)) | (Generation.in_force_from > now)
-    tried = later.where(Generation.whole, pending).order_by(Generation.begun_at).limit(1)
-    first = session.scalars(tried).first()
-    ids = tuple(part.id for part in session.scalars(parts))
-    return Kept(whole.id, whole.moment, ids, None if first is None else first.begun_at)
+    later = session.execute(BEGUN_SINCE, {**asked, "begun": whole.begun_at}).all()
+    in_force = [line for line in later if line.in_force_from is not None and line.in_force_from <= now]
+    parts = sorted((line.in_force_from, line.id) for line in in_force if not line.whole)
+    tried = [line.begun_at for line in later if line.whole and line not in in_force]
+    return Kept(whole.id, whole.moment, tuple(id_ for _, id_ in parts), min(tried, default=None))
 
 
-def _of(city: str, digest: str) -> Select[Generation]:
-    return select(Generation).where(Generation.city == city, Generation.digest == digest)
+_MINE = (Generation.city == bindparam("city"), Generation.digest == bindparam("digest"))
+_NOW = bindparam("now", type_=UtcTime())
+WHOLE_IN_FORCE = (
+    select(Generation.id, Generation.moment, Generation.begun_at)
+    .where(*_MINE, Generation.whole, Generation.in_force_from <= _NOW)
+    .order_by(Generation.in_force_from.desc(), Generation.id.desc())
+    .limit(1)
+)
+"""Made once: a lookup of a forecast takes hardly longer than these two statements."""
+BEGUN_SINCE = select(Generation.id, Generation.whole, Generation.begun_at, Generation.in_force_from).where(
+    *_MINE, Generation.begun_at > bindparam("begun", type_=UtcTime()), Generation.begun_at <= _NOW
+)
 
 
 def predictions_of(session: Session, generation: int) -> list[PredictionRow]:
