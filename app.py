@@ -29,7 +29,7 @@ from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
 from engines.routing.kernels import KERNELS
 from feeds.maps import distances_of
-from retrieval.embedder import MiniLM
+from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
@@ -50,7 +50,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     city = operation_of(store, settings, ROOT, wall_clock)
     clock: Clock = clock_from(city.demo_now) if ticking else fixed_clock(city.demo_now)
     ledger = Ledger(store, load_keys(settings.home), settings.home / "checkpoints", clock)
-    search = open_search(store, settings, city.name, MiniLM())
+    search = open_search(store, settings, city.name, embedder_of(settings))
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT), renew_patterns)
     index.start(following=ticking)
     fill = FillModels(store)

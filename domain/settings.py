@@ -44,6 +44,18 @@ class Settings(BaseSettings):
         True, description="Without a key, callers on loopback act as the demo manager. Never on other addresses."
     )
     chat_secret: SecretStr | None = Field(None, description="Signs chat sessions; made and kept under home if unset.")
+    embedder: str = Field(
+        "all-MiniLM-L6-v2",
+        description="Embedding model: the installed one, a sentence-transformers model by folder or fetched name, or "
+        "`openai:NAME` (needs openai_key). After a change run `roundsman reindex`.",
+    )
+    embedder_numbers: int | None = Field(
+        None, ge=8, le=4096, description="Numbers of an `openai:` vector, where the model can give fewer than its own."
+    )
+    openai_key: SecretStr | None = Field(
+        None, description="Key for `openai:` embeddings; texts and questions then leave the house."
+    )
+    openai_url: str | None = Field(None, description="Another server that speaks OpenAI's embeddings API.")
     weaviate_url: str | None = Field(
         None, description="HTTP address of Weaviate; with it and a PostgreSQL database_url, search runs on these two."
     )

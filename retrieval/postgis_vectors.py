@@ -62,7 +62,7 @@ def model_fault(connection: Connection, embedder: Embedder) -> str | None:
         return None
     return (
         f"the search index holds meanings by {kept} and this program reads meanings by {_named(embedder)}; "
-        "load the city again to rebuild them: roundsman load CITY_FOLDER"
+        "rebuild them with this one: roundsman reindex"
     )
 
 

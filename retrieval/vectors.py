@@ -124,7 +124,7 @@ def model_fault(connection: sqlite3.Connection, embedder: Embedder) -> str | Non
         return None
     return (
         f"the search index holds meanings by {kept} and this program reads meanings by {_named(embedder)}; "
-        "load the city again to rebuild them: roundsman load CITY_FOLDER"
+        "rebuild them with this one: roundsman reindex"
     )
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from assistant.surfaces.identity import parts_of
 from assistant.surfaces.metrics import MEDIA_TYPE, Gauge, Metrics
 from assistant.surfaces.parts import ApiParts
+from domain.embedding_costs import CostBook
 from domain.errors import NotNow
 
 router = APIRouter(tags=["health"])
@@ -33,9 +34,10 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
-    """Requests, seconds and refusals, and how far the search is behind the records."""
+    """Requests, seconds and refusals, how far the search is behind the records, and what embeddings have cost."""
     counters: Metrics = request.app.state.metrics
-    gauges = await run_sync(_search_lag, parts_of(request))
+    parts = parts_of(request)
+    gauges = [*await run_sync(_search_lag, parts), *await run_sync(_embedding_costs, parts)]
     return PlainTextResponse(counters.text(gauges), media_type=MEDIA_TYPE)
 
 
@@ -51,4 +53,16 @@ def _search_lag(parts: ApiParts) -> list[Gauge]:
     return [
         Gauge("roundsman_search_changes_waiting", waiting.changes, "Changes of the records that the search lacks."),
         Gauge("roundsman_search_lag_seconds", age_s, "Age of the oldest change that the search lacks."),
+    ]
+
+
+def _embedding_costs(parts: ApiParts) -> list[Gauge]:
+    """Only where a paid service was ever asked."""
+    spent = CostBook(parts.settings.home).spent()
+    if spent is None:
+        return []
+    return [
+        Gauge("roundsman_embedding_requests", spent.requests, "Requests to the paid embedding service, ever."),
+        Gauge("roundsman_embedding_tokens", spent.tokens, "Tokens that the paid embedding service has counted, ever."),
+        Gauge("roundsman_embedding_dollars", spent.dollars, "List price of these tokens in US dollars."),
     ]

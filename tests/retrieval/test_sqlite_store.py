@@ -392,7 +392,7 @@ def test_the_background_gives_every_text_its_vector_and_ends(search: SqliteSearc
 def test_vectors_of_another_model_are_refused_with_what_to_do(search: SqliteSearch, tmp_path: Path) -> None:
     other = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder("newer"))
     other.upsert([note(5, "one more")])
-    with pytest.raises(BadData, match="roundsman load CITY_FOLDER"):
+    with pytest.raises(BadData, match="roundsman reindex"):
         other.embed_pending(10)
     found = other.search(SearchRequest("rats"))
     assert found.hits[0].document.id == "requests/1"

@@ -23,6 +23,7 @@ from assistant.health import Examined, health_of
 from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
+from domain.embedding_costs import CostBook
 from domain.index_records import OutboxEntry
 from domain.ledger import LedgerEntry
 from domain.records import Site
@@ -86,6 +87,15 @@ async def test_the_metrics_tell_how_far_the_search_is_behind(parts: ApiParts) ->
         assert "# TYPE roundsman_search_lag_seconds gauge" in text
         assert "roundsman_search_changes_waiting 1" in text
         assert "roundsman_search_lag_seconds 42" in text
+
+
+async def test_the_metrics_tell_what_a_paid_embedding_service_has_cost(parts: ApiParts) -> None:
+    async with caller(parts) as api:
+        assert "roundsman_embedding" not in (await api.get("/metrics")).text
+        CostBook(parts.settings.home).add("text-embedding-3-small", 1_500, 0.00003)
+        text = (await api.get("/metrics")).text
+    assert "roundsman_embedding_tokens 1500" in text
+    assert "roundsman_embedding_dollars 3e-05" in text
 
 
 def test_the_doctor_tells_what_the_search_lacks(parts: ApiParts, search: SqliteSearch) -> None:
