@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-__all__ = ["Estimate", "Pattern", "Rules", "Units", "find_patterns"]
+__all__ = ["Estimate", "Pattern", "Rules", "Units", "find_patterns", "p_values"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -115,7 +115,7 @@ class Pattern:
 def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pattern]:
     """The findings, the surest first; the same subjects and seed give the same ones."""
     generator = np.random.default_rng(seed)
-    tests = [test for units in subjects for test in _tests(units, rules, generator)]
+    tests = p_values(subjects, rules, generator)
     corrected = _benjamini_hochberg(np.array([p for _, _, p in tests]))
     found: list[tuple[Units, Pattern]] = []
     for (units, condition, p), q in zip(tests, corrected.tolist(), strict=True):
@@ -124,6 +124,11 @@ def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pa
             found += [(units, pattern)] if pattern else []
     found.sort(key=lambda pair: (pair[1].q, -_size(pair[1].later.ratio), pair[1].name, pair[1].condition))
     return _without_echoes(found, rules.least_ratio)
+
+
+def p_values(subjects: Sequence[Units], rules: Rules, generator: Generator) -> list[tuple[Units, int, float]]:
+    """Every test made of the earlier part: subject, condition and p-value, before any correction."""
+    return [test for units in subjects for test in _tests(units, rules, generator)]
 
 
 def _size(ratio: float) -> float:
