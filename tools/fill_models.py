@@ -10,18 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from domain.operation import Operation
 from domain.store import Store
-from engines.forecast.history import BinHistory, Times
+from engines.forecast.columns import hours
+from engines.forecast.ensemble import Ensemble
+from engines.forecast.history import BinHistory, Times, local_moment
 from engines.forecast.horizons import FORM, Horizons, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.member import Member
+from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.stories import stories_of
 from tools.generations import Generations
 from tools.histories import read_histories
+from tools.model_shelf import Chosen, ModelShelf
 
 KEPT_FITS = 4
+LEARNT_AHEAD_H, LEARNT_FROM_H, EVERY_H = 24.0, 28 * 24.0, 6.0
+MOST_LEARNT = 20_000
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,13 @@ class FillModels:
     """One per process. Rates for a moment are fitted on what was known at the midnight before it, so that the same
     question at the same moment always sees the same rates."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, shelf: ModelShelf | None = None) -> None:
         self._store = store
+        self._shelf = shelf or ModelShelf(store, ())
         self._turn = threading.Lock()
         self._histories: dict[tuple[str, str], dict[str, BinHistory]] = {}
         self._rates: dict[tuple[str, str, str], Rates] = {}
+        self._moved_by_day: dict[tuple[str, str, str, str], Ensemble] = {}
         self.generations = Generations(store)
 
     def histories(self, city: Operation) -> Mapping[str, BinHistory]:
@@ -85,12 +95,30 @@ class FillModels:
 
     def identity(self, city: Operation, at: datetime) -> Identity:
         """Who forecasts at a moment."""
-        return Identity("hour_of_week", f"{FORM}/{_midnight(city, at):%Y-%m-%d}")
+        return _identity(city, at, self._shelf.choose(city, at))
 
     def forecaster(self, city: Operation, at: datetime) -> Forecaster:
-        """The model of a moment, ready."""
-        rates = self.rates(city, at)
-        return Forecaster(self.identity(city, at), HourOfWeek(rates), rates)
+        """The model of a moment, ready: the trained one with the day's rates, or those rates alone."""
+        chosen, rates = self._shelf.choose(city, at), self.rates(city, at)
+        member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(city, at, chosen, rates)
+        return Forecaster(_identity(city, at, chosen), member, rates)
+
+    def _moved(self, city: Operation, at: datetime, chosen: Chosen, rates: Rates) -> Ensemble:
+        """The trained model with the day's rates, its bands moved by what came of it up to midnight."""
+        assert chosen.ensemble is not None
+        assert chosen.trained_until is not None
+        midnight = _midnight(city, at)
+        key = (city.name, city.digest, chosen.version or "", midnight.isoformat())
+        histories = list(self.histories(city).values())
+        with self._turn:
+            if key not in self._moved_by_day:
+                while len(self._moved_by_day) >= KEPT_FITS:
+                    self._moved_by_day.pop(next(iter(self._moved_by_day)))
+                ensemble = chosen.ensemble.with_rates(rates)
+                self._moved_by_day[key] = learned(
+                    ensemble, histories, chosen.trained_until.astimezone(city.zone), midnight
+                )
+            return self._moved_by_day[key]
 
     def renew(self, city: Operation, bin_ids: Sequence[str]) -> None:
         """Reads the histories of these bins again: there are new records of them."""
@@ -98,6 +126,28 @@ class FillModels:
         known = self.histories(city)
         with self._turn:
             self._histories[city.name, city.digest] = {**known, **fresh}
+
+
+def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime, until: datetime) -> Ensemble:
+    """Bands moved by the outcomes between two local moments (of the last four weeks, evenly taken): drift shows there.
+
+    The same histories and moments give the same bands, so a replay has those of its own day.
+    """
+    end = float(hours(np.array([local_moment(until)]))[0])
+    begin = max(end - LEARNT_FROM_H, float(hours(np.array([local_moment(since)]))[0]))
+    known = [cut for h in histories if len((cut := h.until(until)).readings)]
+    if end - begin < LEARNT_AHEAD_H or not known:
+        return ensemble
+    every_h = max(EVERY_H, len(known) * (end - begin) / MOST_LEARNT)
+    outcomes = past_windows(known, LEARNT_AHEAD_H, Span(begin, end, every_h))
+    return ensemble.learned(outcomes) if len(outcomes) else ensemble
+
+
+def _identity(city: Operation, at: datetime, chosen: Chosen) -> Identity:
+    day = f"{FORM}/{_midnight(city, at):%Y-%m-%d}"
+    if chosen.version is None:
+        return Identity("hour_of_week", day, chosen.degraded)
+    return Identity("fill", f"{chosen.version}/{day}", chosen.degraded)
 
 
 def _midnight(city: Operation, now: datetime) -> datetime:

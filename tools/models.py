@@ -13,6 +13,7 @@ from domain.repositories.service import first_and_last
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import ModelArg
 from tools.context import Ctx
+from tools.model_shelf import model_name
 from tools.outcomes import Accuracy, accuracy_of
 from tools.registry import Example, tool
 
@@ -127,7 +128,7 @@ def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
     if name == "vision":
         return _vision(registered.get("vision"))
     accuracy = accuracy_of(ctx.store, ctx.city, ctx.now)
-    return _fill(name, registered.get(name) or registered.get("fill"), accuracy)
+    return _fill(name, registered.get(name) or registered.get(model_name(ctx.city.name)), accuracy)
 
 
 def _language(ctx: Ctx) -> _Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,7 +15,19 @@ from domain.errors import BadData
 from domain.upsert import upsert
 from domain.work_records import ModelAlias, ModelVersion
 
-__all__ = ["ALIASES", "Alias", "Registered", "aliases_at", "live_models", "point_alias", "register_model", "roll_back"]
+__all__ = [
+    "ALIASES",
+    "Alias",
+    "Registered",
+    "aliases_at",
+    "digests_of",
+    "has_aliases",
+    "is_registered",
+    "live_models",
+    "point_alias",
+    "register_model",
+    "roll_back",
+]
 
 Alias = Literal["champion", "canary", "previous"]
 ALIASES: tuple[Alias, ...] = ("champion", "canary", "previous")
@@ -43,6 +56,23 @@ def register_model(session: Session, model: Registered) -> None:
             f"({known.digest[:12]}, not {model.digest[:12]}); give the new one a version of its own"
         )
     upsert(session, ModelVersion, ("name", "version"), [vars(model)])
+
+
+def is_registered(session: Session, name: str, version: str) -> bool:
+    """Whether this version is known."""
+    return session.get(ModelVersion, (name, version)) is not None
+
+
+def has_aliases(session: Session, name: str) -> bool:
+    """Whether any alias of this model was ever set."""
+    return session.scalars(select(ModelAlias).where(ModelAlias.name == name).limit(1)).first() is not None
+
+
+def digests_of(session: Session, name: str, versions: Collection[str]) -> dict[str, str]:
+    """Version -> digest of its manifest as registered."""
+    query = select(ModelVersion.version, ModelVersion.digest)
+    found = session.execute(query.where(ModelVersion.name == name, ModelVersion.version.in_(sorted(versions))))
+    return {version: digest for version, digest in found}
 
 
 def point_alias(session: Session, name: str, alias: Alias, version: str | None, since: datetime) -> None:

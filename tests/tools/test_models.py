@@ -25,8 +25,8 @@ def register(store: Store, version: str, alias: Alias, mae: float, day: str = "2
     }  # fmt: skip
     moment = at(f"{day} 09:00")
     with store.write() as session:
-        register_model(session, Registered("fill", version, "d", figures, moment))
-        point_alias(session, "fill", alias, version, moment)
+        register_model(session, Registered("fill/smalltown", version, "d", figures, moment))
+        point_alias(session, "fill/smalltown", alias, version, moment)
 
 
 def test_without_a_word_all_five_models_are_shown_and_what_is_missing_is_said(ctx: Ctx) -> None:

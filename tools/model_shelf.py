@@ -1,0 +1,121 @@
+"""Which trained fill model forecasts for a city at a moment: aliases from the records, files from the shelf.
+
+What an alias stood for at any moment is in the records (`model_aliases`), so a replay asks for the champion of then. A
+model is read and checked once and kept. The register of MLflow is not asked here: it is brought in line when somebody
+registers or promotes (`feeds/model_register.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from domain.errors import BadData
+from domain.operation import Operation
+from domain.repositories.models import (
+    Alias,
+    Registered,
+    aliases_at,
+    digests_of,
+    has_aliases,
+    is_registered,
+    point_alias,
+    register_model,
+)
+from domain.store import Store
+from engines.forecast.ensemble import Ensemble
+from engines.forecast.features import FEATURES_VERSION
+from engines.forecast.model_files import MANIFEST, MEMBERS, from_files
+from engines.shelf import ORDER, Shelved, Signature, Wanted, models_on, pick
+
+FITS_HERE = Signature(FEATURES_VERSION, MEMBERS)
+FALLBACK = "the hour-of-week rate forecasts instead"
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The model in use: its ensemble, version and the end of its training, None for none; `degraded` when it is not
+    the champion."""
+
+    ensemble: Ensemble | None = None
+    version: str | None = None
+    trained_until: datetime | None = None
+    degraded: str | None = None
+
+
+def model_name(city: str) -> str:
+    """The name under which a city's fill models are registered."""
+    return f"fill/{city}"
+
+
+class ModelShelf:
+    """The models on some folders, by what the records say of their aliases. One per process."""
+
+    def __init__(self, store: Store, shelves: Sequence[Path]) -> None:
+        self._store, self.shelves = store, tuple(shelves)
+        self._turn = threading.Lock()
+        self._chosen: dict[tuple[tuple[str, Wanted], ...], Chosen] = {}
+
+    def choose(self, city: Operation, at: datetime) -> Chosen:
+        """The champion of a moment, else the version before it, else none. Raises StoreUnavailable."""
+        name = model_name(city.name)
+        with self._store.read() as session:
+            aliases = aliases_at(session, name, at)
+            digests = digests_of(session, name, aliases.values()) if aliases else {}
+        if not aliases:
+            return Chosen()
+        wanted = {alias: Wanted(version, digests.get(version)) for alias, version in aliases.items() if alias in ORDER}
+        key = tuple(sorted(wanted.items(), key=lambda pair: pair[0]))
+        with self._turn:
+            if key not in self._chosen:
+                self._chosen[key] = _choose(self.shelves, wanted)
+            return self._chosen[key]
+
+    def stock(self, city: str) -> None:
+        """Registers every model on the shelves that is not; the newest becomes champion where there was none.
+
+        A model counts from the end of what it was trained on. Raises StoreUnavailable.
+        """
+        name = model_name(city)
+        with self._store.read() as session:
+            new = [
+                model for model in models_on(self.shelves) if not is_registered(session, name, model.manifest.version)
+            ]
+        if not new:
+            return
+        with self._store.write() as session:
+            for model in new:
+                register_model(session, as_registered(name, model))
+            newest = max(new, key=lambda model: model.manifest.trained_until).manifest
+            if not has_aliases(session, name):
+                point_alias(session, name, "champion", newest.version, newest.trained_until)
+
+
+def as_registered(name: str, model: Shelved) -> Registered:
+    """A model of the shelf as the records keep it."""
+    told = model.manifest
+    return Registered(
+        name, told.version, model.digest, dict(told.metrics), told.trained_until, told.features, told.trained_until
+    )
+
+
+def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
+    loaded: list[Ensemble] = []
+
+    def load(model: Shelved) -> None:
+        names = (MANIFEST, *model.manifest.digests)
+        try:
+            loaded.append(from_files({name: (model.folder / name).read_bytes() for name in names}))
+        except OSError as error:
+            raise BadData(f"{model.folder.name} cannot be read ({error.strerror})") from None
+
+    picked = pick(shelves, {str(alias): version for alias, version in wanted.items()}, FITS_HERE, usable=load)
+    if picked.model is None:
+        return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
+    manifest = picked.model.manifest
+    instead = f"version {manifest.version} forecasts instead"
+    degraded = "; ".join((*picked.told, instead)) if picked.told else None
+    return Chosen(loaded[-1], f"{manifest.version}.{picked.model.digest[:8]}", manifest.trained_until, degraded)
