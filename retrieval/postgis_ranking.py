@@ -18,10 +18,10 @@ from retrieval.postgis_limits import Limits
 from retrieval.postgis_source import Candidates, VectorSearch
 from retrieval.postgis_tables import CityRow, Connection
 from retrieval.postgis_vectors import compared
-from retrieval.postgis_words import Holding, read_holding
+from retrieval.postgis_words import Holding, Wanted, Weights, read_holding
 from retrieval.store import Circle, Document, Hit, PlanTrace, SearchRequest
 
-__all__ = ["Asked", "Meanings", "Ranked", "compare_meanings", "rank"]
+__all__ = ["ALONE", "WORDS_ALONE", "Asked", "Meanings", "Ranked", "compare_meanings", "rank"]
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ class Asked:
     city: CityRow
     limits: Limits
     candidates: Candidates | None
-    words: tuple[str, ...]
+    words: Weights
     behind: bool = False
 
     @property
@@ -126,7 +126,8 @@ def rank(connection: Connection, asked: Asked, meanings: Meanings) -> Ranked:
     """Search: the lists by words and by meaning become one."""
     request = asked.request
     among = None if asked.candidates is None else asked.candidates.rows
-    holding = read_holding(connection, asked.city, asked.limits, asked.words, among)
+    wanted = Wanted(among, 2 * asked.depth if request.floor is None else None)
+    holding = read_holding(connection, asked.city, asked.limits, asked.words, wanted)
     by_meaning = _of_texts(connection, asked, meanings.nearest)
     wordy = not (meanings.vector is not None and request.alpha == 1)
     facts = _Facts(connection, [*_most_wordy(asked, holding), *by_meaning])

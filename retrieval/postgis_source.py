@@ -21,8 +21,8 @@ from retrieval.postgis_limits import Limits, narrowing
 from retrieval.postgis_tables import CityRow, Connection
 from retrieval.postgis_vectors import DECIMALS, object_id, row_of
 from retrieval.store import SearchRequest
-from retrieval.vector_collections import Placed
-from retrieval.weaviate_side import MOST_IDS, MOST_RESULTS, Near, Neighbour, WeaviateSide
+from retrieval.vector_collections import EXACT_BELOW, Placed
+from retrieval.weaviate_side import MOST_RESULTS, Near, Neighbour, WeaviateSide
 
 __all__ = ["Candidates", "Limited", "VectorSearch", "read_candidates"]
 
@@ -30,6 +30,7 @@ Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 SURVIVES = 0.5  # of what cells let through: a circle fills more than half of its cells when these are small
+FEW_IDS = 500  # up to so many a list is shorter than what else would be fetched
 LEAST_S = 0.005  # less time than this is none
 
 
@@ -132,13 +133,11 @@ class VectorSearch:
         return np.isin(numbers, np.array(left, dtype=np.int64).reshape(-1))
 
     def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
-        """By lists of ids; where there are more and cells narrow well, by these, which compares as exactly."""
+        """By lists of ids; where these would be long and cells and times say the same, by these, as exactly."""
         assert numbers is not None
         if not len(numbers):
             return Nearest(numbers, np.zeros(0))
-        if len(numbers) > MOST_IDS and self._narrow.cells:
-            return self._exact_by_cells(numbers, depth)
-        return self._by_ids(numbers, depth)
+        return self._exact_narrowed(numbers, depth) if self._tells(len(numbers)) else self._by_ids(numbers, depth)
 
     def approximate(self, fetch: int) -> Nearest:
         """What Weaviate gives within the cells and times; 10,000 at most."""
@@ -167,9 +166,15 @@ class VectorSearch:
             raise DeadlineExceeded("its time was up before meaning could be compared.")
         return self._side.near(self._city.tenant, near, left) if near.kinds else []
 
-    def _exact_by_cells(self, numbers: Numbers, depth: int) -> Nearest:
+    def _tells(self, candidates: int) -> bool:
+        """Whether what Weaviate is told by cells and times is nearly all of the limits, and shorter than the ids."""
+        if candidates <= FEW_IDS or candidates > EXACT_BELOW // 2 or self._request.filters:
+            return False
+        return self._request.near is None or bool(self._narrow.cells)
+
+    def _exact_narrowed(self, numbers: Numbers, depth: int) -> Nearest:
         """Up to 40,000 objects that pass a filter are compared one by one by Weaviate: fetch until enough fit."""
-        fetch = 2 * depth
+        fetch = depth if self._request.near is None else 2 * depth
         while True:
             found = self.approximate(fetch)
             kept = found.only(np.isin(found.numbers, numbers))

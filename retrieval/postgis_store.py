@@ -29,10 +29,12 @@ from retrieval.costs import Cost
 from retrieval.planner import FEW, Plan, Planner
 from retrieval.postgis_census import CensusCache, Counts
 from retrieval.postgis_limits import Limits, limits_of
-from retrieval.postgis_ranking import ALONE, Asked, Meanings, compare_meanings, rank
+from retrieval.postgis_ranking import ALONE, WORDS_ALONE, Asked, Meanings, compare_meanings, rank
 from retrieval.postgis_source import Candidates, Limited, VectorSearch, read_candidates
 from retrieval.postgis_tables import CityRow, Connection, PostgisConnections, read_city
 from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault
+from retrieval.postgis_words import WordCounts
+from retrieval.postgis_writing import folded
 from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
 from retrieval.weaviate_side import WeaviateSide
 from retrieval.words import plain, terms
@@ -42,6 +44,7 @@ __all__ = ["PostgisSearch"]
 Floats = npt.NDArray[np.float32]
 log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
+MANY = 2_000  # documents written at once after which the tables are tidied, rather than by the server some time later
 QUERIES_KEPT = 512
 PROBABLY_FEW = 2 * FEW  # estimated documents up to which it is worth looking whether they are few
 VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
@@ -79,6 +82,7 @@ class PostgisSearch:
         self._vector_s = vector_s
         self._connections = PostgisConnections(url)
         self._census = CensusCache()
+        self._words = WordCounts()
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
         self._next_look = 0.0
@@ -94,6 +98,8 @@ class PostgisSearch:
             with self._connections.write() as connection:
                 city = postgis_writing.make_city(connection, self.city)
                 changed += postgis_writing.write(connection, city, documents[start : start + AT_ONCE])
+        if changed >= MANY:
+            self._connections.tidy()
         return changed
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -153,13 +159,15 @@ class PostgisSearch:
             if not words or not counts.documents:
                 return empty
             behind = bool(_gap(counts))
-            asked = Asked(request, looked.city, looked.limits, looked.candidates, words, behind)
+            weights = self._words.weights(connection, looked.city, folded(" ".join(words)))
+            asked = Asked(request, looked.city, looked.limits, looked.candidates, weights, behind)
             meanings = self._meanings(connection, asked, looked, ends)
             ranked = rank(connection, asked, meanings)
         matching = counts.documents if ranked.matching is None else ranked.matching
-        plan = ranked.hits[0].plan if ranked.hits else "words alone" if meanings.trace is None else meanings.trace.plan
+        trace = meanings.trace and replace(meanings.trace, actual=counts.documents)
+        plan = WORDS_ALONE if trace is None else trace.plan
         degraded = meanings.degraded or (() if meanings.vector is None else _gap(counts))
-        return replace(empty, hits=ranked.hits, matching=matching, plan=plan, degraded=degraded, trace=meanings.trace)
+        return replace(empty, hits=ranked.hits, matching=matching, plan=plan, degraded=degraded, trace=trace)
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""

@@ -99,6 +99,11 @@ class PostgisConnections:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_KEY,))
             yield connection
 
+    def tidy(self) -> None:
+        """Tell PostgreSQL what the tables hold now, and let its indexes answer alone where they can."""
+        with self._borrowed(writes=True) as connection:
+            connection.execute("VACUUM (ANALYZE) search_documents, search_postings, search_texts, search_vectors")
+
     def rewrite(self) -> bool:
         """Write the tables anew, so that nothing of removed rows is left in their files; False when they are in use."""
         try:

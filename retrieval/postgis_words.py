@@ -1,6 +1,7 @@
 """BM25 in PostgreSQL: documents that hold words of a question, and how well.
 
-    holding = read_holding(connection, city, limits, words)
+    weights = words.weights(connection, city, ("rats", "corner"))
+    holding = read_holding(connection, city, limits, weights, Wanted(among=rows))
 
 S. Robertson and H. Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009; with k1 1.2, b 0.75 and the
 least weight of a word as in SQLite's FTS5, so that both back ends give the same scores. PostgreSQL's own `ts_rank`
@@ -9,8 +10,10 @@ knows nothing of how rare a word is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +21,47 @@ import numpy.typing as npt
 from retrieval.postgis_limits import Limits
 from retrieval.postgis_tables import CityRow, Connection
 
-__all__ = ["Holding", "read_holding"]
+__all__ = ["Holding", "Wanted", "Weights", "WordCounts", "read_holding"]
 
 Numbers = npt.NDArray[np.int64]
 ROUNDING = 9  # decimals: sums in another order are the same score
-ASKED = """
-WITH asked AS (
-    SELECT lexeme AS term, cardinality(positions) AS times FROM unnest(to_tsvector('search_words', %(words)s))),
-weights AS (
-    SELECT term, times * greatest(ln((%(documents)s - held + 0.5) / (held + 0.5)), 1e-6)::float8 AS weight FROM asked,
-    LATERAL (SELECT count(*) AS held FROM search_postings p WHERE p.city = %(city)s AND p.term = asked.term) h
-    WHERE held > 0)
-"""
+LEAST_WEIGHT = 1e-6  # of a word that half of the documents hold
+PROBE, SCAN = 2.0, 0.3  # microseconds for a look-up by word and row, and for one entry of a word read in order
+KEPT_WORDS, KEPT_QUESTIONS = 20_000, 512
+LIMITS_IN_POSTINGS = {
+    "d.city = %(city)s": "true",
+    "d.kind = ANY(%(kinds)s)": "p.kind = ANY(%(kinds)s)",
+    "d.known_until IS NULL": "p.current",
+}  # what the postings themselves can tell
+
+STEMS = "SELECT lexeme, cardinality(positions) FROM unnest(to_tsvector('search_words', %s))"
+HELD = "SELECT term, count(*) FROM search_postings WHERE city = %s AND term = ANY(%s) GROUP BY term"
 SCORED = """
-SELECT p.row, sum(weight * p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / %(mean_length)s))) AS score,
-    count(*) = (SELECT count(*) FROM asked) AS whole
-FROM weights JOIN search_postings p ON p.city = %(city)s AND p.term = weights.term
+SELECT p.row, sum(w.weight * p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / %(mean_length)s))) AS score,
+    count(*) = %(asked)s AS whole
+FROM unnest(%(terms)s::text[], %(weights)s::float8[]) w (term, weight)
 """
+JOINED = " JOIN search_postings p ON p.city = %(city)s AND p.term = w.term"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The words of a question as the index has them, with their weights; `held`: how many documents hold each.
+
+    `asked` counts the words that no document holds as well.
+    """
+
+    weights: Mapping[str, float]
+    held: Mapping[str, int]
+    asked: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Whose scores: of the documents `among`, shape (n,), or of those within the limits; of all or of the `best`."""
+
+    among: Numbers | None = None
+    best: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,19 +76,64 @@ class Holding:
     whole: npt.NDArray[np.bool_]
 
 
-def read_holding(
-    connection: Connection, city: CityRow, limits: Limits, words: Sequence[str], among: Numbers | None
-) -> Holding:
-    """Of the documents `among`, when given, else of those within the limits. At least one word."""
-    values = {"words": " ".join(words), "documents": city.documents, "mean_length": city.mean_length}
-    if among is not None:
-        where, values["among"] = "WHERE p.row = ANY(%(among)s::bigint[])", among.tolist()
-    elif _simple(limits):
-        where = "WHERE " + " AND ".join(_of_postings(condition) for condition in limits.conditions)
-    else:
-        where = f"JOIN search_documents d USING (row) WHERE {limits.sql}"
-    sql = f"{ASKED} SELECT array_agg(row), array_agg(score), array_agg(whole) FROM ({SCORED} {where} GROUP BY p.row) s"  # noqa: S608
-    found = connection.execute(sql, limits.values | values).fetchone()
+class WordCounts:
+    """How many documents hold a word, remembered for one edition of each city's documents. Safe for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[int, tuple[int, dict[str, int]]] = {}
+        self._stems: dict[str, dict[str, int]] = {}
+
+    def weights(self, connection: Connection, city: CityRow, words: Sequence[str]) -> Weights:
+        """The stems of words and what they weigh in a city."""
+        stems = self._stems_of(connection, " ".join(words))
+        with self._lock:
+            edition, counts = self._counts.get(city.number, (-1, {}))
+            if edition != city.edition or len(counts) > KEPT_WORDS:
+                counts = {}
+                self._counts[city.number] = city.edition, counts
+            known = {stem: counts[stem] for stem in stems if stem in counts}
+        if len(known) < len(stems):
+            read: dict[str, int] = dict(
+                connection.execute(HELD, (city.number, list(stems.keys() - known.keys()))).fetchall()
+            )
+            known |= {stem: read.get(stem, 0) for stem in stems if stem not in known}
+            with self._lock:
+                counts |= known
+        held = {stem: count for stem, count in known.items() if count}
+        weights = {stem: stems[stem] * _weight(city.documents, count) for stem, count in held.items()}
+        return Weights(weights, held, len(stems))
+
+    def _stems_of(self, connection: Connection, words: str) -> dict[str, int]:
+        """Each stem with how often it is asked for; that never changes."""
+        with self._lock:
+            known = self._stems.get(words)
+        if known is None:
+            known = dict(connection.execute(STEMS, (words,)).fetchall())
+            with self._lock:
+                if len(self._stems) >= KEPT_QUESTIONS:
+                    self._stems.clear()
+                self._stems[words] = known
+        return known
+
+
+def _weight(documents: int, held: int) -> float:
+    return max(log((documents - held + 0.5) / (held + 0.5)), LEAST_WEIGHT)
+
+
+def read_holding(connection: Connection, city: CityRow, limits: Limits, weights: Weights, wanted: Wanted) -> Holding:
+    """Ask the inverted index."""
+    if not weights.weights:
+        return Holding(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.bool_))
+    values = {
+        "terms": list(weights.weights), "weights": list(weights.weights.values()), "asked": weights.asked,
+        "mean_length": city.mean_length, "best": wanted.best, "city": city.number,
+    }  # fmt: skip
+    sql = f"{SCORED} {_source(limits, weights, wanted, values)} GROUP BY p.row"
+    if wanted.best is not None:
+        sql += " ORDER BY score DESC LIMIT %(best)s"
+    every = f"SELECT array_agg(row), array_agg(score), array_agg(whole) FROM ({sql}) s"  # noqa: S608  # SQL of ours
+    found = connection.cursor(binary=True).execute(every, limits.values | values).fetchone()
     rows, scores, whole = found if found and found[0] is not None else ([], [], [])
     return Holding(
         np.array(rows, dtype=np.int64),
@@ -70,16 +142,14 @@ def read_holding(
     )
 
 
-SIMPLE = {
-    "d.city = %(city)s": "true",
-    "d.kind = ANY(%(kinds)s)": "p.kind = ANY(%(kinds)s)",
-    "d.known_until IS NULL": "p.current",
-}  # what the postings themselves can tell
-
-
-def _simple(limits: Limits) -> bool:
-    return set(limits.conditions) <= SIMPLE.keys()
-
-
-def _of_postings(condition: str) -> str:
-    return SIMPLE[condition]
+def _source(limits: Limits, weights: Weights, wanted: Wanted, values: dict[str, object]) -> str:
+    """The join with the postings that reads the least."""
+    if wanted.among is not None:
+        values["among"] = wanted.among.tolist()
+        looks = len(wanted.among) * len(weights.weights)
+        if looks * PROBE < sum(weights.held.values()) * SCAN:
+            return f"CROSS JOIN unnest(%(among)s::bigint[]) a (row) {JOINED} AND p.row = a.row"
+        return f"{JOINED} WHERE p.row = ANY(%(among)s::bigint[])"
+    if set(limits.conditions) <= LIMITS_IN_POSTINGS.keys():
+        return f"{JOINED} WHERE " + " AND ".join(LIMITS_IN_POSTINGS[each] for each in limits.conditions)
+    return f"{JOINED} JOIN search_documents d ON d.row = p.row WHERE {limits.sql}"

@@ -10,7 +10,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from weaviate import WeaviateAsyncClient
 
-__all__ = ["COLLECTIONS", "VECTOR_NAMES", "Placed", "define", "narrowed"]
+__all__ = ["COLLECTIONS", "EXACT_BELOW", "VECTOR_NAMES", "Placed", "define", "narrowed"]
 
 COLLECTIONS = {
     "rounds": "Routes", "bins": "Bins", "customers": "Customers", "patterns": "Operational_patterns",
