@@ -31,6 +31,7 @@ from engines.forecast.history import DROP_PCT, BinHistory, Floats, Times
 
 Kind = Literal["out_of_range", "clock_jump", "duplicate", "spike", "stuck"]
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 LATE_H = 2.0
 EARLIEST = np.datetime64("2000-01-01", "s")  # a sensor whose clock was reset says 1970 or 1980
@@ -215,19 +216,28 @@ def _spikes(hour: Floats, level: Floats, length: int) -> Mask:
         return spike
     before, after = level[:n], level[length + 1 :]
     inside = np.stack([level[1 + k : 1 + k + n] for k in range(length)])
-    up = inside.min(axis=0) - np.maximum(before, after) >= SPIKE_PCT
-    down = np.minimum(before, after) - inside.max(axis=0) >= SPIKE_PCT
+    least, most = inside.min(axis=0), inside.max(axis=0)
     agree = AGREE_PCT if length <= 2 else AGREE_PCT / 2
-    flat = inside.max(axis=0) - inside.min(axis=0) <= agree
-    up &= flat | (length <= 3)
-    down &= flat & ~_looks_emptied(hour, level, length)
+    flat = most - least <= agree
+    up = (least - np.maximum(before, after) >= SPIKE_PCT) & (flat | (length <= 3))
+    down = (np.minimum(before, after) - most >= SPIKE_PCT) & flat
     near = np.abs(before - after) <= (AGREE_PCT if length <= 3 else agree)
     near &= hour[length + 1 :] - hour[:n] <= SPIKE_H
-    usual = _running_median(level)[1 : 1 + n]
-    farther = np.abs(inside.mean(axis=0) - usual) > np.abs((before + after) / 2 - usual)
-    for start in np.flatnonzero((up | down) & near & farther) + 1:
+    some = np.flatnonzero((up | down) & near)
+    if not len(some):
+        return spike
+    usual = _usual_level(level, some + 1)
+    farther = np.abs(inside[:, some].mean(axis=0) - usual) > np.abs((before + after)[some] / 2 - usual)
+    for start in some[farther & ~(down & _looks_emptied(hour, level, length))[some]] + 1:
         spike[start : start + length] = True
     return spike
+
+
+def _usual_level(level: Floats, at: Ints) -> Floats:
+    """The median of the readings around some places."""
+    padded = np.pad(level, AROUND, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
+    return np.asarray(np.median(windows[at], axis=1))
 
 
 def _looks_emptied(hour: Floats, level: Floats, length: int) -> Mask:
@@ -242,12 +252,6 @@ def _looks_emptied(hour: Floats, level: Floats, length: int) -> Mask:
     near = (of_day + np.roll(of_day, 1) + np.roll(of_day, -1)) / (3 * len(stays))
     usual = near[(hour[1 : 1 + n] % 24).astype(np.int64)] > 1 / 24
     return np.asarray(usual & (lands <= LEFT_BEHIND_PCT))
-
-
-def _running_median(level: Floats) -> Floats:
-    padded = np.pad(level, AROUND, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
-    return np.asarray(np.median(windows, axis=1))
 
 
 def _stuck(hour: Floats, level: Floats) -> Mask:

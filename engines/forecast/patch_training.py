@@ -32,7 +32,7 @@ SHARES = torch.tensor(SHARES_OUT, dtype=torch.float32)
 class Budget:
     """How much training: `steps` of `batch` moments with `ends` ends each, at most `cpu_s` seconds of one core."""
 
-    steps: int = 3000
+    steps: int = 1800
     batch: int = 192
     ends: int = 4
     cpu_s: float = 330.0
@@ -127,6 +127,11 @@ def train_patches(histories: Sequence[BinHistory], budget: Budget | None = None)
         for name, value in weights.items():
             kept[name].lerp_(value.detach(), 1 - share)
     return Patches({name: value.numpy().copy() for name, value in kept.items()})
+
+
+def fit_patches(histories: Sequence[BinHistory], seed: int = 0) -> Patches:
+    """The net with the usual budget: two to four minutes of one core."""
+    return train_patches(histories, Budget(seed=seed))
 
 
 def pinball(said: Tensor, level: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ MONDAY_SHIFT_H = 72.0
 class Nights:
     """What a nightly fit covers: `days` ahead; clusters of a site need `fewest` bins; whole `holidays` (local days)."""
 
-    days: float = 40.0
+    days: float = 190.0
     fewest: int = 6
     holidays: tuple[np.datetime64, ...] = ()
     seed: int = 0
@@ -42,6 +42,11 @@ def fit_seasonal(histories: Sequence[BinHistory], plan: Nights | None = None) ->
     _, until = span_of(histories)
     spread = _spread(histories, until, how)
     return Seasonal(_fit(histories, until, how), spread, until)
+
+
+def fit_prophet(histories: Sequence[BinHistory], seed: int = 0) -> Seasonal:
+    """The member as a night makes it."""
+    return fit_seasonal(histories, Nights(seed=seed))
 
 
 def _spread(histories: Sequence[BinHistory], until: float, how: Nights) -> Outcomes:
@@ -115,7 +120,7 @@ def _prophet(at: Floats, growth: Floats, ahead: Floats, how: Nights) -> Floats:
         from prophet import Prophet
 
         for name in ("cmdstanpy", "prophet"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).disabled = True  # they tell of every fit, and set their level anew themselves
         fine = len(at) > 1 and float(np.diff(at).min()) < DAY_H
         holidays = None
         if how.holidays:
