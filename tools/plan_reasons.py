@@ -8,6 +8,7 @@ from engines.routing.pareto import Option, marked, option_of, sweep
 from engines.routing.plan import TruckRound, Why
 from engines.routing.problem import Goal, StopRule
 from engines.routing.reasons import Binding, Delta, OtherOrder, StopReason, why_order, why_stop, why_truck
+from engines.routing.worth import LEAST_PCT, Worth
 from tools.context import Ctx
 from tools.fill import data_age, last_emptied
 from tools.planning import REASONS_CUT, watched
@@ -30,6 +31,9 @@ class ExplanationFacts(Facts):
     extra_minutes: float | None = None
     extra_cost: float | None = None
     worth: float | None = None
+    worth_of_overflow: float | None = None
+    worth_of_haul: float | None = None
+    worth_of_spared_visit: float | None = None
     flip_chance_pct: int | None = None
     truck: str | None = None
     breaks: str | None = None
@@ -57,13 +61,16 @@ HEADLINES = {
 }
 
 
+LEFT_BELOW = " It would be left out below an overflow probability of {flip_chance_pct} %."
+
+
 def explain_bins(ctx: Ctx, seen: Replanned, bins: BinSet, question: str) -> Result[ExplanationFacts]:
     """Every bin of the site; the facts are those of the first, the reasons of all."""
     told = [_one_bin(ctx, seen, bin_id, first=number == 0) for number, bin_id in enumerate(bins.bin_ids)]
     facts = told[0][0]
     headline = HEADLINES[facts.verdict].replace("{breaking}", " and breaks {breaks}" if facts.breaks else "")
     if question == "what_would_change_it" and facts.verdict == "served" and facts.flip_chance_pct is not None:
-        headline += " It would be left out below an overflow probability of {flip_chance_pct} %."
+        headline += LEFT_BELOW if facts.flip_chance_pct > 0 else " It would be served even if it could not overflow."
     return Result[ExplanationFacts](
         headline=headline,
         facts=facts,
@@ -90,6 +97,7 @@ def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
     reason = why_stop(seen.problem, seen.plan, bin_id, _search(ctx, seen) if first else None, ctx.tuning.seed)
     facts = _with_figures(facts, seen, reason)
     words = _served_words(seen, reason, facts) if reason.served else _left_words(reason, facts)
+    words += _worth_words(facts)
     return facts, [Reason(text=text, evidence=[plan, record]) for text in words], _doubts(facts, reason)
 
 
@@ -98,7 +106,7 @@ def _search(ctx: Ctx, seen: Replanned) -> StopRule:
 
 
 def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) -> ExplanationFacts:
-    chance = None if reason.flip_prize is None else seen.chance_of(reason.flip_prize)
+    chance = None if reason.flip_prize is None else seen.chance_of(reason.stop_id, reason.flip_prize)
     figures: dict[str, object] = {"verdict": _verdict(reason, chance), "truck": reason.truck, "breaks": _breaks(reason)}
     if reason.extra is not None:
         figures |= {
@@ -108,7 +116,32 @@ def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) 
         }
     if reason.prize is not None:
         figures |= {"worth": round(reason.prize / FULL_MILLI, 2), "flip_chance_pct": chance}
+        figures |= _parts(seen.worths.get(reason.stop_id))
     return facts.model_copy(update=figures)
+
+
+def _parts(worth: Worth | None) -> dict[str, object]:
+    """The parts of a visit's worth in currency; none where the plan was stored without them."""
+    if worth is None:
+        return {}
+    parts = {"worth_of_overflow": worth.overflow, "worth_of_haul": worth.haul, "worth_of_spared_visit": worth.spared}
+    return {name: round(milli / FULL_MILLI, 2) for name, milli in parts.items()}
+
+
+def _worth_words(facts: ExplanationFacts) -> list[str]:
+    """What a visit is worth, part by part."""
+    if facts.worth is None or facts.worth_of_overflow is None:
+        return []
+    told = (
+        f"A visit to {facts.about} is worth {facts.worth:.2f} {facts.currency}: {facts.worth_of_overflow:.2f} for an "
+        f"overflow probability of {facts.chance_pct} %"
+    )
+    if not facts.worth_of_haul and not facts.worth_of_spared_visit:
+        return [f"{told} alone, as it is less than {LEAST_PCT:.0f} % full."]
+    return [
+        f"{told}, {facts.worth_of_haul:.2f} because what lies in it need not be driven to the dump later, and "
+        f"{facts.worth_of_spared_visit:.2f} because the next visit can come later."
+    ]
 
 
 def _verdict(reason: StopReason, chance: int | None) -> str:

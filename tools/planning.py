@@ -1,7 +1,8 @@
 """From a request for a round to a solved, stored plan: choose the bins, build the problem, solve, compare.
 
-A bin is one stop. Under `overflow_risk` the worth of a visit is the chance that the bin overflows before the round
-after this one, times the stated cost of an overflowing bin; the solver then decides choice and order in one model.
+A bin is one stop. Under `overflow_risk` each visit has a worth (engines/routing/worth.py): the overflow that it
+prevents until the round after this one, its share of a load, and the visit that it spares later. The solver decides
+choice and order in one model.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHO
 from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
 from engines.routing.problem import Place as RoutingPlace
 from engines.routing.solve import solve
+from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
 from tools.context import Ctx
 from tools.departure import choose_trucks, round_start
 from tools.fill import forecast_notes, forecasts
@@ -66,7 +68,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Outlook:
-    """A bin as the planner sees it at the round: level then, and the chance to overflow before the next round."""
+    """A bin as the planner sees it at the round: level when reached, and the chance to be full before the next one."""
 
     info: BinInfo
     level_pct: float
@@ -87,7 +89,8 @@ class Solved:
     """A problem, its plan, the fixed schedule beside it, and what was left out before solving.
 
     `looks` bounded the search: with the seed they make the plan repeatable. None when a person, a busy machine or a
-    missing part had a share in it. `went_on`: the search began with the plan before it.
+    missing part had a share in it. `went_on`: the search began with the plan before it. `worths`: the parts of each
+    prize.
     """
 
     starts_at: datetime
@@ -103,6 +106,7 @@ class Solved:
     degraded: tuple[str, ...] = ()
     trucks: tuple[str, ...] = field(default=())
     went_on: bool = False
+    worths: Mapping[str, Worth] = field(default_factory=dict)
 
 
 def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
@@ -116,10 +120,10 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, starts_at)}
     serve, degraded = _serve(wish, outlooks)
     due = due_bins(ctx, scope, starts_at)
-    worth, left_out = _worth(replace(wish, serve=serve), outlooks, due, ctx)
-    if len(worth) > MOST_STOPS:
-        raise OutOfRange(f"That is {len(worth)} bins in one round. Name an area, a circuit or a stream to plan for.")
-    built = build_problem(ctx, wish, [(outlooks[b], prize) for b, prize in worth.items()], trucks)
+    wanted, left_out = _wanted(replace(wish, serve=serve), outlooks, due)
+    if len(wanted) > MOST_STOPS:
+        raise OutOfRange(f"That is {len(wanted)} bins in one round. Name an area, a circuit or a stream to plan for.")
+    built, worths = _priced(ctx, build_problem(ctx, wish, [(outlooks[b], None) for b in wanted], trucks), wanted)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
     rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
     start = as_start(start, built.problem)
@@ -129,7 +133,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     told = (*degraded, *forecast_notes(ctx), *_reduced(built, plan, baseline, outlooks))
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
-        told, tuple(t.name for t in trucks), start is not None,
+        told, tuple(t.name for t in trucks), start is not None, worths,
     )  # fmt: skip
 
 
@@ -168,11 +172,11 @@ def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks
 
 
 def outlook(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> list[Outlook]:
-    """Level at the round's start and chance to pass the overflow threshold before the next day's round."""
+    """Level when the round comes by, and chance to be full before the next day's round can."""
     ahead = (starts_at - ctx.now).total_seconds() / 3600
-    threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
+    hours = (ahead + REACHED_H, ahead + NEXT_CHANCE_H)
     found = []
-    for info, forecast in zip(bins, forecasts(ctx, bins, (ahead, ahead + 24.0), threshold), strict=True):
+    for info, forecast in zip(bins, forecasts(ctx, bins, hours, FULL_PCT), strict=True):
         if forecast.by:
             level, chance = round(forecast.by[0].p50, 2), round(forecast.by[1].chance, 4)  # as they are stored
             found.append(Outlook(info, level, chance, known=True))
@@ -202,35 +206,48 @@ def _serve(wish: Wish, outlooks: Mapping[str, Outlook]) -> tuple[str, tuple[str,
     return wish.serve, ()
 
 
-def _worth(
-    wish: Wish, outlooks: Mapping[str, Outlook], due: frozenset[str], ctx: Ctx
-) -> tuple[dict[str, int | None], dict[str, str]]:
-    """Bins to consider with their prize in milli-currency (None: serve whenever it fits), and why others are out."""
+def _wanted(
+    wish: Wish, outlooks: Mapping[str, Outlook], due: frozenset[str]
+) -> tuple[dict[str, Seen | None], dict[str, str]]:
+    """Bins to consider, with what their worth is told from (None: served whenever it fits), and why others are out."""
     skip = set(wish.skip.bin_ids) if wish.skip else set()
     must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
-    milli = ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000
-    worth: dict[str, int | None] = {}
+    wanted: dict[str, Seen | None] = {}
     left_out: dict[str, str] = {}
     for bin_id, seen in outlooks.items():
         if bin_id in must:
-            worth[bin_id] = None
+            wanted[bin_id] = None
         elif bin_id in skip:
             left_out[bin_id] = "it was to be skipped"
         elif not seen.info.in_service:
             left_out[bin_id] = f"it is not in service ({seen.info.status})"
         elif wish.serve == "all" or (wish.serve == "scheduled" and bin_id in due):
-            worth[bin_id] = None
+            wanted[bin_id] = None
         elif wish.serve == "scheduled":
             left_out[bin_id] = "the fixed schedule does not visit it that day"
         elif not seen.known:
             left_out[bin_id] = "its level cannot be told from the records"
         elif wish.serve == "min_fill" and seen.level_pct >= (wish.min_fill_pct or 0):
-            worth[bin_id] = None
+            wanted[bin_id] = None
         elif wish.serve == "min_fill":
             left_out[bin_id] = f"its expected level of {seen.level_pct:.0f} % is under {wish.min_fill_pct} %"
         else:
-            worth[bin_id] = round(seen.chance * milli)
-    return worth, left_out
+            wanted[bin_id] = Seen(seen.level_pct, seen.chance)
+    return wanted, left_out
+
+
+def full_milli(ctx: Ctx) -> float:
+    """What a full bin costs in a day, in milli-currency."""
+    return ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000
+
+
+def _priced(ctx: Ctx, built: Built, wanted: Mapping[str, Seen | None]) -> tuple[Built, dict[str, Worth]]:
+    """The problem with the prizes of the bins whose worth decides, and their parts."""
+    seen = {bin_id: each for bin_id, each in wanted.items() if each is not None}
+    if not seen:
+        return built, {}
+    worths = worth_of_visits(built.problem, seen, full_milli(ctx))
+    return replace(built, problem=with_prizes(built.problem, worths)), worths
 
 
 # ---------------------------------------------------------------- the problem

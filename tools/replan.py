@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -16,8 +16,9 @@ from domain.work_records import StoredPlan
 from engines.routing.params import Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
 from engines.routing.solve import solve
+from engines.routing.worth import Worth
 from tools.context import Ctx
-from tools.planning import Outlook, Wish, build_problem, plan_from_json
+from tools.planning import Outlook, Wish, build_problem, full_milli, plan_from_json
 from tools.resolve import Setting, resolve
 
 
@@ -39,12 +40,15 @@ class Replanned:
     looks: int | None
     seed: int
     start: RoundPlan | None = None
+    worths: Mapping[str, Worth] = field(default_factory=dict)
 
-    def chance_of(self, milli: int) -> int | None:
-        """The chance in percent whose worth is `milli`; None when not even a sure overflow is worth that much."""
-        if milli > self.overflow_milli:
-            return None
-        return round(100 * milli / self.overflow_milli) if self.overflow_milli > 0 else 0
+    def chance_of(self, bin_id: str, milli: int) -> int | None:
+        """The chance in percent at which a visit is worth `milli`, the other parts of its worth as they are.
+
+        None when not even a sure overflow would be worth that much.
+        """
+        chance = self.worths.get(bin_id, Worth()).chance_at(milli, self.overflow_milli)
+        return None if chance is None else round(100 * chance)
 
 
 def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
@@ -64,8 +68,8 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
         raise NotNow(f"Plan {stored.id} was made with other records or distances; plan again to have it explained.")
     return Replanned(
         stored.id, problem, plan, outlooks, cast(dict[str, str], inputs["left_out"]), str(inputs["serve"]),
-        str(inputs["where"]), ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000,
-        cast(int | None, inputs.get("looks")), stored.seed, _before(ctx, stored),
+        str(inputs["where"]), full_milli(ctx),
+        cast(int | None, inputs.get("looks")), stored.seed, _before(ctx, stored), _worths(inputs),
     )  # fmt: skip
 
 
@@ -86,6 +90,12 @@ def _before(ctx: Ctx, stored: StoredPlan) -> RoundPlan | None:
         return None
     with ctx.store.read() as session:
         return _plan_of(get_plan(session, ctx.city.name, stored.parent))
+
+
+def _worths(inputs: Mapping[str, JsonValue]) -> dict[str, Worth]:
+    """The parts of each prize; none in plans that were stored before prizes had parts."""
+    stored = cast(dict[str, list[int]], inputs.get("worths") or {})
+    return {bin_id: Worth(*parts) for bin_id, parts in stored.items()}
 
 
 def _made_at(inputs: Mapping[str, JsonValue]) -> datetime:

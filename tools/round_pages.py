@@ -18,8 +18,8 @@ from tools.scope import restate_near
 Row = list[str | int | float | None]
 MOST_NAMED = 12  # bins by name in one sentence or cell
 CHOICE = {
-    "overflow_risk": "A bin is served when its chance to overflow before the next day's round is worth more than the "
-    "way to it costs",
+    "overflow_risk": "A bin is served when what a visit prevents until the next day's round, its chance to overflow, "
+    "with what it saves later, its share of a load and of the next visit, is worth more than the way to it costs",
     "min_fill": "Every bin whose expected level reaches the asked fill is served if it fits",
     "scheduled": "Every bin that the fixed schedule visits on that weekday is served if it fits",
     "all": "Every bin in service is served if it fits",

@@ -309,6 +309,7 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
     return {
         "bins": [stop.id for stop in solved.problem.stops],
         "prizes": {stop.id: stop.prize for stop in solved.problem.stops},
+        "worths": {bin_id: [w.overflow, w.haul, w.spared] for bin_id, w in solved.worths.items()},
         "outlooks": seen,
         "left_out": dict(solved.left_out),
         "due": [*sorted(solved.due)],

@@ -121,7 +121,39 @@ def test_a_skipped_bin_is_told_with_the_probability_at_which_it_would_be_served(
         assert "would be served above an overflow probability of" in each.sentence()
         assert 0 <= facts.chance_pct <= facts.flip_chance_pct <= 100
         worth_of_sure = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
-        assert facts.flip_chance_pct == pytest.approx(100 * facts.extra_cost / worth_of_sure, abs=1.0)
+        others = facts.worth_of_haul + facts.worth_of_spared_visit
+        assert facts.flip_chance_pct == pytest.approx(100 * (facts.extra_cost - others) / worth_of_sure, abs=1.0)
+
+
+def test_what_a_visit_is_worth_is_told_part_by_part_and_the_parts_add_up(ctx: Ctx) -> None:
+    _, after = planned(ctx)
+    told = [explained(after, bin=bin_id, question="why_not") for bin_id in ctx.city.bins]
+    priced = [each.facts for each in told if each.facts.worth is not None]
+    assert priced
+    for facts in priced:
+        parts = (facts.worth_of_overflow, facts.worth_of_haul, facts.worth_of_spared_visit)
+        assert sum(parts) == pytest.approx(facts.worth, abs=0.011)
+        chance_s_worth = facts.chance_pct / 100 * ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
+        assert facts.worth_of_overflow == pytest.approx(chance_s_worth, abs=0.11)
+    text = " ".join(reason.text for each in told for reason in each.why)
+    assert "because what lies in it need not be driven to the dump later" in text
+    assert "because the next visit can come later" in text
+    assert any("alone, as it is less than" in reason.text for each in told for reason in each.why)
+
+
+def test_a_bin_whose_load_alone_is_worth_the_way_is_served_even_if_it_could_not_overflow(ctx: Ctx) -> None:
+    """Where driving costs next to nothing, so does a detour, and the other parts of the worth pay for it."""
+    trucks = {name: replace(truck, cost_per_hour=0.0, cost_per_km=0.001) for name, truck in ctx.city.trucks.items()}
+    near = replace(ctx, city=replace(ctx.city, trucks=trucks))
+    plan, after = planned(near)
+    bins = [str(value) for value in column(plan, "bin") if str(value).isdigit()]
+    told = [explained(after, bin=bin_id, question="what_would_change_it") for bin_id in bins]
+    assert any(each.facts.flip_chance_pct == 0 for each in told)
+    for each in told:
+        if each.facts.flip_chance_pct == 0:
+            assert each.sentence().endswith("It would be served even if it could not overflow.")
+        else:
+            assert "It would be left out below an overflow probability of" in each.sentence()
 
 
 def test_a_bin_that_no_shift_can_hold_names_the_truck_and_the_minutes(ctx: Ctx) -> None:
@@ -147,8 +179,9 @@ def test_a_truck_is_told_what_other_orders_would_take(ctx: Ctx) -> None:
 
 def test_what_ended_a_truck_s_round_is_told_only_where_something_is_left(ctx: Ctx) -> None:
     said = {}
+    named = [next(iter(ctx.city.bins))]
     for serve in ("all", "overflow_risk"):
-        plan, after = planned(ctx, serve=serve)
+        plan, after = planned(ctx, serve=serve, must_serve=named)
         told = ask(after, "explain", truck=plan.table.rows[0][0])
         said[serve] = plan.facts.bins_unserved, told.why[0].text
     assert said["all"][0] == 0
