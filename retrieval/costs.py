@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +34,7 @@ class Cost:
 
 
 class LearnedCosts:
-    """The costs of plans by name. Safe for many threads.
+    """The costs of plans by name, and how many searches were `observed`. Safe for many threads.
 
     Each observation moves the two coefficients of its plan (recursive least squares with exponential forgetting; L.
     Ljung, System Identification, 2nd ed. 1999, 11.2), weighted so that the relative error counts and large searches do
@@ -40,6 +42,7 @@ class LearnedCosts:
     """
 
     def __init__(self, first: Mapping[str, Cost]) -> None:
+        self.observed = 0
         self._lock = threading.Lock()
         self._theta: dict[str, Floats] = {}
         self._spread: dict[str, Floats] = {}
@@ -53,6 +56,21 @@ class LearnedCosts:
                 self._theta[name] = theta
                 self._spread[name] = np.diag(UNSURE * np.maximum(theta, LEAST) ** 2)
 
+    def to_text(self) -> str:
+        """What is known, to be kept for the next process."""
+        return json.dumps({name: [cost.fixed_ms, cost.each_us] for name, cost in self.known().items()})
+
+    def adopt_text(self, text: str) -> None:
+        """Take what `to_text` gave; a text that is none of its own, or a plan that is unknown here, changes nothing."""
+        try:
+            told = {str(name): Cost(float(fixed), float(each)) for name, (fixed, each) in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError):
+            return
+        fitting = {name: cost for name, cost in told.items() if name in self._theta}
+        self.adopt(
+            {name: cost for name, cost in fitting.items() if 0 <= cost.fixed_ms < inf and 0 <= cost.each_us < inf}
+        )
+
     def expected(self, plan: str, size: float) -> float:
         """Milliseconds that a plan will probably take."""
         with self._lock:
@@ -61,6 +79,7 @@ class LearnedCosts:
     def learn(self, plan: str, size: float, took_ms: float) -> None:
         """A plan took so long."""
         with self._lock:
+            self.observed += 1
             theta, spread = self._theta[plan], self._spread[plan]
             row = np.array([1.0, size / 1_000])
             expected = max(LEAST_MS, float(row @ theta))
@@ -71,7 +90,7 @@ class LearnedCosts:
             self._spread[plan] = _bounded((spread - np.outer(gain, row @ spread)) / FORGETTING, theta)
 
     def known(self) -> dict[str, Cost]:
-        """The costs as they are now, to be kept for the next process."""
+        """The costs as they are now."""
         with self._lock:
             return {name: Cost(*theta.tolist()) for name, theta in self._theta.items()}
 

@@ -51,6 +51,7 @@ UNREAD = (
     "NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = number)"
     " AND EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = number AND d.city = ?)"
 )
+COSTS, WORTH_KEEPING = "costs of plans", 50  # searches
 PAUSE_SHARE = 0.5  # of the time that a batch took: leaves room for questions
 
 
@@ -76,6 +77,7 @@ class SqliteSearch:
         self._making: threading.Thread | None = None
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
+        self._recalled = False
         self.planner = Planner()
         self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
         self._closing = threading.Event()
@@ -138,6 +140,7 @@ class SqliteSearch:
             city = city_number(connection, tenant)
             if city is None:
                 return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=tenant),))
+            self._recall_costs(connection)
             columns = self._columns.current(connection, city)
             left = left_of(connection, columns, request)
             kinds = columns.count_kinds(left.places)
@@ -175,6 +178,27 @@ class SqliteSearch:
             make = partial(self._sidecar.make, vectors, self._closing, wait=False)
             self._making = threading.Thread(target=make, name="indexing", daemon=True)
             self._making.start()
+
+    def _recall_costs(self, connection: sqlite3.Connection) -> None:
+        """Take over, once, what an earlier process learned of the plans' costs."""
+        with self._lock:
+            if self._recalled:
+                return
+            self._recalled = True
+        found = connection.execute("SELECT value FROM search_notes WHERE name = ?", (COSTS,)).fetchone()
+        if found:
+            self.planner.costs.adopt_text(found[0])
+
+    def _keep_costs(self) -> None:
+        """Keep what was learned, if it is worth a write; nothing is lost but some learning where that cannot be."""
+        if self.planner.costs.observed < WORTH_KEEPING:
+            return
+        try:
+            with self._connections.write() as connection:
+                kept = (COSTS, self.planner.costs.to_text())
+                connection.execute("INSERT OR REPLACE INTO search_notes VALUES (?, ?)", kept)
+        except NotNow as error:
+            log.warning("what was learned of the costs of searches is not kept: %s", error)
 
     def _rows(self, columns: Columns, vectors: Vectors) -> Numbers:
         """Where each document's text stands among the vectors; worked out again when either has changed."""
@@ -340,6 +364,7 @@ class SqliteSearch:
         for thread in (self._background, self._making):
             if thread is not None:
                 thread.join()
+        self._keep_costs()
         self._connections.close()
 
 

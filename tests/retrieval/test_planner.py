@@ -164,7 +164,7 @@ def test_what_was_learned_is_carried_over_to_the_next_process() -> None:
     for size in (1_000, 9_000) * 50:
         first.learn("scan", size, size / 500)
     again = LearnedCosts({"scan": Cost(0.1, 1.0)})
-    again.adopt(first.known())
+    again.adopt_text(first.to_text())
     assert again.expected("scan", 5_000) == pytest.approx(first.expected("scan", 5_000))
 
 
@@ -174,3 +174,23 @@ def test_no_news_makes_a_cost_negative_or_nothing() -> None:
         costs.learn("scan", size, took)
         assert costs.expected("scan", 0) > 0
         assert costs.expected("scan", 10_000) > costs.expected("scan", 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no json",
+        "[]",
+        "{}",
+        '{"scan": 3}',
+        '{"scan": [1]}',
+        '{"scan": [NaN, 1]}',
+        '{"scan": [-1, 1]}',
+        '{"other": [1, 1]}',
+    ],
+)
+def test_what_was_kept_wrongly_is_not_taken(text: str) -> None:
+    costs = LearnedCosts({"scan": Cost(0.5, 1.0)})
+    costs.adopt_text(text)
+    assert costs.known() == {"scan": Cost(0.5, 1.0)}

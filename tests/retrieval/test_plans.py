@@ -12,6 +12,7 @@ import pytest
 from embedders import ConceptEmbedder
 
 from retrieval import meanings, vectors
+from retrieval.costs import Cost
 from retrieval.planner import Plan, Planner
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Circle, Document, Found, SearchRequest
@@ -139,3 +140,19 @@ def test_the_sum_over_words_is_the_score_that_the_index_gives_the_question(file:
     assert 100 < len(rows) < 1_000
     assert {hit.document.id: hit.bm25 for hit in found.hits} == {id_: pytest.approx(score) for id_, score in rows}
     search.close()
+
+
+def test_what_was_learned_is_found_again_by_the_next_process(file: Path) -> None:
+    first = SqliteSearch(file, "smalltown", ConceptEmbedder())
+    first.planner = Planner({plan: Cost(50.0, 900.0) for plan in Plan})
+    for _ in range(60):
+        first.search(SearchRequest("snow wall"))
+    learned = first.planner.costs.known()
+    first.close()
+    second = SqliteSearch(file, "smalltown", ConceptEmbedder())
+    second.search(SearchRequest("snow wall", alpha=0))
+    known = second.planner.costs.known()
+    assert {plan: cost.each_us for plan, cost in known.items()} == {
+        p: pytest.approx(c.each_us) for p, c in learned.items()
+    }
+    second.close()
