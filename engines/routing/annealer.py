@@ -13,16 +13,18 @@ import numpy as np
 
 from engines.routing.anneal import Best, anneal, empty_best
 from engines.routing.carried import locked_only
-from engines.routing.model import FAR, I64, TIMED, Facts, Model
+from engines.routing.model import DUMPS, FAR, I64, MIXED, TIMED, Facts, Model
 from engines.routing.rounds import Order
 from engines.routing.starts import TIERS, fill, load, one_round_each
-from engines.routing.state import COST, OVER, PRICE, SERVED, USED, State, empty_state
+from engines.routing.state import BY_ROOM, COST, EVERYWHERE, OVER, PRICE, SERVED, USED, State, empty_state
 from engines.routing.stopping import Budget
 
 CHUNKS = 200  # steps of the budget between which the clock is looked at
 FEWEST_MOVES, MOST_MOVES = 200, 5000  # between two looks at the clock: a tenth of a second at most
 FEWEST_FOR_SINGLES = 50  # moves per stop below which there is no time to give up a round per stop
 HOT_TO_ORDER, HOT_TO_CHOOSE = 0.05, 0.2  # least first temperatures: which stops pay together is the ruggeder question
+HOT_TO_TRADE, COLD_TO_TRADE = 0.2, 0.03  # first temperature in shares of the mean round, last one of the mean arc
+HOT_GROWS = 0.09  # and with the root of the moves per stop
 FILLINGS = 4  # greedy plans, each in another order of stops, of which the best is the first
 GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving a stop out
 GONE_AT = 0.75  # and by which the last of them are gone
@@ -72,6 +74,8 @@ class Annealer:
             state.tally[PRICE] = FAR  # no truck that does not exist in a first plan
             load(facts, state, steps)
             _end_beginnings(self.model, state)
+            if facts.flags[MIXED] and not facts.flags[DUMPS] and number >= FILLINGS // 2:
+                state.tally[EVERYWHERE] = BY_ROOM
             found = fill(facts, state, self.best, _tiers(self.model), FAR // 4 if prizes and number % 2 else 0)
             if least is None or found < least:
                 self.state, least = state, found
@@ -80,12 +84,13 @@ class Annealer:
         """Begin again with a round per stop, on trucks that mostly do not exist.
 
         Not where trucks are so few that stops stay behind which are worth any money, or that of several kinds one is
-        all in use: to give those trucks up would then take all the time.
+        all in use: to give those trucks up would then take all the time. Nor in a mixed fleet: single stops all take
+        its smallest trucks, and the search never comes back to the large ones.
         """
-        kinds, worth = self.model.facts.kinds, _tiers(self.model) < TIERS - 1
+        worth = _tiers(self.model) < TIERS - 1
         left = self.best.links[: len(worth), 0] == np.arange(len(worth))
-        scarce = len(kinds) > 1 and bool((self.state.fleet["used"] >= kinds["have"]).any())
-        if not (kinds["beyond"] - kinds["first"] > kinds["have"]).any() or scarce or (worth & left).any():
+        scarce = len(self.model.facts.kinds) > 1 and self.scarce
+        if not rounds_are_short(self.model) or self.mixed or scarce or (worth & left).any():
             return
         self.anew = True
         self.state = empty_state(self.model.facts, seed + 1)
@@ -107,7 +112,7 @@ class Annealer:
             return
         guess = moves_per_second(self.model)
         moves = (until - begin) * (budget.most_looks or guess * seconds_of(budget))
-        heat = heat or heat_for(self.model, moves / len(facts.stops), self.warm)
+        heat = heat or self._heat(moves / len(facts.stops))
         unit = mean_arc(self)
         if not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES:
             self.begin_anew(int(self.state.rng[0] % 1000))
@@ -123,6 +128,25 @@ class Annealer:
             rate = chunk / max(1e-4, budget.cpu_seconds - clock)
             budget.looks += chunk
             budget.tell(round(self.best.energy[0] * self.model.scale), int(self.best.energy[1]), "annealer")
+
+    def _heat(self, moves_per_stop: float) -> Heat:
+        """The usual temperatures; hotter where rounds must change trucks of which there are too few."""
+        heat = heat_for(self.model, moves_per_stop, self.warm)
+        trades = self.mixed and rounds_are_short(self.model) and self.scarce and not self.warm
+        if not trades or moves_per_stop < FEWEST_FOR_SINGLES:
+            return heat
+        hot = min(HOT_TO_TRADE * self.stops_per_round, HOT_GROWS * moves_per_stop**0.5)
+        return Heat(max(heat.hot, hot), COLD_TO_TRADE)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether trucks differ in what they hold or cost."""
+        return bool(self.model.facts.flags[MIXED])
+
+    @property
+    def scarce(self) -> bool:
+        """Whether all trucks of some kind are in use, in the plan that is being changed."""
+        return bool((self.state.fleet["used"] >= self.model.facts.kinds["have"]).any())
 
     def _chunk(self, budget: Budget, span: tuple[float, float], rate: float) -> int:
         """Moves until the clock is looked at again: a fixed number when looks decide, else about 1/200 of the time."""
@@ -141,6 +165,12 @@ class Annealer:
     def orders(self) -> list[Order]:
         """The best plan's orders, one per truck of the problem."""
         return orders_in(self.model, self.best)
+
+
+def rounds_are_short(model: Model) -> bool:
+    """Whether there are trucks that do not exist, for annealing to give up."""
+    kinds = model.facts.kinds
+    return bool((kinds["beyond"] - kinds["first"] > kinds["have"]).any())
 
 
 def mean_arc(annealer: Annealer) -> float:

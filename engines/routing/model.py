@@ -73,10 +73,10 @@ class Facts(NamedTuple):
     seconds: I64
     insert_near: I32  # (n, m) where a stop may go in
     remove_near: I32  # (n, m') which stops leave together
-    flags: I64  # the eight below
+    flags: I64  # the nine below
 
 
-TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW = range(8)
+TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW, MIXED = range(9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +138,14 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     exact = bool(stops["release"].any()) or any(
         t.rest or t.max_metres is not None or t.max_drive_s is not None for t in kinds
     )
-    durations = any(truck.late_start or truck.max_duration_s is not None for truck in kinds)
+    waits = windows or bool(stops["release"].any())
+    durations = any((truck.late_start and waits) or truck.max_duration_s is not None for truck in kinds)
     waiting = windows and any(milli_rates(problem, truck)[1] > 0 for truck in kinds)
     bound = windows or exact or durations or unloads or span_rate(problem) > 0
     timed = bound or _shift_may_bind(problem, kinds, ends)
     by_window = BY_WINDOW_PCT if windows else 0
-    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window]
+    mixed = len({(milli_rates(problem, t), t.capacity_l, t.capacity_kg, fixed_milli(problem, t)) for t in kinds}) > 1
+    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window, mixed]
     return np.array(said, dtype=np.int64)
 
 
@@ -325,10 +327,17 @@ def _penalties(problem: Problem, ends: Rows, scale: float) -> list[int]:
 
 
 def _shift_may_bind(problem: Problem, kinds: Sequence[Truck], ends: Rows) -> bool:
-    """Whether any shift could be too short: longer than all stops by their longest ways is never too short."""
+    """Whether any shift could be too short: longer than as many stops as one trip holds, by the longest ways of all,
+    is never too short."""
     if not problem.stops or not kinds:
         return False
     within = problem.seconds[problem.first_stop :, problem.first_stop :].max(axis=1, initial=0)
-    service = sum(stop.service_s for stop in problem.stops)
-    most = int(within.sum()) + service + int(ends["start_secs"].max()) + int(ends["end_secs"].max())
-    return any(problem.shift_end(truck) - truck.shift_start_s < most for truck in kinds)
+    longest = np.sort(within + np.array([stop.service_s for stop in problem.stops], dtype=np.int64))[::-1]
+    both = int(ends["start_secs"].max()) + int(ends["end_secs"].max())
+    loads = np.cumsum(np.sort(np.array([stop.volume_l for stop in problem.stops], dtype=np.int64)))
+
+    def most(truck: Truck) -> int:
+        held = int(np.searchsorted(loads, truck.capacity_l, side="right"))
+        return both + int(longest[:held].sum())
+
+    return any(problem.shift_end(truck) - truck.shift_start_s < most(truck) for truck in kinds)

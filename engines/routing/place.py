@@ -12,6 +12,7 @@ from engines.routing.compiled import below, compiled, folded, unit
 from engines.routing.model import FAR, TIMED, Facts
 from engines.routing.state import (
     BLINK,
+    BY_ROOM,
     COST,
     EVERYWHERE,
     FIRST_MARK,
@@ -25,10 +26,11 @@ from engines.routing.state import (
     take_out,
     touch,
 )
-from engines.routing.timed_place import fits_at_once, timed_cheapest
+from engines.routing.timed_place import fits_at_once, share_of, timed_cheapest
 from engines.routing.times import direct, merge_trips, repair
 
 AGAINST_WORTH = 0.05  # how often a stop goes in that is worth less than it costs
+FARTHEST_FIRST = 9  # the last of the numbers drawn that mean it
 TOGETHER = 0.05  # how often all of a move's stops do: another trip to the dump pays for several, never for one
 
 
@@ -47,7 +49,7 @@ def insert(facts: Facts, state: State, c: int, against: float) -> bool:
     """Put one stop at its cheapest place, if it has one and is worth it; with chance `against` even if it is not."""
     if facts.flags[TIMED] == 1:
         cost = timed_cheapest(facts, state, c)
-    elif state.tally[EVERYWHERE] == 1:
+    elif state.tally[EVERYWHERE] != 0:
         cost = _plain_anywhere(facts, state, c)
     else:
         cost = _plain_cheapest(facts, state, c)
@@ -56,7 +58,7 @@ def insert(facts: Facts, state: State, c: int, against: float) -> bool:
         return False
     v = state.spot[TRUCK]
     touch(state, v)
-    if facts.flags[TIMED] == 1:
+    if facts.flags[TIMED] == 1 or state.tally[EVERYWHERE] == BY_ROOM:
         put_in(facts, state, c)
         if repair(facts, state, v):
             return True
@@ -130,10 +132,11 @@ def _idle_truck(facts: Facts, state: State, c: int, best: int) -> int:
         cost = facts.kinds[k].fixed + facts.ends[k, c].start_cost + facts.ends[k, c].end_cost
         if state.fleet[k].used >= facts.kinds[k].have:
             cost += state.tally[PRICE]
-        fits = facts.kinds[k].aboard_l + facts.stops[c].litres <= facts.kinds[k].room_l
-        if cost < best and fits and facts.kinds[k].aboard_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg:
+        elif state.tally[EVERYWHERE] == BY_ROOM:
+            cost = share_of(facts, (k, c), cost)
+        v = idle_of(facts, state, k)
+        if cost < best and fits_at_once(facts, state, v, c):
             best = cost
-            v = idle_of(facts, state, k)
             state.spot[NODE], state.spot[TRUCK] = len(facts.stops) + v, v
     return best
 
@@ -169,7 +172,7 @@ def _plain_anywhere(facts: Facts, state: State, c: int) -> int:
 def _sort(facts: Facts, state: State) -> None:
     """Order the taken stops by chance, size, distance or window, as the paper draws them."""
     timed = facts.flags[TIMED] == 1
-    way = below(state.rng, 17 if timed else 11)
+    way = below(state.rng, 17 if timed else 11) if state.tally[EVERYWHERE] != BY_ROOM else FARTHEST_FIRST
     g = 0
     count = state.tally[TAKEN]
     for x in range(count):
@@ -178,7 +181,7 @@ def _sort(facts: Facts, state: State) -> None:
             key = unit(state.rng)
         elif way < 8:
             key = -float(facts.stops[c].litres + facts.stops[c].kilos)
-        elif way < 10:
+        elif way <= FARTHEST_FIRST:
             key = -float(facts.ends[g, c].start_cost)
         elif way < 11:
             key = float(facts.ends[g, c].start_cost)

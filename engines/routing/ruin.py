@@ -7,14 +7,15 @@ a string stays ("split string"). Stops already left out near that place are offe
 from __future__ import annotations
 
 from engines.routing.compiled import below, compiled, unit, whole
-from engines.routing.model import BY_WINDOW, DUMPS, MEAN_TAKEN, Facts
-from engines.routing.state import MOVE, SERVED, TAKEN, USED, State, take_out, touch
+from engines.routing.exchange import exchange
+from engines.routing.model import BY_WINDOW, DUMPS, MEAN_TAKEN, MIXED, Facts
+from engines.routing.state import JUST_TAKEN, MOVE, SERVED, TAKEN, USED, State, take_out, touch
 
 LONGEST_STRING = 10.0  # the paper's value
 SPLIT, LONGER = 0.5, 0.01
 LONG_STRING, LONG_RATE = 40.0, 0.005  # now and then most of a round leaves, so that a truck can be emptied
-JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
 MOST_LEFT_OUT = 8  # stops left out that one move offers again
+EXCHANGE = 0.05  # how often two trucks of different kinds change rounds first
 WHOLE_TRIP = 0.05  # how often all stops between two unloadings leave too, so that another trip can take their time
 
 
@@ -32,6 +33,8 @@ def ruin(facts: Facts, state: State) -> None:
     seed = below(state.rng, len(facts.stops))
     if facts.flags[DUMPS] == 1 and unit(state.rng) < WHOLE_TRIP:
         _take_trip(facts, state, below(state.rng, len(facts.stops)))
+    if facts.flags[MIXED] == 1 and unit(state.rng) < EXCHANGE:
+        exchange(facts, state)
     done = left_out = 0
     for x in range(-1, near.shape[1]):
         if done >= strings:

@@ -8,6 +8,7 @@ from engines.routing.compiled import compiled, folded, whole
 from engines.routing.model import FAR, I64, TIMED, Facts
 from engines.routing.place import recreate
 from engines.routing.state import (
+    ALL,
     EVERYWHERE,
     FIRST_MARK,
     NODE,
@@ -100,7 +101,7 @@ def fill(facts: Facts, state: State, best: Best, tiers: I64, bonus: int) -> int:
         facts.stops[c].penalty += bonus
     begin_move(state)
     next_blink(state)
-    state.tally[EVERYWHERE] = 1
+    state.tally[EVERYWHERE] = max(ALL, state.tally[EVERYWHERE])
     for tier in range(TIERS):
         count = 0
         for c in range(len(facts.stops)):

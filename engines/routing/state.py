@@ -17,7 +17,9 @@ from engines.routing.sources import source_mark
 # places in `tally`
 COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED = range(8)
 SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING, EVERYWHERE = range(8, 15)
+ALL, BY_ROOM = 1, 2  # of tally[EVERYWHERE]: all places; and trucks taken by what they cost per room, far stops first
 NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
+JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
 
 
 def _layout(whole: str, small: str = "") -> np.dtype[np.void]:

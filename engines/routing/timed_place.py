@@ -8,17 +8,28 @@ needs it, a place that would be the best so far is driven exactly before it coun
 from __future__ import annotations
 
 from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
-from engines.routing.compiled import compiled, folded, unit
+from engines.routing.compiled import compiled, folded, unit, whole
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, WAITING, Facts
-from engines.routing.state import BLINK, EVERYWHERE, FIRST_MARK, LONGEST, NODE, PRICE, SECOND_MARK, TRUCK, State
+from engines.routing.state import (
+    BLINK,
+    BY_ROOM,
+    EVERYWHERE,
+    FIRST_MARK,
+    LONGEST,
+    NODE,
+    PRICE,
+    SECOND_MARK,
+    TRUCK,
+    State,
+)
 from engines.routing.times import by_way_of_dump, direct
 
 
 @compiled
 def timed_cheapest(facts: Facts, state: State, c: int) -> int:
     """Cost of the cheapest place, FAR if none; `spot` says where. All places with tally[EVERYWHERE], else near ones."""
-    everywhere = state.tally[EVERYWHERE] == 1
+    everywhere = state.tally[EVERYWHERE] != 0
     n, near = len(facts.stops), facts.insert_near.shape[1]
     best = FAR
     state.spot[NODE] = -1
@@ -161,6 +172,8 @@ def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], be
     cost = _opening(facts, state, k) if idle else -state.nodes[i].arc
     cost += by_way_of_dump(facts, k, (i, c))[0] if first else _cost_to(facts, k, (i, c))
     cost += by_way_of_dump(facts, k, (c, j))[0] if second else _cost_on(facts, k, (c, j))
+    if idle and state.tally[EVERYWHERE] == BY_ROOM:
+        cost = share_of(facts, (k, c), cost)
     if cost >= best:
         return best
     to_secs = by_way_of_dump(facts, k, (i, c))[1] if first else _secs_to(facts, k, (i, c))
@@ -188,6 +201,18 @@ def _opening(facts: Facts, state: State, k: int) -> int:
 
 
 @folded
+def share_of(facts: Facts, pair: tuple[int, int], cost: int) -> int:
+    """The part of a truck's cost that falls to the room a stop takes in it: pair = (kind, stop)."""
+    k, c = pair
+    share = max(
+        facts.stops[c].litres / max(1, facts.kinds[k].room_l - facts.kinds[k].aboard_l),
+        facts.stops[c].kilos / max(1, facts.kinds[k].room_kg - facts.kinds[k].aboard_kg),
+    )
+    found: int = whole(cost * min(1.0, share))
+    return found
+
+
+@folded
 def _timed_cost(
     facts: Facts, state: State, place: tuple[int, int, int, int, int], way: tuple[int, int, int, int, int]
 ) -> int:
@@ -205,12 +230,14 @@ def _timed_cost(
         old = 0 if state.trucks[v].count == 0 else state.nodes[i].leg
         cost += round(facts.kinds[k].per_second * (seconds - state.trucks[v].seconds - (to_secs + on_secs - old)))
     if facts.flags[EXACT] == 1 and cost < best:
-        whole, seconds = driven(facts, state, v, (i, c, first, second))
+        full, seconds = driven(facts, state, v, (i, c, first, second))
         if seconds < 0:
             seconds = ENDLESS
-        cost = whole - state.trucks[v].paid
+        cost = full - state.trucks[v].paid
         if state.trucks[v].count == 0:
             cost += _opening(facts, state, k) - facts.kinds[k].fixed
+            if state.tally[EVERYWHERE] == BY_ROOM:
+                cost = share_of(facts, (k, c), cost)
     if seconds > facts.kinds[k].longest or seconds >= ENDLESS:
         cost = FAR
     elif facts.kinds[k].per_longest_s > 0.0 and seconds > state.tally[LONGEST]:
@@ -230,6 +257,6 @@ def _from_leaving(facts: Facts, state: State, place: tuple[int, int, int, int, i
         leave = min(facts.stops[c].late - lead, state.nodes[i].lead_latest if i < n else ENDLESS)
         lead += way[1]
         leave = min(leave, (state.nodes[j].latest if j < n else facts.kinds[k].back) - lead)
-        whole = lead + (state.nodes[j].rest_s if j < n else 0)
-        seconds = max(whole, way[2] - leave)
+        full = lead + (state.nodes[j].rest_s if j < n else 0)
+        seconds = max(full, way[2] - leave)
     return seconds
