@@ -30,8 +30,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BLOCK_S = 7 * 86_400.0  # what happens within a week hangs together
 FIRST_DRAWS = 999  # enough to see that a test will never pass
-PROMISING = 0.02  # the first draws' p-value below which the others are made
+PROMISING = 0.004  # the first draws' p-value below which the others are made
 LEAST_TOLD = 0.01  # a ratio below is none
+TINY = 1e-12  # a variance that is rounding
 MANY_STRATA = 400  # beyond that the normal limit is as good as any number of draws
 SCREEN = 0.005  # two-sided, of the normal limit: above it a test is not drawn at all
 
@@ -142,33 +143,46 @@ def _size(ratio: float) -> float:
 def _tests(units: Units, rules: Rules, generator: Generator) -> Iterator[tuple[Units, int, float]]:
     """Each condition that both parts say enough about, with the p-value of the earlier part."""
     early, late = units.parts
+    codes = _codes(early)
     enough = ((early.share > 0).sum(axis=0) >= rules.least_units) & ((late.share > 0).sum(axis=0) >= rules.least_units)
     if not enough.any() or not early.value.sum():
         return
-    residuals = _residuals(early)
+    sample = _Sample(early, _residuals(early, codes), codes)
     for condition in np.flatnonzero(enough).tolist():
-        yield units, condition, _p_value(early, residuals, condition, rules, generator)
+        yield units, condition, _p_value(sample, condition, rules, generator)
 
 
-def _residuals(units: Units) -> Floats:
+@dataclass(frozen=True)
+class _Sample:
+    """Units with their residuals, and the number of each one's stratum, from 0."""
+
+    units: Units
+    residuals: Floats
+    codes: Ints
+
+
+def _codes(units: Units) -> Ints:
+    return np.unique(units.stratum, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _residuals(units: Units, codes: Ints) -> Floats:
     """Pearson residuals, about of one variance, from each stratum's own rate."""
-    _, codes = np.unique(units.stratum, return_inverse=True)
     rate = np.bincount(codes, units.value) / np.bincount(codes, units.base)
     residuals: Floats = (units.value - rate[codes] * units.base) / np.sqrt(units.base)
     return residuals
 
 
-def _p_value(units: Units, residuals: Floats, condition: int, rules: Rules, generator: Generator) -> float:
+def _p_value(sample: _Sample, condition: int, rules: Rules, generator: Generator) -> float:
     """Two-sided, or of more alone: the normal limit's where that is clear, else by drawing."""
-    share = units.share[:, condition]
-    strata = _strata(units.stratum)
-    mean, spread = _moments(share, residuals, strata)
+    units, residuals, share = sample.units, sample.residuals, sample.units.share[:, condition]
+    mean, spread = _moments(share, residuals, sample.codes)
     if spread == 0:
         return 1.0
     z = (float(share @ residuals) - mean) / spread
     limit = _upper_tail(z if units.one_sided else abs(z)) * (1 if units.one_sided else 2)
-    if limit > SCREEN or len(strata) > MANY_STRATA:
+    if limit > SCREEN or sample.codes.max() >= MANY_STRATA:
         return limit
+    strata = _strata(units.stratum)
     extreme = 0
     drawn = 0
     for draws in (FIRST_DRAWS, rules.draws - FIRST_DRAWS):
@@ -188,16 +202,13 @@ def _strata(stratum: Ints) -> list[Ints]:
     return [places for places in np.split(order, borders) if len(places) > 1]
 
 
-def _moments(share: Floats, residuals: Floats, strata: Sequence[Ints]) -> tuple[float, float]:
+def _moments(share: Floats, residuals: Floats, codes: Ints) -> tuple[float, float]:
     """Mean and standard deviation of the sum of share times residual over all permutations within strata, exactly."""
-    held = np.zeros(len(share), dtype=np.bool_)
-    mean = variance = 0.0
-    for places in strata:
-        x, r = share[places], residuals[places]
-        mean += len(places) * x.mean() * r.mean()
-        variance += float(((x - x.mean()) ** 2).sum() * ((r - r.mean()) ** 2).sum()) / (len(places) - 1)
-        held[places] = True
-    return mean + float(share[~held] @ residuals[~held]), float(np.sqrt(variance))
+    count, x, r = np.bincount(codes), np.bincount(codes, share), np.bincount(codes, residuals)
+    apart_x = np.bincount(codes, share * share) - x * x / count
+    apart_r = np.bincount(codes, residuals * residuals) - r * r / count
+    variance = float((np.maximum(apart_x, 0) * np.maximum(apart_r, 0) / np.maximum(count - 1, 1)).sum())
+    return float((x * r / count).sum()), sqrt(variance) if variance > TINY else 0.0
 
 
 def _draw(share: Floats, residuals: Floats, strata: Sequence[Ints], draws: int, generator: Generator) -> Floats:
@@ -271,9 +282,10 @@ def _same_side(earlier: float, later: float, least: float) -> bool:
 
 def _one_sided(units: Units, condition: int, more: bool, rules: Rules, generator: Generator) -> float:
     sign = 1.0 if more else -1.0
-    share, residuals, strata = units.share[:, condition], sign * _residuals(units), _strata(units.stratum)
-    if len(strata) > MANY_STRATA:
-        mean, spread = _moments(share, residuals, strata)
+    codes = _codes(units)
+    share, residuals, strata = units.share[:, condition], sign * _residuals(units, codes), _strata(units.stratum)
+    if codes.max() >= MANY_STRATA:
+        mean, spread = _moments(share, residuals, codes)
         return _upper_tail((float(share @ residuals) - mean) / spread) if spread else 1.0
     sums = _draw(share, residuals, strata, FIRST_DRAWS, generator)
     reached = float(share @ residuals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from retrieval.store import RetrievalStore
 __all__ = ["IndexKeeper", "KeptStore"]
 
 log = logging.getLogger(__name__)
+PATTERNS_AFTER_S = 20.0
 PATIENT_S = 60.0  # for what a person waits for
 EMBED_S = 2.0  # between two tellings of progress
 
@@ -58,25 +60,36 @@ class IndexKeeper:
         self._store, self._search, self._city, self._folder = store, search, city, folder
         self._renew_patterns = renew_patterns or _no_patterns
         self._follower = Follower(self.follow)
-        self._patterns_due = renew_patterns is not None
+        self._closing, self._patterns_after_s = threading.Event(), PATTERNS_AFTER_S
+        self._looking = threading.Thread(target=self._look_for_patterns, name="patterns", daemon=True)
 
-    def start(self, *, following: bool) -> None:
-        """Bring the index up to date; `following`: keep it so in a thread until `close`. Raises as `index_city`."""
+    def start(self, *, following: bool, patterns_after_s: float = PATTERNS_AFTER_S) -> None:
+        """Bring the index up to date; `following`: keep it so until `close`, and look for patterns after a while.
+
+        Raises as `index_city`.
+        """
+        self._patterns_after_s = patterns_after_s
         report = index_city(self._store, self._search, self._city, self._folder)
         for fault in report.unread:
             log.warning("%s", fault)
         self._search.embed_in_background()
         if following:
             self._follower.start()
+            self._looking.start()
 
     def follow(self) -> Followed:
-        """Take in what has changed since; the first time, find the patterns too. Raises NotNow."""
-        followed = follow(self._store, self._search, self._city)
-        if self._patterns_due and not followed.left:
-            self._patterns_due = False
+        """Take in what has changed since. Raises NotNow."""
+        return follow(self._store, self._search, self._city)
+
+    def _look_for_patterns(self) -> None:
+        """Once, after the first questions had their time: it takes seconds of a core."""
+        if self._closing.wait(self._patterns_after_s):
+            return
+        try:
             self._renew_patterns(self._store, self._search, self._city)
             self._search.embed_in_background()
-        return followed
+        except (NotNow, BadData) as error:
+            log.warning("the patterns in the records could not be looked for: %s", error)
 
     def forget(self) -> bool:
         """Take in all that waits and overwrite what that removed; False when some of it happens only later.
@@ -128,7 +141,10 @@ class IndexKeeper:
 
     def close(self) -> None:
         """End the threads and close the search."""
+        self._closing.set()
         self._follower.close()
+        if self._looking.is_alive():
+            self._looking.join()
         self._search.close()
 
 

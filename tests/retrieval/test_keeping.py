@@ -1,0 +1,104 @@
+"""A server's index keeps itself: it follows, looks for patterns once, and lets go of everything at its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from embedders import ConceptEmbedder
+from sqlalchemy import update
+
+from domain.errors import NotNow
+from domain.records import Site
+from domain.store import Store
+from retrieval.keeping import IndexKeeper
+from retrieval.sqlite_store import SqliteSearch
+from retrieval.store import Document, RetrievalStore, SearchRequest
+
+FINDING = Document("patterns/1", "patterns", "Waste fills faster on Thursdays", "Twice as fast.", "patterns:1")
+
+
+def find_one(store: Store, search: RetrievalStore, city: str) -> int:
+    """A finding, whatever the records say."""
+    return search.replace("patterns", [FINDING], "found")
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Iterator[SqliteSearch]:
+    """A search file of its own; the keeper closes it."""
+    made = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder())
+    yield made
+    made.close()
+
+
+def until(true: object) -> bool:
+    """Whether it becomes true within ten seconds."""
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        if true():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def found(search: SqliteSearch, text: str) -> list[str]:
+    return [hit.document.title for hit in search.search(SearchRequest(text, floor=1, alpha=0)).hits]
+
+
+def test_a_server_follows_and_looks_for_patterns(store: Store, search: SqliteSearch, small_city_folder: Path) -> None:
+    keeper = IndexKeeper(store, search, "smalltown", small_city_folder, find_one)
+    keeper.start(following=True, patterns_after_s=0.05)
+    assert until(lambda: found(search, "faster Thursdays") == [FINDING.title])
+    with store.write() as session:
+        session.execute(update(Site).where(Site.site_id == "town-hall").values(name="City Hall"))
+    assert until(lambda: "City Hall" in found(search, "City Hall"))
+    keeper.close()
+    assert not {"following", "patterns", "embedding"} & {thread.name for thread in threading.enumerate()}
+
+
+def test_a_server_that_ends_early_does_not_look_for_patterns(store: Store, search: SqliteSearch) -> None:
+    keeper = IndexKeeper(store, search, "smalltown", None, find_one)
+    keeper.start(following=True, patterns_after_s=60)
+    began = time.monotonic()
+    keeper.close()
+    assert time.monotonic() - began < 5
+    assert search.health().documents.get("patterns") is None
+
+
+def test_a_fault_in_looking_for_patterns_is_told_and_following_goes_on(
+    store: Store, search: SqliteSearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(store: Store, search: RetrievalStore, city: str) -> int:
+        raise NotNow("the disk is full")
+
+    keeper = IndexKeeper(store, search, "smalltown", None, fail)
+    with caplog.at_level(logging.WARNING):
+        keeper.start(following=True, patterns_after_s=0)
+        assert until(lambda: "the disk is full" in caplog.text)
+    with store.write() as session:
+        session.execute(update(Site).where(Site.site_id == "town-hall").values(name="City Hall"))
+    assert until(lambda: "City Hall" in found(search, "City Hall"))
+    keeper.close()
+
+
+def test_a_reindex_finds_the_patterns_again_when_it_is_asked_to(store: Store, search: SqliteSearch) -> None:
+    keeper = IndexKeeper(store, search, "smalltown", None, find_one)
+    keeper.start(following=False)
+    assert keeper.reindex(["bins"]).changed == {"bins": 0}
+    assert keeper.reindex(["patterns"]).changed == {"patterns": 1}
+    assert keeper.reindex().changed["patterns"] == 0
+    assert search.health().texts == search.health().embedded
+
+
+def test_a_page_that_cannot_be_read_is_told_at_the_start(
+    store: Store, search: SqliteSearch, small_city_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (small_city_folder / "permits").mkdir()
+    (small_city_folder / "permits" / "cut.pdf").write_bytes(b"%PDF-1.7")
+    with caplog.at_level(logging.WARNING):
+        IndexKeeper(store, search, "smalltown", small_city_folder).start(following=False)
+    assert "permits/cut.pdf cannot be read" in caplog.text
