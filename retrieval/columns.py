@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import compress
 from math import inf
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = ["UNSAID", "ColumnCache", "Columns", "Mask", "documents_changed", "sph
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+MOSTLY = 0.8  # of the documents: when fewer are known already, all are read again
 MOST_LAT_DEG, MOST_WIDE_DEG = 60.0, 5.0
 UNSAID = -1  # the code of a document without a site, or without an area
 
@@ -78,8 +80,10 @@ class Columns:
     @cached_property
     def _by_text(self) -> tuple[Numbers, Numbers]:
         """Places ordered by text, the newest first, then by id; and the texts in that order."""
-        ranks = np.empty(len(self.ids), dtype=np.int64)
-        ranks[sorted(range(len(self.ids)), key=self.ids.__getitem__)] = np.arange(len(self.ids))
+        texts, nth, counts = np.unique(self.texts, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero(counts[nth] > 1).tolist() if len(texts) else []
+        ranks = np.zeros(len(self.ids), dtype=np.int64)  # only equals among documents of one text are told apart by id
+        ranks[sorted(shared, key=self.ids.__getitem__)] = np.arange(len(shared))
         order = np.lexsort((ranks, -np.nan_to_num(self.at), self.texts))
         return order, self.texts[order]
 
@@ -141,7 +145,7 @@ def sphere_points(lat: Floats, lon: Floats) -> Floats:
 
 
 class ColumnCache:
-    """The columns of cities, read again when their documents have changed. Safe for many threads."""
+    """The columns of cities, brought up to date when their documents have changed. Safe for many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -153,7 +157,8 @@ class ColumnCache:
         with self._lock:
             kept = self._kept.get(city)
             if kept is None or kept[0] != edition:
-                kept = self._kept[city] = edition, _read(connection, city)
+                columns = _read(connection, city) if kept is None else _updated(connection, city, kept[1])
+                kept = self._kept[city] = edition, columns
             return kept[1]
 
 
@@ -172,11 +177,56 @@ def _name(city: int) -> str:
     return f"documents of {city}"
 
 
-def _read(connection: sqlite3.Connection, city: int) -> Columns:
+def _updated(connection: sqlite3.Connection, city: int, old: Columns) -> Columns:
+    """What the file holds now, of which most is known: a row is written once and never numbered again."""
+    rows = connection.execute("SELECT row FROM search_documents WHERE city = ?", (city,))
+    there = np.sort(np.fromiter((row for (row,) in rows), dtype=np.int64))
+    kept = np.zeros(len(old.rows), dtype=np.bool_)
+    if len(there):
+        kept = there.take(np.searchsorted(there, old.rows), mode="clip") == old.rows
+    if kept.sum() < MOSTLY * len(there):
+        return _read(connection, city)
+    return _joined(old, kept, _read(connection, city, after=int(old.rows[-1])))
+
+
+def _joined(old: Columns, kept: Mask, new: Columns) -> Columns:
+    """The kept documents of the old columns, then the new ones."""
+    site_codes, area_codes = _more(old.site_codes, new.site_codes), _more(old.area_codes, new.area_codes)
+    arrays = {
+        name: np.concatenate([getattr(old, name)[kept], getattr(new, name)])
+        for name in ("rows", "texts", "kinds", "at", "known_from", "known_until", "lat", "lon", "points")
+    }
+    sites = _recoded(new.sites, new.site_codes, site_codes)
+    areas = _recoded(new.areas, new.area_codes, area_codes)
+    return replace(
+        old,
+        **arrays,
+        ids=[*compress(old.ids, kept.tolist()), *new.ids],
+        sites=np.concatenate([old.sites[kept], sites]),
+        areas=np.concatenate([old.areas[kept], areas]),
+        site_codes=site_codes,
+        area_codes=area_codes,
+        fields=new.fields,
+    )
+
+
+def _more(old: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+    """The old codes, and codes for names that are new."""
+    unknown = [name for name in new if name not in old]
+    return {**old, **{name: len(old) + nth for nth, name in enumerate(unknown)}}
+
+
+def _recoded(codes: Numbers, names: Mapping[str, int], to: Mapping[str, int]) -> Numbers:
+    table = np.array([*(to[name] for name in sorted(names, key=names.__getitem__)), UNSAID], dtype=np.int64)
+    recoded: Numbers = table[codes]  # UNSAID, -1, is the last
+    return recoded
+
+
+def _read(connection: sqlite3.Connection, city: int, after: int = 0) -> Columns:
     rows = connection.execute(
         "SELECT row, id, meaning, kind, at, known_from, known_until, lat, lon, site_id, area"
-        " FROM search_documents WHERE city = ? ORDER BY row",
-        (city,),
+        " FROM search_documents WHERE city = ? AND row > ? ORDER BY row",
+        (city, after),
     ).fetchall()
     row, ids, meaning, kind, at, known_from, known_until, lat, lon, site, area = (
         zip(*rows, strict=True) if rows else ((),) * 11
