@@ -42,6 +42,7 @@ SPIKE_H = 12.0  # from the reading before to the reading after a spike
 AROUND = 12  # readings on each side whose median tells the spike from the level where they alternate
 LANDS_PCT = 12.0  # where a bin is after an emptying
 LEFT_BEHIND_PCT = 50.0  # at the hours of the round also a bin emptied in part or filled again by half
+USUAL_RISE, FASTER = 0.99, 1.5  # a rise between two readings may be this much more than the bin's fastest usual ones
 FEWEST_FALLS = 12  # emptyings from which the hours of the round are learnt
 REFILL_H = 1.5  # a bin does not fill from empty to the old level in less
 STUCK_H = 72.0
@@ -242,16 +243,20 @@ def _usual_level(level: Floats, at: Ints) -> Floats:
 
 def _looks_emptied(hour: Floats, level: Floats, length: int) -> Mask:
     """Whether a fall that is made good `length` readings later may be a crew's: it comes at an hour of the day at
-    which this bin is emptied, or, where that is not known, lands near empty and takes its time to fill again."""
+    which this bin is emptied, or, where that is not known, lands near empty and takes its time to fill again; and the
+    bin is one that can fill so fast."""
     n = len(level) - length - 1
-    lands = level[1 : 1 + n]
-    stays = np.flatnonzero((np.diff(level)[:n] <= -DROP_PCT) & (level[length + 1 :] <= level[:n] - DROP_PCT))
+    lands, again = level[1 : 1 + n], level[length + 1 :]
+    rises = np.diff(level)
+    fastest = float(np.quantile(rises[rises > 0], USUAL_RISE)) if (rises > 0).any() else 0.0
+    can_fill = again - level[length : length + n] <= max(SPIKE_PCT, FASTER * fastest)
+    stays = np.flatnonzero((rises[:n] <= -DROP_PCT) & (again <= level[:n] - DROP_PCT))
     if len(stays) < FEWEST_FALLS:
-        return np.asarray((lands <= LANDS_PCT) & (hour[length + 1 :] - hour[1 : 1 + n] >= REFILL_H))
+        return np.asarray((lands <= LANDS_PCT) & (hour[length + 1 :] - hour[1 : 1 + n] >= REFILL_H) & can_fill)
     of_day = np.bincount((hour[stays + 1] % 24).astype(np.int64), minlength=24)
     near = (of_day + np.roll(of_day, 1) + np.roll(of_day, -1)) / (3 * len(stays))
     usual = near[(hour[1 : 1 + n] % 24).astype(np.int64)] > 1 / 24
-    return np.asarray(usual & (lands <= LEFT_BEHIND_PCT))
+    return np.asarray(usual & (lands <= LEFT_BEHIND_PCT) & can_fill)
 
 
 def _stuck(hour: Floats, level: Floats) -> Mask:
