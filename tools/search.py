@@ -33,6 +33,7 @@ EMBED_PATTERNS_S = 2.0
 EXACT = 1.0  # a floor that only documents with all the words reach
 NUMBER = re.compile(r"\d\S\S|\S\d\S|\S\S\d")  # at least three characters with a digit among them
 EXPLAINED = 3  # hits
+WORDS_ALONE = "words alone"  # the plan of a search in which meaning took no part
 
 
 class SearchFacts(Facts):
@@ -247,9 +248,9 @@ def _why(ctx: Ctx, asked: _Asked, found: Found) -> list[Reason]:
     """Each of the best hits with the document that can be opened, and what they were found among."""
     if not found.searched:
         return [_nothing_there(ctx, asked)]
+    how = "words (BM25)" if found.plan == WORDS_ALONE else "words (BM25) and their meaning, weighing the same"
     text = (
-        f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their words "
-        f"(BM25) and their meaning, weighing the same ({found.plan})."
+        f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their {how}."
     )
     opened = [
         Evidence(label=f"{kind} of {ctx.city.title}", ref=OPENED.get(kind, f"records:{kind}")) for kind in found.kinds

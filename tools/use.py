@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import AskAgain, NotPermitted
+from domain.errors import AskAgain, NotPermitted, UnknownName
 from domain.values import Actor, Call, Effect, Result, Role
 from tools.context import Ctx
 from tools.registry import TOOLS, Tool
 from tools.resolve import resolve, setting_of
+from tools.similar_places import with_choices
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ def use(call: Call, ctx: Ctx, tools: Mapping[str, Tool] = TOOLS) -> Used:
         raise AskAgain("There is no such tool. What would you like to know or do?")
     require_permission(ctx.actor, declared)
     began = time.perf_counter()
-    resolved = resolve(call, setting_of(ctx), tools)
+    try:
+        resolved = resolve(call, setting_of(ctx), tools)
+    except UnknownName as unknown:
+        raise with_choices(unknown, ctx) from unknown
     result = declared.run(**resolved.values, ctx=ctx)
     told = {**resolved.understood, **result.understood}
     return Used(call, result.model_copy(update={"understood": told}), (time.perf_counter() - began) * 1000)
