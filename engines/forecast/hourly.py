@@ -97,7 +97,8 @@ def left_behind(history: BinHistory, at: Floats) -> Floats:
     inside = place < len(read)
     place, emptied = place[inside], emptied[inside]
     soon = (read[place] - emptied <= LEFT_WITHIN_H) & np.isfinite(history.readings[place])
-    known, level = read[place[soon]], history.readings[place[soon]]
+    confirmed = np.append(read, np.inf)[place + (read[place] == emptied)]  # one seen in a reading waits for the next
+    known, level = confirmed[soon], history.readings[place[soon]]
     total = np.concatenate([[0.0], np.cumsum(level)])
     count = np.searchsorted(known, at, side="right")
     first = np.maximum(count - LEFT_OF, 0)

@@ -112,6 +112,8 @@ def test_what_emptyings_leave_is_known_only_once_it_was_read() -> None:
     late = replace(history, emptied_at=at[[2]] + np.timedelta64(90, "m"))
     known = hours(at[[2, 3, 4, 5]])
     assert left_behind(late, known).tolist() == [0, 0, 7, 7]
+    seen = replace(history, emptied_at=at[[4]])  # timed by the reading that shows it: the next one confirms it
+    assert left_behind(seen, known).tolist() == [0, 0, 0, 7]
 
 
 def test_bins_without_a_sensor_or_silent_for_weeks_are_not_told_of(town: list[BinHistory]) -> None:
