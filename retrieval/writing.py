@@ -57,27 +57,42 @@ def write(connection: sqlite3.Connection, city: int, documents: Sequence[Documen
     """Add or replace documents, the last of an id counting; gives back how many changed."""
     latest = {plain(document.id): document for document in documents}
     there = read_digests(connection, city, latest)
-    changed = 0
-    for id_, document in latest.items():
-        digest = document_digest(document)
-        row, old = there.get(id_, (None, b""))
-        if old == digest:
-            continue
-        if row is not None:
-            remove(connection, city, [row])
-        _insert(connection, city, document, digest)
-        changed += 1
-    if changed:
+    digests = {id_: document_digest(document) for id_, document in latest.items()}
+    other = [id_ for id_, digest in digests.items() if there.get(id_, (0, b""))[1] != digest]
+    texts = _remove_rows(connection, city, [there[id_][0] for id_ in other if id_ in there])
+    for id_ in other:
+        _insert(connection, city, latest[id_], digests[id_])
+    _forget_texts(connection, texts)
+    if other:
         documents_changed(connection, city)
-    return changed
+    return len(other)
 
 
 def remove(connection: sqlite3.Connection, city: int, rows: Sequence[int]) -> None:
-    """Remove documents by row."""
-    numbered = [(row,) for row in rows]
-    connection.executemany(f"DELETE FROM {words_table(city)} WHERE rowid = ?", numbered)  # noqa: S608  # a number
-    connection.executemany("DELETE FROM search_documents WHERE row = ?", numbered)
-    documents_changed(connection, city)
+    """Remove documents by row, with texts that no other document has."""
+    if rows:
+        _forget_texts(connection, _remove_rows(connection, city, rows))
+        documents_changed(connection, city)
+
+
+def _remove_rows(connection: sqlite3.Connection, city: int, rows: Sequence[int]) -> list[int]:
+    """Remove documents; gives back the numbers of their texts."""
+    among = json.dumps(list(rows))
+    chosen = "SELECT value FROM json_each(?)"
+    told = f"SELECT DISTINCT meaning FROM search_documents WHERE row IN ({chosen})"  # noqa: S608
+    texts = [text for (text,) in connection.execute(told, (among,))]
+    connection.execute(f"DELETE FROM {words_table(city)} WHERE rowid IN ({chosen})", (among,))  # noqa: S608
+    connection.execute(f"DELETE FROM search_documents WHERE row IN ({chosen})", (among,))  # noqa: S608
+    return texts
+
+
+def _forget_texts(connection: sqlite3.Connection, texts: Sequence[int]) -> None:
+    """Forget those of the texts that no document has any more, and their vectors."""
+    among = json.dumps(list(texts))
+    for table, column in (("search_texts", "number"), ("search_vectors", "text")):
+        loose = f"NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = {table}.{column})"  # noqa: S608
+        sql = f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?)) AND {loose}"  # noqa: S608
+        connection.execute(sql, (among,))
 
 
 def sweep_texts(connection: sqlite3.Connection) -> None:

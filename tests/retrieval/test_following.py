@@ -99,6 +99,32 @@ def test_a_changed_request_is_found_by_its_new_words_only(city_store: Store, sea
     assert follow(city_store, search, "smalltown") == Followed()
 
 
+def test_the_words_that_a_record_no_longer_has_are_gone_with_their_vector(
+    city_store: Store, search: SqliteSearch, file: Path
+) -> None:
+    for title in ("Zebra crossing blocked", "Giraffe crossing blocked"):
+        change(city_store, "R1004", title)
+        follow(city_store, search, "smalltown")
+    (documents, texts, words) = content(file)
+    assert "zebra" not in repr((documents, texts, words)).lower()
+    assert search.health().texts == search.health().embedded == len(texts)
+
+
+def test_a_text_that_another_document_shares_stays_when_one_of_them_goes(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    for request_id in ("R1003", "R1004"):
+        change(city_store, request_id, "Zebra crossing blocked")
+    with city_store.write() as session:
+        session.execute(update(Request).values(kind=None, note=None, closed_at=None))
+    follow(city_store, search, "smalltown")
+    with city_store.write() as session:
+        session.execute(delete(Request).where(Request.request_id == "R1003"))
+    follow(city_store, search, "smalltown")
+    (hit,) = search.search(SearchRequest("zebra", floor=1)).hits
+    assert (hit.document.id, hit.dense is not None) == ("requests/R1004", True)
+
+
 def test_a_removed_record_leaves_no_document_no_text_and_no_vector(
     city_store: Store, search: SqliteSearch, file: Path
 ) -> None:
