@@ -16,7 +16,7 @@ from retrieval.fusion import fuse
 from retrieval.planner import Nearest, Planner
 from retrieval.postgis_limits import Limits
 from retrieval.postgis_source import Candidates, VectorSearch
-from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_tables import CityRow, Connection, numbers_text
 from retrieval.postgis_vectors import compared
 from retrieval.postgis_words import Holding, Wanted, Weights, read_holding
 from retrieval.store import Circle, Document, Hit, PlanTrace, SearchRequest
@@ -178,7 +178,7 @@ def _of_texts(connection: Connection, asked: Asked, nearest: Nearest) -> list[in
         ' (PARTITION BY d.meaning ORDER BY coalesce(d.at, 0) DESC, d.id COLLATE "C") AS nth FROM search_documents d'
         f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}) n WHERE nth <= %(most)s"
     )
-    values = asked.limits.values | {"texts": nearest.numbers.tolist(), "most": asked.request.k}
+    values = asked.limits.values | {"texts": numbers_text(nearest.numbers.tolist()), "most": asked.request.k}
     return [row for (row,) in connection.execute(sql, values)]
 
 
@@ -187,7 +187,7 @@ class _Facts:
 
     def __init__(self, connection: Connection, rows: Sequence[int]) -> None:
         sql = "SELECT row, meaning, coalesce(at, 0), id FROM search_documents WHERE row = ANY(%s::bigint[])"
-        found = connection.execute(sql, (list({*rows}),)).fetchall()
+        found = connection.execute(sql, (numbers_text({*rows}),)).fetchall()
         self.texts = {row: text for row, text, _, _ in found}
         self.at = {row: at for row, _, at, _ in found}
         self.ids = {row: id_ for row, _, _, id_ in found}
@@ -214,7 +214,7 @@ def _matching(connection: Connection, asked: Asked, holding: Holding, meanings: 
             "SELECT coalesce(array_agg(d.row), '{}') FROM search_documents d"  # noqa: S608  # conditions of ours
             f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}"
         )
-        values = asked.limits.values | {"texts": meanings.reaching.tolist()}
+        values = asked.limits.values | {"texts": numbers_text(meanings.reaching.tolist())}
         matching.update(*(connection.cursor(binary=True).execute(sql, values).fetchone() or ()))
     if meanings.vector is None:
         return matching | set(holding.rows.tolist())
@@ -222,7 +222,7 @@ def _matching(connection: Connection, asked: Asked, holding: Holding, meanings: 
         "SELECT d.row FROM search_documents d WHERE d.city = %s AND NOT d.sent AND d.row = ANY(%s::bigint[])"
         " AND NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = d.meaning)"
     )
-    found = connection.execute(unread, (asked.city.number, holding.rows.tolist()))
+    found = connection.execute(unread, (asked.city.number, numbers_text(holding.rows.tolist())))
     return matching | {row for (row,) in found}
 
 
@@ -234,7 +234,7 @@ def _documents(connection: Connection, rows: Sequence[int]) -> list[Document]:
     cursor = connection.execute(
         "SELECT row, id, kind, title, text, url_ref, lat, lon, at, known_from, known_until, fields"
         " FROM search_documents WHERE row = ANY(%s::bigint[])",
-        (list(rows),),
+        (numbers_text(rows),),
     )
     names = [column.name for column in cursor.description or ()]
     found = {values[0]: _document(dict(zip(names, values, strict=True))) for values in cursor}

@@ -18,7 +18,7 @@ from domain.errors import DeadlineExceeded
 from retrieval.planner import Nearest, Plan
 from retrieval.postgis_census import Counts
 from retrieval.postgis_limits import Limits, narrowing
-from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_tables import CityRow, Connection, numbers_text
 from retrieval.postgis_vectors import DECIMALS, object_id, row_of
 from retrieval.store import SearchRequest
 from retrieval.vector_collections import EXACT_BELOW, Placed
@@ -129,7 +129,7 @@ class VectorSearch:
             "SELECT DISTINCT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
             f" WHERE d.meaning = ANY(%(asked)s::bigint[]) AND {self._limits.sql}"
         )
-        left = self._connection.execute(sql, self._limits.values | {"asked": numbers.tolist()}).fetchall()
+        left = self._connection.execute(sql, self._limits.values | {"asked": numbers_text(numbers.tolist())}).fetchall()
         return np.isin(numbers, np.array(left, dtype=np.int64).reshape(-1))
 
     def exact(self, numbers: Numbers | None, depth: int) -> Nearest:
@@ -209,7 +209,7 @@ class VectorSearch:
     def _read_texts(self, rows: Numbers) -> Numbers:
         """The text of each row, -1 for one that is gone."""
         sql = "SELECT row, meaning FROM search_documents WHERE row = ANY(%s::bigint[]) AND city = %s"
-        rows_read = self._connection.execute(sql, (rows.tolist(), self._city.number)).fetchall()
+        rows_read = self._connection.execute(sql, (numbers_text(rows.tolist()), self._city.number)).fetchall()
         found: dict[int, int] = {row: text for row, text in rows_read}
         return np.array([found.get(row, -1) for row in rows.tolist()], dtype=np.int64)
 

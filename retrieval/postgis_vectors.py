@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from domain.errors import BadData
 from domain.ports import Embedder
 from retrieval.planner import Nearest
-from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_tables import CityRow, Connection, numbers_text
 
 __all__ = [
     "compared", "forget_vectors", "kept_model", "model_fault", "object_id", "row_of", "texts_without", "write_vectors",
@@ -22,25 +23,31 @@ Numbers = npt.NDArray[np.int64]
 MODEL = "vectors_by"
 DECIMALS = 6  # what float32 tells of a cosine, so that equals stay equal
 VERSION_8 = 0x8 << 76 | 0b10 << 62  # RFC 9562: an id of our own making
-ROW_BITS = 62
+LAST_ROW = (1 << 62) - 1
 
 
 def object_id(city: CityRow, row: int) -> UUID:
     """A document's id in Weaviate: the city's key and the row, so that neither side must look the other's up."""
-    key = int.from_bytes(city.key, "big")
-    return UUID(int=(key >> 12 & (1 << 48) - 1) << 80 | (key & 0xFFF) << 64 | VERSION_8 | row)
+    return UUID(int=_first_id(city.key) | row)
 
 
 def row_of(city: CityRow, id_: UUID) -> int | None:
     """The row of an id in Weaviate; None for an object that another database made."""
-    row = id_.int & (1 << ROW_BITS) - 1
-    return row if object_id(city, row) == id_ else None
+    return id_.int & LAST_ROW if id_.int & ~LAST_ROW == _first_id(city.key) else None
+
+
+@lru_cache(maxsize=64)
+def _first_id(key: bytes) -> int:
+    number = int.from_bytes(key, "big")
+    return (number >> 12 & (1 << 48) - 1) << 80 | (number & 0xFFF) << 64 | VERSION_8
 
 
 def compared(connection: Connection, texts: Numbers, query: Floats) -> Nearest:
     """The cosines with `query`, shape (dimensions,), of those texts that have a vector, best first."""
     sql = "SELECT text, vector FROM search_vectors WHERE text = ANY(%s::bigint[]) ORDER BY text"
-    found = connection.cursor(binary=True).execute(sql, (texts.tolist(),)).fetchall() if len(texts) else []
+    found = (
+        connection.cursor(binary=True).execute(sql, (numbers_text(texts.tolist()),)).fetchall() if len(texts) else []
+    )
     if not found:
         return Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
     matrix = np.frombuffer(b"".join(vector for _, vector in found), dtype="<f4").reshape(len(found), -1)

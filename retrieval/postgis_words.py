@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.postgis_limits import Limits
-from retrieval.postgis_tables import CityRow, Connection
+from retrieval.postgis_tables import CityRow, Connection, numbers_text
 
 __all__ = ["Holding", "Wanted", "Weights", "WordCounts", "read_holding"]
 
@@ -145,7 +145,7 @@ def read_holding(connection: Connection, city: CityRow, limits: Limits, weights:
 def _source(limits: Limits, weights: Weights, wanted: Wanted, values: dict[str, object]) -> str:
     """The join with the postings that reads the least."""
     if wanted.among is not None:
-        values["among"] = wanted.among.tolist()
+        values["among"] = numbers_text(wanted.among.tolist())
         looks = len(wanted.among) * len(weights.weights)
         if looks * PROBE < sum(weights.held.values()) * SCAN:
             return f"CROSS JOIN unnest(%(among)s::bigint[]) a (row) {JOINED} AND p.row = a.row"
