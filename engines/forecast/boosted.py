@@ -17,20 +17,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import BadData
 from engines.forecast.features import NAMES, Table, features
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.known import Weeks, fit_weeks
-from engines.forecast.member import SHARES_OUT, Windows
+from engines.forecast.member import MEDIAN, SHARES_OUT, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 
-LENGTHS_H = {1.0: 24.0, 3.0: 24.0, 6.0: 12.0, 12.0: 12.0, 18.0: 24.0, 24.0: 1.0, 36.0: 18.0, 48.0: 12.0, 72.0: 24.0,
-             120.0: 36.0, 168.0: 36.0, 336.0: 48.0}  # fmt: skip
-"""Lengths of the windows learnt from, each with the least hours between its origins: a day ahead is asked most."""
+DAY_LENGTHS_H = {18.0: 12.0, 24.0: 1.0, 30.0: 12.0}
+"""Lengths of the windows of about a day, with models of their own, each with the least hours between its origins: it is
+what is asked most, and models of all lengths at once tell it 2 % worse."""
+OTHER_LENGTHS_H = {1.0: 24.0, 3.0: 24.0, 6.0: 12.0, 12.0: 12.0, 18.0: 24.0, 24.0: 18.0, 36.0: 18.0, 48.0: 12.0,
+                   72.0: 24.0, 120.0: 36.0, 168.0: 36.0, 336.0: 48.0}  # fmt: skip
+"""The same for all other lengths."""
+ABOUT_A_DAY_H = (16.0, 30.0)
 KNOTS_H = np.array([1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0, 48.0, 72.0, 120.0, 168.0, 336.0])
 FEWEST_ROWS = 500
-ROUNDS = 200
+ROUNDS = 220
 TREES = {
     "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 100, "feature_fraction": 0.6, "bagging_fraction": 0.7,
     "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 127, "num_threads": 1, "deterministic": True,
@@ -42,14 +47,16 @@ LEAST_REACH_H = 24.0
 
 @dataclass(frozen=True, eq=False)
 class Boosted:
-    """The trained trees as LightGBM text: one a share of SHARES_OUT, and the overflow model.
+    """The trained trees as LightGBM text: one a share of SHARES_OUT about a day ahead, one a share for other hours, and
+    the overflow model.
 
     `reach_h` by row of `weeks`: how far ahead without an emptying the trees have seen.
     """
 
     weeks: Weeks
     reach_h: Floats
-    shares: tuple[str, ...]
+    day: tuple[str, ...]
+    other: tuple[str, ...]
     overflow: str
     name: str = "boosted"
 
@@ -72,13 +79,22 @@ class Boosted:
         return np.asarray(np.maximum.accumulate(chances, axis=1))
 
     def contributions(self, windows: Windows) -> tuple[Floats, Floats]:
-        """(features (n * t, f), what each adds to the median in points (n * t, f + 1), the mean last).
+        """For one hour ahead: (features (n, f), what each adds to the median growth in points (n, f + 1), the mean at
+        the end).
 
-        LightGBM's own TreeSHAP values (Lundberg et al. 2020).
+        LightGBM's own TreeSHAP values (Lundberg et al. 2020). Rows of bins that this member cannot tell of are NaN.
         """
-        table = features(windows, self.weeks)
-        told = self._boosters[SHARES_OUT.index(0.5)].predict(table.rows, pred_contrib=True, num_threads=1)
-        return table.rows, np.asarray(told)
+        table = features(windows, self.weeks, self.reach_h)
+        told = np.full((len(table.rows), table.rows.shape[1] + 1), np.nan)
+        trees = self._trees[int(not about_a_day(windows.ahead_h)[0])][MEDIAN]
+        if table.able.any():
+            told[table.able] = trees.predict(table.rows[table.able], pred_contrib=True, num_threads=1)
+        return table.rows, told
+
+    def medians(self, rows: Floats, ahead_h: float) -> Floats:
+        """The median growth in points for rows of features: to see what another figure would have changed."""
+        trees = self._trees[int(not about_a_day(np.array([ahead_h]))[0])][MEDIAN]
+        return np.asarray(trees.predict(rows, num_threads=1))
 
     def _between_knots(self, windows: Windows) -> Floats:
         """Levels at the knots, linear between them: trees are asked a dozen times instead of a hundred."""
@@ -97,11 +113,12 @@ class Boosted:
     def _levels(self, windows: Windows, table: Table) -> Floats:
         shape = (len(windows), len(windows.ahead_h), len(SHARES_OUT))
         levels = np.full((len(table.rows), len(SHARES_OUT)), np.nan)
-        rows = np.repeat(table.able, len(windows.ahead_h))
-        if rows.any():
-            known = table.rows[rows]
-            grown = np.stack([each.predict(known, num_threads=1) for each in self._boosters], axis=1)
-            levels[rows] = (table.start + table.beyond)[rows, None] + np.sort(grown, axis=1)
+        able = np.repeat(table.able, len(windows.ahead_h))
+        day = np.tile(about_a_day(windows.ahead_h), len(windows))
+        for rows, trees in zip((able & day, able & ~day), self._trees, strict=True):
+            if rows.any():
+                grown = np.stack([each.predict(table.rows[rows], num_threads=1) for each in trees], axis=1)
+                levels[rows] = (table.start + table.beyond)[rows, None] + np.sort(grown, axis=1)
         levels = np.clip(levels, 0.0, 100.0).reshape(shape)
         alone = ~np.isfinite(windows.last_emptied())
         risen = np.maximum.accumulate(np.where(alone[..., None], levels, 0.0), axis=1)
@@ -109,8 +126,8 @@ class Boosted:
         return np.asarray(np.where(rising & np.isfinite(levels), np.maximum(levels, risen), levels))
 
     @functools.cached_property
-    def _boosters(self) -> list[Any]:
-        return [_booster(text) for text in self.shares]
+    def _trees(self) -> tuple[list[Any], list[Any]]:
+        return [_booster(text) for text in self.day], [_booster(text) for text in self.other]
 
     @functools.cached_property
     def _overflow(self) -> Any:
@@ -134,21 +151,36 @@ def fit_boosted(histories: Sequence[BinHistory], seed: int = 0, rounds: int = RO
     """
     read = [h for h in histories if len(h.readings)]
     weeks = fit_weeks(read)
-    parts = [past_windows(read, length, Span(every_h=every)) for length, every in LENGTHS_H.items()]
-    lesson = _lesson(parts, weeks)
-    if len(lesson.rows) < FEWEST_ROWS:
-        raise BadData(f"{len(lesson.rows)} windows with a known outcome: {FEWEST_ROWS} are needed to learn from")
+    day, other = (
+        [past_windows(read, length, Span(every_h=every)) for length, every in lengths.items()]
+        for lengths in (DAY_LENGTHS_H, OTHER_LENGTHS_H)
+    )
+    lessons = [_lesson(parts, weeks) for parts in (day, other)]
+    if min(len(lesson.rows) for lesson in lessons) < FEWEST_ROWS:
+        least = min(len(lesson.rows) for lesson in lessons)
+        raise BadData(f"{least} windows with a known outcome: {FEWEST_ROWS} are needed to learn from")
+    how = (rounds, seed)
+    shares = [tuple(_quantile(lesson, share, how) for share in SHARES_OUT) for lesson in lessons]
+    return Boosted(weeks, _reach([*day, *other], weeks), shares[0], shares[1], _overflows(lessons, how))
+
+
+def _quantile(lesson: Lesson, share: float, how: tuple[int, int]) -> str:
     import lightgbm
 
-    data = lightgbm.Dataset(lesson.rows, lesson.grown, params=TREES, free_raw_data=False)
-    shares = [
-        lightgbm.train({**TREES, "objective": "quantile", "alpha": share, "seed": seed}, data, rounds).model_to_string()
-        for share in SHARES_OUT
-    ]
-    below = lesson.below
-    warned = lightgbm.Dataset(lesson.rows[below], lesson.overflows[below], params=TREES)
-    overflow = lightgbm.train({**TREES, "objective": "binary", "seed": seed}, warned, rounds)
-    return Boosted(weeks, _reach(parts, weeks), tuple(shares), overflow.model_to_string())
+    rounds, seed = how
+    asked = {**TREES, "objective": "quantile", "alpha": share, "seed": seed}
+    data = lightgbm.Dataset(lesson.rows, lesson.grown, params=TREES)
+    return str(lightgbm.train(asked, data, rounds).model_to_string())
+
+
+def _overflows(lessons: Sequence[Lesson], how: tuple[int, int]) -> str:
+    import lightgbm
+
+    rounds, seed = how
+    rows = np.concatenate([lesson.rows[lesson.below] for lesson in lessons])
+    overflows = np.concatenate([lesson.overflows[lesson.below] for lesson in lessons])
+    data = lightgbm.Dataset(rows, overflows, params=TREES)
+    return str(lightgbm.train({**TREES, "objective": "binary", "seed": seed}, data, rounds).model_to_string())
 
 
 def _lesson(parts: Sequence[Outcomes], weeks: Weeks) -> Lesson:
@@ -178,6 +210,11 @@ def _reach(parts: Sequence[Outcomes], weeks: Weeks) -> Floats:
             lengths[row] = np.concatenate([lengths[row], own])
     reach = [float(np.quantile(each, REACH_SHARE)) if len(each) else LEAST_REACH_H for each in lengths]
     return np.asarray(np.maximum(np.array(reach), LEAST_REACH_H))
+
+
+def about_a_day(ahead_h: Floats) -> npt.NDArray[np.bool_]:
+    """Which hours ahead the models of a day answer."""
+    return np.asarray((ahead_h > ABOUT_A_DAY_H[0]) & (ahead_h <= ABOUT_A_DAY_H[1]))
 
 
 def _booster(text: str) -> Any:

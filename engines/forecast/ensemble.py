@@ -7,17 +7,19 @@ comes" and "with the planned collections", from the same members.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from domain.errors import BadData
 from engines.forecast.boosted import Boosted, fit_boosted
 from engines.forecast.columns import hours
 from engines.forecast.conformal import Offsets, fit_offsets, keys_of
 from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import HIGH, LOW, Asked, chance_of, forecasts_from, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
+from engines.forecast.hygiene import cleaned_history
 from engines.forecast.member import MEDIAN, Member, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 from engines.forecast.point import best_level
@@ -42,8 +44,25 @@ def _hour_of_week(histories: Sequence[BinHistory], seed: int) -> Member:
     return HourOfWeek(fit_rates(histories))
 
 
-FITS: dict[str, Fit] = {"hour_of_week": _hour_of_week, "boosted": fit_boosted}
-"""The members that are fitted from histories alone, by name."""
+def _patches(histories: Sequence[BinHistory], seed: int) -> Member:
+    from engines.forecast.patch_training import Budget, train_patches  # torch, only where something is trained
+
+    return train_patches([cleaned_history(h)[0] for h in histories], Budget(PATCH_STEPS, seed=seed))
+
+
+def _seasonal(histories: Sequence[BinHistory], seed: int) -> Member:
+    from engines.forecast.seasonal_training import fit_seasonal  # Prophet, only where something is trained
+
+    return fit_seasonal([cleaned_history(h)[0] for h in histories])
+
+
+PATCH_STEPS = 1_200
+FITS: dict[str, Fit] = {
+    "hour_of_week": _hour_of_week, "boosted": fit_boosted, "patches": _patches, "prophet": _seasonal,
+}  # fmt: skip
+"""Every member that is fitted from histories alone, by name."""
+USUAL = ("hour_of_week", "boosted", "patches")
+"""The members of an ensemble where none are named: those that have earned a weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,16 +176,39 @@ def calibrated(levels: Floats, windows: Windows, offsets: Offsets) -> Floats:
     return np.where(np.isfinite(levels), moved.reshape(levels.shape), np.nan)
 
 
-def fit_ensemble(histories: Sequence[BinHistory], fits: dict[str, Fit] | None = None, seed: int = 0) -> Ensemble:
-    """Members, weights and offsets from everything in the histories; cut them with `until` first."""
-    chosen = FITS if fits is None else fits
-    cut = held_out_from(histories)
+def fit_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None = None, seed: int = 0) -> Ensemble:
+    """Members, weights and offsets from everything in the histories; cut them with `until` first.
+
+    A member with too little to learn from is left out. Without sensors there is nothing to weigh on: the first member
+    that can be fitted answers alone. Raises BadData when none can.
+    """
+    chosen: Mapping[str, Fit] = {name: FITS[name] for name in USUAL} if fits is None else fits
+    sensed = [h for h in histories if len(h.readings)]
+    cut = held_out_from(sensed) if sensed else np.inf
+    judged = [past_windows(sensed, length, Span(cut, np.inf, every)) for length, every in JUDGED_H.items()]
+    judged = [part for part in judged if len(part)]
+    if not judged:
+        members = _fitted(chosen, histories, seed)[:1]
+        return Ensemble(tuple(members), Weights(tuple(m.name for m in members), {}))
     known = [h.until(np.datetime64(int(cut * 3600), "s")) for h in histories]
-    early = [fit([h for h in known if len(h.readings) or len(h.emptied_at)], seed) for fit in chosen.values()]
-    judged = [past_windows(histories, length, Span(cut, np.inf, every)) for length, every in JUDGED_H.items()]
-    weights, offsets = weighed(early, [part for part in judged if len(part)])
-    members = tuple(fit(histories, seed) for fit in chosen.values())
-    return Ensemble(members, weights, offsets)
+    early = _fitted(chosen, [h for h in known if len(h.readings) or len(h.emptied_at)], seed)
+    weights, offsets = weighed(early, judged)
+    names = {member.name for member in early}
+    members = _fitted({name: fit for name, fit in chosen.items() if name in names}, histories, seed)
+    return Ensemble(tuple(members), weights, offsets)
+
+
+def _fitted(fits: Mapping[str, Fit], histories: Sequence[BinHistory], seed: int) -> list[Member]:
+    found: list[Member] = []
+    why: list[str] = []
+    for name, fit in fits.items():
+        try:
+            found.append(fit(histories, seed))
+        except BadData as error:
+            why.append(f"{name}: {error}")
+    if not found:
+        raise BadData(f"no member of the forecast can be fitted ({'; '.join(why)})")
+    return found
 
 
 def weighed(members: Sequence[Member], judged: Sequence[Outcomes]) -> tuple[Weights, Offsets]:

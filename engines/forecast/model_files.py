@@ -25,12 +25,16 @@ from engines.forecast.known import Weeks
 from engines.forecast.member import SHARES_OUT, Member
 from engines.forecast.patches import Patches
 from engines.forecast.rates_file import rates_from_json, rates_to_json
+from engines.forecast.seasonal import Seasonal
 from engines.forecast.stack import Weights
 
 MANIFEST = "model.json"
-RATES, PATCHES, OVERFLOW = "rates.json", "patches.safetensors", "boosted-overflow.txt"
-BOOSTED = tuple(f"boosted-{round(share * 100):02d}.txt" for share in SHARES_OUT)
-MEMBERS = frozenset({"hour_of_week", "boosted", "patches"})
+RATES, PATCHES, SEASONAL, OVERFLOW = "rates.json", "patches.safetensors", "seasonal.json", "boosted-overflow.txt"
+FOUND = "found.json"
+DAY, OTHER = (
+    tuple(f"boosted-{which}-{round(share * 100):02d}.txt" for share in SHARES_OUT) for which in ("day", "other")
+)
+MEMBERS = frozenset({"hour_of_week", "boosted", "patches", "prophet"})
 """The members that a folder can hold."""
 JsonObject = dict[str, JsonValue]
 
@@ -45,15 +49,19 @@ class Label:
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def to_files(ensemble: Ensemble, label: Label) -> dict[str, bytes]:
-    """The files of a model's folder by name. Raises BadData for a member that no file is known for."""
-    files: dict[str, bytes] = {}
+def to_files(ensemble: Ensemble, label: Label, beside: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """The files of a model's folder by name; those `beside` are kept and listed with them.
+
+    Raises BadData for a member that no file is known for.
+    """
+    files: dict[str, bytes] = dict(beside or {})
     own: JsonObject = {}
     for member in ensemble.members:
         if isinstance(member, HourOfWeek):
             files[RATES] = rates_to_json(member.rates).encode()
         elif isinstance(member, Boosted):
-            files |= {name: text.encode() for name, text in zip(BOOSTED, member.shares, strict=True)}
+            for names, texts in ((DAY, member.day), (OTHER, member.other)):
+                files |= {name: text.encode() for name, text in zip(names, texts, strict=True)}
             files[OVERFLOW] = member.overflow.encode()
             own["boosted"] = {
                 "streams": list(member.weeks.streams),
@@ -62,6 +70,8 @@ def to_files(ensemble: Ensemble, label: Label) -> dict[str, bytes]:
             }
         elif isinstance(member, Patches):
             files[PATCHES] = member.to_bytes()
+        elif isinstance(member, Seasonal):
+            files[SEASONAL] = member.to_json().encode()
         else:
             raise BadData(f"the member {member.name} cannot be kept in a folder")
     manifest: JsonObject = {
@@ -104,12 +114,14 @@ def _member(name: str, manifest: Mapping[str, JsonValue], files: Mapping[str, by
         return HourOfWeek(rates_from_json(files[RATES].decode()))
     if name == "patches":
         return Patches.from_bytes(files[PATCHES])
+    if name == "prophet":
+        return Seasonal.from_json(files[SEASONAL].decode())
     if name == "boosted":
         own = manifest["boosted"]
         assert isinstance(own, dict)
         weeks = Weeks(tuple(str(each) for each in _list(own["streams"])), np.array(own["weeks"], dtype=np.float64))
-        shares = tuple(files[each].decode() for each in BOOSTED)
-        return Boosted(weeks, np.array(own["reach_h"], dtype=np.float64), shares, files[OVERFLOW].decode())
+        day, other = (tuple(files[each].decode() for each in names) for names in (DAY, OTHER))
+        return Boosted(weeks, np.array(own["reach_h"], dtype=np.float64), day, other, files[OVERFLOW].decode())
     raise ValueError(f"{name} is no member that is known here")
 
 

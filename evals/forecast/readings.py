@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,9 +75,13 @@ def _history(bin_id: str, stream: str, pairs: Sequence[tuple[datetime, float]]) 
     at = np.array([when for when, _ in pairs], dtype="datetime64[s]")
     level = np.array([value for _, value in pairs], dtype=np.float64)
     marks = clean(at, level).marks
-    bad = {(mark.at, mark.level_pct) for mark in marks if mark.kind in ON_ARRIVAL}
-    kept = np.array([pair not in bad for pair in zip(at, level.tolist(), strict=True)], dtype=np.bool_)
-    kept &= np.isfinite(level) & (level >= 0) & (level <= 100)
+    bad = Counter((mark.at, mark.level_pct) for mark in marks if mark.kind in ON_ARRIVAL)
+    kept = np.isfinite(level) & (level >= 0) & (level <= 100)
+    for row in range(len(at)) if bad else ():
+        pair = (at[row], float(level[row]))
+        if bad[pair] > 0:
+            bad[pair] -= 1
+            kept[row] = False
     at, first = np.unique(at[kept], return_index=True)
     level = level[kept][first]
     emptied, found = emptyings_from_readings(at, level)

@@ -19,13 +19,15 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from engines.forecast.boosted import Boosted
 from engines.forecast.columns import hours
 from engines.forecast.conformal import keys_of
-from engines.forecast.ensemble import Ensemble, fit_ensemble
+from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.member import MEDIAN, Member, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 from engines.forecast.point import best_level
+from engines.forecast.reasons import faithful
 from engines.forecast.stack import BANDS
 from evals.forecast import naive
 from evals.forecast.chart import reliability_svg
@@ -50,6 +52,7 @@ Mask = npt.NDArray[np.bool_]
 AHEAD_H = 24.0
 TEST_SHARE = 0.25  # of the time, where no date is told
 DAY_H = 24.0
+REASONED = 500  # windows whose reasons are checked
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Asked:
     unseen: frozenset[str] = frozenset()
     ablation: bool = False
     seed: int = 0
+    members: frozenset[str] = frozenset(USUAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +95,7 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
     if not train.histories:
         raise BadData(f"{asked.data} has no readings before {since}: nothing to learn from")
     say(f"{len(train.histories)} containers before {since}: fitting")
-    ensemble = fit_ensemble(train.histories, seed=asked.seed)
+    ensemble = fit_ensemble(train.histories, _fits(asked), asked.seed)
     table = naive.fit_hour_table(train.histories)
     span = Span(float(hours(np.array([since]))[0]))
     known = past_windows(data.without(asked.unseen).histories, AHEAD_H, span)
@@ -109,11 +113,19 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
         figures |= _unseen(_ours(ensemble, new)[0], new)
         for name, each in _naive(new, table).items():
             baselines[name] = {**_as_object(baselines[name]), **_unseen(each, new)}
+    figures |= _reasons(ensemble, known)
     if asked.ablation:
         figures["members"] = _members(ensemble, known)
     figures["notes"] = list(data.notes)
     chart = reliability_svg(reliability(levels, known), f"{len(known)} windows of {AHEAD_H:.0f} h, {asked.data.name}")
     return Measurement(figures, baselines, len(known), chart)
+
+
+def _fits(asked: Asked) -> dict[str, Fit]:
+    unknown = asked.members - {*FITS}
+    if unknown or not asked.members:
+        raise BadData(f"--members takes {', '.join(FITS)}; {', '.join(sorted(unknown)) or 'nothing'} is none of them")
+    return {name: FITS[name] for name in FITS if name in asked.members}
 
 
 def _cut(asked: Asked, histories: Sequence[BinHistory]) -> np.datetime64:
@@ -185,6 +197,17 @@ def _more(ensemble: Ensemble, ours: Said, levels: Floats, scored: Outcomes) -> J
 def _unseen(said: Said, scored: Outcomes) -> JsonObject:
     found = figures_of(said, scored)
     return {f"unseen_{name}": value for name, value in found.items()}
+
+
+def _reasons(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
+    """How often removing the first named driver moves the forecast the way it says; of windows without a collection."""
+    trees = next((member for member in ensemble.members if isinstance(member, Boosted)), None)
+    if trees is None:
+        return {}
+    alone = np.flatnonzero(~scored.emptied)
+    sample = alone[:: max(1, len(alone) // REASONED)]
+    share, count = faithful(trees, scored.windows.where(sample).without_plan())
+    return {"reasons_faithful": round(share, 4), "reasons_checked": count}
 
 
 def _members(ensemble: Ensemble, scored: Outcomes) -> JsonObject:

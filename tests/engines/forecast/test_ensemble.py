@@ -147,7 +147,7 @@ def test_the_files_of_a_folder_bring_back_the_same_ensemble(bins: list[BinHistor
     assert to_files(again, LABEL) == files
 
 
-@pytest.mark.parametrize("name", [MANIFEST, "rates.json", "boosted-50.txt"])
+@pytest.mark.parametrize("name", [MANIFEST, "rates.json", "boosted-day-50.txt"])
 def test_a_folder_that_lacks_a_file_is_refused(ensemble: Ensemble, name: str) -> None:
     files = to_files(ensemble, LABEL)
     del files[name]

@@ -1,0 +1,146 @@
+"""Trains the fill forecast of a city on its records: every member, their weights and bands, as one model folder.
+
+    python -m finetune.forecast --data readings.csv.gz --out models/prague-1
+    python -m finetune.forecast --data cities/berkeley --out cities/berkeley/models/fill/berkeley-1
+
+Readings (`container,time_utc,fill_pct`) train the ensemble; emptyings (a csv or a city folder) the rates and the model
+of levels found. What is done is kept in `OUT.parts`: a run that was stopped goes on with the next member. The folder
+appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+
+from domain.errors import BadData
+from domain.files import tree_digest
+from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
+from engines.forecast.features import FEATURES_VERSION
+from engines.forecast.found import fit_found
+from engines.forecast.history import BinHistory
+from engines.forecast.member import Member
+from engines.forecast.model_files import FOUND, Label, from_files, to_files
+from engines.forecast.stack import Weights
+from evals.forecast.emptyings import read_emptyings
+from evals.forecast.readings import is_readings, read_readings
+from finetune.stage import run_stage
+
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to train: on which data, until when, into which folder; members by name."""
+
+    data: Path
+    out: Path
+    until: date | None = None
+    version: str | None = None
+    members: tuple[str, ...] = USUAL
+    seed: int = 0
+
+
+def train(order: Order) -> Path:
+    """The folder of the trained model. Raises BadData for data that cannot be read or is too little."""
+    histories, beside = _read(order)
+    parts = order.out.with_name(order.out.name + ".parts")
+    key = _key(order)
+    fits = {name: _Kept(FITS[name], parts, f"{key}-{name}").fit for name in order.members}
+    ensemble = fit_ensemble(histories, fits, order.seed)
+    newest = max(times[-1] for h in histories for times in (h.read_at, h.emptied_at) if len(times))
+    until = datetime.fromtimestamp(int(newest.astype(np.int64)), UTC)
+    label = Label(order.version or order.out.name, until)
+    _write(order.out, to_files(ensemble, label, beside))
+    shutil.rmtree(parts, ignore_errors=True)
+    return order.out
+
+
+def _read(order: Order) -> tuple[list[BinHistory], dict[str, bytes]]:
+    """The histories, and the files that stand beside the ensemble's."""
+    if not order.data.is_dir() and is_readings(order.data):
+        readings = read_readings(order.data)
+        return [*(readings if order.until is None else readings.until(_moment(order.until))).histories], {}
+    emptied = read_emptyings(order.data)
+    if order.until is not None:
+        emptied = emptied.until(_moment(order.until))
+    histories = [h for h in emptied.histories if len(h.emptied_at)]
+    try:
+        found = fit_found(emptied.histories, emptied.alerted, order.seed)
+    except BadData as error:
+        print(f"no model of levels found: {error}")
+        return histories, {}
+    return histories, {FOUND: found.to_json().encode()}
+
+
+def _moment(day: date) -> np.datetime64:
+    """The last second before a day."""
+    return np.datetime64(day, "s") - np.timedelta64(1, "s")
+
+
+def _key(order: Order) -> str:
+    """What a kept part must have been trained on and by, in twelve digits."""
+    what = [tree_digest(order.data), str(order.until), order.seed, FEATURES_VERSION, [*order.members]]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+
+
+class _Kept:
+    """Fits a member, or takes it from the parts of a run that was stopped. Members are fitted twice, on the earlier
+    part and on all, so the calls are counted."""
+
+    def __init__(self, fit: Fit, parts: Path, name: str) -> None:
+        self._fit, self._parts, self._name, self._calls = fit, parts, name, 0
+
+    def fit(self, histories: Sequence[BinHistory], seed: int) -> Member:
+        """The member, fitted or read."""
+        self._calls += 1
+        folder = self._parts / f"{self._name}-{self._calls}"
+        if folder.is_dir():
+            print(f"{folder.name}: taken from the run before")
+            return from_files({file.name: file.read_bytes() for file in folder.iterdir()}).members[0]
+        begun = time.process_time()
+        member = self._fit(histories, seed)
+        print(f"{folder.name}: {time.process_time() - begun:.0f} CPU s")
+        _write(folder, to_files(Ensemble((member,), Weights((member.name,), {})), Label("part", NO_TIME)))
+        return member
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """The files as a folder that is there whole or not at all."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for name, data in files.items():
+        (fresh / name).write_bytes(data)
+    if folder.exists():
+        shutil.rmtree(folder)
+    fresh.rename(folder)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """The command line."""
+    asked = argparse.ArgumentParser(prog="python -m finetune.forecast", description=__doc__)
+    asked.add_argument("--data", type=Path, required=True, help="a csv of readings or emptyings, or a city folder")
+    asked.add_argument("--out", type=Path, required=True, help="the model's folder")
+    asked.add_argument("--until", type=date.fromisoformat, help="learn only from what is before this date")
+    asked.add_argument("--version", help="default: the folder's name")
+    asked.add_argument("--members", default=",".join(USUAL), help=f"of {', '.join(FITS)}")
+    asked.add_argument("--seed", type=int, default=0)
+    said = asked.parse_args(words)
+    members = tuple(name for name in FITS if name in said.members.split(","))
+    made = train(Order(said.data, said.out, said.until, said.version, members, said.seed))
+    size = sum(file.stat().st_size for file in made.iterdir())
+    print(f"{made}: {size / 1e6:.1f} MB, {time.process_time():.0f} CPU s in all")
+
+
+if __name__ == "__main__":
+    run_stage(main)
