@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from engines.forecast.ensemble import FITS, USUAL
 from evals.routing.ablation import ARMS
 from prompts.render import END
 
@@ -84,6 +85,8 @@ def _forecast(suite: Parser) -> None:
     _seed(suite)
     suite.add_argument("--test-from", type=day, help="what is before it is learnt from; default: three quarters in")
     suite.add_argument("--unseen", type=names, default=frozenset(), help="containers never learnt from, as ID,ID")
+    told = f"of {', '.join(FITS)}, with commas between (default: {','.join(USUAL)})"
+    suite.add_argument("--members", type=names, default=frozenset(USUAL), help=told)
     suite.add_argument("--ablation", action="store_true", help="each member alone, and the ensemble without each")
 
 
