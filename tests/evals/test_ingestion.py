@@ -35,6 +35,12 @@ def test_no_document_is_torn_or_lost_by_kills() -> None:
     assert found["documents"] >= found["requests"] > 100
 
 
+@pytest.mark.parametrize("fresh_url", [pytest.param("postgis", marks=pytest.mark.postgis)], indirect=True)
+def test_no_document_is_torn_or_lost_beside_postgresql(fresh_url: str) -> None:
+    found = figures(kills=4, url=fresh_url)
+    assert (found["torn"], found["lost"], found["ghosts"]) == (0, 0, 0)
+
+
 @pytest.mark.slow
 def test_no_document_is_torn_or_lost_by_fifty_kills() -> None:
     found = figures(kills=50, seed=7)
