@@ -14,12 +14,13 @@ from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
 
-from domain.errors import AskAgain, OutOfRange
+from domain.errors import AskAgain
 from domain.operation import BinInfo, TruckInfo
 from domain.ports import Travel
 from domain.repositories.service import last_before, rules
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
+from engines.routing.crowd import MOST_PLANNED, Candidate, within_reach
 from engines.routing.params import Params
 from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHOUT_NUMBA
 from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
@@ -32,7 +33,9 @@ from tools.fill import forecast_notes, forecasts
 from tools.lateness import asks_for_the_last, is_due
 from tools.scope import bins_in_scope
 
-MOST_STOPS = 1_200
+MOST_STOPS = MOST_PLANNED
+MUST_URGENCY = 2.0  # above every chance and level
+WAITS = "more urgent bins are enough for the trucks' hours"
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
 LONGEST_PLAN_S, LONGEST_BASELINE_S = 14.0, 6.0  # both fit into the tools' budget, whatever `solve_seconds` says
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
@@ -121,8 +124,8 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     serve, degraded = _serve(wish, outlooks)
     due = due_bins(ctx, scope, starts_at)
     wanted, left_out = _wanted(replace(wish, serve=serve), outlooks, due)
-    if len(wanted) > MOST_STOPS:
-        raise OutOfRange(f"That is {len(wanted)} bins in one round. Name an area, a circuit or a stream to plan for.")
+    wanted, later, crowded = _within_reach(ctx, replace(wish, serve=serve), (wanted, outlooks), trucks)
+    left_out |= later
     built, worths = _priced(ctx, build_problem(ctx, wish, [(outlooks[b], None) for b in wanted], trucks), wanted)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
     rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
@@ -130,7 +133,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
     looks = rule.max_looks if plan.repeatable else None
-    told = (*degraded, *forecast_notes(ctx), *_reduced(built, plan, baseline, outlooks))
+    told = (*degraded, *crowded, *forecast_notes(ctx), *_reduced(built, plan, baseline, outlooks))
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
         told, tuple(t.name for t in trucks), start is not None, worths,
@@ -234,6 +237,31 @@ def _wanted(
         else:
             wanted[bin_id] = Seen(seen.level_pct, seen.chance)
     return wanted, left_out
+
+
+def _within_reach(
+    ctx: Ctx, wish: Wish, seen: tuple[dict[str, Seen | None], Mapping[str, Outlook]], trucks: Sequence[TruckInfo]
+) -> tuple[dict[str, Seen | None], dict[str, str], list[str]]:
+    """The most urgent of the wanted bins where they are too many for one plan, why the others wait, and a sentence."""
+    wanted, outlooks = seen
+    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    service = round(ctx.city.assumed("service_s_per_bin", 120.0))
+
+    def urgency(of: Outlook) -> float:
+        if of.info.bin_id in must:
+            return MUST_URGENCY
+        return round(of.chance, 2) if wish.serve == "overflow_risk" else round(of.level_pct / 100, 1)
+
+    offered = [
+        Candidate(each.info.bin_id, urgency(each), each.info.lat, each.info.lon, service)
+        for each in (outlooks[bin_id] for bin_id in wanted)
+    ]
+    _, lat, lon = _any_depot(ctx) if not trucks else (trucks[0].depot, trucks[0].depot_lat, trucks[0].depot_lon)
+    depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks))
+    shifts = [_truck(t, depots) for t in trucks]
+    chosen = within_reach(offered, [t.shift_end_s - t.shift_start_s for t in shifts], (lat, lon))
+    kept = {bin_id: wanted[bin_id] for bin_id in chosen.kept}
+    return kept, dict.fromkeys(chosen.later, WAITS), [chosen.verdict] if chosen.verdict else []
 
 
 def full_milli(ctx: Ctx) -> float:

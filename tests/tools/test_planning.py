@@ -13,8 +13,9 @@ from sqlalchemy import delete, update
 from domain.records import CollectionRule, Emptying
 from domain.store import Store
 from domain.values import BinSet, Call
+from engines.routing.check import check
 from tools.context import Ctx, Tuning
-from tools.planning import Wish, due_bins, make_round
+from tools.planning import MOST_STOPS, WAITS, Wish, due_bins, make_round
 from tools.resolve import Setting, resolve
 
 
@@ -45,3 +46,21 @@ def test_bins_that_must_be_served_stand_in_the_order_in_which_they_were_named(ct
     when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(ctx.city, ctx.now)).values["when"]
     wish = Wish(when=when, serve="min_fill", min_fill_pct=0, stream="nothing", must_serve=BinSet(named, named))
     assert tuple(stop.id for stop in make_round(wish, ctx).problem.stops) == named
+
+
+def test_more_bins_than_one_plan_looks_at_are_planned_most_urgent_first_and_the_rest_waits(ctx: Ctx) -> None:
+    pattern = next(bin_ for bin_ in ctx.city.bins.values() if bin_.in_service)
+    more = {
+        f"X{i}": replace(pattern, bin_id=f"X{i}", lat=pattern.lat + i / 1e5, lon=pattern.lon) for i in range(MOST_STOPS)
+    }
+    big = replace(ctx, city=replace(ctx.city, bins={**ctx.city.bins, **more}))
+    when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(big.city, big.now)).values["when"]
+    farthest = f"X{MOST_STOPS - 1}"
+    solved = make_round(Wish(when=when, serve="all", must_serve=BinSet((farthest,), (farthest,))), big)
+    waiting = [bin_id for bin_id, why in solved.left_out.items() if why == WAITS]
+    assert len(waiting) + len(solved.problem.stops) == sum(bin_.in_service for bin_ in big.city.bins.values())
+    assert len(solved.problem.stops) <= MOST_STOPS
+    assert farthest in {stop.id for stop in solved.problem.stops}
+    assert any("stay for later rounds" in sentence for sentence in solved.degraded)
+    assert not check(solved.problem, solved.plan)
+    assert solved.plan.served
