@@ -57,7 +57,8 @@ class Columns:
 
     def count_kinds(self, places: Numbers) -> dict[str, int]:
         """How many of the documents are of each kind, without kinds of which none is."""
-        counts = np.bincount(self.kinds[places], minlength=len(KINDS)).tolist()
+        kinds = self.kinds if len(places) == len(self.kinds) else self.kinds[places]
+        counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
 
     def newest_of_texts(self, texts: Numbers, mask: Mask, most: int) -> Iterator[list[int]]:
@@ -104,6 +105,18 @@ class Columns:
             return np.zeros((0, 3))
         south, north, west, east = lat.min(), lat.max(), lon.min(), lon.max()
         return sphere_points(np.array([south, south, north, north]), np.array([west, east, west, east]))
+
+    @cached_property
+    def all_placed(self) -> bool:
+        """Whether every document has a place."""
+        return not bool(np.isnan(self.lat).any() or np.isnan(self.lon).any())
+
+    def newest(self, places: Numbers) -> float | None:
+        """The time of the newest of the documents, seconds since 1970; None when none has a time."""
+        if len(places) == len(self.rows):
+            return float(self._times[-1]) if len(self._times) else None
+        newest = float(np.fmax.reduce(self.at[places], initial=-inf))
+        return newest if newest > -inf else None
 
     @cached_property
     def everything(self) -> Numbers:

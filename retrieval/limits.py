@@ -30,6 +30,11 @@ class Left:
     estimated: int
     of: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether the limits leave everything."""
+        return len(self.places) == self.of
+
     @cached_property
     def mask(self) -> Mask:
         """The same as one truth for each document."""
@@ -41,6 +46,8 @@ class Left:
 def left_of(connection: sqlite3.Connection, columns: Columns, request: SearchRequest) -> Left:
     """What the limits leave; fields that were never asked for are read on the way."""
     near = request.near
+    if isinstance(near, Circle) and columns.all_placed and _holds_all(columns, near):
+        near = None
     candidates = columns.cells.candidates(near) if isinstance(near, Circle | Polygon) else None
     places = columns.everything if candidates is None else candidates
     if near is not None:
@@ -82,13 +89,18 @@ def _near(columns: Columns, places: Numbers, near: Circle | Polygon | Area) -> M
     return _held(columns, places, near)
 
 
+def _holds_all(columns: Columns, circle: Circle) -> bool:
+    """Whether a circle surely holds every document: it holds the corners of the box around them."""
+    if circle.radius_m > WIDE_M or not len(columns.corners):
+        return False
+    middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
+    return bool(_near_enough(columns.corners - middle, 2 * sin(circle.radius_m / EARTH_RADIUS_M / 2)).all())
+
+
 def _inside(columns: Columns, places: Numbers, circle: Circle) -> Mask:
     """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
     chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
     middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
-    if circle.radius_m <= WIDE_M and len(columns.corners) and _near_enough(columns.corners - middle, chord).all():
-        placed: Mask = ~np.isnan(columns.lat[places])  # the whole city is inside
-        return placed
     return _near_enough(columns.points[places] - middle, chord)
 
 

@@ -102,6 +102,8 @@ class TextSource:
 
     def _bounds(self, rows: Numbers, *, whole: bool) -> Bounds:
         assert self.vectors.codes is not None
+        if len(rows) == self.total:
+            return bounded(self.vectors.codes, self.query)
         return bounded(self.vectors.codes, self.query, rows, whole=whole)
 
     @cached_property

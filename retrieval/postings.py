@@ -43,7 +43,7 @@ class Holding:
 
     places: Numbers
     scores: Floats
-    words: Numbers
+    words: npt.NDArray[np.uint8]
 
     def best(self, depth: int, at: Floats) -> dict[int, float]:
         """The documents that hold the words best; of equals the newest (`at`, by place), then the lower place."""
@@ -72,12 +72,12 @@ class Postings:
         lists = [self._word(connection, city, columns, word) for word in words]
         dense = DENSE * len(within) > len(columns.rows)
         size = len(columns.rows) if dense else len(within)
-        scores, counts = np.zeros(size), np.zeros(size, dtype=np.int64)
+        scores, counts = np.zeros(size), np.zeros(size, dtype=np.uint8)
         for each in lists:
             here, there = (each.places, slice(None)) if dense else _common(within, each.places)
             scores[here] += each.scores[there]
             counts[here] += 1
-        if dense:
+        if dense and len(within) < size:
             scores, counts = scores[within], counts[within]
         held = np.flatnonzero(counts)
         return Holding(within[held], scores[held], counts[held])

@@ -64,7 +64,7 @@ class Ranked:
 def rank(connection: sqlite3.Connection, asked: Asked, planner: Planner, postings: Postings) -> Ranked:
     """Search. Places below are places in the columns."""
     places = asked.left.places
-    holding = Holding(places[:0], np.zeros(0), places[:0])
+    holding = Holding(places[:0], np.zeros(0), np.zeros(0, dtype=np.uint8))
     if asked.meaning is None or asked.request.alpha < 1 or asked.request.floor is not None:
         holding = postings.holding(connection, asked.city, asked.columns, asked.words, places)
     by_words: dict[int, float] = {}

@@ -102,7 +102,6 @@ class SqliteSearch:
                 return 0
             rows = [row for row, _ in writing.read_digests(connection, city, ids).values()]
             writing.remove(connection, city, rows)
-            writing.sweep_texts(connection)
         return len(rows)
 
     def replace(self, kind: str, documents: Sequence[Document], digest: str) -> int:
@@ -154,7 +153,7 @@ class SqliteSearch:
             meaning = None if vector is None else self._source(request, vectors, vector, rows, left)
             asked = Asked(request, city, columns, left, words, meaning, rows)
             ranked = rank(connection, asked, self.planner, self._postings)
-            gap = fault if vector is None else _gap(rows[left.places])
+            gap = fault if vector is None else _gap(rows if left.whole else rows[left.places])
         found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.trace.plan, trace=ranked.trace)
         return replace(found, degraded=(gap,)) if gap else found
 
@@ -166,7 +165,7 @@ class SqliteSearch:
         if index is None and self._sidecar.wanted(vectors):
             self._make_index(vectors)
         there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
-        there[rows[left.places]] = True  # the last is for documents without a vector
+        there[rows if left.whole else rows[left.places]] = True  # the last is for documents without a vector
         rows = np.flatnonzero(there[:-1])
         return TextSource(vectors, vector, rows, left.estimated, left.of, index if request.floor is None else None)
 
@@ -370,8 +369,8 @@ class SqliteSearch:
 
 def _newest(columns: Columns, places: Numbers) -> datetime | None:
     """The time of the newest of the documents."""
-    newest = float(np.fmax.reduce(columns.at[places], initial=-np.inf))
-    return datetime.fromtimestamp(newest, UTC) if np.isfinite(newest) else None
+    newest = columns.newest(places)
+    return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
 
 def _gap(rows: Numbers) -> str | None:
