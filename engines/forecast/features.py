@@ -33,9 +33,11 @@ NAMES = (
 )  # fmt: skip
 PLACE = {name: column for column, name in enumerate(NAMES)}
 DAY_H, WEEK_H = 24.0, 168.0
-LAST = 6  # emptyings that "usual" means
+LAST_SIX = np.arange(6)  # emptyings that "usual" means
 PRIOR_RATE = 0.3  # points an hour, worth a day of readings: a new bin's rate before it has any
 FADE = 0.92  # of a week's weight to the week before it
+WEEKS_26, DAYS_7 = WEEK_H * np.arange(1.0, 27.0), DAY_H * np.arange(1.0, 8.0)
+WEEKS_8, FADED = WEEKS_26[:8], FADE ** np.arange(26.0)
 QUANTILE_LOOKS = 40
 FRESH_PCT = 8.0  # left after an emptying, where a bin has shown none yet
 FEWEST_READINGS = 12
@@ -145,11 +147,8 @@ def _cycles(found: dict[str, Floats], known: Known) -> None:
     """The last emptying and what emptyings usually find and leave."""
     tracks = known.tracks
     found["since_emptied_h"] = known.newest_at - known.emptied_at()
-    found["grown_since_emptied"] = known.grown(known.settled_at) - known.emptied(0, tracks.grown_at)
-    fresh, level, cycle = (
-        np.stack([known.emptied(back, column) for back in range(LAST)])
-        for column in (tracks.fresh, tracks.found, tracks.cycle_h)
-    )
+    found["grown_since_emptied"] = known.grown(known.settled_at) - known.emptied(LAST_SIX[:1], tracks.grown_at)[0]
+    fresh, level, cycle = (known.emptied(LAST_SIX, column) for column in (tracks.fresh, tracks.found, tracks.cycle_h))
     usual = nan_mean(fresh)
     found["usual_fresh"] = np.where(np.isfinite(usual), usual, FRESH_PCT)
     found["found_mean"], found["cycle_h"] = nan_mean(level), nan_mean(cycle)
@@ -166,7 +165,7 @@ def _calendar(found: dict[str, Floats], begin: Floats, end: Floats, now: Floats)
 
 def _habits(found: dict[str, Floats], known: Known, end: Floats) -> None:
     """Share of the last weeks that had an emptying in the same hours."""
-    seen = np.stack([known.emptied_between(known.now - WEEK_H * k, end - WEEK_H * k) for k in range(1, 9)])
+    seen = known.emptied_between(known.now - WEEKS_8[:, None], end - WEEKS_8[:, None])
     found["habit_4w"], found["habit_8w"] = nan_mean(seen[:4]), nan_mean(seen)
 
 
@@ -198,37 +197,33 @@ def _paces(found: dict[str, Floats], known: Known, settled: Floats, first: Float
         since = np.maximum(settled - hours, first)
         found[f"grown_{hours}h"] = known.grown(settled) - known.grown(since)
     for hours in (6, 24, 96):
-        past = [known.grown_between(settled - hours, settled, WEEK_H * k) for k in range(1, 5)]
-        found[f"ahead_{hours}h"] = found[f"grown_{hours}h"] - nan_mean(np.stack(past))
+        past = known.grown_between(settled - hours, settled, WEEKS_8[:4])
+        found[f"ahead_{hours}h"] = found[f"grown_{hours}h"] - nan_mean(past)
 
 
 def _windows_before(found: dict[str, Floats], known: Known, begin: Floats, end: Floats) -> None:
     """Growth in the same hours of past days and weeks, as it was and with full hours left out."""
-    weeks = np.stack([known.grown_between(begin, end, WEEK_H * k) for k in range(1, 9)])
-    days = np.stack([known.grown_between(begin, end, DAY_H * k) for k in range(1, 8)])
+    weeks = known.grown_between(begin, end, WEEKS_8)
+    days = known.grown_between(begin, end, DAYS_7)
     found["week_1"], found["day_1"], found["day_2"] = weeks[0], days[0], days[1]
     found["week_median"], found["week_spread"] = nan_median(weeks), nan_spread(weeks)
     found["day_mean"] = nan_mean(days)
     profile = np.maximum(found["profile_h"], 0.0)
     drawn = found["open_28d"]
-    for name, lags, fade in (
-        ("same_hours_8w", [WEEK_H * k for k in range(1, 9)], 1.0),
-        ("same_hours_26w", [WEEK_H * k for k in range(1, 27)], FADE),
-        ("same_hours_days", [DAY_H * k for k in range(1, 8)], 1.0),
+    half_year, week = known.open_between(begin, end, WEEKS_26), known.open_between(begin, end, DAYS_7)
+    for name, (grown, hours), faded in (
+        ("same_hours_8w", (half_year[0][:8], half_year[1][:8]), np.ones(8)),
+        ("same_hours_26w", half_year, FADED),
+        ("same_hours_days", week, np.ones(7)),
     ):
-        points, seen = drawn.copy(), profile.copy()
-        for place, lag in enumerate(lags):
-            grown, hours = known.open_between(begin, end, lag)
-            points += fade**place * grown
-            seen += fade**place * hours
+        points, seen = drawn + faded @ grown, profile + faded @ hours
         found[name] = np.where(seen > 0, points / np.maximum(seen, 1e-9) * profile, 0.0)
 
 
 def _levels(found: dict[str, Floats], known: Known) -> None:
     """How full the bin usually is and how much its sensor flickers, over 28 days."""
-    back = [28 * DAY_H * (k + 0.5) / QUANTILE_LOOKS for k in range(QUANTILE_LOOKS)]
-    looks = [known.level_at(known.settled_at - each) for each in back]
-    table = np.sort(np.stack(looks), axis=0)
+    back = 28 * DAY_H * (np.arange(QUANTILE_LOOKS) + 0.5) / QUANTILE_LOOKS
+    table = np.sort(known.level_at(known.settled_at - back[:, None]), axis=0)
     found["level_p50"] = (table[QUANTILE_LOOKS // 2 - 1] + table[QUANTILE_LOOKS // 2]) / 2
     found["level_p95"] = table[int(0.95 * QUANTILE_LOOKS)]
     found["noise"] = known.flicker(28 * DAY_H)

@@ -7,6 +7,7 @@ raises BadData when code asks for more.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ BUCKET_H = 3.0
 BUCKETS = 56
 WEEK_H = 168.0
 MONDAY_SHIFT_H = 72.0  # 1970-01-01 was a Thursday
+LAST = np.zeros(1, dtype=np.int64)
 FLATTEST = 0.02  # of the mean: the least a profile falls to
 Mask = npt.NDArray[np.bool_]
 
@@ -182,17 +184,17 @@ class Known:
     now: Floats
     newest: Ints
 
-    @property
+    @functools.cached_property
     def first_at(self) -> Floats:
         """The moment of each bin's first reading."""
         return self.tracks.at[self.tracks.first[self.bin]]
 
-    @property
+    @functools.cached_property
     def newest_at(self) -> Floats:
         """The moment of the newest reading."""
         return self.tracks.at[self.newest]
 
-    @property
+    @functools.cached_property
     def settled_at(self) -> Floats:
         """The moment of the reading before the newest."""
         return self.tracks.at[self._back(1)]
@@ -218,10 +220,10 @@ class Known:
         return self.tracks.usual_hours(self.tracks.stream[self.bin], at)
 
     def level_at(self, at: Floats) -> Floats:
-        """The last settled reading at moments, smoothed; the first one for moments before it."""
+        """The last settled reading at moments (..., m), smoothed; the first one for moments before it."""
         self._refuse_beyond(at)
         place = np.searchsorted(self.tracks.axis, at + self.bin * SPAN_H, side="right") - 1
-        return self.tracks.smooth[np.maximum(place, self.tracks.first[self.bin])]
+        return np.asarray(self.tracks.smooth[np.maximum(place, self.tracks.first[self.bin])])
 
     def flicker(self, hours_back: float) -> Floats:
         """Mean distance of readings from their smoothed level over the last hours."""
@@ -230,48 +232,50 @@ class Known:
         last = np.maximum(self._back(2), since)
         return (self.tracks.flickered[last] - self.tracks.flickered[since]) / np.maximum(last - since, 1)
 
-    def grown_between(self, begin: Floats, end: Floats, lag_h: float) -> Floats:
-        """Points grown in the window moved back by a lag; NaN where that is not wholly known."""
-        return self._between(begin - lag_h, end - lag_h, self.tracks.grown, np.nan)
+    def grown_between(self, begin: Floats, end: Floats, lags_h: Floats) -> Floats:
+        """Points grown in the window moved back by lags, (k, m); NaN where that is not wholly known."""
+        lags = lags_h[:, None]
+        return self._between(begin - lags, end - lags, (self.tracks.grown,), np.nan)[0]
 
-    def open_between(self, begin: Floats, end: Floats, lag_h: float) -> tuple[Floats, Floats]:
-        """(points, usual hours) while not full in the window moved back by a lag; 0 where that is not wholly known."""
-        tracks = self.tracks
-        return tuple(  # type: ignore[return-value]  # two columns
-            self._between(begin - lag_h, end - lag_h, column, 0.0) for column in (tracks.open_grown, tracks.open_hours)
-        )
+    def open_between(self, begin: Floats, end: Floats, lags_h: Floats) -> tuple[Floats, Floats]:
+        """(points, usual hours) while not full in the window moved back by lags, (k, m); 0 where not wholly known."""
+        lags, tracks = lags_h[:, None], self.tracks
+        grown, hours_ = self._between(begin - lags, end - lags, (tracks.open_grown, tracks.open_hours), 0.0)
+        return grown, hours_
 
-    def emptied(self, back: int, values: Floats) -> Floats:
-        """A column of the last known emptying, or of the one so many before it; NaN where there is none."""
-        place = self._emptyings_known - 1 - back
+    def emptied(self, back: Ints, values: Floats) -> Floats:
+        """A column of the last known emptying (0), and of those so many before it: (k, m); NaN where there is none."""
+        place = self._emptyings_known - 1 - back[:, None]
         there = place >= self.tracks.emptied_first[self.bin]
         if not len(values):
-            return np.full(len(self.bin), np.nan)
+            return np.full(place.shape, np.nan)
         return np.where(there, values[np.maximum(place, 0)], np.nan)
 
     def emptied_at(self) -> Floats:
         """The moment of the last known emptying; NaN where there is none."""
-        return self.emptied(0, self.tracks.emptied_axis) - self.bin * SPAN_H
+        return np.asarray(self.emptied(LAST, self.tracks.emptied_axis)[0] - self.bin * SPAN_H)
 
     def emptied_between(self, begin: Floats, end: Floats) -> Floats:
-        """1 where an emptying lies in (begin, end], 0 where none does, NaN where that is not wholly known."""
+        """1 where an emptying lies in (begin, end], 0 where none does, NaN where that is not wholly known; (..., m)."""
         offset, known = self.bin * SPAN_H, self._emptyings_known
         inside = [np.searchsorted(self.tracks.emptied_axis, at + offset, side="right") for at in (begin, end)]
         count = np.minimum(inside[1], known) - np.minimum(inside[0], known)
         sure = (end <= self.newest_at) & (begin >= self.first_at)
         return np.where(sure, (count > 0).astype(np.float64), np.nan)
 
-    @property
+    @functools.cached_property
     def _emptyings_known(self) -> Ints:
         return np.searchsorted(self.tracks.known_axis, self.newest_at + self.bin * SPAN_H + 1e-6, side="right")
 
     def _back(self, count: int) -> Ints:
         return np.maximum(self.newest - count, self.tracks.first[self.bin])
 
-    def _between(self, begin: Floats, end: Floats, column: Floats, unknown: float) -> Floats:
+    def _between(self, begin: Floats, end: Floats, columns: Sequence[Floats], unknown: float) -> list[Floats]:
         sure = (end <= self.settled_at + 1e-9) & (begin >= self.first_at)
-        held = [self._look(np.clip(at, self.first_at, self.settled_at), column) for at in (begin, end)]
-        return np.where(sure, held[1] - held[0], unknown)
+        inside = [np.clip(at, self.first_at, self.settled_at) for at in (begin, end)]
+        return [
+            np.where(sure, self._look(inside[1], column) - self._look(inside[0], column), unknown) for column in columns
+        ]
 
     def _look(self, at: Floats, column: Floats) -> Floats:
         self._refuse_beyond(at)

@@ -45,6 +45,7 @@ from evals.forecast.score import (
     pinball,
     reliability,
 )  # fmt: skip
+from evals.forecast.serving import RENEWED_BINS, serving_figures
 from evals.progress import say
 
 Method = Callable[[Windows], Floats]
@@ -57,7 +58,8 @@ REASONED = 500  # windows whose reasons are checked
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure: the data, from when on, which containers are kept from training, whether each member too."""
+    """What to measure: the data, from when on, which containers are kept from training, by which members, whether each
+    of them too, and whether how fast it is served."""
 
     data: Path
     test_from: date | None = None
@@ -65,6 +67,7 @@ class Asked:
     ablation: bool = False
     seed: int = 0
     members: frozenset[str] = frozenset(USUAL)
+    serving: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +117,20 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
         for name, each in _naive(new, table).items():
             baselines[name] = {**_as_object(baselines[name]), **_unseen(each, new)}
     figures |= _reasons(ensemble, known)
+    if asked.serving:
+        say(f"serving: lookups, what-ifs, a renewal of {RENEWED_BINS} bins")
+        figures |= serving_figures(train.histories, ensemble, _newest(train), renewed_bins=RENEWED_BINS)
     if asked.ablation:
         figures["members"] = _members(ensemble, known)
     figures["notes"] = list(data.notes)
     chart = reliability_svg(reliability(levels, known), f"{len(known)} windows of {AHEAD_H:.0f} h, {asked.data.name}")
     return Measurement(figures, baselines, len(known), chart)
+
+
+def _newest(data: Readings) -> np.datetime64:
+    """The moment of the newest reading."""
+    newest: np.datetime64 = max(h.read_at[-1] for h in data.histories)
+    return newest
 
 
 def _fits(asked: Asked) -> dict[str, Fit]:

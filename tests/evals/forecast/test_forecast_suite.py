@@ -145,7 +145,8 @@ def test_the_hour_table_of_a_stream_answers_for_an_unseen_container() -> None:
 def test_the_suite_measures_known_and_unseen_containers_beside_naive_answers(tmp_path: Path) -> None:
     bins = [filling(f"c{i}", 0.5 + 0.15 * i) for i in range(5)]
     file = write(tmp_path / "readings.csv", bins)
-    asked = Asked(file, date(2024, 3, 1), frozenset({"c4"}), ablation=True, members=frozenset({"hour_of_week"}))
+    asked = Asked(file, date(2024, 3, 1), frozenset({"c4"}), ablation=True, members=frozenset({"hour_of_week"}),
+                  serving=False)  # fmt: skip
     found = measure(asked)
     for name in ("within10_no_collection", "mae_all", "coverage80", "unseen_within10_no_collection", "ci95", "members"):
         assert name in found.figures
@@ -172,7 +173,7 @@ def later_than(bins: list[BinHistory], day: date) -> Outcomes:
 )
 def test_what_cannot_be_measured_is_one_clear_line(tmp_path: Path, change: dict[str, object], told: str) -> None:
     file = write(tmp_path / "readings.csv", [filling("a", 1.0), filling("b", 0.6)])
-    asked = Asked(file, date(2024, 3, 1), members=frozenset({"hour_of_week"}))
+    asked = Asked(file, date(2024, 3, 1), members=frozenset({"hour_of_week"}), serving=False)
     with pytest.raises(BadData, match=told):
         measure(replace(asked, **change))  # type: ignore[arg-type]
 
