@@ -25,6 +25,7 @@ FINEST_STEP_PCT = 10.0  # levels reported exactly are counted in steps of this
 HALF_LIFE_H = 120 * 24.0  # as in rates.py
 FEWEST_VISITS = 300  # less teaches no trees
 ROUNDS, ROUNDS_TOLD = 90, 40
+VISITS_A_ROUND, FEWEST_ROUNDS = 250, 15  # a small city's few weeks are soon learnt by heart
 TREES = {
     "objective": "multiclass", "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 60, "feature_fraction": 0.6,
     "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0, "num_threads": 1, "deterministic": True,
@@ -34,15 +35,28 @@ TREES = {
 
 @dataclass(frozen=True, eq=False)
 class FoundLevels:
-    """Chances (n, k) that a crew finds the k steps, whose lower ends are `steps` in percent."""
+    """Chances (n, k) that a crew finds the k steps, whose lower ends are `steps` in percent.
+
+    Where bins report exact levels (`exact`), a step stands for its middle, and an interval ends where its last one does.
+    """
 
     steps: Floats
     chances: Floats
+    exact: bool = False
 
     def quantile(self, share: float) -> Floats:
         """The step, (n,) in percent, at which the chances reach a share."""
         reached = np.cumsum(self.chances, axis=1) >= share - 1e-9
-        return np.asarray(self.steps[np.argmax(reached, axis=1)])
+        return np.asarray(self.points[np.argmax(reached, axis=1)])
+
+    @property
+    def points(self) -> Floats:
+        """The level that each step stands for, (k,)."""
+        return np.minimum(self.steps + (self._width / 2 if self.exact else 0.0), 100.0)
+
+    @property
+    def _width(self) -> float:
+        return float(self.steps[1] - self.steps[0])
 
     @property
     def median(self) -> Floats:
@@ -53,7 +67,7 @@ class FoundLevels:
     def likeliest(self) -> Floats:
         """The step that with its two neighbours holds the most chance: what to say when one step off is near enough."""
         padded = np.pad(self.chances, ((0, 0), (1, 1)))
-        return np.asarray(self.steps[np.argmax(padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:], axis=1)])
+        return np.asarray(self.points[np.argmax(padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:], axis=1)])
 
     def interval(self, share: float = 0.8) -> tuple[Floats, Floats]:
         """The shortest run of steps that holds at least a share of the chance: its first and last step, each (n,)."""
@@ -67,7 +81,7 @@ class FoundLevels:
             done = open_ & (held[np.arange(n), best] >= share - 1e-9)
             low[done], high[done] = best[done], best[done] + width - 1
             open_ &= ~done
-        return self.steps[low], self.steps[high]
+        return self.steps[low], np.minimum(self.steps[high] + (self._width if self.exact else 0.0), 100.0)
 
     def chance_at_least(self, level_pct: float) -> Floats:
         """The chance, (n,), that the level found is reported as `level_pct` or more."""
@@ -83,6 +97,7 @@ class FoundModel:
     plain: str
     told: str | None = None
     visits: int = 0
+    exact: bool = False
 
     def levels(self, histories: Sequence[BinHistory], visits: Visits) -> FoundLevels:
         """What the crew finds at each visit; rows of a history at or after the visit are not looked at."""
@@ -95,7 +110,7 @@ class FoundModel:
         ):
             if rows.any() and which is not None:
                 chances[rows] = which.predict(columns[rows], num_threads=1)
-        return FoundLevels(self.steps, chances)
+        return FoundLevels(self.steps, chances, self.exact)
 
     @functools.cached_property
     def _plain(self) -> Any:
@@ -108,7 +123,7 @@ class FoundModel:
     def to_json(self) -> str:
         """The model as text; the same model gives the same text."""
         told = {"visits_version": VISITS_VERSION, "steps": self.steps.tolist(), "streams": list(self.streams),
-                "visits": self.visits, "plain": self.plain, "told": self.told}  # fmt: skip
+                "visits": self.visits, "exact": self.exact, "plain": self.plain, "told": self.told}  # fmt: skip
         return json.dumps(told, sort_keys=True)
 
     @classmethod
@@ -118,7 +133,7 @@ class FoundModel:
             kept = json.loads(text)
             version = kept["visits_version"]
             model = cls(np.array(kept["steps"], dtype=np.float64), tuple(kept["streams"]), kept["plain"], kept["told"],
-                        int(kept["visits"]))  # fmt: skip
+                        int(kept["visits"]), bool(kept["exact"]))  # fmt: skip
         except (ValueError, TypeError, KeyError) as error:
             raise BadData(f"the model of levels found cannot be read: {error}") from error
         if version != VISITS_VERSION:
@@ -140,12 +155,14 @@ def fit_found(histories: Sequence[BinHistory], alerted: Sequence[Floats] | None 
     wanted = step_index(level, steps)
     weight = np.exp2((visits.at - visits.at.max()) / HALF_LIFE_H)
     known = np.isfinite(visits.alerted)
-    plain = _train(features, wanted, weight, (len(steps), ROUNDS, seed))
+    rounds = int(np.clip(len(visits) / VISITS_A_ROUND, FEWEST_ROUNDS, ROUNDS))
+    plain = _train(features, wanted, weight, (len(steps), rounds, seed))
     told = None
     if known.sum() >= FEWEST_VISITS:
         columns = np.column_stack([features, visits.alerted])
         told = _train(columns[known], wanted[known], weight[known], (len(steps), ROUNDS_TOLD, seed))
-    return FoundModel(steps, streams, plain, told, len(visits))
+    exact = all(history.step_pct == 0 for history in histories)
+    return FoundModel(steps, streams, plain, told, len(visits), exact)
 
 
 def next_visits(histories: Sequence[BinHistory], at: Sequence[np.datetime64], alerted: Floats | None = None) -> Visits:

@@ -151,5 +151,16 @@ def test_the_middle_the_likeliest_and_the_interval_are_read_off_the_chances() ->
     np.testing.assert_allclose(levels.chance_at_least(60), [0.48, 0.9])
 
 
+def test_where_bins_report_exact_levels_a_step_stands_for_its_middle() -> None:
+    levels = FoundLevels(STEPS, np.array([[0, 0.1, 0.8, 0.1, 0, 0], [0, 0, 0, 0, 0, 1.0]]), exact=True)
+    assert levels.median.tolist() == [50, 100]
+    low, high = levels.interval(0.8)
+    assert (low.tolist(), high.tolist()) == ([40, 100], [60, 100])
+    exact = [replace(each, step_pct=0.0) for each in bins()]
+    model = fit_found(exact)
+    assert model.steps.tolist() == list(range(0, 101, 10))
+    assert FoundModel.from_json(model.to_json()).exact
+
+
 def test_a_level_belongs_to_the_last_step_reached() -> None:
     assert step_index(np.array([0, 19, 20, 99, 100.0]), STEPS).tolist() == [0, 0, 1, 4, 5]
