@@ -64,9 +64,10 @@ class SqliteSearch:
     """The documents of one city in a SQLite file. Making one opens nothing; safe for many threads and processes.
 
     Without an embedder, or while it cannot work, documents are found by words alone and `degraded` says so.
+    `approximate`: from 100,000 texts on an index beside the file may be used, where usearch is installed.
     """
 
-    def __init__(self, path: Path, city: str, embedder: Embedder | None = None) -> None:
+    def __init__(self, path: Path, city: str, embedder: Embedder | None = None, *, approximate: bool = True) -> None:
         self.city = city
         self._embedder = embedder
         self._connections = Connections(path)
@@ -74,6 +75,7 @@ class SqliteSearch:
         self._vectors = VectorCache(embedder.dimensions if embedder else 0)
         self._postings = Postings()
         self._sidecar = Sidecar(path.with_name(path.name + ".usearch"))
+        self._approximate = approximate
         self._making: threading.Thread | None = None
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
@@ -162,7 +164,7 @@ class SqliteSearch:
     ) -> TextSource:
         """The texts of a search; where every hit must be counted, without the approximate index."""
         index = self._sidecar.knowing(vectors)
-        if index is None and self._sidecar.wanted(vectors):
+        if index is None and self._approximate and self._sidecar.wanted(vectors):
             self._make_index(vectors)
         there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
         there[rows if left.whole else rows[left.places]] = True  # the last is for documents without a vector
@@ -213,7 +215,7 @@ class SqliteSearch:
             if city is not None:
                 columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
                 self._rows(columns, vectors)
-                if self._sidecar.wanted(vectors):
+                if self._approximate and self._sidecar.wanted(vectors):
                     self._sidecar.make(vectors, self._closing)
 
     def estimate(self, request: SearchRequest) -> int:

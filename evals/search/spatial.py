@@ -34,11 +34,12 @@ CITY = "made-up"
 
 @dataclass(frozen=True)
 class Asked:
-    """How many documents, how many counted questions in each bucket, and the seed of all of them."""
+    """How many documents, how many counted questions in each bucket, the seed, and whether an index may help."""
 
     bins: int
     questions: int
     seed: int
+    approximate: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
     questions = {
         name: world.questions(share, asked.questions + WARMING, at_odds=odd) for name, (share, odd) in buckets.items()
     }
-    with _indexed(world) as search:
+    with _indexed(world, asked.approximate) as search:
         truths = _exact(world, [question for each in questions.values() for question in each])
         taught = Planner()
         search.planner = taught
@@ -90,15 +91,16 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
 
 
 @contextmanager
-def _indexed(world: World) -> Iterator[SqliteSearch]:
+def _indexed(world: World, approximate: bool = True) -> Iterator[SqliteSearch]:
     with tempfile.TemporaryDirectory(prefix="roundsman-") as folder:
-        search = SqliteSearch(Path(folder) / "search.db", CITY, world)
+        search = SqliteSearch(Path(folder) / "search.db", CITY, world, approximate=approximate)
         for first in range(0, world.bins, BLOCK):
             search.upsert(world.documents(first, min(world.bins, first + BLOCK)))
         say(f"{world.bins} documents indexed")
         search.embed_pending(FOREVER_S)
-        search.prepare()
         say("vectors made")
+        search.prepare()
+        say("in memory, and its index made if it has one")
         yield search
         search.close()
 
