@@ -17,8 +17,9 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,6 +116,7 @@ class WeaviateSide:
         self._client: WeaviateAsyncClient | None = None
         self._connecting: asyncio.Lock | None = None
         self._made: set[tuple[str, str]] = set()
+        self._open: set[Future[Any]] = set()
         self._ended = False
 
     # ------------------------------------------------------------ what is asked
@@ -146,7 +148,7 @@ class WeaviateSide:
 
     def warm(self) -> None:
         """Begin to connect, without waiting: the first connection takes longer than a search may."""
-        asyncio.run_coroutine_threadsafe(self._quietly_connected(), self._running())
+        self._begun(self._quietly_connected())
 
     def close(self) -> None:
         """End what is being asked, the connection and the thread; everything asked from now on is refused."""
@@ -155,7 +157,10 @@ class WeaviateSide:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._closed(), loop).result(CONNECT_S)
+        for future in tuple(self._open):
+            future.cancel()
+        with suppress(NotInTime):
+            asyncio.run_coroutine_threadsafe(self._closed(), loop).result(CONNECT_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -166,7 +171,7 @@ class WeaviateSide:
         """Run a call on the loop, ended when its time is up, and tell the breaker how it went."""
         if not self.breaker.admits():
             raise StoreUnavailable(f"{PAUSED}.")
-        future = asyncio.run_coroutine_threadsafe(_explained(make, deadline_s), self._running())
+        future = self._begun(_explained(make, deadline_s))
         try:
             result: T = future.result(deadline_s)
         except CancelledError:
@@ -180,6 +185,17 @@ class WeaviateSide:
             raise
         self.breaker.succeeded()
         return result
+
+    def _begun(self, call: Coroutine[Any, Any, T]) -> Future[T]:
+        """A call on the loop, which `close` ends."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(call, self._running())
+        except StoreUnavailable:
+            call.close()
+            raise
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return future
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The event loop, started by whoever needs it first."""
@@ -217,8 +233,6 @@ class WeaviateSide:
 
     async def _closed(self) -> None:
         client, self._client = self._client, None
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
         if client is not None:
             await client.close()
 
