@@ -20,7 +20,7 @@ from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
 from domain.clock import Clock, clock_from, fixed_clock, wall_clock
 from domain.errors import AskAgain, ModelUnavailable, NotNow
-from domain.first_start import city_folder, operation_of
+from domain.first_start import city_folder, model_shelves, operation_of
 from domain.ledger import Ledger, load_keys
 from domain.ports import LanguageModel
 from domain.settings import Settings
@@ -29,11 +29,12 @@ from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
 from engines.routing.kernels import KERNELS
 from feeds.maps import distances_of
+from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
-from tools.fill_models import FillModels
+from tools.fill_models import stocked_models
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
@@ -53,7 +54,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search = open_search(store, settings, city.name, embedder_of(settings))
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT), renew_patterns)
     index.start(following=ticking)
-    fill = FillModels(store)
+    fill = stocked_models(store, city.name, model_shelves(settings, city_folder(settings, ROOT), city.name))
     forecasts = Ticking(Refresher(store, fill, city, clock), clock)
     if ticking:
         KERNELS.begin()
@@ -94,6 +95,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         health=lambda: health_of(Examined(store, ledger, model, search, city, forecasts)),
         settings=settings,
         index=index,
+        forecasts=forecasts,
+        register=MlflowRegister(settings.home),
         clock=clock,
         close=close,
     )
@@ -105,11 +108,9 @@ def _model(settings: Settings) -> LanguageModel:
         key = settings.model_key.get_secret_value() if settings.model_key else None
         return OpenAIModel(settings.model_url, settings.model_name, key, "vllm")
     adapter = settings.adapter or (SHIPPED_ADAPTER if SHIPPED_ADAPTER.exists() else None)
-    options = EngineOptions(
-        settings.home, adapter=adapter, schema_hash=registry_version(), threads=settings.model_threads
-    )
+    made = EngineOptions(settings.home, adapter=adapter, schema_hash=registry_version(), threads=settings.model_threads)
     try:
-        return LocalModel(options)
+        return LocalModel(made)
     except ModelUnavailable as missing:
         return NoModel(str(missing))
 

@@ -19,6 +19,12 @@ def city_folder(settings: Settings, root: Path) -> Path | None:
     return next((folder for folder in tried if folder.is_dir()), None)
 
 
+def model_shelves(settings: Settings, folder: Path | None, city: str) -> tuple[Path, ...]:
+    """Where a city's trained fill models lie: under home those registered here, in its folder those that ship."""
+    own = settings.home / "models" / city / "fill"
+    return (own,) if folder is None else (own, folder / "models" / "fill")
+
+
 def operation_of(store: Store, settings: Settings, root: Path, clock: Callable[[], datetime]) -> Operation:
     """The loaded city; a load that was cut short (a full disk, a kill) is finished first.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -111,4 +111,26 @@ class Forecaster(Protocol):
 
     def foretell(self, series: Sequence[npt.NDArray[np.float64]], hours: int) -> Foretold:
         """The next hours of hourly series, oldest value first; never raises for a forecaster that fails."""
+        ...
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A model version for the register: where its folder is, its manifest's digest, its test's figures."""
+
+    version: str
+    folder: str
+    digest: str
+    metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+class ModelRegister(Protocol):
+    """The register of models that people look at (MLflow). Answers never wait for it."""
+
+    def record(self, name: str, versions: Sequence[RegisteredVersion], aliases: Mapping[str, str]) -> None:
+        """Brings the register in line: versions that it lacks are added, aliases set and cleared. Raises NotNow."""
+        ...
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Alias -> version as the register has them; empty for a model that it does not know. Raises NotNow."""
         ...

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -73,6 +74,11 @@ class FillModels:
         self._moved_by_day: dict[tuple[str, str, str, str], Ensemble] = {}
         self.generations = Generations(store)
 
+    @property
+    def shelves(self) -> tuple[Path, ...]:
+        """The folders that trained models lie on; the first is the one for new ones."""
+        return self._shelf.shelves
+
     def histories(self, city: Operation) -> Mapping[str, BinHistory]:
         """Every bin's whole past, by bin id; bins without any record have an empty one."""
         key = (city.name, city.digest)
@@ -126,6 +132,13 @@ class FillModels:
         known = self.histories(city)
         with self._turn:
             self._histories[city.name, city.digest] = {**known, **fresh}
+
+
+def stocked_models(store: Store, city: str, shelves: Sequence[Path]) -> FillModels:
+    """The models of a city with those on its shelves registered. Raises StoreUnavailable."""
+    shelf = ModelShelf(store, shelves)
+    shelf.stock(city)
+    return FillModels(store, shelf)
 
 
 def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime, until: datetime) -> Ensemble:

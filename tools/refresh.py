@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from domain.clock import Clock
 from domain.errors import NotNow
@@ -53,6 +54,11 @@ class Refresher:
         self._store, self._models, self._city, self._clock = store, models, city, clock
         self._table = FillTable(store, models)
         self._joined_until: datetime | None = None
+
+    @property
+    def shelves(self) -> tuple[Path, ...]:
+        """The folders that the city's trained models lie on; the first is the one for new ones."""
+        return self._models.shelves
 
     def whole(self) -> Renewal:
         """Renews all bins, unless the table holds this very renewal already. Raises StoreUnavailable."""
@@ -121,7 +127,7 @@ class Ticking:
     """A thread that renews the table at once, at each full hour, and soon after new records, until it is stopped."""
 
     def __init__(self, refresher: Refresher, clock: Clock) -> None:
-        self._refresher, self._clock = refresher, clock
+        self.refresher, self._clock = refresher, clock
         self._wake, self._turn = threading.Event(), threading.Lock()
         self._changed: set[str] = set()
         self._stopped = False
@@ -134,7 +140,7 @@ class Ticking:
 
     def stands(self) -> Standing:
         """What the table holds for this moment. Raises StoreUnavailable."""
-        return self._refresher.stands()
+        return self.refresher.stands()
 
     def changed(self, bin_ids: Sequence[str]) -> None:
         """There is a new reading or emptying of these bins."""
@@ -154,10 +160,10 @@ class Ticking:
         while not self._stopped:
             now = self._clock()
             if due is None or now >= due:
-                due = _next_hour(now) if self._tried(self._refresher.whole) else now + timedelta(seconds=RETRY_S)
+                due = _next_hour(now) if self._tried(self.refresher.whole) else now + timedelta(seconds=RETRY_S)
             with self._turn:
                 changed, self._changed = tuple(sorted(self._changed)), set()
-            if changed and not self._tried(partial(self._refresher.some, changed)):
+            if changed and not self._tried(partial(self.refresher.some, changed)):
                 self.changed(changed)
             self._wake.wait(min((due - self._clock()).total_seconds(), HOUR_S))
             self._wake.clear()

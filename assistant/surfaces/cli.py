@@ -15,6 +15,7 @@ from assistant.ports import Decision, Inquiry
 from assistant.surfaces.cli_forecasts import add_refresh, renew_after_load, renewal_text
 from assistant.surfaces.cli_index import add_open, add_reindex
 from assistant.surfaces.cli_ledger import ledger_commands
+from assistant.surfaces.cli_models import model_commands
 from assistant.surfaces.cli_people import people_commands
 from assistant.surfaces.failures import Unreadable, clear, fail, show
 from assistant.surfaces.parts import ApiParts, PartHealth
@@ -48,6 +49,7 @@ def make_cli(build: Build, read_settings: ReadSettings = settings_in_force) -> t
     for add in (_add_ask, _add_serve, _add_doctor, _add_load, add_reindex, add_open, add_refresh, _add_decide):
         add(cli, terminal)
     cli.add_typer(ledger_commands(terminal), name="ledger", help="Verify, show, replay, erase and export decisions.")
+    cli.add_typer(model_commands(terminal), name="models", help="Trained fill models, and which of them forecasts.")
     cli.add_typer(people_commands(terminal), name="people", help="Who may do what: the directory and its keys.")
     return cli
 
@@ -135,7 +137,7 @@ def _add_load(cli: typer.Typer, terminal: Terminal) -> None:
             raise BadData(f"{folder} is not a folder. Give the folder that holds city.toml.")
         with terminal.store() as store:
             report = load_city(store, folder, strict=strict, at=wall_clock())
-            renewed = renew_after_load(store, report.city)
+            renewed = renew_after_load(store, terminal.read_settings(), folder, report.city)
         show(f"{_load_report(report)}\n{renewal_text(renewed)}")
         for fault in report.faults[:MOST_FAULTS]:
             typer.echo(f"roundsman: {fault}", err=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from assistant.surfaces.failures import clear, fail, show
 from assistant.surfaces.terminal import CITY, Terminal
 from domain.clock import fixed_clock
+from domain.errors import NotNow
+from domain.first_start import model_shelves
 from domain.operation import load_operation
+from domain.settings import Settings
 from domain.store import Store
-from tools.fill_models import FillModels
+from tools.fill_models import stocked_models
 from tools.refresh import Refresher, Renewal
 
 
@@ -21,17 +26,19 @@ def add_refresh(cli: typer.Typer, terminal: Terminal) -> None:
     def refresh(city: str | None = CITY) -> None:
         """Compute the forecasts of all bins into the table, as a server does at each full hour."""
         with terminal.parts(city=city) as parts:
-            refresher = Refresher(parts.store, FillModels(parts.store), parts.operation, parts.clock)
-            renewal = refresher.whole()
+            if parts.forecasts is None:
+                raise NotNow("There is no table of forecasts to renew.")
+            renewal = parts.forecasts.refresher.whole()
         if renewal.generation is None:
             fail("another writer renews the same table now; its forecasts will do.")
         show(renewal_text(renewal))
 
 
-def renew_after_load(store: Store, city: str) -> Renewal:
+def renew_after_load(store: Store, settings: Settings, folder: Path, city: str) -> Renewal:
     """The forecasts of a city's own moment, after its records were loaded. Raises StoreUnavailable."""
     operation = load_operation(store, city)
-    return Refresher(store, FillModels(store), operation, fixed_clock(operation.demo_now)).whole()
+    models = stocked_models(store, city, model_shelves(settings, folder, city))
+    return Refresher(store, models, operation, fixed_clock(operation.demo_now)).whole()
 
 
 def renewal_text(renewal: Renewal) -> str:

@@ -10,10 +10,12 @@ from assistant.ports import Asks, Decides, Follower, ToolRun
 from domain.clock import Clock, wall_clock
 from domain.ledger import Ledger
 from domain.operation import Operation
+from domain.ports import ModelRegister
 from domain.repositories.outbox import Waiting
 from domain.settings import Settings
 from domain.store import Store
 from domain.values import Actor, Call
+from tools.refresh import Ticking
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ def _nothing() -> None:
 class ApiParts:
     """Everything the surfaces use. `close` ends what was started (model engine, connections, last checkpoint).
 
-    `index` is None where there is none to look after. `clock` is the operation's, which in a demo shows another day;
-    `wall` is the computer's.
+    `index`, `forecasts` and `register` are None where there is none to look after. `clock` is the operation's, which in
+    a demo shows another day; `wall` is the computer's.
     """
 
     asks: Asks
@@ -112,6 +114,8 @@ class ApiParts:
     health: Callable[[], list[PartHealth]]
     settings: Settings
     index: Index | None = None
+    forecasts: Ticking | None = None
+    register: ModelRegister | None = None
     clock: Clock = wall_clock
     wall: Clock = wall_clock
     close: Callable[[], None] = _nothing

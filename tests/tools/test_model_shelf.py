@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scene import NOW, a_ctx, ask, at
+from shelved import a_model
 
 from domain.clock import fixed_clock
 from domain.errors import BadData
 from domain.repositories.models import Registered, aliases_at, point_alias, register_model, roll_back
 from domain.store import Store
-from engines.forecast.conformal import Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.history import BinHistory
 from engines.forecast.hour_of_week import HourOfWeek
-from engines.forecast.model_files import Label, to_files
 from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 from tools.context import Ctx
@@ -38,24 +37,13 @@ def ctx(store: Store, tmp_path: Path) -> Ctx:
     return a_ctx(store, tmp_path)
 
 
-def a_model(ctx: Ctx, shelf: Path, version: str, until: datetime, wider: float) -> None:
-    """A folder with the rates of a moment, its 80 % band made wider by some points."""
-    rates = HourOfWeek(ctx.fill.rates(ctx.city, until))
-    whole = {(band, "", -1): np.array([0.0, wider, wider]) for band in range(5)}
-    ensemble = Ensemble((rates,), Weights(("hour_of_week",), {(0, ""): np.ones(1)}), Offsets(whole))
-    folder = shelf / version
-    folder.mkdir(parents=True)
-    for name, data in to_files(ensemble, Label(version, until, metrics={"mae": 4.5, "baseline_mae": 6.0})).items():
-        (folder / name).write_bytes(data)
-
-
 @pytest.fixture
 def shelf(ctx: Ctx, tmp_path: Path) -> ModelShelf:
     """Version 1, champion since EARLY, and version 2, champion since LATE."""
     folder = tmp_path / "models"
-    a_model(ctx, folder, "1", EARLY, 5.0)
+    a_model(ctx.fill.rates(ctx.city, EARLY), folder / "1", EARLY, 5.0)
     ModelShelf(ctx.store, [folder]).stock("smalltown")
-    a_model(ctx, folder, "2", LATE, 10.0)
+    a_model(ctx.fill.rates(ctx.city, LATE), folder / "2", LATE, 10.0)
     shelf = ModelShelf(ctx.store, [folder])
     shelf.stock("smalltown")
     with ctx.store.write() as session:
@@ -145,7 +133,7 @@ def test_a_model_whose_files_are_gone_is_told(ctx: Ctx, shelf: ModelShelf, tmp_p
 
 def test_stocking_twice_changes_nothing_and_a_new_version_waits_to_be_promoted(ctx: Ctx, shelf: ModelShelf) -> None:
     shelf.stock("smalltown")
-    a_model(ctx, shelf.shelves[0], "3", LATE, 2.0)
+    a_model(ctx.fill.rates(ctx.city, LATE), shelf.shelves[0] / "3", LATE, 2.0)
     shelf.stock("smalltown")
     with ctx.store.read() as session:
         assert aliases_at(session, NAME, NOW) == {"champion": "2", "previous": "1"}
