@@ -37,7 +37,7 @@ TREES = {
 class FoundLevels:
     """Chances (n, k) that a crew finds the k steps, whose lower ends are `steps` in percent.
 
-    Where bins report exact levels (`exact`), a step stands for its middle, and an interval ends where its last one does.
+    Where bins report exact levels (`exact`), a step stands for its middle, and an interval goes to its end.
     """
 
     steps: Floats
