@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -79,7 +79,7 @@ def read_library(folder: Path | None) -> Library:
 
 
 def open_passage(folder: Path, ref: str) -> Document:
-    """The passage that an address names, as it is written now.
+    """The passage that an address names, as it is written now; all of a page for an address without a fragment.
 
     Raises UnknownName when there is none, because the page was changed or there never was one, and BadData for a page
     that cannot be read.
@@ -90,10 +90,14 @@ def open_passage(folder: Path, ref: str) -> Document:
     file = folder / path
     if not file.is_file():
         raise UnknownName("page", ref)
-    for document in _passages(str(path), file.read_bytes()):
+    passages = _passages(str(path), file.read_bytes())
+    for document in passages:
         if unquote(document.url_ref) == unquote(ref):
             return document
-    raise UnknownName("passage", ref)
+    if "#" in ref or not passages:
+        raise UnknownName("passage", ref)
+    whole = "\n\n".join(f"{document.title}\n{document.text}" for document in passages)
+    return replace(passages[0], id=ref, url_ref=ref, title=path.name, text=whole)
 
 
 def _passages(path: str, data: bytes) -> list[Document]:

@@ -67,7 +67,7 @@ class _Asked:
 
 
 @tool(
-    budget_s=10,
+    budget_s=25,  # the patterns, when nobody has looked for them yet
     examples=[
         Example(
             "what does the handbook say about contaminated compost?",

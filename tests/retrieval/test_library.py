@@ -85,6 +85,12 @@ def test_every_address_opens_its_own_passage(folder: Path) -> None:
         assert open_passage(folder, document.url_ref) == document
 
 
+def test_the_address_of_a_page_opens_all_of_it(folder: Path) -> None:
+    opened = open_passage(folder, "contracts/acme.pdf")
+    assert opened.title == "acme.pdf"
+    assert all(passage.text in opened.text for passage in passages(folder, "contracts/"))
+
+
 def test_a_long_section_is_cut_at_sentences_and_nothing_of_it_is_lost(folder: Path) -> None:
     sentences = [f"Rule {n} holds for the bins of street {n % 7}." for n in range(120)]
     (folder / "handbook" / "long.md").write_text("# Long\n\n## Rules\n\n" + " ".join(sentences))
