@@ -1,0 +1,46 @@
+"""Claims about the stated case: all rules are in it, what was begun stays, and its plans pass the check."""
+
+from __future__ import annotations
+
+from engines.routing.params import Params
+from engines.routing.problem import StopRule
+from engines.routing.solve import solve
+from evals.routing.stated import NOON_S, at_noon, changed, figures, town
+from evals.routing.suite import stated_line
+
+
+def test_the_town_has_every_rule_that_it_names() -> None:
+    problem = town(40, 4)
+    assert {stop.stream for stop in problem.stops} == {"waste", "glass"}
+    assert any(stop.window for stop in problem.stops)
+    assert any(stop.must_serve for stop in problem.stops)
+    assert any(stop.prize for stop in problem.stops)
+    assert all(truck.rest and problem.dumps for truck in problem.trucks)
+
+
+def test_at_noon_the_broken_truck_is_gone_and_the_others_keep_what_they_have_begun() -> None:
+    problem = town(40, 4)
+    plan = solve(problem, StopRule(max_looks=3000))
+    noon = at_noon(problem, plan)
+    assert [truck.name for truck in noon.trucks] == ["truck 1", "truck 2", "truck 3"]
+    gone = {stop.id for stop in problem.stops} - {stop.id for stop in noon.stops}
+    assert gone == {v.stop_id for v in plan.rounds[0].visits if v.depart_s <= NOON_S and not v.is_dump}
+    after = solve(noon, StopRule(max_looks=3000), params=Params(start=plan))
+    assert all(each.stop_ids[: len(t.locked)] == t.locked for each, t in zip(after.rounds, noon.trucks, strict=True))
+
+
+def test_a_plan_that_stays_as_it_is_has_no_changed_stops() -> None:
+    problem = town(30, 4)
+    first = solve(problem, StopRule(max_looks=2000))
+    assert changed(problem, first, first) == 0
+    assert changed(problem, first, solve(problem, StopRule(max_seconds=0.0), seed=9)) > 0
+
+
+def test_a_small_case_gives_every_figure_and_no_fault() -> None:
+    found = figures(bins=60, crowd=2_000, seconds=0.3)
+    assert found["faults"] == []
+    assert found["begun_kept"] is True
+    assert found["objective"] <= found["first_objective"]  # type: ignore[operator]
+    assert found["replan_objective"] <= found["replan_first_objective"]  # type: ignore[operator]
+    assert found["crowd_planned_for"] == 1_200
+    assert "re-plan" in stated_line(found)
