@@ -4,21 +4,18 @@
     side.put("berkeley", [VectorObject("requests", uuid, {"custom": vector}, cells=("9q9p",))], deadline_s=30)
     nearest = side.near("berkeley", Near("custom", vector, ("requests",), limit=200), deadline_s=0.3)
 
-Only vectors and what narrows a search are kept there; documents, words and places are PostgreSQL's. The client's calls
-run on one event loop in a thread, because only there can they be ended: on UNAVAILABLE the client waits 1 + 2 + 4 + ...
-seconds between tries, about a minute, and a synchronous call cannot be woken. One name of vectors is searched at a time
-and always said; every request names its tenant and asks for QUORUM. There is no `alpha` in any call: words are not
-looked for here, and an own fusion of both lists keeps scores equal on both back ends.
+Only vectors and what narrows a search are kept there; documents, words and places are PostgreSQL's. On UNAVAILABLE the
+client waits 1 + 2 + 4 + ... seconds between tries, about a minute, so its calls run where they can be ended
+(`call_loop`). One name of vectors is searched at a time and always said; every request names its tenant and asks for
+QUORUM. There is no `alpha` in any call: words are not looked for here, and an own fusion of both lists keeps scores
+equal on both back ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,8 +26,9 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import BadData, DeadlineExceeded, NotNow, StoreUnavailable
+from domain.errors import BadData, NotNow, StoreUnavailable
 from retrieval.breaker import Breaker
+from retrieval.call_loop import CallLoop
 from retrieval.vector_collections import COLLECTIONS, Placed, define, narrowed
 
 if TYPE_CHECKING:
@@ -50,8 +48,6 @@ CONNECT_S = 2.0
 RETRIES_S = 60.0  # the client's own timeout, never reached: each call has a deadline of ours
 RECONNECT_MS = 2_000  # gRPC itself would wait up to two minutes before it tries a lost server again
 OLDEST = (1, 38)
-ENDED = "the connection to the vector index has been closed"
-PAUSED = "the vector index failed just now and is left alone for a few seconds"
 
 
 @dataclass(frozen=True)
@@ -110,14 +106,10 @@ class WeaviateSide:
     def __init__(self, address: WeaviateAddress, breaker: Breaker | None = None) -> None:
         self.address = _checked(address)
         self.breaker = breaker or Breaker()
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._calls = CallLoop("the vector index", self.breaker)
         self._client: WeaviateAsyncClient | None = None
         self._connecting: asyncio.Lock | None = None
         self._made: set[tuple[str, str]] = set()
-        self._open: set[Future[Any]] = set()
-        self._ended = False
 
     # ------------------------------------------------------------ what is asked
 
@@ -148,66 +140,16 @@ class WeaviateSide:
 
     def warm(self) -> None:
         """Begin to connect, without waiting: the first connection takes longer than a search may."""
-        self._begun(self._quietly_connected())
+        self._calls.begin(self._quietly_connected())
 
     def close(self) -> None:
         """End what is being asked, the connection and the thread; everything asked from now on is refused."""
-        with self._lock:
-            self._ended = True
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
-            return
-        for future in tuple(self._open):
-            future.cancel()
-        with suppress(NotInTime):
-            asyncio.run_coroutine_threadsafe(self._closed(), loop).result(CONNECT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        self._calls.close(self._closed)
 
     # ------------------------------------------------------------ one call
 
     def _called(self, make: Callable[[], Coroutine[Any, Any, T]], deadline_s: float) -> T:
-        """Run a call on the loop, ended when its time is up, and tell the breaker how it went."""
-        if not self.breaker.admits():
-            raise StoreUnavailable(f"{PAUSED}.")
-        future = self._begun(_explained(make, deadline_s))
-        try:
-            result: T = future.result(deadline_s)
-        except CancelledError:
-            raise StoreUnavailable(f"{ENDED}.") from None
-        except NotInTime:
-            future.cancel()
-            self.breaker.failed()
-            raise DeadlineExceeded(f"the vector index did not answer within {deadline_s:.2g} s.") from None
-        except NotNow:
-            self.breaker.failed()
-            raise
-        self.breaker.succeeded()
-        return result
-
-    def _begun(self, call: Coroutine[Any, Any, T]) -> Future[T]:
-        """A call on the loop, which `close` ends."""
-        try:
-            future = asyncio.run_coroutine_threadsafe(call, self._running())
-        except StoreUnavailable:
-            call.close()
-            raise
-        self._open.add(future)
-        future.add_done_callback(self._open.discard)
-        return future
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        """The event loop, started by whoever needs it first."""
-        with self._lock:
-            if self._ended:
-                raise StoreUnavailable(f"{ENDED}.")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._connecting = None
-                self._thread = threading.Thread(target=self._loop.run_forever, name="weaviate", daemon=True)
-                self._thread.start()
-            return self._loop
+        return self._calls.call(partial(_explained, make), deadline_s)
 
     async def _connected(self) -> WeaviateAsyncClient:
         """The client, connected; made anew when a connection was never there. Runs on the loop alone."""
@@ -226,10 +168,8 @@ class WeaviateSide:
 
     async def _quietly_connected(self) -> None:
         """Whoever searches next learns what was wrong."""
-        try:
-            await _explained(self._connected, CONNECT_S)
-        except NotNow:
-            return
+        with suppress(NotNow):
+            await _explained(self._connected)
 
     async def _closed(self) -> None:
         client, self._client = self._client, None
@@ -365,15 +305,13 @@ def _new_client(address: WeaviateAddress) -> WeaviateAsyncClient:
     )
 
 
-async def _explained(make: Callable[[], Coroutine[Any, Any, T]], deadline_s: float) -> T:
+async def _explained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """A call whose faults are said in our words: what Weaviate or the network did wrong is NotNow."""
     import httpx
     from weaviate.exceptions import WeaviateBaseError, WeaviateInvalidInputError
 
     try:
-        return await asyncio.wait_for(make(), deadline_s)
-    except TimeoutError:
-        raise DeadlineExceeded(f"the vector index did not answer within {deadline_s:.2g} s.") from None
+        return await make()
     except WeaviateInvalidInputError:
         raise  # a bug of ours
     except WeaviateBaseError as error:
