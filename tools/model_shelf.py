@@ -7,11 +7,14 @@ registers or promotes (`feeds/model_register.py`).
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from domain.errors import BadData
 from domain.operation import Operation
@@ -29,7 +32,7 @@ from domain.store import Store
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.model_files import MANIFEST, MEMBERS, from_files
-from engines.shelf import ORDER, Shelved, Signature, Wanted, models_on, pick
+from engines.shelf import ORDER, Shelved, Signature, Wanted, check, models_on, pick, read_shelved
 
 FITS_HERE = Signature(FEATURES_VERSION, MEMBERS)
 FALLBACK = "the hour-of-week rate forecasts instead"
@@ -92,6 +95,56 @@ class ModelShelf:
             newest = max(new, key=lambda model: model.manifest.trained_until).manifest
             if not has_aliases(session, name):
                 point_alias(session, name, "champion", newest.version, newest.trained_until)
+
+
+@dataclass(frozen=True)
+class OnShelf:
+    """A model that lies on a shelf, and the aliases that stand for it."""
+
+    version: str
+    members: tuple[str, ...]
+    trained_until: datetime
+    folder: Path
+    digest: str
+    metrics: Mapping[str, JsonValue]
+    aliases: tuple[Alias, ...]
+
+
+def on_shelves(store: Store, city: str, shelves: Sequence[Path], at: datetime) -> list[OnShelf]:
+    """The models of a city, with their aliases of a moment. Raises StoreUnavailable."""
+    with store.read() as session:
+        held = aliases_at(session, model_name(city), at)
+    return [
+        OnShelf(
+            told.version,
+            told.members,
+            told.trained_until,
+            model.folder,
+            model.digest,
+            told.metrics,
+            tuple(alias for alias, version in held.items() if version == told.version),
+        )
+        for model in models_on(shelves)
+        for told in (model.manifest,)
+    ]
+
+
+def take_in(store: Store, city: str, shelf: Path, folder: Path) -> str:
+    """Checks a trained model, copies it onto a shelf and registers it; its version. Raises BadData."""
+    model = read_shelved(folder)
+    check(model, FITS_HERE)
+    version = model.manifest.version
+    if Path(version).name != version or version.startswith("."):
+        raise BadData(f"{version!r} cannot be the name of a folder: give the model another version")
+    with store.write() as session:
+        register_model(session, as_registered(model_name(city), model))
+    if not (shelf / version).exists():
+        shelf.mkdir(parents=True, exist_ok=True)
+        part = shelf / f".{version}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(folder, part)
+        part.rename(shelf / version)
+    return version
 
 
 def as_registered(name: str, model: Shelved) -> Registered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,17 +13,8 @@ from assistant.surfaces.parts import ApiParts
 from assistant.surfaces.terminal import CITY, Terminal
 from domain.errors import BadData, NotNow
 from domain.ports import RegisteredVersion
-from domain.repositories.models import (
-    ALIASES,
-    Alias,
-    aliases_at,
-    is_registered,
-    point_alias,
-    register_model,
-    roll_back,
-)
-from engines.shelf import Shelved, check, models_on, read_shelved
-from tools.model_shelf import FITS_HERE, as_registered, model_name
+from domain.repositories.models import ALIASES, Alias, aliases_at, is_registered, point_alias, roll_back
+from tools.model_shelf import OnShelf, model_name, on_shelves, take_in
 
 Change = Callable[[ApiParts, str, datetime], str]
 
@@ -52,7 +42,7 @@ def model_commands(terminal: Terminal) -> typer.Typer:
         city: str | None = CITY,
     ) -> None:
         """Check a trained model, copy it onto the shelf and register it; it forecasts once it is promoted."""
-        changed(city, lambda parts, name, _now: _register(parts, name, folder))
+        changed(city, lambda parts, _name, _now: _register(parts, folder))
 
     @group.command()
     @clear
@@ -78,21 +68,8 @@ def model_commands(terminal: Terminal) -> typer.Typer:
     return group
 
 
-def _register(parts: ApiParts, name: str, folder: Path) -> str:
-    model = read_shelved(folder)
-    check(model, FITS_HERE)
-    version = model.manifest.version
-    if Path(version).name != version or version.startswith("."):
-        raise BadData(f"{version!r} cannot be the name of a folder: give the model another version")
-    shelf = _shelves(parts)[0]
-    with parts.store.write() as session:
-        register_model(session, as_registered(name, model))
-        if not (shelf / version).exists():
-            shelf.mkdir(parents=True, exist_ok=True)
-            part = shelf / f".{version}.part"
-            shutil.rmtree(part, ignore_errors=True)
-            shutil.copytree(folder, part)
-            part.rename(shelf / version)
+def _register(parts: ApiParts, folder: Path) -> str:
+    version = take_in(parts.store, parts.operation.name, _shelves(parts)[0], folder)
     return f"version {version} is registered"
 
 
@@ -123,19 +100,16 @@ def _take_over(parts: ApiParts, name: str, now: datetime) -> str:
 
 
 def _listed(parts: ApiParts) -> list[str]:
-    with parts.store.read() as session:
-        aliases = aliases_at(session, model_name(parts.operation.name), parts.clock())
     lines = []
-    for model in _shelved(parts):
-        told = model.manifest
-        stands = ", ".join(alias for alias, version in aliases.items() if version == told.version)
-        until = f"{told.trained_until.astimezone(parts.operation.zone):%Y-%m-%d}"
-        lines.append(f"{told.version}  {', '.join(told.members)}, trained until {until}  {stands}".rstrip())
+    for model in _on_shelves(parts):
+        until = f"{model.trained_until.astimezone(parts.operation.zone):%Y-%m-%d}"
+        stands = ", ".join(model.aliases)
+        lines.append(f"{model.version}  {', '.join(model.members)}, trained until {until}  {stands}".rstrip())
     return lines
 
 
-def _shelved(parts: ApiParts) -> list[Shelved]:
-    return list(models_on(_shelves(parts)))
+def _on_shelves(parts: ApiParts) -> list[OnShelf]:
+    return on_shelves(parts.store, parts.operation.name, _shelves(parts), parts.clock())
 
 
 def _shelves(parts: ApiParts) -> tuple[Path, ...]:
@@ -148,15 +122,11 @@ def _mirrored(parts: ApiParts) -> str:
     """Brings MLflow in line; a register that cannot be kept is told and changes nothing."""
     if parts.register is None:
         return "there is no register of models beside the records"
-    name = model_name(parts.operation.name)
-    with parts.store.read() as session:
-        aliases = aliases_at(session, name, parts.clock())
-    versions = [
-        RegisteredVersion(model.manifest.version, str(model.folder), model.digest, model.manifest.metrics)
-        for model in _shelved(parts)
-    ]
+    here = _on_shelves(parts)
+    versions = [RegisteredVersion(each.version, str(each.folder), each.digest, each.metrics) for each in here]
+    aliases = {str(alias): each.version for each in here for alias in each.aliases}
     try:
-        parts.register.record(name, versions, {str(alias): version for alias, version in aliases.items()})
+        parts.register.record(model_name(parts.operation.name), versions, aliases)
     except NotNow as error:
         return f"MLflow was not told: {error}"
     return "MLflow's register says the same"
