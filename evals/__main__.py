@@ -18,7 +18,8 @@ Suite = Callable[[argparse.Namespace], suites.Measured]
 SUITES: dict[str, Suite] = {
     "conversations": suites.conversations, "toolcalling": suites.toolcalling, "new_tools": suites.new_tools,
     "routing": suites.routing, "operations": suites.operations, "reasons": suites.reasons,
-    "forecast": suites.forecast, "ledger": suites.ledger, "ingestion": suites.ingestion, "retrieval": suites.retrieval,
+    "forecast": suites.forecast, "ledger": suites.ledger, "ingestion": suites.ingestion, "patterns": suites.patterns,
+    "retrieval": suites.retrieval,
     "spatial": suites.spatial,
 }  # fmt: skip
 

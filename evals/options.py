@@ -111,6 +111,13 @@ def _ingestion(suite: Parser) -> None:
     suite.add_argument("--database", metavar="URL", help="an empty database for the records, instead of a SQLite file")
 
 
+def _patterns(suite: Parser) -> None:
+    """Findings in a city's records, and in shuffled ones."""
+    _data(suite, "a city folder")
+    _seed(suite)
+    suite.add_argument("--shuffles", type=int, default=3)
+
+
 def _retrieval(suite: Parser) -> None:
     """Judged questions through the search."""
     _data(suite, "a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/")
@@ -171,5 +178,6 @@ def _model(suite: Parser) -> None:
 SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
     "operations": _operations, "forecast": _forecast, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
+    "patterns": _patterns,
     "retrieval": _retrieval, "spatial": _spatial,
 }  # fmt: skip

@@ -24,6 +24,7 @@ from evals import conversations as talks
 from evals import ingestion as ingesting
 from evals import ledger as ledger_suite
 from evals import new_tools as added
+from evals import patterns as repeated
 from evals import toolcalling as generic
 from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
@@ -191,6 +192,11 @@ def ingestion(options: argparse.Namespace) -> Measured:
     """Documents torn, lost and left over after kills of whoever writes the index."""
     figures: JsonObject = {**ingesting.figures(options.kills, options.seed, options.database)}
     return Measured(figures, {}, options.kills)
+
+
+def patterns(options: argparse.Namespace) -> Measured:
+    """Findings in a city's records, beside what chance gives in shuffled ones."""
+    return Measured(*repeated.figures(_needed(options, "FOLDER (a city)"), options.shuffles, options.seed))
 
 
 def retrieval(options: argparse.Namespace) -> Measured:
