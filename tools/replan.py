@@ -10,12 +10,9 @@ from typing import cast
 from pydantic import JsonValue
 
 from domain.errors import NotNow
-from domain.repositories.plans import get_plan
 from domain.values import Call
 from domain.work_records import StoredPlan
-from engines.routing.params import Params
-from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.solve import solve
+from engines.routing.problem import Problem, RoundPlan
 from engines.routing.worth import Worth
 from tools.context import Ctx
 from tools.planning import Outlook, Wish, build_problem, full_milli, plan_from_json
@@ -24,10 +21,7 @@ from tools.resolve import Setting, resolve
 
 @dataclass(frozen=True)
 class Replanned:
-    """A stored plan with its problem rebuilt from the stored inputs. `overflow_milli`: worth of a sure overflow.
-
-    `looks` and `seed` bounded the search that found the plan, `start` is what it went on from.
-    """
+    """A stored plan with its problem rebuilt from the stored inputs. `overflow_milli`: worth of a sure overflow."""
 
     plan_id: str
     problem: Problem
@@ -37,9 +31,6 @@ class Replanned:
     serve: str
     where: str
     overflow_milli: float
-    looks: int | None
-    seed: int
-    start: RoundPlan | None = None
     worths: Mapping[str, Worth] = field(default_factory=dict)
 
     def chance_of(self, bin_id: str, milli: int) -> int | None:
@@ -68,28 +59,12 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
         raise NotNow(f"Plan {stored.id} was made with other records or distances; plan again to have it explained.")
     return Replanned(
         stored.id, problem, plan, outlooks, cast(dict[str, str], inputs["left_out"]), str(inputs["serve"]),
-        str(inputs["where"]), full_milli(ctx),
-        cast(int | None, inputs.get("looks")), stored.seed, _before(ctx, stored), _worths(inputs),
+        str(inputs["where"]), full_milli(ctx), _worths(inputs),
     )  # fmt: skip
-
-
-def solved_again(seen: Replanned) -> RoundPlan:
-    """The plan searched for again from what was stored: the same bytes. Raises NotNow when that is too little."""
-    if seen.looks is None:
-        raise NotNow(f"Plan {seen.plan_id} was stored without the bound of its search, so it cannot be repeated.")
-    return solve(seen.problem, StopRule(max_looks=seen.looks), seen.seed, Params(start=seen.start))
 
 
 def _plan_of(stored: StoredPlan) -> RoundPlan:
     return plan_from_json({k: v for k, v in stored.plan.items() if k != "starts_at"})
-
-
-def _before(ctx: Ctx, stored: StoredPlan) -> RoundPlan | None:
-    """The plan that the search of this one went on from."""
-    if not stored.problem.get("went_on") or stored.parent is None:
-        return None
-    with ctx.store.read() as session:
-        return _plan_of(get_plan(session, ctx.city.name, stored.parent))
 
 
 def _worths(inputs: Mapping[str, JsonValue]) -> dict[str, Worth]:

@@ -1,6 +1,6 @@
-"""What stands beside a plan: the fixed schedule routed by the same engine, and the naive order.
+"""What stands beside a plan: the fixed schedule routed by the same engine.
 
-A gain over the fixed schedule is a gain of choosing which bins to serve; one over the naive order, of ordering them.
+A gain over it is a gain of choosing which bins to serve, not of ordering them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from domain.errors import BadData
-from engines.routing.construct import nearest_orders
-from engines.routing.insertion import with_reasons
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.rounds import assemble
 from engines.routing.solve import solve
 
 
@@ -39,8 +36,3 @@ def only(problem: Problem, stop_ids: Collection[str]) -> Problem:
         metres=problem.metres[np.ix_(points, points)],
         seconds=problem.seconds[np.ix_(points, points)],
     )
-
-
-def nearest_neighbour(problem: Problem) -> RoundPlan:
-    """Each truck in turn drives to the nearest stop that still fits, prizes ignored."""
-    return with_reasons(problem, assemble(problem, nearest_orders(problem), "nearest neighbour", 0))

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from engines.routing.plan import RoundPlan
 from engines.routing.problem import LONGEST, Problem, StopRule
-from engines.routing.reasons import StopReason, forced, why_stop
+from engines.routing.reasons import StopReason, forced
 from engines.routing.solve import solve
 
 MARGIN = 0.1  # of the prize at which the decision turns
@@ -36,20 +33,6 @@ class Confirmation:
         return self.above and not self.below
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How many of the sampled reasons full searches confirm; `against` are the others."""
-
-    sampled: int
-    agreed: int
-    against: tuple[Confirmation, ...]
-
-    @property
-    def share(self) -> float:
-        """Agreed of sampled, 1.0 of none."""
-        return self.agreed / self.sampled if self.sampled else 1.0
-
-
 def confirm(problem: Problem, reason: StopReason, full: StopRule, seed: int = 0) -> Confirmation:
     """The reason of a stop against full searches by the rule `full`."""
     if reason.flip_prize is None:
@@ -66,26 +49,3 @@ def confirm(problem: Problem, reason: StopReason, full: StopRule, seed: int = 0)
 
 def _serves(problem: Problem, stop_id: str, how: tuple[StopRule, int]) -> bool:
     return stop_id in solve(problem, *how).served
-
-
-def agreement(
-    problem: Problem, plan: RoundPlan, count: int, rules: tuple[StopRule, StopRule], seed: int = 0
-) -> Agreement:
-    """Reasons of `count` stops drawn by `seed`, found by the short rule rules[0] and confirmed by the full rules[1].
-
-    Only stops that have a prize can turn; a must-serve stop's reason is confirmed as if it had one.
-    """
-    names = [stop.id for stop in problem.stops]
-    drawn = np.random.default_rng(seed).permutation(len(names))[:count]
-    told = [why_stop(problem, plan, names[i], rules[0], seed) for i in sorted(drawn)]
-    found = [confirm(problem, reason, rules[1], seed) for reason in told]
-    against = tuple(each for each in found if not each.agrees)
-    return Agreement(len(found), len(found) - len(against), against)
-
-
-def pooled(parts: list[Agreement]) -> Agreement:
-    """The agreements of several problems as one."""
-    return Agreement(
-        sum(each.sampled for each in parts), sum(each.agreed for each in parts),
-        tuple(one for each in parts for one in each.against),
-    )  # fmt: skip

@@ -37,10 +37,6 @@ class Watch:
         if not self.trace or cost < self.trace[-1][1]:
             self.trace.append((round(self.spent, 3), cost))
 
-    def at(self, seconds: float) -> int | None:
-        """The best cost after so many CPU seconds; None before the first answer."""
-        return next((cost for spent, cost in reversed(self.trace) if spent <= seconds), None)
-
 
 @dataclass(frozen=True)
 class Solver:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from routing_cases import grid, with_stop, with_stops
 
 from domain.errors import BadData
-from engines.routing.baseline import fixed_schedule, nearest_neighbour
+from engines.routing.baseline import fixed_schedule
 from engines.routing.check import check
+from engines.routing.construct import nearest_orders
 from engines.routing.distances import HaversineMatrix
 from engines.routing.problem import Goal, Problem, Rest, StopRule, Why
+from engines.routing.rounds import assemble
 from engines.routing.solve import solve
 
 QUICK = StopRule(max_seconds=20, max_solutions=30)
@@ -41,7 +43,7 @@ def test_the_same_seed_gives_the_same_plan_and_every_seed_a_feasible_one() -> No
 
 def test_the_search_never_makes_the_first_plan_worse() -> None:
     problem = grid(40, 2, capacity_l=700)
-    start, naive = solve(problem, START_ONLY), nearest_neighbour(problem)
+    start, naive = solve(problem, START_ONLY), assemble(problem, nearest_orders(problem), "insertion", 0)
     assert solve(problem, QUICK).objective < start.objective <= naive.objective
 
 
