@@ -69,13 +69,13 @@ def past_windows(histories: Sequence[BinHistory], ahead_h: float, span: Span) ->
     """All windows of `ahead_h` hours in the span, by bin and time."""
     parts = [_of_bin(history, ahead_h, span) for history in histories]
     counts = [len(part.origin) for part in parts]
-    columns = [np.concatenate([part.columns[i] for part in parts]) for i in range(5)]
+    columns = [np.concatenate([np.empty(0), *(part.columns[i] for part in parts)]) for i in range(5)]
     chosen = [history for history, count in zip(histories, counts, strict=True) for _ in range(count)]
     plans = [plan for part in parts for plan in part.plans]
     at, level, found, smooth, overflows = columns
     windows = Windows(chosen, at, np.array([ahead_h]), padded(plans, -np.inf))
     emptied = np.array([len(plan) > 0 for plan in plans], dtype=np.bool_)
-    bins = np.repeat(np.arange(len(parts)), counts)
+    bins = np.repeat(np.arange(len(parts)), np.array(counts, dtype=np.int64))
     return Outcomes(windows, bins, level, found, smooth, emptied, overflows.astype(np.bool_))
 
 
