@@ -1,0 +1,125 @@
+"""python -m evals.search.production --database URL --weaviate URL: what a search on PostGIS and Weaviate takes.
+
+    PYTHONPATH=tests/retrieval .venv/bin/python -m weaviate_double      # says its two ports, if there is no Weaviate
+    .venv/bin/python -m evals.search.production --bins 100000 --database postgresql://postgres@/empty?host=/tmp/pg \
+        --weaviate http://127.0.0.1:PORT --grpc-port PORT
+
+The database must be one to throw away, with PostGIS. `vector_ms` is the planner's part, nearly all of it Weaviate's;
+`without_vector_ms` everything else. Of the stand-in only the latter means anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import JsonValue
+from sqlalchemy import make_url
+
+from domain.spatial import haversine_m
+from evals.progress import say
+from evals.search.world import BLOCK, Question, World
+from retrieval.postgis_store import PostgisSearch
+from retrieval.store import DEFAULT_VECTOR, SearchRequest
+from retrieval.weaviate_side import WeaviateAddress, WeaviateSide
+
+__all__ = ["figures", "main"]
+
+SHARES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+K = 10
+WARMING = 4
+PATIENT_S = 30.0
+CITY = "made-up"
+
+
+@dataclass(frozen=True)
+class _Took:
+    """One question: milliseconds as a whole and for the vector side, this process's CPU, share of the ten best."""
+
+    wall_ms: float
+    vector_ms: float
+    cpu_ms: float
+    recall: float
+
+
+def figures(search: PostgisSearch, world: World, questions: int) -> dict[str, JsonValue]:
+    """Milliseconds and recall against a brute-force comparison, by the share of the documents within the circle."""
+    found: dict[str, JsonValue] = {}
+    for share in SHARES:
+        took = [_asked(search, world, question) for question in world.questions(share, questions + WARMING)][WARMING:]
+        found[f"{share:.2%}"] = {
+            "recall10": round(float(np.mean([each.recall for each in took])), 4),
+            **_percentiles("wall", [each.wall_ms for each in took]),
+            **_percentiles("vector", [each.vector_ms for each in took]),
+            **_percentiles("without_vector", [each.wall_ms - each.vector_ms for each in took]),
+            **_percentiles("cpu", [each.cpu_ms for each in took]),
+        }
+        say(f"{share:.2%}: {found[f'{share:.2%}']}")
+    return found
+
+
+def _asked(search: PostgisSearch, world: World, question: Question) -> _Took:
+    vectors = {DEFAULT_VECTOR: question.vector}
+    request = SearchRequest(question.text, k=K, near=question.circle, vectors=vectors, deadline_s=PATIENT_S)
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = search.search(request)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    by_meaning = search.search(
+        SearchRequest(question.text, K, 1.0, near=question.circle, vectors=vectors, deadline_s=PATIENT_S)
+    )
+    best = _exact(world, question)
+    got = {int(hit.document.id.rpartition("/")[2]) for hit in by_meaning.hits}
+    vector_ms = found.trace.cost_ms if found.trace else 0.0
+    return _Took(1_000 * wall, vector_ms, 1_000 * cpu, len(got & best) / max(1, len(best)))
+
+
+def _exact(world: World, question: Question) -> set[int]:
+    """The ten nearest within the circle, compared one by one."""
+    near = question.circle
+    places = zip(world.lat.tolist(), world.lon.tolist(), strict=True)
+    inside = [
+        n for n, (lat, lon) in enumerate(places) if (haversine_m(lat, lon, near.lat, near.lon) or 0) <= near.radius_m
+    ]
+    cosines = np.concatenate(
+        [
+            world.vectors(first, min(first + BLOCK, world.bins)) @ question.vector
+            for first in range(0, world.bins, BLOCK)
+        ]
+    )
+    return set(sorted(inside, key=lambda n: -cosines[n])[:K])
+
+
+def _percentiles(name: str, values: list[float]) -> dict[str, JsonValue]:
+    return {f"{name}_p{q}_ms": round(float(np.percentile(values, q)), 2) for q in (50, 95)}
+
+
+def main() -> None:
+    """Fill the database and Weaviate, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--weaviate", required=True)
+    parser.add_argument("--grpc-port", type=int, default=50051)
+    parser.add_argument("--key")
+    parser.add_argument("--replicas", type=int, default=3)
+    parser.add_argument("--bins", type=int, default=100_000)
+    parser.add_argument("--questions", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    world = World(options.bins, options.seed)
+    side = WeaviateSide(WeaviateAddress(options.weaviate, options.grpc_port, options.key, options.replicas))
+    with closing(PostgisSearch(make_url(options.database), CITY, side, world, vector_s=PATIENT_S)) as search:
+        for first in range(0, options.bins, BLOCK):
+            search.upsert(world.documents(first, min(options.bins, first + BLOCK)))
+            say(f"{min(options.bins, first + BLOCK)} documents in PostgreSQL")
+        while left := search.embed_pending(PATIENT_S):
+            say(f"{left} left for Weaviate")
+        sys.stdout.write(json.dumps(figures(search, world, options.questions), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
