@@ -216,8 +216,10 @@ def _spikes(hour: Floats, level: Floats, length: int) -> Mask:
     if n < 1:
         return spike
     before, after = level[:n], level[length + 1 :]
-    inside = np.stack([level[1 + k : 1 + k + n] for k in range(length)])
-    least, most = inside.min(axis=0), inside.max(axis=0)
+    least, most = level[1 : 1 + n].copy(), level[1 : 1 + n].copy()
+    for k in range(1, length):
+        np.minimum(least, level[1 + k : 1 + k + n], out=least)
+        np.maximum(most, level[1 + k : 1 + k + n], out=most)
     agree = AGREE_PCT if length <= 2 else AGREE_PCT / 2
     flat = most - least <= agree
     up = (least - np.maximum(before, after) >= SPIKE_PCT) & (flat | (length <= 3))
@@ -228,7 +230,8 @@ def _spikes(hour: Floats, level: Floats, length: int) -> Mask:
     if not len(some):
         return spike
     usual = _usual_level(level, some + 1)
-    farther = np.abs(inside[:, some].mean(axis=0) - usual) > np.abs((before + after)[some] / 2 - usual)
+    inside = level[some[:, None] + np.arange(1, length + 1)].mean(axis=1)
+    farther = np.abs(inside - usual) > np.abs((before + after)[some] / 2 - usual)
     for start in some[farther & ~(down & _looks_emptied(hour, level, length))[some]] + 1:
         spike[start : start + length] = True
     return spike
@@ -260,7 +263,8 @@ def _looks_emptied(hour: Floats, level: Floats, length: int) -> Mask:
 
 
 def _stuck(hour: Floats, level: Floats) -> Mask:
-    """Readings that repeat a level for too long; the first one of each run stays."""
+    """Readings that repeat a level for too long; the first one of each run stays, and of a full one the last: a crew
+    should see to it, whether the bin is that full or its sensor is broken."""
     stuck = np.zeros(len(level), dtype=np.bool_)
     if len(level) < STUCK_READINGS:
         return stuck
@@ -276,7 +280,7 @@ def _stuck(hour: Floats, level: Floats) -> Mask:
     full = level[first] >= 100
     too_long = np.where(full, lasting >= patience, pace * lasting >= MISSED_PCT) & long
     for run in np.flatnonzero(too_long & (last - first + 1 >= STUCK_READINGS)):
-        stuck[first[run] + 1 : last[run] + 1] = True
+        stuck[first[run] + 1 : last[run] + (not full[run])] = True
     return stuck
 
 

@@ -64,7 +64,7 @@ def test_a_quiet_plastic_sensor_loses_no_reading_and_has_its_two_emptyings() -> 
 def test_a_real_sensor_that_stood_still_for_a_month_is_told_with_its_dates() -> None:
     cleaned = clean(*prague("3523_5"))
     assert cleaned.sentences("3523_5") == [
-        "304 readings of 3523_5 ignored: the sensor stood at 100 % from 2023-03-01 08:51 to 2023-03-27 08:52"
+        "303 readings of 3523_5 ignored: the sensor stood at 100 % from 2023-03-01 08:51 to 2023-03-27 05:52"
     ]
 
 
@@ -165,3 +165,14 @@ def test_ten_years_of_readings_every_ten_minutes_are_cleaned_in_seconds() -> Non
     cleaned = clean(at, level)
     assert time.process_time() - begun < 20
     assert len(emptyings(cleaned)[0]) == 519
+
+
+def test_a_bin_that_stays_full_is_still_told_as_full_and_a_sensor_stuck_half_way_falls_silent() -> None:
+    at = np.datetime64("2025-01-01", "s") + np.arange(400) * np.timedelta64(3, "h")
+    level = (np.arange(400) * 3.0) % 99
+    for stands, last in ((100.0, at[-1]), (57.0, at[200])):
+        stuck = np.where(np.arange(400) >= 200, stands, level)
+        cleaned = clean(at, stuck)
+        assert cleaned.count("stuck") > 190
+        assert cleaned.read_at[-1] == last
+        assert cleaned.readings[-1] == stands
