@@ -1,7 +1,8 @@
 """How the member `patches` is trained: pinball loss at all shares on windows drawn from readings.
 
 Imported only where something is trained, because it needs torch. The net is written a second time here, in torch; a
-test holds both against each other. Same histories, budget and seed, same machine: same weights.
+test holds both against each other. Same histories, budget and seed, same machine: same weights, unless the budget of
+seconds ran out.
 """
 
 from __future__ import annotations
@@ -107,12 +108,10 @@ def train_patches(histories: Sequence[BinHistory], budget: Budget | None = None)
     steps = len(drawn.level) // how.batch
     kept = {name: value.detach().clone() for name, value in weights.items()}
     for step in range(steps):
-        spent = (time.process_time() - begun) / how.cpu_s
-        if spent >= 1:
+        if time.process_time() - begun > how.cpu_s:  # the mean of the weights so far is a net as well
             break
-        done = max(step / steps, spent)
         for group in optimiser.param_groups:
-            group["lr"] = how.learning_rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = how.learning_rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
         rows = np.arange(step * how.batch, (step + 1) * how.batch)
         given = inputs(grid, drawn.asked.where(rows))
         context, query, reference = (torch.from_numpy(each) for each in (given.context, given.query, given.reference))
