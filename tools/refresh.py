@@ -26,6 +26,7 @@ from domain.repositories.predictions import (
     thin_out,
 )
 from domain.store import Store
+from tools.feature_log import log_features
 from tools.fill_models import FillModels
 from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
@@ -69,6 +70,7 @@ class Refresher:
             return Renewal(held, 0)
         renewal = self._write(new, tuple(self._city.bins))
         self.join(new.moment)
+        log_features(self._store, self._models, self._city, new.moment)
         self._thin_out(new.moment)
         return renewal
 
