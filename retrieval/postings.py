@@ -55,6 +55,11 @@ class Holding:
         order = np.lexsort((places, -np.nan_to_num(at[places]), -scores))[:depth]
         return dict(zip(places[order].tolist(), scores[order].tolist(), strict=True))
 
+    def of(self, places: Numbers) -> dict[int, float]:
+        """The scores of those of the places that hold any word."""
+        here, there = _common(self.places, places)
+        return dict(zip(places[there].tolist(), self.scores[here].tolist(), strict=True))
+
 
 class Postings:
     """The words of cities, each kept until that city's documents change or others need the room. For many threads."""

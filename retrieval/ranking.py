@@ -73,9 +73,10 @@ def rank(connection: sqlite3.Connection, asked: Asked, planner: Planner, posting
     nearest, trace = _nearest(asked, planner)
     by_meaning = _best_meanings(asked, nearest)
     listed = sorted(by_words.keys() | by_meaning.keys())
+    by_words = holding.of(np.array(listed, dtype=np.int64)) if by_words else by_words
     cosines = _cosines(asked, listed, by_meaning)
-    unread = {place for place, cosine in cosines.items() if cosine is None}
-    scores = fuse(by_words, by_meaning, asked.request.alpha, unread)
+    known = {place: cosine for place, cosine in cosines.items() if cosine is not None}
+    scores = fuse(by_words, known, asked.request.alpha, cosines.keys() - known.keys())
     matching = len(places)
     if asked.request.floor is not None:
         hits = _matching(asked, holding)

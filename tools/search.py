@@ -248,7 +248,7 @@ def _why(ctx: Ctx, asked: _Asked, found: Found) -> list[Reason]:
     """Each of the best hits with the document that can be opened, and what they were found among."""
     if not found.searched:
         return [_nothing_there(ctx, asked)]
-    how = "words (BM25)" if found.plan == WORDS_ALONE else "words (BM25) and their meaning, weighing the same"
+    how = "words (BM25)" if found.plan == WORDS_ALONE else "words (BM25) and their meaning, which weighs more"
     text = (
         f"{found.searched} documents were left to search {asked.where}, {asked.period}; they are ranked by their {how}."
     )
