@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.forecast.history import BinHistory
-from engines.forecast.predict import Ask, predict_all
+from engines.forecast.belief import believed
 from engines.forecast.rates import Rates
 from engines.routing.worth import NEXT_CHANCE_H, REACHED_H, Seen
 from evals.operations.rounds import Aim, Wish
 from evals.operations.schedule import CYCLE_DAYS, Bools, tuned_schedule
-from evals.operations.town import DAY_H, FULL_PCT, Floats, Town, moment_of
+from evals.operations.town import DAY_H, FULL_PCT, Floats, Town
 from evals.operations.world import View
 
 
@@ -59,12 +58,13 @@ def threshold_tuned(view: View, known: Known, knob: float) -> list[Wish]:
 
 
 def ours(view: View, known: Known, knob: float) -> list[Wish]:
-    """Every bin with what its forecast says of it: its worth decides in the solve, a full bin costing the knob."""
-    ask = Ask(view.now, (REACHED_H, NEXT_CHANCE_H), FULL_PCT)
+    """Every bin with what is believed of it: its worth decides in the solve, a full bin costing the knob."""
+    soon = believed(view.past(), known.rates, view.now, (REACHED_H, NEXT_CHANCE_H))
+    level = np.round(np.minimum(soon.mean[:, 0], FULL_PCT), 2).tolist()
+    full = np.round(soon.chance_at_least(FULL_PCT)[:, 1], 4).tolist()
     return [
-        Wish(index, _litres(view, index, each.by[0].p50), Seen(each.by[0].p50, each.by[1].chance), round(1000 * knob))
-        for index, each in enumerate(predict_all(_as_known(view), known.rates, ask))
-        if each.by
+        Wish(index, _litres(view, index, level[index]), Seen(level[index], full[index]), round(1000 * knob))
+        for index in range(len(level))
     ]
 
 
@@ -80,24 +80,6 @@ def oracle(view: View, known: Known, knob: float) -> list[Wish]:
 
 def _litres(view: View, index: int | np.int64, level: float) -> int:
     return max(1, round(float(view.town.capacity_l[index] * min(level, FULL_PCT) / 100)))
-
-
-def _as_known(view: View) -> list[BinHistory]:
-    """Each bin's last emptying and newest reading, as the forecaster wants them; older ones would not be looked at."""
-    town = view.town
-    made = []
-    for index, bin_id in enumerate(town.bins):
-        read = np.isfinite(view.read_pct[index])
-        made.append(
-            BinHistory(
-                bin_id, town.streams[index], town.sites[index],
-                emptied_at=np.array([moment_of(view.first_h + float(view.emptied_h[index]))]), levels=np.zeros(1),
-                read_at=np.array([moment_of(view.first_h + view.read_h[index])] if read else [], "datetime64[s]"),
-                readings=np.array([view.read_pct[index]] if read else [], dtype=np.float64),
-                step_pct=town.step_pct,
-            )
-        )  # fmt: skip
-    return made
 
 
 Strategy = Callable[[View, Known, float], Sequence[Wish]]
@@ -137,7 +119,7 @@ STRATEGIES: dict[str, Policy] = {
         Policy(
             "threshold_tuned", threshold_tuned, "level in percent from which a bin is served", LEVELS, load_share=0.9
         ),
-        Policy("ours", ours, "cost of a full bin and day, times the forecast chance", COSTS, load_share=0.88),
+        Policy("ours", ours, "cost of a full bin and day, times the chance believed in", COSTS, load_share=0.9),
         Policy("oracle", oracle, "cost of a full bin and day that is sure to come", COSTS, sees_truth=True),
     )
 }

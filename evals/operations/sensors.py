@@ -5,6 +5,7 @@ All chance is drawn before any policy runs and belongs to the reading's time, so
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,29 @@ def last_readings(sensors: Sensors, grown: Floats, emptied_h: Ints, now_h: float
     level = grown[bins, hour] - grown[bins, emptied_h] + sensors.noise[bins, chosen]
     said = as_reported(level, sensors.step_pct)
     return np.where(any_of, said, np.nan), np.where(any_of, hour, np.nan).astype(np.float64)
+
+
+def heard(
+    sensors: Sensors, grown: Floats, emptied: Sequence[Ints], span: tuple[float, float]
+) -> tuple[list[Ints], list[Floats]]:
+    """(hours, levels) by bin of the readings taken from span[0] on that have arrived by span[1].
+
+    `emptied`: hours of each bin's emptyings, rising; what was read before the first is not told.
+    """
+    since, now = span
+    found_at, found = [], []
+    for index, times in enumerate(emptied):
+        first = max(0, int(np.ceil((since - sensors.phase[index]) / sensors.every_h)))
+        last = min(sensors.noise.shape[1], int((now - sensors.phase[index]) // sensors.every_h) + 1)
+        slot = np.arange(first, max(first, last))
+        at = sensors.phase[index] + sensors.every_h * slot
+        cycle = np.searchsorted(times, at, side="left")
+        came = (sensors.arrives[index, slot] <= now) & (cycle > 0)
+        at, slot, cycle = at[came], slot[came], cycle[came]
+        level = grown[index, at] - grown[index, times[cycle - 1]] + sensors.noise[index, slot]
+        found_at.append(at)
+        found.append(as_reported(level, sensors.step_pct))
+    return found_at, found
 
 
 def reported_series(

@@ -97,6 +97,11 @@ def moment_of(hour: float) -> np.datetime64:
     return np.datetime64(round(hour * 3600), "s")
 
 
+def moments_of(hours: Floats | Ints) -> npt.NDArray[np.datetime64]:
+    """The wall-clock times of hours."""
+    return np.rint(np.asarray(hours, dtype=np.float64) * 3600).astype(np.int64).astype("datetime64[s]")
+
+
 def day_of(hour: float) -> str:
     """The date of an hour, as people write it."""
     return str(moment_of(hour))[:10]

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engines.forecast.belief import WINDOW_H
+from engines.forecast.history import BinHistory
 from evals.operations.rounds import Driven, Planner, Wish, drive_out
-from evals.operations.sensors import Sensors, last_readings
-from evals.operations.town import DAY_H, FULL_PCT, Floats, Ints, Town, moment_of
+from evals.operations.sensors import Sensors, heard, last_readings
+from evals.operations.town import DAY_H, FULL_PCT, Floats, Ints, Town, moment_of, moments_of
 
 QUIET_WEEKS = 1  # bins fill and nobody comes: from here the planner knows only what records would tell
 UNCOUNTED_WEEKS = 1  # rounds run and are not counted, so that no policy lives on how the bins stood at first
@@ -49,7 +51,8 @@ class View:
     """What a planner sees when a day's rounds are planned; hours are the world's. No true level is in it.
 
     `read_pct`, `read_h`: the newest reading since the last emptying, NaN where there is none. `truth` is the true level
-    at hours ahead of now if nobody comes; None for everybody but the oracle.
+    at hours ahead of now if nobody comes; None for everybody but the oracle. `past`: each bin's emptyings and the
+    readings of the last WINDOW_H hours that have come in, as records would hold them.
     """
 
     town: Town
@@ -61,6 +64,7 @@ class View:
     read_pct: Floats
     read_h: Floats
     truth: Callable[[float], Floats] | None = None
+    past: Callable[[], list[BinHistory]] = list
 
 
 Choose = Callable[[View], Sequence[Wish]]
@@ -117,6 +121,7 @@ class _Book:
     def __init__(self, world: World) -> None:
         self.world = world
         self.emptied_h = world.emptied_h.copy()
+        self.emptyings = [[int(hour)] for hour in world.emptied_h]
         self.counted_from = (world.quiet_weeks + world.uncounted_weeks) * 7
         self.metres = self.seconds = self.missed = 0
         self.cost = self.floor = 0.0
@@ -134,8 +139,22 @@ class _Book:
             self.before = float(world.level_at(day * DAY_H + int(world.town.leave_h), emptied).sum())
         return View(
             world.town, day, now, moment_of(world.first_h + now), world.first_h, emptied, read, at,
-            (lambda ahead: world.level_at(now + ahead, emptied)) if sees_truth else None,
+            (lambda ahead: world.level_at(now + ahead, emptied)) if sees_truth else None, lambda: self._past(now),
         )  # fmt: skip
+
+    def _past(self, now: float) -> list[BinHistory]:
+        """What records would hold of each bin: an emptying without the level found, readings as they came in."""
+        world, town = self.world, self.world.town
+        emptied = [np.array(each, dtype=np.int64) for each in self.emptyings]
+        hours, levels = heard(world.sensors, world.grown, emptied, (now - WINDOW_H, now))
+        return [
+            BinHistory(
+                town.bins[i], town.streams[i], town.sites[i],
+                emptied_at=moments_of(world.first_h + emptied[i]), levels=np.full(len(emptied[i]), np.nan),
+                read_at=moments_of(world.first_h + hours[i]), readings=levels[i], step_pct=town.step_pct,
+            )
+            for i in range(len(town.bins))
+        ]  # fmt: skip
 
     def note(self, day: int, driven: Driven, wishes: Sequence[Wish]) -> None:
         """Empty what was emptied, and see which bins stood full until the next leaving."""
@@ -149,6 +168,7 @@ class _Book:
             level = float(world.grown[index, hour] - world.grown[index, self.emptied_h[index]])
             full[index] |= level >= FULL_PCT
             self.emptied_h[index] = hour
+            self.emptyings[index].append(hour)
             if counted:
                 self.visits.append((index, day - self.counted_from, level))
                 self.floor += float(self.haul[index] * world.town.capacity_l[index]) * level / FULL_PCT
