@@ -132,9 +132,11 @@ class FoundModel:
         try:
             kept = json.loads(text)
             version = kept["visits_version"]
+            if not all(text is None or text.startswith("tree\n") for text in (kept["plain"] or "", kept["told"])):
+                raise ValueError("its trees are no LightGBM text")
             model = cls(np.array(kept["steps"], dtype=np.float64), tuple(kept["streams"]), kept["plain"], kept["told"],
                         int(kept["visits"]), bool(kept["exact"]))  # fmt: skip
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadData(f"the model of levels found cannot be read: {error}") from error
         if version != VISITS_VERSION:
             raise BadData(f"the model of levels found is of features version {version}, not {VISITS_VERSION}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import time
 from collections.abc import Iterator
@@ -124,8 +125,10 @@ def test_a_wrong_setting_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"config\.json"):
         forecaster_of("chronos", str(tmp_path))
     (tmp_path / "config.json").write_text("{}", "utf-8")
-    with pytest.raises(BadData, match="need the package timesfm"):
-        forecaster_of("timesfm", str(tmp_path))
+    for kind, package in (("timesfm", "timesfm"), ("chronos", "chronos-forecasting")):
+        if importlib.util.find_spec(kind) is None:
+            with pytest.raises(BadData, match=f"need the package {package}"):
+                forecaster_of(kind, str(tmp_path))
 
 
 def test_the_dialects_say_how_many_series_a_request_may_hold() -> None:

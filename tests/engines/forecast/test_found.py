@@ -120,8 +120,10 @@ def test_a_model_of_other_features_or_none_is_refused(model: FoundModel) -> None
     other = json.loads(model.to_json()) | {"visits_version": 0}
     with pytest.raises(BadData, match="features version 0"):
         FoundModel.from_json(json.dumps(other))
-    with pytest.raises(BadData, match="cannot be read"):
-        FoundModel.from_json("{}")
+    torn = json.loads(model.to_json()) | {"plain": "tre"}
+    for text in ("{}", "[]", json.dumps(torn)):
+        with pytest.raises(BadData, match="cannot be read"):
+            FoundModel.from_json(text)
 
 
 def test_too_few_emptyings_and_mixed_steps_are_refused(town: list[BinHistory]) -> None:
