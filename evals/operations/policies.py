@@ -108,7 +108,7 @@ class Policy:
         return tuple(dict.fromkeys(float(step) for step in steps))
 
 
-COSTS = tuple(round(0.15 * 1.6**k, 3) for k in range(21))  # 0.15 to 1,800
+COSTS = tuple(round(0.02 * 1.6**k, 4) for k in range(25))  # 0.02 to 1,600
 LEVELS = (*(100.0 - 5 * k for k in range(17)), 10.0, 0.0)
 STRATEGIES: dict[str, Policy] = {
     each.name: each
