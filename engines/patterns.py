@@ -123,7 +123,7 @@ def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pa
         if q <= rules.rate:
             pattern = _confirmed(units.parts, condition, (p, q, len(tests)), rules, generator)
             found += [(units, pattern)] if pattern else []
-    found.sort(key=lambda pair: (pair[1].q, -_size(pair[1].later.ratio), pair[1].name, pair[1].condition))
+    found.sort(key=lambda pair: _surest(pair[1]))
     return _without_echoes(found, rules.least_ratio)
 
 
@@ -339,14 +339,36 @@ def _interval(units: Units, condition: int, resamples: int, generator: Generator
 
 
 def _without_echoes(found: Sequence[tuple[Units, Pattern]], least: float) -> list[Pattern]:
-    """Of one subject's patterns the surest, and those that still stand beside it: fast Thursdays make Sundays slow."""
+    """Of one subject's patterns the surest, and those that still stand beside it: fast Thursdays make Sundays slow.
+
+    A condition that holds others which were found too (a weekend) stands for these.
+    """
     kept: list[Pattern] = []
-    for units, pattern in found:
+    for units, pattern in sorted(found, key=lambda pair: not _holds_others(pair, found)):
         surer = [other.condition for other in kept if other.name == pattern.name]
         beside = _ratio_beside(units.parts[1], pattern.condition, surer)
         if not surer or (beside is not None and _same_side(pattern.later.ratio, beside, least)):
             kept.append(pattern)
-    return kept
+    return sorted(kept, key=_surest)
+
+
+def _holds_others(pair: tuple[Units, Pattern], found: Sequence[tuple[Units, Pattern]]) -> bool:
+    """Whether the condition is wherever another is that was found of the same subject, on the same side of 1."""
+    units, pattern = pair
+    parts = [
+        other.condition
+        for _, other in found
+        if other.name == pattern.name
+        and other.condition != pattern.condition
+        and (other.later.ratio > 1) == (pattern.later.ratio > 1)
+    ]
+    own = units.share[:, pattern.condition]
+    return any(bool((units.share[:, part] <= own + 1e-12).all()) for part in parts)
+
+
+def _surest(pattern: Pattern) -> tuple[float, float, str, int]:
+    """The order in which patterns are told."""
+    return pattern.q, -_size(pattern.later.ratio), pattern.name, pattern.condition
 
 
 def _ratio_beside(units: Units, condition: int, surer: Sequence[int]) -> float | None:

@@ -6,6 +6,7 @@ SQLite: an advisory lock on a file beside the database (flock). PostgreSQL: a se
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ def my_turn(store: Store, city: str, wait_s: float) -> Iterator[bool]:
 
 @contextmanager
 def _file_turn(store: Store, city: str, wait_s: float) -> Iterator[bool]:
-    file = Path(f"{store.url.database}.index-{city}.lock")
+    named = hashlib.sha256(city.encode()).hexdigest()[:16]  # a city's name may be no file name
+    file = Path(f"{store.url.database}.index-{named}.lock")
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
