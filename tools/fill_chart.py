@@ -25,9 +25,18 @@ BLUE, RED, GREEN, GREY = "31, 119, 180", "#d62728", "#2ca02c", "#7f7f7f"
 Figure = dict[str, JsonValue]
 
 
+@dataclass(frozen=True)
+class Sought:
+    """What was asked: the moment on the city's clock, hours ahead of it, the threshold."""
+
+    now: datetime
+    ahead_h: float
+    threshold_pct: float
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What is drawn: the bins with their horizons and histories, the moment, hours ahead asked about, the threshold.
+    """What is drawn: the bins with their horizons and histories, what was asked, the level said for each bin.
 
     `visits`: bin id -> local moments of the planned visits after now.
     """
@@ -35,9 +44,8 @@ class Drawn:
     bins: Sequence[BinInfo]
     horizons: Horizons
     histories: Mapping[str, BinHistory]
-    now: datetime
-    ahead_h: float
-    threshold_pct: float
+    sought: Sought
+    said: Sequence[float | None]
     visits: Mapping[str, Sequence[datetime]]
 
 
@@ -66,8 +74,9 @@ def fan_chart(drawn: Drawn) -> Figure | None:
 def _traces(drawn: Drawn, row: int) -> list[Figure]:
     info = drawn.bins[row]
     return [
-        *_past(drawn.histories[info.bin_id], local_moment(drawn.now)),
+        *_past(drawn.histories[info.bin_id], local_moment(drawn.sought.now)),
         *_fan(drawn, row),
+        *_said(drawn, row),
         *_visits(drawn.visits.get(info.bin_id, ())),
     ]
 
@@ -89,10 +98,10 @@ def _past(history: BinHistory, now: np.datetime64) -> list[Figure]:
 
 def _fan(drawn: Drawn, row: int) -> list[Figure]:
     """Bands around the median, each as a lower edge and an upper one that is filled down to it."""
-    ahead = _hours_shown(drawn.ahead_h)
-    now = float(hours(np.array([local_moment(drawn.now)]))[0])
+    ahead = _hours_shown(drawn.sought.ahead_h)
+    now = float(hours(np.array([local_moment(drawn.sought.now)]))[0])
     levels = levels_at(drawn.horizons.where([row]), (now - drawn.horizons.at[row] + ahead)[None, :])[0]
-    times = local_moment(drawn.now) + np.rint(ahead * 3600).astype("timedelta64[s]")
+    times = local_moment(drawn.sought.now) + np.rint(ahead * 3600).astype("timedelta64[s]")
     found: list[Figure] = []
     for low, high, strength in BANDS:
         name = f"{round(100 * (high - low))} of 100 cases"
@@ -102,6 +111,16 @@ def _fan(drawn: Drawn, row: int) -> list[Figure]:
         found.append(_line(name, times, _at(levels, high), {**edge, **filled}))
     style: Figure = {"mode": "lines", "line": {"color": f"rgb({BLUE})"}}
     return [*found, _line("expected, if nobody comes", times, _at(levels, 0.5), style)]
+
+
+def _said(drawn: Drawn, row: int) -> list[Figure]:
+    """The one level that the answer says, at the time asked about."""
+    level = drawn.said[row]
+    if level is None:
+        return []
+    at = local_moment(drawn.sought.now) + np.timedelta64(round(drawn.sought.ahead_h * 3600), "s")
+    style: Figure = {"mode": "markers", "marker": {"symbol": "circle", "size": 9, "color": f"rgb({BLUE})"}}
+    return [_line("level said", np.array([at]), np.array([level]), style)]
 
 
 def _at(levels: Floats, share: float) -> Floats:
@@ -133,14 +152,14 @@ def _thinned(times: Times, levels: Floats) -> tuple[Times, Floats]:
 
 
 def _threshold(drawn: Drawn) -> Figure:
-    level = drawn.threshold_pct
+    level = drawn.sought.threshold_pct
     line: Figure = {"color": RED, "dash": "dot"}
     return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line}
 
 
 def _moment(drawn: Drawn) -> Figure:
     """The time asked about."""
-    at = local_moment(drawn.now) + np.timedelta64(round(drawn.ahead_h * 3600), "s")
+    at = local_moment(drawn.sought.now) + np.timedelta64(round(drawn.sought.ahead_h * 3600), "s")
     x = str(at.astype("datetime64[m]"))
     return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x, "line": {"color": GREY, "dash": "dot"}}
 

@@ -19,8 +19,9 @@ from domain.repositories.predictions import Kept, kept_at
 from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.history import Floats, Times, local_moment
-from engines.forecast.horizons import Asked, Horizons, forecasts_from, later_of, newest_records, origins
+from engines.forecast.horizons import Asked, Horizons, forecasts_from, later_of, levels_at, newest_records, origins
 from engines.forecast.member import Windows, padded
+from engines.forecast.point import best_level
 from engines.forecast.predict import FillForecast
 from tools.fill_models import FillModels
 from tools.generations import Generation, hour_of
@@ -41,6 +42,17 @@ class Foreseen:
         """Read off for a moment of the city's own clock: one forecast a bin."""
         moment = float(hours(np.array([local_moment(at)]))[0])
         return forecasts_from(self.horizons, Asked(moment, tuple(ahead_h), threshold_pct))
+
+    def said(self, at: datetime, ahead_h: float, bin_ids: Sequence[str]) -> dict[str, float]:
+        """Bin id -> the one level to say for some hours after a moment of the city's clock, in percent.
+
+        It weighs being off against being far off (`engines/forecast/point.py`), so it is not the median.
+        """
+        row_of = {bin_id: row for row, bin_id in enumerate(self.horizons.bins)}
+        rows = [row_of[bin_id] for bin_id in bin_ids]
+        since = float(hours(np.array([local_moment(at)]))[0]) - self.horizons.at[rows] + ahead_h
+        levels = best_level(levels_at(self.horizons.where(rows), since[:, None])[:, 0])
+        return {bin_id: float(level) for bin_id, level in zip(bin_ids, levels, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -14,7 +15,7 @@ from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
 from tools.fill import bin_points, data_age, foresee, last_emptied
-from tools.fill_chart import MOST_BINS, Drawn, fan_chart
+from tools.fill_chart import MOST_BINS, Drawn, Sought, fan_chart
 from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
 from tools.registry import Example, tool
@@ -95,7 +96,8 @@ def forecast_fill(
     pairs = list(zip(chosen, told_of, strict=True))
     told = sorted((p for p in pairs if p[1].by), key=lambda p: (-p[1].by[0].chance, -p[1].by[0].p50, p[0].bin_id))
     silent = [p for p in pairs if not p[1].by]
-    shown = told[:limit]
+    said = foreseen.said(ctx.now.astimezone(ctx.zone), ahead_h, [b.bin_id for b, _ in told[:limit]])
+    shown = [(b, _saying(f, said[b.bin_id])) for b, f in told[:limit]]
     where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
     facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
@@ -108,11 +110,21 @@ def forecast_fill(
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
         table=_table(ctx, shown, visits),
-        map=bin_points([(b, f.by[0].p50) for b, f in shown]),
+        map=bin_points([(b, f.by[0].likely) for b, f in shown]),
         chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
         confidence=_confidence(shown),
         degraded=[*foreseen.degraded, *_silent(silent)],
     )
+
+
+def _saying(forecast: FillForecast, level: float) -> FillForecast:
+    """The forecast with the one level to say, inside its interval."""
+    (at,) = forecast.by
+    return replace(forecast, by=(replace(at, likely=min(max(level, at.p10), at.p90)),))
+
+
+def _level(at: LevelAt) -> int:
+    return round(at.p50 if at.likely is None else at.likely)
 
 
 def _refuse_impossible(ahead_h: float, said: str, threshold_pct: int) -> None:
@@ -138,7 +150,7 @@ def _facts(pairs: list[Pair], told: list[Pair], shown: list[Pair], said: tuple[i
         where=where,
         top_bin=top[0].label if top else None,
         top_chance_pct=round(top[1].by[0].chance * 100) if top else None,
-        top_level_pct=round(top[1].by[0].p50) if top else None,
+        top_level_pct=_level(top[1].by[0]) if top else None,
         baseline_likely=None,
     )
 
@@ -227,18 +239,20 @@ def _table(ctx: Ctx, shown: list[Pair], visits: Visits) -> Table:
     for b, f in shown:
         at: LevelAt = f.by[0]
         now = round(f.now.p50) if f.now else None
-        rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), round(at.p50), round(at.p10), round(at.p90),
+        rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), _level(at), round(at.p10), round(at.p90),
                      now, last_emptied(ctx, b.bin_id), *visits.cells(ctx, b.bin_id)])  # fmt: skip
     return Table(columns=columns, rows=rows)
 
 
 def _chart(
-    ctx: Ctx, foreseen: Foreseen, shown: list[Pair], sought: tuple[float, int], visits: Visits
+    ctx: Ctx, foreseen: Foreseen, shown: list[Pair], asked: tuple[float, int], visits: Visits
 ) -> dict[str, JsonValue] | None:
     """History, fan, threshold and planned visits of the first bins."""
     at = {bin_id: row for row, bin_id in enumerate(foreseen.horizons.bins)}
     first = [b for b, _ in shown[:MOST_BINS]]
     horizons = foreseen.horizons.where([at[b.bin_id] for b in first])
-    now, (ahead_h, threshold_pct) = ctx.now.astimezone(ctx.zone), sought
+    now, (ahead_h, threshold_pct) = ctx.now.astimezone(ctx.zone), asked
     local = {bin_id: [each.astimezone(ctx.zone) for each in times] for bin_id, times in visits.at.items()}
-    return fan_chart(Drawn(first, horizons, ctx.fill.histories(ctx.city), now, ahead_h, threshold_pct, local))
+    levels = [f.by[0].likely for _, f in shown[:MOST_BINS]]
+    sought = Sought(now, ahead_h, threshold_pct)
+    return fan_chart(Drawn(first, horizons, ctx.fill.histories(ctx.city), sought, levels, local))

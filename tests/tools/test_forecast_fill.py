@@ -58,12 +58,14 @@ def test_the_bands_of_the_fan_lie_inside_one_another_and_inside_0_to_100(ctx: Ct
         assert middle == column[3]
 
 
-def test_the_median_of_the_chart_is_the_level_of_the_table(ctx: Ctx) -> None:
+def test_the_level_said_is_in_table_chart_and_sentence_and_inside_its_interval(ctx: Ctx) -> None:
     result = ask(ctx, "forecast_fill", by="tomorrow noon", bins=["105"])
     assert result.chart is not None
-    (median,) = traces(result.chart, "expected, if nobody comes")
-    asked = median["y"][median["x"].index("2025-09-02T12:00")]
-    assert round(asked) == dict(zip(result.table.columns, result.table.rows[0], strict=True))["level_pct"]
+    (said,) = traces(result.chart, "level said")
+    row = dict(zip(result.table.columns, result.table.rows[0], strict=True))
+    assert said["x"] == ["2025-09-02T12:00"]
+    assert round(said["y"][0]) == row["level_pct"] == result.facts.top_level_pct
+    assert row["low_pct"] <= row["level_pct"] <= row["high_pct"]
 
 
 def test_readings_are_a_line_of_bounded_length(store: Store, ctx: Ctx) -> None:
