@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +33,7 @@ OWN_COPY = (
 ALONE = "meaning search is off, documents were found by words alone: {why}"
 WORDS_ALONE = "words alone"
 MOST_WAITING = 2_000  # documents that are compared here until Weaviate has them
+SHORT = 2_000  # candidates of which all scores by words are read at once
 NOTHING = Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
@@ -126,16 +127,20 @@ def rank(connection: Connection, asked: Asked, meanings: Meanings) -> Ranked:
     """Search: the lists by words and by meaning become one."""
     request = asked.request
     among = None if asked.candidates is None else asked.candidates.rows
-    wanted = Wanted(among, 2 * asked.depth if request.floor is None else None)
+    every = request.floor is not None or (among is not None and len(among) <= SHORT)
+    wanted = Wanted(among, None if every else 2 * asked.depth)
     holding = read_holding(connection, asked.city, asked.limits, asked.words, wanted)
     by_meaning = _of_texts(connection, asked, meanings.nearest)
-    wordy = not (meanings.vector is not None and request.alpha == 1)
     facts = _Facts(connection, [*_most_wordy(asked, holding), *by_meaning])
-    by_words = _best_words(asked, holding, facts) if wordy else {}
-    cosines = facts.cosines(connection, meanings)
-    rows = {*by_words, *by_meaning}
-    unread = {row for row in rows if cosines[row] is None}
-    scores = fuse(by_words, {row: cosines[row] or 0.0 for row in by_meaning}, request.alpha, unread)
+    by_words: dict[int, float] = {}
+    listed = {*by_meaning}
+    if meanings.vector is None or request.alpha < 1:
+        listed |= {*_best_words(asked, holding, facts)}
+        by_words = _words_of(connection, asked, holding, listed, every)
+    told = facts.cosines(connection, meanings)
+    cosines = {row: told[row] for row in listed}
+    known = {row: cosine for row, cosine in cosines.items() if cosine is not None}
+    scores = fuse(by_words, known, request.alpha, cosines.keys() - known.keys())
     matching = None
     if request.floor is not None:
         matching = _matching(connection, asked, holding, meanings)
@@ -158,12 +163,23 @@ def _most_wordy(asked: Asked, holding: Holding) -> list[int]:
     return holding.rows[order].tolist()  # type: ignore[no-any-return]
 
 
-def _best_words(asked: Asked, holding: Holding, facts: _Facts) -> dict[int, float]:
+def _best_words(asked: Asked, holding: Holding, facts: _Facts) -> list[int]:
     """The documents that hold the words best; of equals the newest."""
-    scores = dict(zip(holding.rows.tolist(), holding.scores.tolist(), strict=True))
+    scores = holding.scored()
     wordy = _most_wordy(asked, holding)
-    best = sorted(wordy, key=lambda row: (-scores[row], -facts.at[row], row))[: asked.depth]
-    return {row: scores[row] for row in best}
+    return sorted(wordy, key=lambda row: (-scores[row], -facts.at[row], row))[: asked.depth]
+
+
+def _words_of(
+    connection: Connection, asked: Asked, holding: Holding, listed: Set[int], every: bool
+) -> dict[int, float]:
+    """The scores of those listed that hold any word; asks for those of which the best by words say nothing."""
+    scores = holding.scored()
+    found = {row: scores[row] for row in listed & scores.keys()}
+    others = np.array(sorted(listed - scores.keys()), dtype=np.int64)
+    if every or not len(others):
+        return found
+    return found | read_holding(connection, asked.city, asked.limits, asked.words, Wanted(others)).scored()
 
 
 # ---------------------------------------------------------------- by meaning

@@ -75,6 +75,10 @@ class Holding:
     scores: npt.NDArray[np.float64]
     whole: npt.NDArray[np.bool_]
 
+    def scored(self) -> dict[int, float]:
+        """The scores by row."""
+        return dict(zip(self.rows.tolist(), self.scores.tolist(), strict=True))
+
 
 class WordCounts:
     """How many documents hold a word, remembered for one edition of each city's documents. Safe for many threads."""
