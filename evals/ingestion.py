@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import delete, select
 
+from domain.errors import BadData
 from domain.records import City, Request
 from domain.repositories.outbox import waiting
 from domain.store import Store
@@ -39,6 +40,7 @@ __all__ = ["figures"]
 CITY = "killtown"
 REQUESTS = 400
 AT_ONCE = 25  # requests changed in one transaction
+MANY = 5_000  # requests changed at once, for the speed
 REBUILDS = 0.1  # share of steps that build the index anew
 START_S, LIFE_S = 10.0, 0.25  # longest wait for a writer's first step; longest life after it
 DAY = datetime(2025, 9, 1, tzinfo=UTC)
@@ -69,6 +71,7 @@ def figures(kills: int, seed: int = 0, url: str | None = None) -> dict[str, int 
 
     `torn`: documents of two versions, without their words, or with another text's vector, seen after any of the kills.
     `lost`: documents that an index made from nothing has and this one lacks or has otherwise; `ghosts`: the reverse.
+    `follow_*_ms`: CPU of taking in one of many changes, one alone, and of looking when nothing waits; no vectors.
     `url` is an empty database for the records instead of a SQLite file; the index then has a file of its own.
     """
     random = Random(seed)
@@ -79,7 +82,7 @@ def figures(kills: int, seed: int = 0, url: str | None = None) -> dict[str, int 
             scene.kill_one(random)
             interrupted += scene.behind()
             torn += scene.torn()
-        return {"kills": kills, "interrupted": interrupted, "torn": torn, **scene.compared()}
+        return {"kills": kills, "interrupted": interrupted, "torn": torn, **scene.compared(), **scene.speed()}
 
 
 class Scene:
@@ -177,6 +180,21 @@ class Scene:
         ghosts = len(found.keys() - right.keys())
         told = {"requests": requests, "documents": len(right), "lost": lost, "ghosts": ghosts}
         return {**told, "last_following_cpu_s": round(repaired_s, 3)}
+
+    def speed(self) -> dict[str, int | float]:
+        """CPU of following, in the index that was made last."""
+        store, search = Store(self.url), SqliteSearch(self.home / "anew.db", CITY)
+        taken: dict[str, float] = {}
+        for name, numbers in (("many", range(MANY)), ("one", range(1)), ("no", range(0))):
+            with store.write() as session:
+                upsert(session, Request, ("city", "request_id"), [_row(number, len(taken)) for number in numbers])
+            began = time.process_time()
+            if follow(store, search, CITY, budget_s=600, wait_s=10).foreign:
+                raise BadData("The index that was made last does not follow.")
+            taken[name] = (time.process_time() - began) * 1000 / max(1, len(numbers))
+        for each in (search, store):
+            each.close()
+        return {f"follow_{name}_change_ms": round(ms, 3) for name, ms in taken.items()}
 
 
 def _change(store: Store, random: Random, version: int) -> None:
