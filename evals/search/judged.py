@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from retrieval.store import DEFAULT_VECTOR, Document, SearchRequest, Vector
 __all__ = ["Asked", "figures"]
 
 JsonObject = dict[str, JsonValue]
-WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+WEIGHTS = tuple(tenth / 10 for tenth in range(11))
 DEPTH = 100
+LISTED = 200  # of each single list, what the fusion sees of it
 FOREVER_S = 86_400.0
 RRF_K = 60  # Cormack et al. 2009
 
@@ -42,11 +43,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Ran:
-    """The rankings of one way to search, by question, and milliseconds of each search (wall, and this thread's CPU)."""
+    """The rankings of one way to search, by question, and milliseconds of each search (wall, and this thread's CPU).
+
+    `scores`: by question, the documents' own scores, BM25 of a list by words and else cosines.
+    """
 
     ranked: Mapping[str, Sequence[str]]
     wall_ms: Sequence[float]
     cpu_ms: Sequence[float]
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def figures(asked: Asked, embedder: Embedder) -> tuple[JsonObject, JsonObject, int]:
@@ -57,8 +62,8 @@ def figures(asked: Asked, embedder: Embedder) -> tuple[JsonObject, JsonObject, i
         with _indexed(collection, kept) as search:
             vectors, embed_ms = _questions(collection, kept)
             ways: dict[str, Callable[[str], SearchRequest]] = {
-                "bm25": partial(SearchRequest, k=DEPTH, alpha=0.0),
-                "dense": partial(SearchRequest, k=DEPTH, alpha=1.0),
+                "bm25": partial(SearchRequest, k=LISTED, alpha=0.0),
+                "dense": partial(SearchRequest, k=LISTED, alpha=1.0),
                 "hybrid": partial(SearchRequest, k=DEPTH),
             }
             ran = {name: _run(search, collection, vectors, make) for name, make in ways.items()}
@@ -102,6 +107,7 @@ def _run(
     make: Callable[[str], SearchRequest],
 ) -> _Ran:
     ranked: dict[str, list[str]] = {}
+    scores: dict[str, dict[str, float]] = {}
     wall, cpu = [], []
     for id_, said in collection.questions.items():
         request = replace(make(said), vectors={DEFAULT_VECTOR: vectors[id_]})
@@ -109,40 +115,61 @@ def _run(
         found = search.search(request)
         wall.append(1_000 * (time.perf_counter() - began))
         cpu.append(1_000 * (time.thread_time() - busy))
-        ranked[id_] = [hit.document.id for hit in found.hits if hit.document.id != id_]
-    return _Ran(ranked, wall, cpu)
+        hits = [hit for hit in found.hits if hit.document.id != id_]
+        ranked[id_] = [hit.document.id for hit in hits]
+        scores[id_] = {hit.document.id: (hit.bm25 if request.alpha == 0 else hit.dense) or 0.0 for hit in hits}
+    return _Ran(ranked, wall, cpu, scores)
 
 
 def _figures(collection: Collection, ran: Mapping[str, _Ran]) -> JsonObject:
     scored = {name: _ndcgs(collection, each) for name, each in ran.items()}
     hybrid = ran["hybrid"]
     single = max(("bm25", "dense"), key=lambda name: sum(scored[name]))
-    gain, low, high = paired_bootstrap(scored["hybrid"], scored[single])
+    plain = _ndcgs(collection, _min_max(collection, ran))
     return {
         **{f"ndcg10_{name}": round(float(np.mean(values)), 4) for name, values in scored.items()},
         "recall100_hybrid": round(_mean_recall(collection, hybrid), 4),
         "hybrid_p50_ms": round(float(np.percentile(hybrid.wall_ms, 50)), 2),
         "hybrid_p95_ms": round(float(np.percentile(hybrid.wall_ms, 95)), 2),
         "hybrid_cpu_p95_ms": round(float(np.percentile(hybrid.cpu_ms, 95)), 2),
-        "hybrid_minus_best_single": {"single": single, "mean": round(gain, 4), "ci95": [round(low, 4), round(high, 4)]},
+        "hybrid_minus_best_single": {"single": single, **_gain(scored["hybrid"], scored[single])},
+        "hybrid_minus_min_max": _gain(scored["hybrid"], plain),
     }
+
+
+def _gain(ours: Sequence[float], theirs: Sequence[float]) -> JsonObject:
+    """What is gained over the same questions, with its interval."""
+    gain, low, high = paired_bootstrap(ours, theirs)
+    return {"mean": round(gain, 4), "ci95": [round(low, 4), round(high, 4)]}
 
 
 def _baselines(collection: Collection, ran: Mapping[str, _Ran]) -> JsonObject:
-    """The single rankers, and reciprocal rank fusion of the two."""
+    """The single rankers, and two plain fusions of their lists: by reciprocal ranks, and by min-max scores."""
     rrf = {id_: _rrf([ran["bm25"].ranked[id_], ran["dense"].ranked[id_]]) for id_ in collection.grades}
-    single: JsonObject = {
-        name: {
-            "ndcg10_hybrid": _mean_ndcg(collection, ran[name]),
-            "recall100_hybrid": _mean_recall(collection, ran[name]),
-        }
-        for name in ("bm25", "dense")
+    others = {
+        "bm25": ran["bm25"],
+        "dense": ran["dense"],
+        "rrf": _Ran(rrf, (), ()),
+        "min_max": _min_max(collection, ran),
     }
-    fused = _Ran(rrf, (), ())
     return {
-        **single,
-        "rrf": {"ndcg10_hybrid": _mean_ndcg(collection, fused), "recall100_hybrid": _mean_recall(collection, fused)},
+        name: {"ndcg10_hybrid": _mean_ndcg(collection, each), "recall100_hybrid": _mean_recall(collection, each)}
+        for name, each in others.items()
     }
+
+
+def _min_max(collection: Collection, ran: Mapping[str, _Ran]) -> _Ran:
+    """Both lists stretched from their worst to their best and weighed the same, what a list lacks counting 0 there."""
+    ranked = {}
+    for id_ in collection.grades:
+        fused: dict[str, float] = {}
+        for name in ("bm25", "dense"):
+            scores = ran[name].scores[id_]
+            least, most = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+            for document, score in scores.items():
+                fused[document] = fused.get(document, 0.0) + (score - least) / ((most - least) or 1.0)
+        ranked[id_] = _by_score(fused)
+    return _Ran(ranked, (), ())
 
 
 def _swept(search: SqliteSearch, collection: Collection, vectors: Mapping[str, Vector]) -> JsonObject:
@@ -159,6 +186,10 @@ def _rrf(lists: Sequence[Sequence[str]]) -> list[str]:
     for ranked in lists:
         for rank, id_ in enumerate(ranked, 1):
             scores[id_] = scores.get(id_, 0.0) + 1 / (RRF_K + rank)
+    return _by_score(scores)
+
+
+def _by_score(scores: Mapping[str, float]) -> list[str]:
     return sorted(scores, key=lambda id_: (-scores[id_], id_))
 
 
