@@ -130,6 +130,7 @@ def _spatial(suite: Parser) -> None:
     """Search over place and meaning, from one document in ten thousand to all."""
     _seed(suite)
     suite.add_argument("--bins", type=_several, default=100_000, help="documents of the made-up city")
+    suite.add_argument("--exact", action="store_true", help="no approximate index, an ablation")
     suite.add_argument("--questions", type=_several, default=40, help="counted questions of each selectivity")
 
 

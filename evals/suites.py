@@ -209,5 +209,6 @@ def retrieval(options: argparse.Namespace) -> Measured:
 
 def spatial(options: argparse.Namespace) -> Measured:
     """Search over place and meaning in a made-up city, against brute force and against each plan alone."""
-    figures, baselines, cases = space.figures(space.Asked(options.bins, options.questions, options.seed))
+    asked = space.Asked(options.bins, options.questions, options.seed, not options.exact)
+    figures, baselines, cases = space.figures(asked)
     return Measured(figures, baselines, cases)
