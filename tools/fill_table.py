@@ -25,9 +25,11 @@ from engines.forecast.point import best_level
 from engines.forecast.predict import FillForecast
 from tools.fill_models import FillModels
 from tools.generations import Generation, hour_of
+from tools.model_shelf import INSTEAD
 
 OLDEST_STANDING = timedelta(hours=24)
 LONGEST_RENEWAL = timedelta(minutes=1)
+DAMAGED = "cannot be read and had to be computed anew"
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,4 +191,9 @@ def _same_hour(kept: Kept, city: Operation, now: datetime) -> bool:
 
 def _damage(rows: int) -> tuple[str, ...]:
     told = "1 forecast" if rows == 1 else f"{rows:,} forecasts"
-    return (f"{told} of the table cannot be read and had to be computed anew",) if rows else ()
+    return (f"{told} of the table {DAMAGED}",) if rows else ()
+
+
+def stays_true(told: str) -> bool:
+    """Whether a sentence of an answer would be said again at the same moment: not of what somebody will repair."""
+    return not told.endswith((DAMAGED, INSTEAD))

@@ -35,7 +35,8 @@ from engines.forecast.model_files import MANIFEST, MEMBERS, from_files
 from engines.shelf import ORDER, Shelved, Signature, Wanted, check, models_on, pick, read_shelved
 
 FITS_HERE = Signature(FEATURES_VERSION, MEMBERS)
-FALLBACK = "the hour-of-week rate forecasts instead"
+INSTEAD = "forecasts instead"
+FALLBACK = f"the hour-of-week rate {INSTEAD}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +170,6 @@ def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
     if picked.model is None:
         return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
     manifest = picked.model.manifest
-    instead = f"version {manifest.version} forecasts instead"
+    instead = f"version {manifest.version} {INSTEAD}"
     degraded = "; ".join((*picked.told, instead)) if picked.told else None
     return Chosen(loaded[-1], f"{manifest.version}.{picked.model.digest[:8]}", manifest.trained_until, degraded)

@@ -30,6 +30,7 @@ from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Wort
 from tools.context import Ctx
 from tools.departure import choose_trucks, round_start
 from tools.fill import forecast_notes, forecasts
+from tools.fill_table import stays_true
 from tools.lateness import asks_for_the_last, is_due
 from tools.scope import bins_in_scope
 
@@ -150,8 +151,9 @@ def _within(rule: StopRule, seconds: float) -> StopRule:
 
 
 def repeats(degraded: Sequence[str]) -> bool:
-    """Whether the same call gives the same bytes again: no person, busy machine or missing part ended its search."""
-    return not {*degraded} & {*UNREPEATABLE.values(), BASELINE_CUT, REASONS_CUT}
+    """Whether the same call gives the same bytes again: no person, busy machine or missing part had a share in it."""
+    ended = {*UNREPEATABLE.values(), BASELINE_CUT, REASONS_CUT}
+    return not {*degraded} & ended and all(stays_true(told) for told in degraded)
 
 
 def watched(ctx: Ctx, rule: StopRule) -> StopRule:

@@ -26,6 +26,7 @@ from tools.fill import foresee
 from tools.fill_models import FillModels, learned
 from tools.fill_table import Foreseen
 from tools.model_shelf import ModelShelf, model_name
+from tools.planning import repeats
 from tools.refresh import Refresher
 
 NAME = model_name("smalltown")
@@ -110,6 +111,14 @@ def test_a_damaged_champion_gives_way_to_the_previous_version_and_every_answer_s
         "plan_round": {"when": "tomorrow"},
     }.items():
         assert told in ask(asking, name, **said).degraded, name
+
+
+def test_an_answer_by_another_than_the_champion_is_not_held_to_a_replay(
+    ctx: Ctx, shelf: ModelShelf, tmp_path: Path
+) -> None:
+    assert repeats(seen(ctx, shelf).degraded)
+    (tmp_path / "models" / "2" / "rates.json").write_text("{}")
+    assert not repeats(seen(ctx, ModelShelf(ctx.store, shelf.shelves)).degraded)
 
 
 def test_when_no_version_can_be_used_the_hour_of_week_rate_forecasts(
