@@ -122,7 +122,7 @@ def _retrieval(suite: Parser) -> None:
     """Judged questions through the search."""
     _data(suite, "a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/")
     suite.add_argument("--split", default="test", help="whose judgements: qrels/SPLIT.tsv or qrels_SPLIT.tsv")
-    suite.add_argument("--sweep", action="store_true", help="weights of meaning beside the default one")
+    suite.add_argument("--sweep", action="store_true", help="weights of meaning beside the default one, and feedback")
     suite.add_argument("--cache", type=Path, help="folder of vectors made before (default: under ROUNDSMAN_HOME)")
 
 

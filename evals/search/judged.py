@@ -15,11 +15,12 @@ from pydantic import JsonValue
 
 from domain.ports import Embedder
 from evals.progress import say
-from evals.search.beir import Collection, read_beir
+from evals.search.beir import Collection, Passage, read_beir
 from evals.search.kept import KeptEmbedder
 from evals.search.quality import ndcg, paired_bootstrap, recall
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import DEFAULT_VECTOR, Document, SearchRequest, Vector
+from retrieval.writing import meaning_of
 
 __all__ = ["Asked", "figures"]
 
@@ -28,12 +29,13 @@ WEIGHTS = tuple(tenth / 10 for tenth in range(11))
 DEPTH = 100
 LISTED = 200  # of each single list, what the fusion sees of it
 FOREVER_S = 86_400.0
+FED_BACK, FEEDBACK = 2, 0.4  # answers, and what they weigh against the question
 RRF_K = 60  # Cormack et al. 2009
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure: a folder's split; `cache` keeps vectors; `sweep` tries weights of meaning."""
+    """What to measure: a folder's split; `cache` keeps vectors; `sweep` tries weights of meaning, and feedback."""
 
     folder: Path
     split: str
@@ -71,6 +73,9 @@ def figures(asked: Asked, embedder: Embedder) -> tuple[JsonObject, JsonObject, i
             found["embedding_p50_ms"] = round(float(np.percentile(embed_ms, 50)), 2) if embed_ms else None
             if asked.sweep:
                 found["ndcg10_by_alpha"] = _swept(search, collection, vectors)
+                moved = _fed_back(collection, vectors, kept, ran["hybrid"])
+                fed = _run(search, collection, moved, ways["hybrid"])
+                found["feedback_minus_hybrid"] = _gain(_ndcgs(collection, fed), _ndcgs(collection, ran["hybrid"]))
     finally:
         kept.close()
     return found, _baselines(collection, ran), len(collection.grades)
@@ -81,7 +86,7 @@ def _indexed(collection: Collection, embedder: KeptEmbedder) -> Iterator[SqliteS
     """The collection in a search file of its own, which is thrown away."""
     with tempfile.TemporaryDirectory(prefix="roundsman-") as folder:
         search = SqliteSearch(Path(folder) / "search.db", "measured", embedder)
-        search.upsert([Document(p.id, "handbook", p.title, p.text, p.id) for p in collection.passages])
+        search.upsert([_document(passage) for passage in collection.passages])
         say(f"{len(collection.passages)} documents indexed")
         search.embed_pending(FOREVER_S)
         say(f"vectors: {embedder.made} made, the others were kept")
@@ -179,6 +184,23 @@ def _swept(search: SqliteSearch, collection: Collection, vectors: Mapping[str, V
         weighed = partial(SearchRequest, k=10, alpha=alpha)
         found[f"{alpha:g}"] = _mean_ndcg(collection, _run(search, collection, vectors, weighed))
     return found
+
+
+def _fed_back(
+    collection: Collection, vectors: Mapping[str, Vector], embedder: KeptEmbedder, ran: _Ran
+) -> dict[str, Vector]:
+    """The questions moved towards the meaning of their first answers: pseudo-relevance feedback (Rocchio 1971)."""
+    texts = {passage.id: meaning_of(_document(passage)) for passage in collection.passages}
+    moved = {}
+    for id_, vector in vectors.items():
+        first = embedder.embed([texts[answer] for answer in ran.ranked[id_][:FED_BACK]])
+        raw = vector + FEEDBACK * first.mean(axis=0) if len(first) else vector
+        moved[id_] = raw
+    return moved
+
+
+def _document(passage: Passage) -> Document:
+    return Document(passage.id, "handbook", passage.title, passage.text, passage.id)
 
 
 def _rrf(lists: Sequence[Sequence[str]]) -> list[str]:

@@ -97,6 +97,7 @@ def test_the_suite_measures_words_meaning_and_both(folder: Path, tmp_path: Path)
     swept = found["ndcg10_by_alpha"]
     assert isinstance(swept, dict)
     assert (swept["0"], swept["1"]) == (0.5, 1)
+    assert found["feedback_minus_hybrid"] == {"mean": 0, "ci95": [0, 0]}
     assert {*baselines} == {"bm25", "dense", "rrf", "min_max"}
     assert baselines["min_max"] == {"ndcg10_hybrid": 1, "recall100_hybrid": 1}
     assert found["hybrid_minus_min_max"] == {"mean": 0, "ci95": [0, 0]}
