@@ -20,6 +20,8 @@ MOST_PAGES = 2_000
 RUNNING = 0.5  # share of the pages on which a line is no text but a running head or foot
 FEWEST_RUNNING = 3  # pages that this takes
 HYPHEN = re.compile(r"(\w)[-\u00ad]\n(?=[a-z])")
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+"""Signs that printers set for several letters, under which nobody looks for a word."""
 NUMBER = re.compile(r"\d+")
 BROKEN = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError, AssertionError)
 """What a damaged file can raise out of the reader besides its own errors."""
@@ -54,7 +56,7 @@ def _title(reader: PdfReader) -> str:
 
 def _told(texts: Sequence[str]) -> list[tuple[int, str]]:
     """Number and text of each page, without running heads and feet, words that were cut at a line's end whole again."""
-    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in texts]
+    lines = [[line.strip() for line in text.translate(LIGATURES).splitlines() if line.strip()] for text in texts]
     seen = Counter(form for page in lines for form in {_form(line) for line in (*page[:2], *page[-2:])})
     enough = max(FEWEST_RUNNING, RUNNING * len(lines))
     running = {form for form, times in seen.items() if times >= enough}

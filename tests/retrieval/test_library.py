@@ -59,6 +59,11 @@ def test_a_pdf_gives_a_passage_for_each_page_with_text_without_running_lines(fol
     assert {d.kind for d in found} == {"handbook"}
 
 
+def test_letters_that_were_printed_as_one_sign_are_letters_again(folder: Path) -> None:
+    (folder / "contracts" / "set.pdf").write_bytes(a_pdf([["The \xaene is \xaeve o\xae\xae"]]))  # 0xAE: fi in Type 1
+    assert passages(folder, "contracts/set.pdf")[0].text.startswith("The fine is five")
+
+
 def test_a_web_page_gives_what_a_reader_sees_by_its_own_anchors(folder: Path) -> None:
     assert [(d.url_ref.removeprefix("permits/market-square.html"), d.title, d.text)
             for d in passages(folder, "permits/")] == [
