@@ -17,6 +17,7 @@ from engines.routing.baseline import fixed_schedule
 from engines.routing.check import check
 from engines.routing.construct import nearest_orders
 from engines.routing.distances import HaversineMatrix
+from engines.routing.params import Core, Params
 from engines.routing.problem import Goal, Problem, Rest, StopRule, Why
 from engines.routing.rounds import assemble
 from engines.routing.solve import solve
@@ -246,3 +247,13 @@ def test_any_day_gives_a_plan_that_passes_the_checker_and_a_reason_for_each_stop
     plan = solve(problem, StopRule(max_seconds=0.2, max_solutions=5))
     assert not check(problem, plan)
     assert all(each.text for each in plan.unserved)
+
+
+def test_a_plan_without_thoroughness_is_feasible_and_says_of_each_skipped_stop_what_is_at_hand() -> None:
+    problem = with_stops(grid(12, 1), prize=40)
+    rule, quick = StopRule(max_looks=500), Params(core=Core.annealer, thorough=False)
+    plan, thorough = solve(problem, rule, 0, quick), solve(problem, rule, 0, replace(quick, thorough=True))
+    assert not check(problem, plan)
+    assert plan.unserved
+    assert all(each.why is Why.cheaper_to_skip and each.cost_milli is None for each in plan.unserved)
+    assert all(each.cost_milli is not None for each in thorough.unserved)
