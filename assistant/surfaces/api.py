@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from assistant.surfaces import api_approvals, api_chat, api_health, api_jobs, api_openai
+from assistant.surfaces import api_approvals, api_chat, api_health, api_jobs, api_openai, api_passages
 from assistant.surfaces.api_tools import tool_routes
 from assistant.surfaces.gate import Gate
 from assistant.surfaces.guard import add_guard
@@ -28,7 +28,7 @@ def make_api(parts: ApiParts) -> FastAPI:
     app.state.threads_by_talk = api_openai.ThreadsByTalk()
     app.state.gate = Gate(parts.limits.questions_at_once)
     app.state.jobs = api_jobs.Jobs(app.state.gate)
-    routers = (api_chat, api_jobs, api_approvals, api_openai, api_health)
+    routers = (api_chat, api_jobs, api_approvals, api_openai, api_passages, api_health)
     for router in (tool_routes(TOOLS), *(module.router for module in routers)):
         app.include_router(router)
     install_problems(app)

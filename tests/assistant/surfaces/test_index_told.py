@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from api_cases import caller
+from api_cases import STRANGER, caller, require_problem
 from click.testing import Result
 from surface_cases import parts_over
 from typer.testing import CliRunner
@@ -129,6 +129,16 @@ def test_a_cited_passage_is_opened_by_its_address(run: Run) -> None:
     assert opened.exit_code == 0
     assert opened.stdout.startswith("Overflowing bins\n\n")
     assert run("open", "handbook/nothing.md").exit_code == 1
+
+
+async def test_a_program_opens_a_cited_passage_and_nothing_else(parts: ApiParts) -> None:
+    async with caller(parts) as api:
+        found = await api.get("/api/passages", params={"address": "handbook/overflow.md"})
+        assert (found.status_code, found.json()["title"]) == (200, "Overflowing bins")
+        for address in ("handbook/none.md", "../city.toml", "handbook/../city.toml", "/etc/passwd"):
+            require_problem(await api.get("/api/passages", params={"address": address}), 404)
+    async with caller(parts, STRANGER) as api:
+        require_problem(await api.get("/api/passages", params={"address": "handbook/overflow.md"}), 401)
 
 
 def test_a_page_that_cannot_be_read_makes_a_reindex_fail_by_name(run: Run, small_city_folder: Path) -> None:
