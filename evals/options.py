@@ -85,8 +85,12 @@ def _forecast(suite: Parser) -> None:
     _seed(suite)
     suite.add_argument("--test-from", type=day, help="what is before it is learnt from; default: three quarters in")
     suite.add_argument("--unseen", type=names, default=frozenset(), help="containers never learnt from, as ID,ID")
+    suite.add_argument(
+        "--until", type=day, help="nothing from this date on is read: to choose settings on other months"
+    )
     told = f"of {', '.join(FITS)}, with commas between (default: {','.join(USUAL)})"
     suite.add_argument("--members", type=names, default=frozenset(USUAL), help=told)
+    suite.add_argument("--no-serving", dest="serving", action="store_false", help="not how fast they are served")
     suite.add_argument("--ablation", action="store_true", help="each member alone, and the ensemble without each")
 
 

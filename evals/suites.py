@@ -169,7 +169,8 @@ def forecast(options: argparse.Namespace) -> Measured:
     """Fill forecasts beside naive answers; on emptyings, what crews find."""
     data = _needed(options, "FILE (readings as container,time_utc,fill_pct, or emptyings)")
     asked = fill.Asked(
-        data, options.test_from, options.unseen, options.ablation, options.seed, options.members
+        data, options.test_from, options.unseen, options.ablation, options.seed, options.members, options.serving,
+        options.until,
     )  # fmt: skip
     found = fill.measure(asked)
     return Measured(found.figures, found.baselines, found.cases, found.chart)

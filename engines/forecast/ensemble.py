@@ -56,7 +56,7 @@ def _seasonal(histories: Sequence[BinHistory], seed: int) -> Member:
     return fit_seasonal([cleaned_history(h)[0] for h in histories])
 
 
-PATCH_STEPS = 1_200
+PATCH_STEPS = 3_000
 FITS: dict[str, Fit] = {
     "hour_of_week": _hour_of_week, "boosted": fit_boosted, "patches": _patches, "prophet": _seasonal,
 }  # fmt: skip

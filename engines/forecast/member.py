@@ -30,19 +30,23 @@ class Windows:
     `histories`: one a window; the same object may stand in many. Rows after `at` are in the future and are not looked
     at. `at`: (n,) hours since 1970-01-01, local wall clock. `ahead_h`: (t,) hours after `at`, above 0, rising.
     `planned`: (n, k) hours since 1970-01-01 of the emptyings planned after `at`, rising, NaN where there is none; None
-    when nobody comes in any window.
+    when nobody comes in any window. `shift_h`: (n,) hours by which a window ends later than `ahead_h` says, for windows
+    of the past that end with a reading; members look at `ends`.
     """
 
     histories: Sequence[BinHistory]
     at: Floats
     ahead_h: Floats
     planned: Floats | None = None
+    shift_h: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.at.shape != (len(self.histories),) or not np.isfinite(self.at).all():
             raise BadData("every window needs one bin and one moment to look ahead from")
         if self.ahead_h.ndim != 1 or not (self.ahead_h > 0).all() or (np.diff(self.ahead_h) <= 0).any():
             raise BadData("hours ahead must be above 0 and rise")
+        if self.shift_h is not None and (self.shift_h.shape != self.at.shape or (self.ends <= self.at[:, None]).any()):
+            raise BadData("every window must end after the moment one looks ahead from")
         if self.planned is not None:
             if self.planned.ndim != 2 or len(self.planned) != len(self.at):
                 raise BadData("planned emptyings must be told for each window")
@@ -68,7 +72,8 @@ class Windows:
     @property
     def ends(self) -> Floats:
         """The moments asked about, (n, t)."""
-        return np.asarray(self.at[:, None] + self.ahead_h)
+        ends = self.at[:, None] + self.ahead_h
+        return np.asarray(ends if self.shift_h is None else ends + self.shift_h[:, None])
 
     def last_emptied(self) -> Floats:
         """The last planned emptying at or before each end, (n, t); NaN where none is planned by then."""
@@ -90,11 +95,12 @@ class Windows:
         """The windows of a mask or of indices."""
         which = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         planned = None if self.planned is None else self.planned[which]
-        return Windows([self.histories[i] for i in which], self.at[which], self.ahead_h, planned)
+        shift = None if self.shift_h is None else self.shift_h[which]
+        return Windows([self.histories[i] for i in which], self.at[which], self.ahead_h, planned, shift)
 
     def without_plan(self) -> Windows:
         """The same windows if nobody comes."""
-        return Windows(self.histories, self.at, self.ahead_h)
+        return Windows(self.histories, self.at, self.ahead_h, shift_h=self.shift_h)
 
 
 class Member(Protocol):

@@ -1,8 +1,7 @@
 """Windows of the past whose outcome is known: what members learn from and are scored on.
 
-An origin is a reading; the outcome is the reading nearest to the end of the window, at most 3 h off. The emptyings
-that lay between are the plan, as an operator would have told it. Windows with an emptying between their end and the
-reading that stands for it have no outcome.
+An origin is a reading; the window ends with the reading nearest to so many hours later, at most 3 h off: members are
+asked about that reading's own moment. The emptyings that lay between are the plan, as an operator would have told it.
 """
 
 from __future__ import annotations
@@ -69,11 +68,11 @@ def past_windows(histories: Sequence[BinHistory], ahead_h: float, span: Span) ->
     """All windows of `ahead_h` hours in the span, by bin and time."""
     parts = [_of_bin(history, ahead_h, span) for history in histories]
     counts = [len(part.origin) for part in parts]
-    columns = [np.concatenate([np.empty(0), *(part.columns[i] for part in parts)]) for i in range(5)]
+    columns = [np.concatenate([np.empty(0), *(part.columns[i] for part in parts)]) for i in range(6)]
     chosen = [history for history, count in zip(histories, counts, strict=True) for _ in range(count)]
     plans = [plan for part in parts for plan in part.plans]
-    at, level, found, smooth, overflows = columns
-    windows = Windows(chosen, at, np.array([ahead_h]), padded(plans, -np.inf))
+    at, level, found, smooth, overflows, shift = columns
+    windows = Windows(chosen, at, np.array([ahead_h]), padded(plans, -np.inf), shift)
     emptied = np.array([len(plan) > 0 for plan in plans], dtype=np.bool_)
     bins = np.repeat(np.arange(len(parts)), np.array(counts, dtype=np.int64))
     return Outcomes(windows, bins, level, found, smooth, emptied, overflows.astype(np.bool_))
@@ -82,7 +81,7 @@ def past_windows(histories: Sequence[BinHistory], ahead_h: float, span: Span) ->
 @dataclass(frozen=True, eq=False)
 class _Part:
     origin: Ints
-    columns: tuple[Floats, Floats, Floats, Floats, Floats]
+    columns: tuple[Floats, ...]
     plans: list[Floats]
 
 
@@ -91,23 +90,21 @@ def _of_bin(history: BinHistory, ahead_h: float, span: Span) -> _Part:
     at, level, emptied = hours(history.read_at[read]), history.readings[read], hours(history.emptied_at)
     origin = _thinned(at, np.flatnonzero((at >= span.since) & (at < span.until)), span.every_h)
     if not len(origin):
-        nothing = np.empty(0)
-        return _Part(origin, (nothing, nothing, nothing, nothing, nothing), [])
+        return _Part(origin, (np.empty(0),) * 6, [])
     end = at[origin] + ahead_h
     right = np.searchsorted(at, end)
     left, right = np.maximum(right - 1, 0), np.minimum(right, len(at) - 1)
     near = np.where(np.abs(at[left] - end) <= np.abs(at[right] - end), left, right)
     known = (np.abs(at[near] - end) <= NEAREST_H) & (near > origin) & (at[near] < span.until)
+    origin, near, end = origin[known], near[known], end[known]
     first, last = (np.searchsorted(emptied, each, side="right") for each in (at[origin], at[near]))
-    known &= np.searchsorted(emptied, end, side="right") >= last
-    origin, near, end, first, last = origin[known], near[known], end[known], first[known], last[known]
     plans = [emptied[a:b] for a, b in zip(first, last, strict=True)]
     twice = np.concatenate([[0], np.cumsum((level[:-1] >= OVERFLOW_PCT) & (level[1:] >= OVERFLOW_PCT))])
-    newest = np.searchsorted(at, end, side="right") - 1
-    overflows = (twice[newest] - twice[np.minimum(origin + 1, newest)]) > 0
+    overflows = (twice[near] - twice[np.minimum(origin + 1, near)]) > 0
     around = np.stack([level[np.maximum(near - 1, 0)], level[near], level[np.minimum(near + 1, len(at) - 1)]])
     smooth = np.median(around, axis=0)
-    return _Part(origin, (at[origin], level[origin], level[near], smooth, overflows.astype(np.float64)), plans)
+    columns = (at[origin], level[origin], level[near], smooth, overflows.astype(np.float64), at[near] - end)
+    return _Part(origin, columns, plans)
 
 
 def _thinned(at: Floats, origin: Ints, every_h: float) -> Ints:

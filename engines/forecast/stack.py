@@ -21,7 +21,7 @@ from engines.forecast.member import SHARES_OUT
 BAND_ENDS_H = (8.0, 16.0, 30.0, 96.0)
 BANDS = ("up to 8 h", "8 to 16 h", "16 to 30 h", "30 to 96 h", "beyond 96 h")
 FEWEST_ROWS = 400
-LEAST_GAIN = 0.005
+LEAST_GAIN = 0.015
 MOST_ROWS = 2_000  # of a band and stream, evenly taken: two or three weights need no more
 ROUNDS, STEP = 100, 2.0
 EVERY = ""

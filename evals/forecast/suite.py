@@ -59,7 +59,7 @@ REASONED = 500  # windows whose reasons are checked
 @dataclass(frozen=True)
 class Asked:
     """What to measure: the data, from when on, which containers are kept from training, by which members, whether each
-    of them too, and whether how fast it is served."""
+    of them too, and whether how fast it is served. `until`: nothing from then on is read, to choose settings on."""
 
     data: Path
     test_from: date | None = None
@@ -68,6 +68,7 @@ class Asked:
     seed: int = 0
     members: frozenset[str] = frozenset(USUAL)
     serving: bool = True
+    until: date | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,8 @@ class Measurement:
 def measure(asked: Asked) -> Measurement:
     """The suite. Raises BadData for data that is neither readings nor emptyings, or too short to cut in two."""
     if not asked.data.is_dir() and is_readings(asked.data):
-        return _on_readings(asked, read_readings(asked.data))
+        data = read_readings(asked.data)
+        return _on_readings(asked, data if asked.until is None else data.until(_before(asked.until)))
     emptied = read_emptyings(asked.data)
     figures, baselines, cases = measure_found(emptied, _cut(asked, emptied.histories), asked.unseen)
     return Measurement(figures, baselines, cases)
@@ -125,6 +127,11 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
     figures["notes"] = list(data.notes)
     chart = reliability_svg(reliability(levels, known), f"{len(known)} windows of {AHEAD_H:.0f} h, {asked.data.name}")
     return Measurement(figures, baselines, len(known), chart)
+
+
+def _before(day: date) -> np.datetime64:
+    """The last second before a day."""
+    return np.datetime64(day, "s") - np.timedelta64(1, "s")
 
 
 def _newest(data: Readings) -> np.datetime64:
@@ -268,7 +275,8 @@ def _full_before_emptied(method: Method, scored: Outcomes) -> Mask:
     if windows.planned is None or not windows.planned.shape[1]:
         return end
     alone = method(windows.without_plan())
-    share = np.where(scored.emptied, (windows.planned[:, 0] - windows.at) / AHEAD_H, 1.0)
+    length = windows.ends[:, 0] - windows.at
+    share = np.where(scored.emptied, (windows.planned[:, 0] - windows.at) / length, 1.0)
     before = scored.level + (alone - scored.level) * np.nan_to_num(share, nan=1.0)
     return np.asarray(end | (before >= OVERFLOW_PCT))
 
