@@ -8,7 +8,7 @@ from engines.routing.choice import Stage, stages_for
 from engines.routing.construct import FEW_STOPS, construct
 from engines.routing.improve import supports as ortools_knows
 from engines.routing.insertion import insert_what_pays
-from engines.routing.model import model_of
+from engines.routing.model import DUMPS, Model, model_of
 from engines.routing.params import Core
 from engines.routing.problem import RoundPlan
 from engines.routing.pyvrp_core import improve_with_pyvrp
@@ -17,6 +17,7 @@ from engines.routing.rounds import Order, assemble, orders_of, rank
 from engines.routing.task import Task
 
 MOST_PAIRS = 1000  # stops times trucks
+RUGGED_RUNS, NEXT_SEED = 4, 101
 
 
 def search(task: Task) -> RoundPlan:
@@ -27,6 +28,13 @@ def search(task: Task) -> RoundPlan:
         turns.take(stage)
     few = len(task.problem.stops) <= FEW_STOPS
     return insert_what_pays(task.problem, turns.best) if few and task.params.thorough else turns.best
+
+
+def runs_of(model: Model) -> int:
+    """How many annealing runs share a budget: several where prizes and trips to the dump make the choice of stops
+    rugged, because one run, however long, then ends in one of several choices of trips; else one."""
+    prizes = any(stop.prize is not None for stop in model.problem.stops)
+    return RUGGED_RUNS if prizes and model.facts.flags[DUMPS] else 1
 
 
 class _Turns:
@@ -71,10 +79,16 @@ class _Turns:
             ring.run(self.budget)
             self._keep(self._plan(ring.best.orders, "annealer (sqa)"))
         else:
-            if orders is not None:
-                self.annealer = Annealer(self.model, self.seed)
-                self.annealer.start(orders, warm=True)
-            self.annealer.run(self.budget, until=stage.until)
+            self._anneal(stage, orders)
+
+    def _anneal(self, stage: Stage, orders: list[Order] | None) -> None:
+        """One annealing run, or several in a row, each from the best plan so far and with a seed of its own."""
+        begin, runs = self.budget.share, 1 if orders is not None else runs_of(self.model)
+        for run in range(runs):
+            if orders is not None or run:
+                self.annealer = Annealer(self.model, self.seed + run * NEXT_SEED)
+                self.annealer.start(orders or orders_of(self.task.problem, self.best), warm=orders is not None)
+            self.annealer.run(self.budget, until=begin + (stage.until - begin) * (run + 1) / runs)
             self._keep(self._plan(self.annealer.orders, "annealer"))
 
     def _plan(self, orders: list[Order], core: str) -> RoundPlan:

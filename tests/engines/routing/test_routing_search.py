@@ -9,10 +9,12 @@ from routing_cases import grid, with_stop, with_stops
 
 from engines.routing.carried import carried_over
 from engines.routing.check import check
+from engines.routing.model import model_of
 from engines.routing.params import Core, Params
 from engines.routing.plan import STOPPED_BY_CLOCK, UNTIL_TIME_WAS_UP
-from engines.routing.problem import Goal, Problem, StopRule
+from engines.routing.problem import Goal, Problem, Progress, StopRule
 from engines.routing.rounds import assemble, rank
+from engines.routing.search import runs_of
 from engines.routing.solve import solve
 
 AT_ONCE, SHORT, LOOKS = StopRule(max_looks=1), StopRule(max_looks=1000), StopRule(max_looks=4000)
@@ -125,3 +127,18 @@ def test_a_plan_searched_for_as_long_as_a_clock_allowed_is_not_one_to_repeat(cor
     assert not plan.repeatable
     assert plan.core.endswith(UNTIL_TIME_WAS_UP)
     assert solve(grid(5), StopRule(max_seconds=60), params=Params(core=Core.insertion)).repeatable
+
+
+def test_several_runs_share_a_budget_where_trips_must_pay_and_none_loses_the_best_so_far() -> None:
+    problem = with_stops(grid(60, 1, capacity_l=700), prize=1500)
+    told: list[Progress] = []
+    looks = 40_000
+    plan = solve(problem, StopRule(max_looks=looks, progress=told.append), 4, Params(core=Core.annealer))
+    assert runs_of(model_of(problem)) > 1
+    no_dump = with_stops(grid(60, 1, capacity_l=700, dump=False), prize=1500)
+    assert runs_of(model_of(with_stops(problem, prize=None))) == runs_of(model_of(no_dump)) == 1
+    objectives = [each.objective for each in told]
+    assert objectives == sorted(objectives, reverse=True)
+    assert plan.objective <= min(objectives, default=plan.objective)
+    assert not check(problem, plan)
+    assert plan.repeatable
