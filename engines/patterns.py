@@ -344,7 +344,9 @@ def _without_echoes(found: Sequence[tuple[Units, Pattern]], least: float) -> lis
     A condition that holds others which were found too (a weekend) stands for these.
     """
     kept: list[Pattern] = []
-    for units, pattern in sorted(found, key=lambda pair: not _holds_others(pair, found)):
+    turns = [(min([place, *_parts_of(pair, found)]), -len(_parts_of(pair, found))) for place, pair in enumerate(found)]
+    for place in sorted(range(len(found)), key=turns.__getitem__):
+        units, pattern = found[place]
         surer = [other.condition for other in kept if other.name == pattern.name]
         beside = _ratio_beside(units.parts[1], pattern.condition, surer)
         if not surer or (beside is not None and _same_side(pattern.later.ratio, beside, least)):
@@ -352,18 +354,18 @@ def _without_echoes(found: Sequence[tuple[Units, Pattern]], least: float) -> lis
     return sorted(kept, key=_surest)
 
 
-def _holds_others(pair: tuple[Units, Pattern], found: Sequence[tuple[Units, Pattern]]) -> bool:
-    """Whether the condition is wherever another is that was found of the same subject, on the same side of 1."""
+def _parts_of(pair: tuple[Units, Pattern], found: Sequence[tuple[Units, Pattern]]) -> list[int]:
+    """Places of the findings of the same subject, on the same side of 1, whose condition is never without this one."""
     units, pattern = pair
-    parts = [
-        other.condition
-        for _, other in found
+    own = units.share[:, pattern.condition] + 1e-12
+    return [
+        place
+        for place, (_, other) in enumerate(found)
         if other.name == pattern.name
         and other.condition != pattern.condition
         and (other.later.ratio > 1) == (pattern.later.ratio > 1)
+        and bool((units.share[:, other.condition] <= own).all())
     ]
-    own = units.share[:, pattern.condition]
-    return any(bool((units.share[:, part] <= own + 1e-12).all()) for part in parts)
 
 
 def _surest(pattern: Pattern) -> tuple[float, float, str, int]:

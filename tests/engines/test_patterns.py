@@ -79,6 +79,13 @@ def test_a_pattern_is_not_told_again_by_its_echo_or_by_a_part_of_itself() -> Non
     assert sorted(pattern.condition for pattern in found) == [3, 7]  # no slow Monday, no Saturday or Sunday alone
 
 
+def test_a_weekend_that_is_the_echo_of_a_fast_thursday_is_not_told() -> None:
+    busy = counts("busy", 99, thursday=4.0)
+    weekend = busy.share[:, 5:].sum(axis=1, keepdims=True)
+    found = find_patterns([replace(busy, share=np.hstack([busy.share, weekend]))], QUICK, seed=0)
+    assert [pattern.condition for pattern in found] == [3]
+
+
 def test_what_does_not_happen_again_is_no_pattern() -> None:
     busy, plain = counts("moved away", 1, thursday=2.5), counts("moved away", 1)
     later = busy.at >= SPLIT_S

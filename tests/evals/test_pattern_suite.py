@@ -40,6 +40,6 @@ def test_planted_thursdays_are_found_and_shuffled_ones_are_not() -> None:
 
 def test_a_city_folder_is_measured(small_city_folder: Path) -> None:
     ours, baselines, tests = figures(small_city_folder, shuffles=1)
-    assert set(ours) == {"found", "found_when_shuffled", "found_by_question", "planted_found_share"}
+    assert set(ours) == {"found", "found_when_shuffled", "cpu_s", "found_by_question", "planted_found_share"}
     assert set(baselines) == {"uncorrected"}
     assert tests >= 0
