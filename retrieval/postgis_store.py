@@ -235,13 +235,12 @@ class PostgisSearch:
         """
         ends = time.monotonic() + budget_s
         sending = postgis_sending.Sending(self._connections, self._side, self.city, self._embedder)
-        left = 1
         with suppress(NotNow):
             self._look_for_losses(sending)
         while time.monotonic() < ends and sending.embed_some():
             pass
-        while time.monotonic() < ends and left:
-            left = sending.send_some()
+        while sending.send_some() and time.monotonic() < ends:  # at least one part, or a slow model would starve it
+            pass
         return sending.left()
 
     def _look_for_losses(self, sending: postgis_sending.Sending) -> None:
