@@ -298,6 +298,8 @@ class PostgisSearch:
                 log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
                 return
             except NotNow as error:
+                if self._closing.is_set():
+                    return
                 log.warning("the vector index is behind, the next try is in %g s: %s", AGAIN_S, error)
                 pause_s = AGAIN_S
 
