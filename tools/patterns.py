@@ -24,7 +24,7 @@ from tools.pattern_units import Subject, bin_subjects, called_subjects
 
 __all__ = ["OperationalPatterns", "pattern_documents", "renew_patterns"]
 
-FORM = "1"  # raise it when patterns are found or told otherwise
+FORM = "2"  # raise it when patterns are found or told otherwise
 MOST = 300  # patterns of a city: beyond that nobody reads them
 TIMED = ((Emptying, Emptying.emptied_at), (Reading, Reading.read_at), (Request, Request.opened_at))
 SOURCES = ("emptyings.", "readings.", "requests.")
@@ -128,8 +128,8 @@ def _evidence(city: Operation, units: Units, pattern: Pattern, what: str) -> str
 
 
 def _size(pattern: Pattern) -> str:
-    """The ratio with its interval; too little to measure is told as that."""
-    if pattern.later.ratio < HARDLY:
+    """The ratio with its interval; a rate that is at its bound of 0 has none worth telling."""
+    if pattern.later.rate == 0 or pattern.high == 0:
         return "That is too little to tell from nothing,"
     interval = f"95 % interval {pattern.low:.2f} to {pattern.high:.2f}"
     return f"That is {pattern.later.ratio:.2f} times as much ({interval})"
@@ -156,14 +156,13 @@ def _found_full(subject: Subject, pattern: Pattern) -> _Told:
 
 
 def _called(subject: Subject, pattern: Pattern) -> _Told:
-    day = subject.conditions[pattern.condition]
-    ratio = pattern.later.ratio
-    often = "hardly ever" if ratio < HARDLY else f"{_times(ratio)} as {'often' if ratio > 1 else 'seldom'}"
-    rate, other = pattern.later.rate, pattern.later.other_rate
+    day, place = subject.conditions[pattern.condition], subject.places[0]
+    ratio, rate, other = pattern.later.ratio, pattern.later.rate, pattern.later.other_rate
+    beside = "the same requests in the whole city" if place.area else "all requests"
+    often = f"come {_times(ratio)} as {'often' if ratio > 1 else 'seldom'} on {day}s as {beside}"
     return _Told(
-        title=f"{subject.places[0].name} come {often} on {day}s",
-        rates=f"On {day}s there are {rate:.2f} times, on other days {other:.2f} times as many as all requests of those "
-        "days would have it.",
+        title=f"{place.name} {f'hardly come on {day}s' if ratio < HARDLY else often}",
+        rates=f"On {day}s they are {rate:.2f} times, on other days {other:.2f} times as many as {beside} would have it.",
         units=f"{day}s with requests",
     )
 
