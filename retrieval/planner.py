@@ -7,8 +7,9 @@ A back end gives one `CandidateSource` for each search. Three plans:
 limits first: all that the limits leave, compared exactly; the cost grows with how many these are.
 all meanings: everything compared exactly, then the limits; the cost grows with the collection.
 meaning first: an approximate index gives its nearest, the limits are checked exactly on each, and more are fetched
-while too few survive; where the next round would cost more than an exact plan, the exact plan ends it.
-Up to 10,000 candidates, and where every hit must be counted, only the exact plans take part.
+while too few survive; an exact plan ends it where the next round would cost more, or place and meaning are at odds.
+Up to 10,000 candidates, and where every hit must be counted, only the exact plans take part; elsewhere the approximate
+one must be cheaper by a third.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil
+from math import ceil, inf
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,9 @@ Floats = npt.NDArray[np.float64]
 FEW = 10_000  # candidates that are always compared exactly
 SPARE = 1.5  # times what the share of survivors says, so that one round is mostly enough
 GROWTH = 4  # of the fetch from round to round
+ADVANTAGE = 1.3  # times cheaper than the cheapest exact plan must an approximate one be
+AT_ODDS = 0.5  # of the survivors that were to be expected
+PATIENCE = 20  # times what an approximate round took may the exact answer then take
 CHECKED = 10  # best of a recall sample
 
 
@@ -154,7 +158,7 @@ class Planner:
         elif sizes.estimated <= FEW:
             plans = plans - {Plan.MEANING_FIRST} or plans
         expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
-        chosen = min(expected, key=lambda plan: expected[plan])
+        chosen = min(expected, key=lambda plan: expected[plan] * (ADVANTAGE if plan == Plan.MEANING_FIRST else 1))
         alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}
         return PlanTrace(chosen.value, sizes.estimated, -1, 0.0, alternatives=alternatives)
 
@@ -184,15 +188,18 @@ class Planner:
         while True:
             began = self._clock()
             nearest = source.approximate(fetch)
-            kept = nearest.only(source.passes(nearest.numbers))
-            self.costs.learn(Plan.MEANING_FIRST, fetch, 1_000 * (self._clock() - began))
-            if len(kept.numbers) >= depth:
+            passing = source.passes(nearest.numbers)
+            kept = nearest.only(passing)
+            took_ms = 1_000 * (self._clock() - began)
+            self.costs.learn(Plan.MEANING_FIRST, fetch, took_ms)
+            at_odds = _at_odds(source, nearest, passing) and min(exact.values(), default=inf) <= PATIENCE * took_ms
+            if len(kept.numbers) >= depth and not at_odds:
                 return self._sampled(source, kept.first(depth), trace)
             fetch = _next_fetch(fetch, len(kept.numbers), depth)
             next_ms = self.costs.expected(Plan.MEANING_FIRST, fetch)
             if len(nearest.numbers) >= source.total or not exact:
                 return kept.first(depth), trace
-            if fetch >= source.total or next_ms > min(exact.values()):
+            if at_odds or fetch >= source.total or next_ms > min(exact.values()):
                 instead = min(exact, key=lambda plan: exact[plan])
                 found, trace = self._exactly(source, instead, depth, trace)
                 return found, replace(trace, plan=f"{Plan.MEANING_FIRST}, then {instead}")
@@ -208,6 +215,15 @@ class Planner:
         best = truth.first(CHECKED).numbers
         found = np.isin(best, nearest.first(CHECKED).numbers).mean() if len(best) else 1.0
         return truth, replace(trace, recall_sample=round(float(found), 4))
+
+
+def _at_odds(source: CandidateSource, nearest: Nearest, passing: npt.NDArray[np.bool_]) -> bool:
+    """Whether place and meaning are at odds: of the first quarter far fewer survive than place alone would say.
+
+    The best within the limits are then far down the list, where a graph of neighbours misses more than near its top.
+    """
+    early = len(nearest.numbers) // 4
+    return bool(passing[:early].sum() < AT_ODDS * early * min(1.0, source.survival()))
 
 
 def _sizes(source: CandidateSource, depth: int) -> _Sizes:

@@ -31,6 +31,7 @@ Numbers = npt.NDArray[np.int64]
 log = logging.getLogger(__name__)
 FROM = 100_000  # texts; fewer are compared exactly in the same time
 NEIGHBOURS, WHILE_ADDING, WHILE_SEARCHING = 16, 128, 128  # of the graph: links of a text, and texts held in sight
+LEAST_IN_SIGHT, WIDER = 512, 2
 AT_ONCE = 1_000  # texts added before looking whether to stop
 MOST_GONE = 0.2  # share of texts in the index that are no longer in the file
 
@@ -126,8 +127,9 @@ class _Found:
 
     def nearest(self, query: Floats, count: int) -> Numbers:
         """The numbers of about `count` texts near a question."""
-        found: Numbers = np.asarray(self._index.search(query, count, threads=1).keys).astype(np.int64)
-        return found
+        in_sight = max(LEAST_IN_SIGHT, WIDER * count)  # as many as are asked for: the nearest of them are surer
+        found: Numbers = np.asarray(self._index.search(query, in_sight, threads=1).keys).astype(np.int64)
+        return found[:count]
 
 
 def _empty(vectors: Vectors) -> Index:

@@ -116,9 +116,12 @@ class World:
             about = self.metres[some[np.argmax(away)]]
         raw = self.centres[topic] + (NOISE / np.sqrt(DIMENSIONS)) * rng.normal(size=DIMENSIONS)
         words = [_topic_word(topic, int(rng.integers(0, TOPIC_WORDS))), *map(_word, self._drawn(rng, (2,)))]
-        place = min(self.bins - 1, max(10, round(share * self.bins)))
-        apart = np.partition(np.linalg.norm(self.metres - about, axis=1), place)
-        radius_m = float(apart[place]) if share < 1 else 4 * HALF_WIDTH_M
+        count = min(self.bins - 1, max(10, round(share * self.bins)))
+        apart = np.partition(np.linalg.norm(self.metres - about, axis=1), [count - 1, count])
+        between = float(
+            apart[count - 1 : count + 1].mean()
+        )  # no document stands on the edge, where rounding would decide
+        radius_m = between if share < 1 else 4 * HALF_WIDTH_M
         lat = MIDDLE[0] + np.degrees(about[1] / EARTH_RADIUS_M)
         lon = MIDDLE[1] + np.degrees(about[0] / EARTH_RADIUS_M) / np.cos(np.radians(MIDDLE[0]))
         return Question(_text(words), (raw / np.linalg.norm(raw)).astype(np.float32), Circle(lat, lon, radius_m))

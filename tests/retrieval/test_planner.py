@@ -111,6 +111,18 @@ def test_where_fetching_more_would_cost_more_than_an_exact_plan_that_one_ends_it
     assert trace.plan == "meaning first, then limits first"
 
 
+@pytest.mark.parametrize(("beyond", "plan"), [(2_000, "meaning first, then limits first"), (0, "meaning first")])
+def test_where_place_and_meaning_are_at_odds_the_answer_is_exact_though_enough_survive(beyond: int, plan: str) -> None:
+    """Half of all are inside; beyond the first 2,000 the index is blind for what is nearest of them."""
+    costs = {"LIMITS_FIRST": Cost(19, 0), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0.001)}
+    inside = np.arange(beyond, 60_000, 2) if beyond else np.arange(0, 60_000, 2)
+    source = Collection(60_000, inside)
+    source.blind = {*range(beyond, beyond + 40)} if beyond else set()
+    found, trace = planner(**costs).run(source, 2_000)
+    assert trace.plan == plan
+    assert found.numbers.tolist() == inside[:2_000].tolist()
+
+
 def test_a_source_without_an_index_is_searched_exactly() -> None:
     source = Collection(60_000, np.arange(60_000), EVERY - {Plan.MEANING_FIRST})
     assert Planner().run(source, 5)[1].plan in {"limits first", "all meanings"}
