@@ -162,7 +162,7 @@ def _called(subject: Subject, pattern: Pattern) -> _Told:
     often = f"come {_times(ratio)} as {'often' if ratio > 1 else 'seldom'} on {day}s as {beside}"
     return _Told(
         title=f"{place.name} {f'hardly come on {day}s' if ratio < HARDLY else often}",
-        rates=f"On {day}s they are {rate:.2f} times, on other days {other:.2f} times as many as {beside} would have it.",
+        rates=f"On {day}s they are {rate:.2f}, on other days {other:.2f} times as many as {beside} would have it.",
         units=f"{day}s with requests",
     )
 
