@@ -40,17 +40,17 @@ JsonObject = dict[str, JsonValue]
 class Given(FillModels):
     """The histories and the member of a measurement, in place of those of the records."""
 
-    def __init__(self, store: Store, histories: Sequence[BinHistory], member: Member) -> None:
+    def __init__(self, store: Store, histories: Sequence[BinHistory], member: Member, rates: Rates) -> None:
         super().__init__(store)
         self._given = {history.bin_id: history for history in histories}
-        self._member, self._given_rates = member, fit_rates(histories)
+        self._member, self._given_rates = member, rates
 
     def histories(self, city: Operation) -> Mapping[str, BinHistory]:
         """The histories given."""
         return self._given
 
     def rates(self, city: Operation, now: datetime) -> Rates:
-        """The rates of the histories given, whatever the moment."""
+        """The rates given, whatever the moment."""
         return self._given_rates
 
     def identity(self, city: Operation, at: datetime) -> Identity:
@@ -90,21 +90,22 @@ def serving_figures(
 
     With `renewed_bins`, also `refresh_cpu_s` of so many bins (the histories given, again and again) on one core.
     """
-    with serving(histories, member, at) as here:
+    rates = fit_rates([history.until(at) for history in histories])
+    with serving(histories, member, at, rates) as here:
         here.renew()
         chosen = np.random.default_rng(seed).choice([h.bin_id for h in histories], QUESTIONS)
         questions = [(str(bin_id), here.now + timedelta(minutes=n % 59)) for n, bin_id in enumerate(chosen)]
         found: JsonObject = {**_timed("lookup", here, questions, _look_up), **_timed("live", here, questions, _what_if)}
     if renewed_bins:
         many = _repeated(histories, renewed_bins)
-        with serving(many, member, at) as here:
+        with serving(many, member, at, rates) as here:
             found |= {"refresh_bins": renewed_bins, "refresh_cpu_s": round(here.renew(), 2)}
     return found
 
 
 @contextmanager
-def serving(histories: Sequence[BinHistory], member: Member, at: np.datetime64) -> Iterator[Serving]:
-    """These histories as a city in a database that is thrown away."""
+def serving(histories: Sequence[BinHistory], member: Member, at: np.datetime64, rates: Rates) -> Iterator[Serving]:
+    """These histories as a city in a database that is thrown away; `rates` are what forecasts are explained by."""
     moment = at.astype("datetime64[s]").astype(datetime).replace(tzinfo=UTC)
     known = [history.until(at) for history in histories]
     with ExitStack() as ending:
@@ -112,7 +113,7 @@ def serving(histories: Sequence[BinHistory], member: Member, at: np.datetime64) 
         store = ending.enter_context(closing(Store(f"sqlite:///{folder / 'roundsman.db'}")))
         store.migrate()
         _put_city(store, known, moment)
-        yield Serving(store, load_operation(store, CITY), Given(store, known, member), moment)
+        yield Serving(store, load_operation(store, CITY), Given(store, known, member, rates), moment)
 
 
 def _put_city(store: Store, histories: Sequence[BinHistory], moment: datetime) -> None:

@@ -32,7 +32,8 @@ def test_every_lookup_is_one_and_live_answers_are_timed_beside_it(histories: lis
 
 
 def test_what_is_served_is_the_members_own_forecast(histories: list[BinHistory]) -> None:
-    with serving(histories, HourOfWeek(fit_rates(histories)), AT) as here:
+    rates = fit_rates(histories)
+    with serving(histories, HourOfWeek(rates), AT, rates) as here:
         computed = here.table.foresee(here.city, here.now, ["c3"])
         here.renew()
         served = here.table.foresee(here.city, here.now, ["c3"])
