@@ -2,8 +2,8 @@
 
 The median has the least mean error, the middle of the densest 20 points is most often within ten. Said is the level
 that weighs both: least mean error plus `PRICE_PCT` points for each chance of being more than ten off (a Bayes act; the
-figure must suit the measure it is judged by, Gneiting, JASA 2011). Near 100 it is what a forecaster would say: 92, not
-the 100 at which half of the distribution piles up. The price is chosen on Prague's months July to October 2024.
+figure must suit the measure it is judged by, Gneiting, JASA 2011). Near 100 that is some points below the 100 at
+which half of a distribution may pile up. The price is chosen on Prague's months July to October 2024.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def bins() -> list[BinHistory]:
 
 @pytest.fixture(scope="module")
 def ensemble(bins: list[BinHistory]) -> Ensemble:
-    fits = {**FITS, "boosted": lambda histories, seed: fit_boosted(histories, seed, rounds=20)}
+    boosted = lambda histories, seed: fit_boosted(histories, seed, rounds=15)  # noqa: E731
+    fits = {"hour_of_week": FITS["hour_of_week"], "boosted": boosted}
     return fit_ensemble([b.until(NOW) for b in bins], fits)
 
 
