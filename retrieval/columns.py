@@ -75,8 +75,11 @@ class Columns:
                 yield places[mask[places]][:most].tolist()
 
     def places_of(self, rows: Numbers) -> Numbers:
-        """Where in the columns the rows are, each of which must be there."""
-        return np.searchsorted(self.rows, rows)
+        """Where in the columns the rows are. Raises LookupError where one is not there: another moment's columns."""
+        places = np.searchsorted(self.rows, rows)
+        if len(rows) and not (len(self.rows) and (self.rows.take(places, mode="clip") == rows).all()):
+            raise LookupError("rows of another moment than the columns")
+        return places
 
     @cached_property
     def _by_text(self) -> tuple[Numbers, Numbers]:
@@ -165,14 +168,16 @@ class ColumnCache:
         self._kept: dict[int, tuple[int, Columns]] = {}
 
     def current(self, connection: sqlite3.Connection, city: int) -> Columns:
-        """What the file holds now."""
+        """What the file holds at the moment that the connection reads, which may lie before what is kept."""
         edition = _edition(connection, city)
         with self._lock:
             kept = self._kept.get(city)
-            if kept is None or kept[0] != edition:
+            if kept is None or kept[0] < edition:
                 columns = _read(connection, city) if kept is None else _updated(connection, city, kept[1])
                 kept = self._kept[city] = edition, columns
-            return kept[1]
+            if kept[0] == edition:
+                return kept[1]
+        return _read(connection, city)  # a reader that began before the last write; rows removed since are not kept
 
 
 def documents_changed(connection: sqlite3.Connection, city: int) -> None:
@@ -192,6 +197,8 @@ def _name(city: int) -> str:
 
 def _updated(connection: sqlite3.Connection, city: int, old: Columns) -> Columns:
     """What the file holds now, of which most is known: a row is written once and never numbered again."""
+    if not len(old.rows):
+        return _read(connection, city)
     rows = connection.execute("SELECT row FROM search_documents WHERE city = ?", (city,))
     there = np.sort(np.fromiter((row for (row,) in rows), dtype=np.int64))
     kept = np.zeros(len(old.rows), dtype=np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from retrieval import columns
 from retrieval.columns import ColumnCache, Columns
 from retrieval.sqlite_store import SqliteSearch
-from retrieval.store import Document
+from retrieval.store import Document, SearchRequest
 from retrieval.tables import Connections
 
 SITES = ["north", "south", "east", None]
@@ -92,4 +93,50 @@ def test_a_city_that_lost_everything_is_empty(tmp_path: Path) -> None:
     assert len(current(following, tmp_path / "s.db").rows) == 0
     search.upsert([document(2, 1, 1)])
     assert list(current(following, tmp_path / "s.db").ids) == ["d2"]
+    search.close()
+
+
+def test_a_city_that_was_emptied_twice_is_empty_twice(tmp_path: Path) -> None:
+    search = SqliteSearch(tmp_path / "s.db", "smalltown")
+    for _ in range(2):
+        search.upsert([document(1, 1, 1)])
+        search.delete(["d1"])
+        assert search.search(SearchRequest("text")).searched == 0
+    search.close()
+
+
+@pytest.mark.parametrize("changed", [39, 25])
+def test_a_search_that_began_before_a_write_finds_what_there_was_then(tmp_path: Path, changed: int) -> None:
+    search = SqliteSearch(tmp_path / "s.db", "smalltown")
+    search.upsert([Document(f"d{n}", "requests", "t", "glass" if n == changed else "paper", "r") for n in range(40)])
+    newer = Document(f"d{changed}", "requests", "t", "glass again", "r")
+    asked = SearchRequest("glass", alpha=0)
+    kept = search._columns
+    assert len(search.search(asked).hits) == 1
+
+    class Overtaken(ColumnCache):
+        """Columns that another search, of a later moment, brings up to date first."""
+
+        def current(self, connection: sqlite3.Connection, city: int) -> Columns:
+            search._columns = kept
+            search.upsert([newer])
+            assert [hit.document.text for hit in search.search(asked).hits] == ["glass again"]
+            return kept.current(connection, city)
+
+    search._columns = Overtaken()
+    before = search.search(asked)
+    assert [(hit.document.id, hit.document.text) for hit in before.hits] == [(f"d{changed}", "glass")]
+    assert before.searched == 40
+    assert [hit.document.text for hit in search.search(asked).hits] == ["glass again"]
+    search.close()
+
+
+def test_rows_of_another_moment_are_refused_not_taken_for_others(tmp_path: Path) -> None:
+    search = SqliteSearch(tmp_path / "s.db", "smalltown")
+    search.upsert([document(n, 0, n) for n in range(5)])
+    there = current(ColumnCache(), tmp_path / "s.db")
+    assert there.places_of(there.rows[1:3]).tolist() == [1, 2]
+    for row in (0, 99):
+        with pytest.raises(LookupError, match="another moment"):
+            there.places_of(np.array([row]))
     search.close()
