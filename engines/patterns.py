@@ -8,31 +8,34 @@ of a condition is value by base, by weighted least squares; the ratio is its rat
 
 Three hurdles, so that chance alone passes nearly none: a permutation test within strata on the earlier part of the
 records (Pearson residuals shuffled; Monte Carlo p-values, Phipson and Smyth 2010, after a screen by Hoeffding's normal
-limit, 1951); the false discovery rate over all tests made (Benjamini and Hochberg 1995); and the same direction again,
-one-sided, on the later part. The ratio that is told is the later part's, which had no say in the choice; its interval
-is a bootstrap of weeks (Kuensch 1989). A rate is never below 0; where it is 0 its interval is too narrow (Andrews
-2000), and the tests alone decide.
+limit, 1951; as many draws as the number of tests asks for); the false discovery rate over all tests made (Benjamini and
+Hochberg 1995); and the same direction again, one-sided, on the later part. The ratio that is told is the later part's,
+which had no say in the choice; its interval is a bootstrap of weeks (Kuensch 1989). A rate is never below 0; where it
+is 0 its interval is too narrow (Andrews 2000), and the tests alone decide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import erfc, log, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, log
 
 import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-__all__ = ["Estimate", "Pattern", "Rules", "Units", "find_patterns", "p_values"]
+from engines.permutations import drawn_sums, moments, strata_of, upper_tail
+
+__all__ = ["Estimate", "Pattern", "Rules", "Test", "Units", "find_patterns", "found_among", "p_values"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BLOCK_S = 7 * 86_400.0  # what happens within a week hangs together
 FIRST_DRAWS = 999  # enough to see that a test will never pass
-PROMISING = 0.004  # the first draws' p-value below which the others are made
+PROMISING = (0.004, 0.0005)  # the p-value, after the first draws and the next, above which no more are made
+SPARE = 4  # times the draws without which even the surest test could not pass the correction
+AT_ONCE = 10_000  # draws held in memory together
 LEAST_TOLD = 0.01  # a ratio below is none
-TINY = 1e-12  # a variance that is rounding
 MANY_STRATA = 400  # beyond that the normal limit is as good as any number of draws
 SCREEN = 0.005  # two-sided, of the normal limit: above it a test is not drawn at all
 
@@ -67,12 +70,16 @@ class Units:
         )  # fmt: skip
 
 
+Test = tuple[Units, int, float]
+"""A test made: its subject, its condition and its p-value."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """What counts as a finding: false discovery rate, p-value of the second look, least effect and evidence.
 
     `least_ratio` holds both ways (1.25 is also 1 / 1.25); `least_units` is units with any part of the condition, in
-    each of the two parts.
+    each of the two parts. `draws` is the least of what a promising test is drawn; more tests make it more (`drawn`).
     """
 
     rate: float = 0.05
@@ -81,6 +88,13 @@ class Rules:
     least_units: int = 12
     draws: int = 9_999
     resamples: int = 1_000
+
+    def drawn(self, tests: int) -> int:
+        """Draws of the tests that stay promising: a p-value is at least 1 / (draws + 1), and must reach rate / tests.
+
+        With fewer than tests / rate of them one finding alone could never pass the correction.
+        """
+        return max(self.draws, ceil(SPARE * tests / self.rate))
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,22 @@ class Pattern:
 def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pattern]:
     """The findings, the surest first; the same subjects and seed give the same ones."""
     generator = np.random.default_rng(seed)
-    tests = p_values(subjects, rules, generator)
+    return found_among(p_values(subjects, rules, generator), rules, generator)
+
+
+def p_values(subjects: Sequence[Units], rules: Rules, generator: Generator) -> list[Test]:
+    """Every test made of the earlier part: subject, condition and p-value, before any correction."""
+    asked = [_asked(units, rules.least_units) for units in subjects]
+    rules = replace(rules, draws=rules.drawn(sum(map(len, asked))))
+    return [
+        test
+        for units, conditions in zip(subjects, asked, strict=True)
+        for test in _tests(units, conditions, rules, generator)
+    ]
+
+
+def found_among(tests: Sequence[Test], rules: Rules, generator: Generator) -> list[Pattern]:
+    """The findings among all tests made, the surest first: what passes the correction and the later part."""
     corrected = _benjamini_hochberg(np.array([p for _, _, p in tests]))
     found: list[tuple[Units, Pattern]] = []
     for (units, condition, p), q in zip(tests, corrected.tolist(), strict=True):
@@ -127,11 +156,6 @@ def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pa
     return _without_echoes(found, rules.least_ratio)
 
 
-def p_values(subjects: Sequence[Units], rules: Rules, generator: Generator) -> list[tuple[Units, int, float]]:
-    """Every test made of the earlier part: subject, condition and p-value, before any correction."""
-    return [test for units in subjects for test in _tests(units, rules, generator)]
-
-
 def _size(ratio: float) -> float:
     """How far from 1, either way."""
     return abs(log(max(ratio, LEAST_TOLD)))
@@ -140,15 +164,23 @@ def _size(ratio: float) -> float:
 # ---------------------------------------------------------------- the earlier part
 
 
-def _tests(units: Units, rules: Rules, generator: Generator) -> Iterator[tuple[Units, int, float]]:
-    """Each condition that both parts say enough about, with the p-value of the earlier part."""
+def _asked(units: Units, least: int) -> list[int]:
+    """The conditions that both parts say enough about."""
     early, late = units.parts
-    codes = _codes(early)
-    enough = ((early.share > 0).sum(axis=0) >= rules.least_units) & ((late.share > 0).sum(axis=0) >= rules.least_units)
-    if not enough.any() or not early.value.sum():
+    if not early.value.sum():
+        return []
+    enough = ((early.share > 0).sum(axis=0) >= least) & ((late.share > 0).sum(axis=0) >= least)
+    return [int(condition) for condition in np.flatnonzero(enough)]
+
+
+def _tests(units: Units, conditions: Sequence[int], rules: Rules, generator: Generator) -> Iterator[Test]:
+    """Each of these conditions with the p-value of the earlier part."""
+    if not conditions:
         return
+    early, _ = units.parts
+    codes = _codes(early)
     sample = _Sample(early, _residuals(early, codes), codes)
-    for condition in np.flatnonzero(enough).tolist():
+    for condition in conditions:
         yield units, condition, _p_value(sample, condition, rules, generator)
 
 
@@ -175,73 +207,32 @@ def _residuals(units: Units, codes: Ints) -> Floats:
 def _p_value(sample: _Sample, condition: int, rules: Rules, generator: Generator) -> float:
     """Two-sided, or of more alone: the normal limit's where that is clear, else by drawing."""
     units, residuals, share = sample.units, sample.residuals, sample.units.share[:, condition]
-    mean, spread = _moments(share, residuals, sample.codes)
+    mean, spread = moments(share, residuals, sample.codes)
     if spread == 0:
         return 1.0
     z = (float(share @ residuals) - mean) / spread
-    limit = _upper_tail(z if units.one_sided else abs(z)) * (1 if units.one_sided else 2)
+    limit = upper_tail(z if units.one_sided else abs(z)) * (1 if units.one_sided else 2)
     if limit > SCREEN or sample.codes.max() >= MANY_STRATA:
         return limit
-    strata = _strata(units.stratum)
+    strata = strata_of(units.stratum)
     extreme = 0
     drawn = 0
-    for draws in (FIRST_DRAWS, rules.draws - FIRST_DRAWS):
-        sums = _draw(share, residuals, strata, draws, generator)
+    for draws, promising in _stages(rules.draws):
+        sums = drawn_sums(share, residuals, strata, draws, generator)
         sides = sums - mean if units.one_sided else np.abs(sums - mean)
         extreme += int((sides >= abs(z) * spread * (1 - 1e-9)).sum())
         drawn += draws
-        if (extreme + 1) / (drawn + 1) > PROMISING:
+        if (extreme + 1) / (drawn + 1) > promising:
             break
     return (extreme + 1) / (drawn + 1)
 
 
-def _strata(stratum: Ints) -> list[Ints]:
-    """The places of each stratum's units, without strata of one."""
-    order = np.argsort(stratum, kind="stable")
-    borders = np.flatnonzero(np.diff(stratum[order])) + 1
-    return [places for places in np.split(order, borders) if len(places) > 1]
-
-
-def _moments(share: Floats, residuals: Floats, codes: Ints) -> tuple[float, float]:
-    """Mean and standard deviation of the sum of share times residual over all permutations within strata, exactly."""
-    count, x, r = np.bincount(codes), np.bincount(codes, share), np.bincount(codes, residuals)
-    apart_x = np.bincount(codes, share * share) - x * x / count
-    apart_r = np.bincount(codes, residuals * residuals) - r * r / count
-    variance = float((np.maximum(apart_x, 0) * np.maximum(apart_r, 0) / np.maximum(count - 1, 1)).sum())
-    return float((x * r / count).sum()), sqrt(variance) if variance > TINY else 0.0
-
-
-def _draw(share: Floats, residuals: Floats, strata: Sequence[Ints], draws: int, generator: Generator) -> Floats:
-    """The sum in so many random permutations within strata."""
-    held = np.zeros(len(share), dtype=np.bool_)
-    sums = np.zeros(draws)
-    for places in strata:
-        held[places] = True
-        x, r = share[places], residuals[places]
-        if np.ptp(x) == 0 or np.ptp(r) == 0:
-            sums += len(places) * x.mean() * r.mean()
-            continue
-        sums += _draw_stratum(x, r, draws, generator)
-    sums += float(share[~held] @ residuals[~held])
-    return sums
-
-
-def _draw_stratum(x: Floats, r: Floats, draws: int, generator: Generator) -> Floats:
-    """One stratum. Two values meeting two values are a hypergeometric number (Fisher's exact test); else shuffled."""
-    low, high = float(x.min()), float(x.max())
-    bottom, top = float(r.min()), float(r.max())
-    if np.isin(x, (low, high)).all() and np.isin(r, (bottom, top)).all():
-        chosen, good = int((x == high).sum()), int((r == top).sum())
-        both = generator.hypergeometric(good, len(r) - good, chosen, draws)
-        inside = both * top + (chosen - both) * bottom
-        return np.asarray(high * inside + low * (r.sum() - inside), dtype=np.float64)
-    shuffled = generator.permuted(np.broadcast_to(r, (draws, len(r))), axis=1)
-    sums: Floats = shuffled @ x
-    return sums
-
-
-def _upper_tail(z: float) -> float:
-    return 0.5 * erfc(z / sqrt(2))
+def _stages(draws: int) -> Iterator[tuple[int, float]]:
+    """How many draws are made together, and the p-value above which none follow: few of the tests need them all."""
+    first, second = PROMISING
+    yield FIRST_DRAWS, first
+    for begun in range(FIRST_DRAWS, draws, AT_ONCE):
+        yield min(AT_ONCE, draws - begun), second
 
 
 def _benjamini_hochberg(p: Floats) -> Floats:
@@ -283,11 +274,11 @@ def _same_side(earlier: float, later: float, least: float) -> bool:
 def _one_sided(units: Units, condition: int, more: bool, rules: Rules, generator: Generator) -> float:
     sign = 1.0 if more else -1.0
     codes = _codes(units)
-    share, residuals, strata = units.share[:, condition], sign * _residuals(units, codes), _strata(units.stratum)
+    share, residuals, strata = units.share[:, condition], sign * _residuals(units, codes), strata_of(units.stratum)
     if codes.max() >= MANY_STRATA:
-        mean, spread = _moments(share, residuals, codes)
-        return _upper_tail((float(share @ residuals) - mean) / spread) if spread else 1.0
-    sums = _draw(share, residuals, strata, FIRST_DRAWS, generator)
+        mean, spread = moments(share, residuals, codes)
+        return upper_tail((float(share @ residuals) - mean) / spread) if spread else 1.0
+    sums = drawn_sums(share, residuals, strata, FIRST_DRAWS, generator)
     reached = float(share @ residuals)
     return (int((sums >= reached - 1e-9 * max(1.0, abs(reached))).sum()) + 1) / (FIRST_DRAWS + 1)
 

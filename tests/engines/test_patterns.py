@@ -61,6 +61,20 @@ def test_shuffled_data_gives_nearly_nothing(seed: int) -> None:
     assert len(find_patterns(subjects, QUICK, seed=0)) <= 1
 
 
+def test_one_habit_among_many_subjects_is_found() -> None:
+    subjects = [*(counts(f"plain {n}", n) for n in range(80)), counts("busy", 99, thursday=2.3)]
+    rules = replace(QUICK, draws=999)
+    (busy,) = find_patterns(subjects, rules, seed=0)
+    assert (busy.name, busy.condition) == ("busy", 3)
+    assert busy.p <= rules.rate / busy.tests
+
+
+def test_the_surest_test_of_any_number_can_pass_the_correction() -> None:
+    assert Rules().drawn(10) == Rules().draws
+    for tests in (200, 1_977, 50_000):
+        assert tests / (Rules().drawn(tests) + 1) <= Rules().rate
+
+
 def test_a_season_is_no_weekday() -> None:
     assert find_patterns([counts(f"season {n}", n, burst=0.05) for n in range(30)], QUICK, seed=0) == []
 
