@@ -18,6 +18,7 @@ stands alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -184,10 +185,10 @@ def _longest_rising(behind: Floats, hour: Floats) -> npt.NDArray[np.int64]:
     tails: list[float] = []
     last: list[int] = []
     before = np.full(len(value), -1)
-    for index, each in enumerate(value):
-        place = int(np.searchsorted(tails, each, side="right"))
+    for index, each in enumerate(value.tolist()):
+        place = bisect_right(tails, each)
         before[index] = last[place - 1] if place else -1
-        tails[place : place + 1], last[place : place + 1] = [float(each)], [index]
+        tails[place : place + 1], last[place : place + 1] = [each], [index]
     chain = [last[-1]]
     while before[chain[-1]] >= 0:
         chain.append(int(before[chain[-1]]))

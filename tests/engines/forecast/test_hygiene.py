@@ -167,6 +167,15 @@ def test_ten_years_of_readings_every_ten_minutes_are_cleaned_in_seconds() -> Non
     assert len(emptyings(cleaned)[0]) == 519
 
 
+def test_a_clock_that_jumps_back_once_does_not_make_a_long_past_slow_to_clean() -> None:
+    at = np.datetime64("2020-01-01", "s") + np.arange(200_000) * np.timedelta64(60, "s")
+    at[100_000] -= np.timedelta64(5, "h")
+    begun = time.process_time()
+    cleaned = clean(at, np.full(200_000, 50.0) + np.arange(200_000) % 7)
+    assert time.process_time() - begun < 10
+    assert kinds(cleaned) == {"clock_jump": 1}
+
+
 def test_a_bin_that_stays_full_is_still_told_as_full_and_a_sensor_stuck_half_way_falls_silent() -> None:
     at = np.datetime64("2025-01-01", "s") + np.arange(400) * np.timedelta64(3, "h")
     level = (np.arange(400) * 3.0) % 99
