@@ -162,23 +162,34 @@ class SqliteSearch:
     def _source(
         self, request: SearchRequest, vectors: Vectors, vector: Floats, rows: Numbers, left: Left
     ) -> TextSource:
-        """The texts of a search; where every hit must be counted, without the approximate index."""
-        index = self._sidecar.knowing(vectors)
-        if index is None and self._approximate and self._sidecar.wanted(vectors):
+        """The texts of a search; where every hit must be counted, the approximate index is neither used nor made."""
+        index = self._sidecar.knowing(vectors) if request.floor is None else None
+        if request.floor is None and index is None and self._approximate and self._sidecar.wanted(vectors):
             self._make_index(vectors)
         there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
         there[rows if left.whole else rows[left.places]] = True  # the last is for documents without a vector
         rows = np.flatnonzero(there[:-1])
-        return TextSource(vectors, vector, rows, left.estimated, left.of, index if request.floor is None else None)
+        return TextSource(vectors, vector, rows, left.estimated, left.of, index)
 
     def _make_index(self, vectors: Vectors) -> None:
         """Make the approximate index in a thread of its own; searches compare exactly until it is there."""
         with self._lock:
             if self._closing.is_set() or (self._making and self._making.is_alive()):
                 return
-            make = partial(self._sidecar.make, vectors, self._closing, wait=False)
+            make = partial(self._index_made, vectors, wait=False)
             self._making = threading.Thread(target=make, name="indexing", daemon=True)
             self._making.start()
+
+    def _index_made(self, vectors: Vectors, *, wait: bool) -> None:
+        """The index made, and its file deleted again where texts were erased by another process meanwhile."""
+        self._sidecar.make(vectors, self._closing, wait=wait)
+        try:
+            with self._connections.read() as connection:
+                erased = self._vectors.current(connection).edition != vectors.edition
+            if erased:
+                self._sidecar.remove()
+        except NotNow as error:
+            log.warning("the approximate index cannot be compared with its texts: %s", error)
 
     def _recall_costs(self, connection: sqlite3.Connection) -> None:
         """Take over, once, what an earlier process learned of the plans' costs."""
@@ -212,11 +223,12 @@ class SqliteSearch:
         """Read into memory what searches need and make the approximate index, so that the first one need not wait."""
         with self._connections.read() as connection:
             city = city_number(connection, self.city)
-            if city is not None:
-                columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
-                self._rows(columns, vectors)
-                if self._approximate and self._sidecar.wanted(vectors):
-                    self._sidecar.make(vectors, self._closing)
+            if city is None:
+                return
+            columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
+        self._rows(columns, vectors)
+        if self._approximate and self._sidecar.wanted(vectors):
+            self._index_made(vectors, wait=True)
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
@@ -349,6 +361,7 @@ class SqliteSearch:
     def purge(self) -> bool:
         """Overwrite what removed documents left in the file; False when others are in the way: it happens later.
 
+        Vectors in memory, of other processes too, are read anew at the next search; the approximate index is deleted.
         The full-text index keeps removed words in its older parts until these are joined into one (FTS5, `optimize`).
         """
         with self._connections.write() as connection:
@@ -357,7 +370,7 @@ class SqliteSearch:
                 table = words_table(city)
                 writing.sweep_texts(connection)
                 connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # a number
-        return self._connections.empty_log()
+        return self._sidecar.remove() and self._connections.empty_log()
 
     def close(self) -> None:
         """End the background threads and close the file."""

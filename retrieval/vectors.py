@@ -14,7 +14,10 @@ from domain.errors import BadData
 from domain.ports import Embedder
 from retrieval.quantised import MOST_DIMENSIONS, Codes, empty_codes, quantise
 
-__all__ = ["VectorCache", "Vectors", "forget_vectors", "kept_model", "model_fault", "told", "write_vectors"]
+__all__ = [
+    "MOST_GONE", "VectorCache", "Vectors", "drop_copies", "forget_vectors", "kept_model", "model_fault", "told",
+    "write_vectors",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -22,6 +25,8 @@ TELLING_DECIMALS = 6
 AT_ONCE = 20_000  # vectors read from the file
 CODED_FROM = 20_000  # texts: comparing so many by their true numbers takes two milliseconds
 MODEL, FORGOTTEN = "vectors_by", "vectors_forgotten"
+MOST_GONE = 0.2  # share of texts in memory, or in an index, that are no longer in the file
+Edition = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,17 @@ def told(cosines: Floats) -> npt.NDArray[np.float64]:
 
 
 class VectorCache:
-    """The vectors in memory, brought up to date by what was added since the last look. Safe for many threads."""
+    """The vectors in memory, brought up to date by what was added since the last look. Safe for many threads.
+
+    What was removed from the file stays until it is a fifth of all, or until `drop_copies`: it is never looked up.
+    """
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
         self._lock = threading.Lock()
         self._reset((None, None))
 
-    def _reset(self, edition: tuple[str | None, str | None]) -> None:
+    def _reset(self, edition: Edition) -> None:
         self._edition, self._last = edition, 0
         self._numbers = np.zeros(0, dtype=np.int64)
         self._matrix = np.zeros((0, self._dimensions), dtype=np.float32)
@@ -75,6 +83,10 @@ class VectorCache:
             newer = (self._last,)
             if connection.execute("SELECT 1 FROM search_vectors WHERE turn > ? LIMIT 1", newer).fetchone():
                 (count,) = connection.execute("SELECT count(*) FROM search_vectors WHERE turn > ?", newer).fetchone()
+                (kept,) = connection.execute("SELECT count(*) FROM search_vectors").fetchone()
+                if len(self._vectors.numbers) + count > (1 + MOST_GONE) * kept:
+                    self._reset(edition)
+                    newer, count = (0,), kept
                 sql = "SELECT turn, text, vector FROM search_vectors WHERE turn > ? ORDER BY turn"
                 self._take_in(connection.execute(sql, newer), count)
             return self._vectors
@@ -147,10 +159,15 @@ def write_vectors(connection: sqlite3.Connection, embedder: Embedder, numbers: S
 
 
 def forget_vectors(connection: sqlite3.Connection) -> None:
-    """Remove all vectors and the name of their model; whoever holds them in memory sees it by a count."""
-    times = int(_note(connection, FORGOTTEN) or 0) + 1
+    """Remove all vectors and the name of their model."""
     connection.execute("DELETE FROM search_vectors")
     connection.execute("DELETE FROM search_notes WHERE name = ?", (MODEL,))
+    drop_copies(connection)
+
+
+def drop_copies(connection: sqlite3.Connection) -> None:
+    """Make whoever holds vectors in memory, or an index of them, begin anew from the file: they see it by a count."""
+    times = int(_note(connection, FORGOTTEN) or 0) + 1
     connection.execute("INSERT OR REPLACE INTO search_notes VALUES (?, ?)", (FORGOTTEN, str(times)))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from retrieval.columns import documents_changed
 from retrieval.store import Document
 from retrieval.tables import words_table
+from retrieval.vectors import drop_copies
 from retrieval.words import plain
 
 __all__ = ["document_digest", "make_city", "meaning_of", "read_digests", "remove", "sweep_texts", "write"]
@@ -96,9 +97,10 @@ def _forget_texts(connection: sqlite3.Connection, texts: Sequence[int]) -> None:
 
 
 def sweep_texts(connection: sqlite3.Connection) -> None:
-    """Forget texts that no document has any more, and their vectors."""
+    """Forget texts that no document has any more, and their vectors, in whatever memory these are too."""
     connection.execute("DELETE FROM search_texts WHERE number NOT IN (SELECT meaning FROM search_documents)")
     connection.execute("DELETE FROM search_vectors WHERE text NOT IN (SELECT number FROM search_texts)")
+    drop_copies(connection)
 
 
 def _insert(connection: sqlite3.Connection, city: int, document: Document, digest: bytes) -> None:

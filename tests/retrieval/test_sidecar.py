@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,21 @@ def test_an_index_of_mostly_forgotten_texts_is_made_again(tmp_path: Path) -> Non
     assert {*nearest(made, left, 3)} <= {*left.numbers.tolist()}
 
 
+def test_a_text_that_is_gone_is_taken_out_of_the_index_and_of_its_file(tmp_path: Path) -> None:
+    made, vectors = Sidecar(tmp_path / "i"), some(200)
+    made.make(vectors)
+    without = np.arange(200) != 77
+    left = Vectors(vectors.numbers[without], vectors.matrix[without], None, "one")
+    made.make(left)
+    again = Sidecar(tmp_path / "i")
+    again.make(left)
+    for each in (made, again):
+        index = each.knowing(left)
+        assert index is not None
+        assert len(index._index) == 199
+        assert 154 not in index.nearest(vectors.matrix[77], 50).tolist()
+
+
 @pytest.fixture
 def search(tmp_path: Path) -> SqliteSearch:
     """A hundred and twenty documents of different words."""
@@ -154,3 +170,52 @@ def test_what_was_added_since_is_found_at_once_and_the_index_follows(search: Sql
     found = search.search(asked)
     assert (found.hits[0].document.id, found.plan) == ("r/new", Plan.MEANING_FIRST)
     search.close()
+
+
+def test_a_search_that_counts_every_hit_does_not_make_an_index(search: SqliteSearch, tmp_path: Path) -> None:
+    assert search.search(SearchRequest("word7", floor=0.3)).hits
+    assert search._making is None
+    assert search.search(SearchRequest("word7")).hits
+    assert search._making is not None
+    search._making.join()
+    assert (tmp_path / "search.db.usearch").is_file()
+    search.close()
+
+
+def test_what_is_purged_is_in_no_index_file_and_in_no_vectors_in_memory(search: SqliteSearch, tmp_path: Path) -> None:
+    other = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder())
+    for each in (search, other):
+        each.prepare()
+    search.delete(["r/7"])
+    assert search.purge()
+    assert not list(tmp_path.glob("search.db.usearch*"))
+    for each in (search, other):
+        assert each.search(SearchRequest("word7 at gate7", floor=0.9)).degraded == ()
+        assert len(each._vectors._vectors.numbers) == 119
+        each.prepare()
+        index = each._sidecar.knowing(each._vectors._vectors)
+        assert index is not None
+        assert len(index._index) == 119
+    for each in (search, other):
+        each.close()
+
+
+def test_an_index_that_was_being_made_while_a_text_was_purged_leaves_no_file(
+    search: SqliteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = sidecar._add
+    other = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder())
+    for purging in (search, other):  # in this process, and in another
+        purged = purging
+
+        def meanwhile(*given: Any, purged: SqliteSearch = purged) -> bool:
+            added = add(*given)
+            purged.delete(["r/7"])
+            assert purged.purge()
+            return added
+
+        monkeypatch.setattr(sidecar, "_add", meanwhile)
+        search.prepare()
+        assert not list(tmp_path.glob("search.db.usearch*"))
+    for each in (search, other):
+        each.close()

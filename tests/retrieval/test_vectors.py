@@ -108,3 +108,16 @@ def test_codes_made_bit_by_bit_are_those_of_the_whole(file: Connections, monkeyp
         search.upsert([Document(f"more {turn}", "requests", f"one more {turn}", "", "r")])
         search.embed_pending(10)
     search.close()
+
+
+def test_vectors_of_texts_that_are_gone_leave_the_memory_before_they_are_many(file: Connections) -> None:
+    cache, search = VectorCache(DIMENSIONS), SqliteSearch(file.path, "smalltown", ConceptEmbedder())
+    numbers(cache, file)
+    for turn in range(40):
+        search.upsert([Document("0", "requests", f"turn {turn}", "", "r")])
+        search.embed_pending(10)
+        assert len(numbers(cache, file)) <= 12
+    there = numbers(VectorCache(DIMENSIONS), file)
+    assert len(there) == 10
+    assert {*there} <= {*numbers(cache, file)}
+    search.close()
