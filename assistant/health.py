@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 
 from assistant.local_model import LocalModel
 from assistant.surfaces.parts import PartHealth
@@ -16,7 +17,11 @@ from domain.ports import LanguageModel
 from domain.repositories.outbox import waiting
 from domain.store import Store
 from retrieval.store import RetrievalStore
+from tools.fill_table import Standing
 from tools.refresh import Ticking
+
+OLD_TABLE = timedelta(hours=2)
+"""A server renews at each full hour; a table this old was not."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +121,20 @@ def _forecasts(parts: Examined) -> list[PartHealth]:
         stands = parts.forecasts.stands()
     except NotNow as error:
         return [PartHealth("forecasts", False, str(error), advice, needed=False)]
-    faults = [*stands.degraded, *filter(None, [parts.forecasts.trouble])]
+    faults = [*stands.degraded, *_of_renewal(parts.forecasts, stands)]
     renewed = stands.renewed.astimezone(parts.city.zone) if stands.renewed else None
     detail = f"table of {renewed:%Y-%m-%d %H:%M}" if renewed else "no table of these records yet; computed when asked"
     return [PartHealth("forecasts", not faults, "; ".join((detail, *faults)), advice, needed=False)]
+
+
+def _of_renewal(table: Ticking, stands: Standing) -> list[str]:
+    """What is wrong with how the table is renewed."""
+    faults = [table.trouble] if table.trouble else []
+    if table.died:
+        faults.append("the thread that renews the table has ended: restart the server")
+    if stands.age is not None and stands.age > OLD_TABLE and not stands.degraded:
+        faults.append(f"not renewed for {stands.age // timedelta(hours=1)} h")
+    return faults
 
 
 def _vision() -> PartHealth:

@@ -126,12 +126,12 @@ class FillModels:
                 )
             return self._moved_by_day[key]
 
-    def renew(self, city: Operation, bin_ids: Sequence[str]) -> None:
-        """Reads the histories of these bins again: there are new records of them."""
+    def renew(self, city: Operation, bin_ids: Sequence[str] | None = None) -> None:
+        """Reads the histories of these bins again, or of all: there may be new records of them."""
         fresh = read_histories(self._store, city, bin_ids)
-        known = self.histories(city)
+        known = {} if bin_ids is None else self.histories(city)
         with self._turn:
-            self._histories[city.name, city.digest] = {**known, **fresh}
+            self._histories = {(city.name, city.digest): {**known, **fresh}}
 
 
 def stocked_models(store: Store, city: str, shelves: Sequence[Path]) -> FillModels:

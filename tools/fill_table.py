@@ -61,13 +61,15 @@ class Foreseen:
 class Standing:
     """The moment whose forecasts answer, the generations that may hold them (newest first), and what is said of it.
 
-    `renewed`: the moment that the table was last renewed for; None when it holds nothing of these records.
+    `renewed`: the moment that the table was last renewed for, `age` how long ago that is; None when it holds nothing of
+    these records.
     """
 
     moment: datetime
     generations: tuple[int, ...] = ()
     degraded: tuple[str, ...] = ()
     renewed: datetime | None = None
+    age: timedelta | None = None
 
 
 class FillTable:
@@ -94,12 +96,12 @@ class FillTable:
         generations = (*reversed(kept.parts), kept.whole)
         late = kept.tried is not None and now - kept.tried > LONGEST_RENEWAL
         if not late or now - kept.moment > OLDEST_STANDING or _same_hour(kept, city, now):
-            return Standing(now, generations, (), kept.moment)
+            return Standing(now, generations, (), kept.moment, now - kept.moment)
         told = f"{kept.moment.astimezone(city.zone):%Y-%m-%d %H:%M}"
         minutes = int((now - kept.moment).total_seconds() // 60)
         age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
         sentence = f"the forecasts are those of {told}, {age} old: a later renewal of the table was not completed"
-        return Standing(kept.moment, generations, (sentence,), kept.moment)
+        return Standing(kept.moment, generations, (sentence,), kept.moment, now - kept.moment)
 
     def notes_of_model(self, city: Operation, at: datetime) -> tuple[str, ...]:
         """What is said when another model than the one meant answers."""

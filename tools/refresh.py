@@ -62,12 +62,16 @@ class Refresher:
         return self._models.shelves
 
     def whole(self) -> Renewal:
-        """Renews all bins, unless the table holds this very renewal already. Raises StoreUnavailable."""
+        """Renews all bins from the records as they are now, unless the table holds this very renewal already.
+
+        Raises StoreUnavailable.
+        """
         new = self._new(tuple(self._city.bins), whole=True)
         with self._store.read() as session:
             held = held_generation(session, new)
         if held is not None:
             return Renewal(held, 0)
+        self._models.renew(self._city)
         renewal = self._write(new, tuple(self._city.bins))
         self.join(new.moment)
         log_features(self._store, self._models, self._city, new.moment)
@@ -136,6 +140,11 @@ class Ticking:
         self._thread = threading.Thread(target=self._run, name="forecast table", daemon=True)
         self.trouble: str | None = None
 
+    @property
+    def died(self) -> bool:
+        """Whether the thread was started and ended without being told to."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._stopped
+
     def begin(self) -> None:
         """Starts the thread."""
         self._thread.start()
@@ -165,17 +174,23 @@ class Ticking:
                 due = _next_hour(now) if self._tried(self.refresher.whole) else now + timedelta(seconds=RETRY_S)
             with self._turn:
                 changed, self._changed = tuple(sorted(self._changed)), set()
+            wait_s = min((due - self._clock()).total_seconds(), HOUR_S)
             if changed and not self._tried(partial(self.refresher.some, changed)):
-                self.changed(changed)
-            self._wake.wait(min((due - self._clock()).total_seconds(), HOUR_S))
+                with self._turn:
+                    self._changed |= {*changed}
+                wait_s = min(wait_s, RETRY_S)
+            self._wake.wait(wait_s)
             self._wake.clear()
 
     def _tried(self, renew: Callable[[], Renewal]) -> bool:
-        """Whether it went well; a database that does not answer is tried again."""
+        """Whether it went well. Whatever went wrong is kept as trouble and tried again: the thread lives on."""
         try:
             done = renew().generation is not None
         except NotNow as error:
             self.trouble = str(error)
+            return False
+        except Exception as error:  # noqa: BLE001  # nobody else would hear of it
+            self.trouble = f"the renewal failed ({type(error).__name__}: {error})"
             return False
         self.trouble = None if done else "another writer renews the same table"
         return done

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
@@ -39,3 +42,30 @@ def test_the_doctor_tells_the_tables_age_and_a_renewal_that_died(store: Store, t
         begin_generation(session, NewGeneration("smalltown", hour, ctx.city.digest, "m", "1", True, 12, hour))
     ok, detail = told()
     assert (ok, "1 h 30 min old" in detail) == (False, True)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_doctor_tells_a_table_that_nobody_renews_and_a_thread_that_ended(store: Store, tmp_path: Path) -> None:
+    ctx = a_ctx(store, tmp_path)
+    Refresher(store, FillModels(store), ctx.city, fixed_clock(NOW)).whole()
+
+    def told(ticking: Ticking) -> tuple[bool, str]:
+        parts = Examined(store, ctx.ledger, NoModel("no weights"), ctx.search, ctx.city, ticking)
+        (health,) = [each for each in health_of(parts) if each.name == "forecasts"]
+        return health.ok, health.detail
+
+    later = NOW + timedelta(hours=5)
+    old = Ticking(Refresher(store, FillModels(store), ctx.city, fixed_clock(later)), fixed_clock(later))
+    assert told(old) == (False, "table of 2025-09-01 08:00; not renewed for 5 h")
+
+    def stopped() -> datetime:
+        raise SystemExit
+
+    dead = Ticking(Refresher(store, FillModels(store), ctx.city, fixed_clock(NOW)), stopped)
+    dead.begin()
+    for thread in threading.enumerate():
+        if thread.name == "forecast table":
+            thread.join(timeout=10)
+    assert told(dead) == (
+        False, "table of 2025-09-01 08:00; the thread that renews the table has ended: restart the server"
+    )  # fmt: skip
