@@ -14,6 +14,7 @@ one must be cheaper by a third.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -109,7 +110,10 @@ class CandidateSource(Protocol):
         ...
 
     def approximate(self, fetch: int) -> Nearest:
-        """About the `fetch` nearest of all, the limits not yet checked; their cosines are exact."""
+        """About the `fetch` nearest of all, the limits not yet checked; their cosines are exact.
+
+        It may give fewer; where it gives no more than for a smaller `fetch`, it is not asked again.
+        """
         ...
 
 
@@ -147,6 +151,7 @@ class Planner:
         self._clock = clock
         self._sample_every = sample_every
         self._only = only
+        self._lock = threading.Lock()
         self._approximate_searches = 0
 
     def choose(self, source: CandidateSource, depth: int) -> PlanTrace:
@@ -181,17 +186,19 @@ class Planner:
         return nearest, replace(trace, actual=-1 if numbers is None else len(numbers))
 
     def _meaning_first(self, source: CandidateSource, depth: int, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
-        """Fetch, check, and fetch more while too few survive and no exact plan would be quicker."""
+        """Fetch, check, and fetch more while too few survive, more comes, and no exact plan would be quicker."""
         sizes = _sizes(source, depth)
         exact = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in source.plans - {Plan.MEANING_FIRST}}
-        fetch = sizes.fetch
+        fetch, before = sizes.fetch, 0
         while True:
             began = self._clock()
             nearest = source.approximate(fetch)
             passing = source.passes(nearest.numbers)
             kept = nearest.only(passing)
             took_ms = 1_000 * (self._clock() - began)
-            self.costs.learn(Plan.MEANING_FIRST, fetch, took_ms)
+            more, before = len(nearest.numbers) > before, len(nearest.numbers)
+            if more:  # what an index gave at the end of its list says nothing of a longer one
+                self.costs.learn(Plan.MEANING_FIRST, fetch, took_ms)
             at_odds = _at_odds(source, nearest, passing) and min(exact.values(), default=inf) <= PATIENCE * took_ms
             if len(kept.numbers) >= depth and not at_odds:
                 return self._sampled(source, kept.first(depth), trace)
@@ -199,16 +206,18 @@ class Planner:
             next_ms = self.costs.expected(Plan.MEANING_FIRST, fetch)
             if len(nearest.numbers) >= source.total or not exact:
                 return kept.first(depth), trace
-            if at_odds or fetch >= source.total or next_ms > min(exact.values()):
+            if at_odds or not more or fetch >= source.total or next_ms > min(exact.values()):
                 instead = min(exact, key=lambda plan: exact[plan])
                 found, trace = self._exactly(source, instead, depth, trace)
                 return found, replace(trace, plan=f"{Plan.MEANING_FIRST}, then {instead}")
 
     def _sampled(self, source: CandidateSource, nearest: Nearest, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
         """Now and then the exact answer as well: the recall is known, and the exact plan's cost stays learned."""
-        self._approximate_searches += 1
+        with self._lock:
+            self._approximate_searches += 1
+            nth = self._approximate_searches
         exact = source.plans - {Plan.MEANING_FIRST}
-        if not self._sample_every or not exact or self._approximate_searches % self._sample_every:
+        if not self._sample_every or not exact or nth % self._sample_every:
             return nearest, trace
         plan = Plan.ALL_MEANINGS if Plan.ALL_MEANINGS in exact else Plan.LIMITS_FIRST
         truth, _ = self._exactly(source, plan, len(nearest.numbers), trace)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["all_words", "any_word", "plain", "terms"]
+__all__ = ["any_word", "plain", "terms"]
 
 WORD = re.compile(r"[^\W_]+")
 MOST_TERMS = 32
@@ -51,8 +51,3 @@ def _composed(text: str) -> str:
 def any_word(words: tuple[str, ...]) -> str:
     """The FTS5 question for documents that hold at least one of the words; there must be one."""
     return " OR ".join(f'"{word}"' for word in words)
-
-
-def all_words(words: tuple[str, ...]) -> str:
-    """The FTS5 question for documents that hold all of the words; there must be one."""
-    return " AND ".join(f'"{word}"' for word in words)

@@ -24,6 +24,7 @@ class Collection:
         self.estimated = len(inside) if estimated is None else estimated
         self.asked: list[str] = []
         self.blind: set[int] = set()  # what the approximate index never finds
+        self.most = total  # that it gives at once
 
     def estimate(self) -> int:
         return self.estimated
@@ -43,7 +44,7 @@ class Collection:
 
     def approximate(self, fetch: int) -> Nearest:
         self.asked.append(f"near {fetch}")
-        return self._nearest(np.array([n for n in range(self.total) if n not in self.blind]), fetch)
+        return self._nearest(np.array([n for n in range(self.total) if n not in self.blind]), min(fetch, self.most))
 
     def _nearest(self, numbers: Numbers, depth: int) -> Nearest:
         found = np.sort(numbers)[:depth]
@@ -109,6 +110,32 @@ def test_where_fetching_more_would_cost_more_than_an_exact_plan_that_one_ends_it
     assert found.numbers.tolist() == far[:20].tolist()
     assert source.asked[-1] == "some"
     assert trace.plan == "meaning first, then limits first"
+
+
+def test_an_index_that_gives_no_more_is_not_asked_again_and_nothing_is_learned_from_it() -> None:
+    costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
+    far = np.arange(20_000, 60_000)
+    source = Collection(60_000, far)
+    source.most = 100
+    asking = planner(**costs)
+    learned: list[float] = []
+
+    class Watched(LearnedCosts):
+        """Costs that tell from what they learn."""
+
+        def learn(self, plan: str, size: int, took_ms: float) -> None:
+            learned.append(size)
+            super().learn(plan, size, took_ms)
+
+    asking.costs = Watched(asking.costs.known())
+    found, trace = asking.run(source, 20)
+    assert found.numbers.tolist() == far[:20].tolist()
+    assert trace.plan in {"meaning first, then limits first", "meaning first, then all meanings"}
+    fetched = [int(asked.removeprefix("near ")) for asked in source.asked if asked.startswith("near ")]
+    assert fetched[0] == 45
+    assert len(fetched) == 3  # 45, what the hundred stop, and once more of which nothing is new
+    assert learned[:2] == fetched[:2]
+    assert fetched[2] not in learned
 
 
 @pytest.mark.parametrize(("beyond", "plan"), [(2_000, "meaning first, then limits first"), (0, "meaning first")])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.words import MOST_TERMS, all_words, any_word, terms
+from retrieval.words import MOST_TERMS, any_word, terms
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,5 @@ def test_no_text_breaks_the_full_text_syntax(text: str) -> None:
         return
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'porter unicode61')")
-    for question in (any_word(words), all_words(words)):
-        connection.execute("SELECT rowid FROM words WHERE words MATCH ?", (question,)).fetchall()
+    connection.execute("SELECT rowid FROM words WHERE words MATCH ?", (any_word(words),)).fetchall()
     connection.close()
