@@ -2,8 +2,8 @@
 
 Point-in-time by construction: everything is read through `Known`, which holds a bin's past and the moment until which
 each window may look, and refuses a look beyond it. A reading counts as smoothed (median of three;
-Tukey 1977) once the next one has come; the newest is taken raw beside its forerunners. An emptying that was seen in
-the readings is known once the next reading confirms it.
+Tukey 1977) once the next one has come; the newest is taken raw beside its forerunners. An emptying is known
+once a reading has come after the first one that follows it.
 
 The target of a member is the growth from `start` on: the newest reading or, where an emptying is planned by then, the
 usual level after one. Growth is counted over past windows of the same length and hours of the week, without the falls

@@ -121,7 +121,7 @@ class Tracks:
         return cls(
             weeks, stream, first, axis, at, level, smooth, grown, open_grown, open_hours,
             np.cumsum(np.abs(level - smooth)), emptied_first, emptied_axis,
-            _confirmed(axis, emptied_axis, after, first[emptied_bin] + counts[emptied_bin]),
+            _confirmed(axis, after, first[emptied_bin] + counts[emptied_bin]),
             np.concatenate([h.levels for h in histories]), smooth[after], cycle, grown[after],
         )  # fmt: skip
 
@@ -165,11 +165,13 @@ def _growth(
     return np.cumsum(step), np.cumsum(np.where(full, 0.0, step)), np.cumsum(usual)
 
 
-def _confirmed(axis: Floats, emptied: Floats, after: Ints, end: Ints) -> Floats:
-    """When each emptying is known: at once where it was recorded, with the next reading where readings showed it."""
-    seen = np.abs(axis[after] - emptied) < 1e-6
-    following = np.where(after + 1 < end, axis[np.minimum(after + 1, len(axis) - 1)], np.inf)
-    return np.where(seen, following, emptied) if len(emptied) else emptied
+def _confirmed(axis: Floats, after: Ints, end: Ints) -> Floats:
+    """When each emptying is known: with the reading that follows the first one after it.
+
+    One recorded by a crew waits as well: `fresh` and `grown_at` rest on a median that looks at that reading.
+    """
+    never = axis[end - 1] + SPAN_H / 2  # beyond all of this bin and before the next one: the column stays in order
+    return np.where(after + 1 < end, axis[np.minimum(after + 1, len(axis) - 1)], never)
 
 
 @dataclass(frozen=True, eq=False)

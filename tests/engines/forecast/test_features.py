@@ -69,6 +69,42 @@ def test_an_emptying_seen_in_readings_is_known_once_the_next_reading_confirms_it
     assert rows[1, PLACE["since_emptied_h"]] == 3
 
 
+@pytest.mark.parametrize("after_h", [-0.2, 0.1, 2.9])
+def test_a_recorded_emptying_tells_nothing_of_readings_that_come_later(
+    bins: list[BinHistory], weeks: Weeks, after_h: float
+) -> None:
+    recorded = replace(bins[0], emptied_at=bins[0].emptied_at - np.timedelta64(20, "m"))  # by the crew's clock
+    now = hours(bins[0].emptied_at)[20] + after_h
+    late = hours(recorded.read_at) > now
+    told = replace(recorded, readings=np.where(late, 100.0, recorded.readings))
+    at, plan = np.array([now, now + 50]), np.array([[now + 6], [now + 56]])
+    found = [features(Windows([each] * 2, at, np.array([24.0]), plan), weeks).rows[0] for each in (recorded, told)]
+    assert np.array_equal(*found, equal_nan=True)
+
+
+def test_a_recorded_emptying_is_known_once_a_reading_after_it_is_confirmed(
+    bins: list[BinHistory], weeks: Weeks
+) -> None:
+    recorded = replace(bins[0], emptied_at=bins[0].emptied_at - np.timedelta64(20, "m"))
+    first = hours(bins[0].emptied_at)[20]
+    rows = features(Windows([recorded] * 2, first + np.array([0.1, 3.1]), np.array([24.0])), weeks).rows
+    since = rows[:, PLACE["since_emptied_h"]]
+    assert since[0] > 24
+    assert since[1] == pytest.approx(3 + 1 / 3, abs=1e-3)
+
+
+def test_an_emptying_not_yet_confirmed_leaves_the_figures_of_other_bins_alone(
+    bins: list[BinHistory], weeks: Weeks
+) -> None:
+    fell = hours(bins[1].emptied_at)[30]
+    just = [b.until(np.datetime64(int(fell * 3600), "s")) for b in bins[:4]] * 3
+    at = np.full(len(just), fell)
+    together = features(Windows([replace(b, bin_id=str(i)) for i, b in enumerate(just)], at, np.array([24.0])), weeks)
+    for place, each in enumerate(just):
+        alone = features(Windows([each], at[:1], np.array([24.0])), weeks).rows[0]
+        assert together.rows[place] == pytest.approx(alone, nan_ok=True, abs=1e-6)
+
+
 def test_a_planned_emptying_starts_the_window_anew(bins: list[BinHistory], weeks: Weeks) -> None:
     told = features(asked(bins, 24, plan=6.0), weeks)
     assert told.rows[:, PLACE["hours"]] == pytest.approx(18)
