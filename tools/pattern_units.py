@@ -49,12 +49,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """Units, and what they are about: one place, or one for each condition."""
+    """Units, and what they are about: one place, or one for each condition.
+
+    `last_s` is the newest record that the units were made from, in seconds of the wall clock.
+    """
 
     question: Question
     units: Units
     conditions: tuple[str, ...]
     places: tuple[Place, ...]
+    last_s: float
     stream: str | None = None
 
 
@@ -81,7 +85,7 @@ def _filled(histories: Sequence[BinHistory], sites: Mapping[str, Site], city: Op
             units = _span_units(f"fills/{stream}/{site_id}", spans[np.argsort(spans[:, 1], kind="stable")])
             whole = Place(f"all sites of {city.title}", None, None, None, None, ("records:emptyings",))
             place = whole if site_id == ALL else _site_place(sites[site_id], held)
-            yield Subject("fills", units, DAYS, (place,), stream)
+            yield Subject("fills", units, DAYS, (place,), float(units.at.max()), stream)
 
 
 def _spans(number: int, history: BinHistory) -> Floats:
@@ -139,7 +143,7 @@ def _found_full(histories: Sequence[BinHistory], sites: Mapping[str, Site]) -> I
         full = (level >= FULL_PCT).astype(np.float64)
         units = Units(f"full/{stream}", full, np.ones(len(rows)), share, month, at, _split(at), one_sided=True)
         places = tuple(_site_place(sites[s], [h for h in held if h.site_id == s]) for s in named)
-        yield Subject("full", units, tuple(named), places, stream)
+        yield Subject("full", units, tuple(named), places, float(at.max()), stream)
 
 
 def _emptyings(site: int, history: BinHistory) -> Floats:
@@ -164,6 +168,7 @@ def called_subjects(store: Store, city: Operation) -> list[Subject]:
     days = np.array(local, dtype="datetime64[D]").astype(np.int64)
     days -= days.min()
     first = np.datetime64(min(local), "D").astype(np.int64)
+    last_s = float(np.datetime64(max(local), "us").astype(np.int64)) / 1e6  # a day's count holds its later requests
     groups: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for number, (_, _, title, area, _, _) in enumerate(rows):
         if title:
@@ -178,7 +183,7 @@ def called_subjects(store: Store, city: Operation) -> list[Subject]:
             against = whole if area is None else counted[title, None]
             units = _day_units(f"called/{title}/{area or 'all'}", counted[title, area], against, int(first))
             place = _requests_place(title, area, [rows[number] for number in numbers])
-            found.append(Subject("called", units, DAYS, (place,)))
+            found.append(Subject("called", units, DAYS, (place,), last_s))
     return found
 
 

@@ -131,7 +131,9 @@ def _then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> Ctx:
         question=entry.question or "",
         actor=Actor(entry.actor, Role(entry.role), scopes=scopes),
         thread=_thread_then(entry, call, ctx),
-        tuning=replace(ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed, watching=None),
+        tuning=replace(
+            ctx.tuning, seed=ctx.tuning.seed if call.seed is None else call.seed, watching=None, replaying=True
+        ),
         store=_Rehearsal(ctx.store),
     )
 

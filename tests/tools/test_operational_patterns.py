@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scene import ZONE, a_ctx, ask
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select, update
 
 from domain.operation import load_operation
-from domain.records import Emptying, Request
+from domain.records import Emptying, Request, Site
 from domain.store import Store
 from domain.upsert import upsert
 from retrieval.indexing import index_city
@@ -94,6 +95,60 @@ def test_patterns_are_looked_for_again_only_when_records_have_come(ctx: Ctx) -> 
     with ctx.store.write() as session:
         session.add(Emptying(city="smalltown", bin_id=BUSY, emptied_at=ctx.now, reason="", fill_pct=50.0))
     assert OperationalPatterns().digest(ctx.store, "smalltown") != before
+
+
+def test_a_record_that_comes_later_does_not_change_what_was_known_before(ctx: Ctx) -> None:
+    renew_patterns(ctx.store, ctx.search, "smalltown")
+    asked = SearchRequest("library", kinds=("patterns",), as_of=ctx.now)
+    then = [hit.document.text for hit in ctx.search.search(asked).hits]
+    with ctx.store.write() as session:
+        for hour in (1, 8, 15):
+            at = ctx.now + timedelta(hours=hour)
+            session.add(Emptying(city="smalltown", bin_id=BUSY, emptied_at=at, reason="", fill_pct=50.0))
+    assert renew_patterns(ctx.store, ctx.search, "smalltown") >= 2
+    assert [hit.document.text for hit in ctx.search.search(asked).hits] == then
+    now = [hit.document.text for hit in ctx.search.search(replace(asked, as_of=at)).hits]
+    assert len(now) == len(then)
+    assert now != then
+    assert len(ctx.search.search(replace(asked, as_of=None)).hits) == len(now)
+
+
+def test_a_replay_neither_looks_for_patterns_nor_changes_the_search(ctx: Ctx) -> None:
+    ask(ctx, "search_records", query="library fill faster", kind="patterns")
+    kept, there = ctx.search.digest("patterns"), ctx.search.health().documents
+    with ctx.store.write() as session:
+        session.add(Emptying(city="smalltown", bin_id=BUSY, emptied_at=ctx.now, reason="", fill_pct=50.0))
+    again = replace(ctx, tuning=replace(ctx.tuning, replaying=True))
+    ask(again, "search_records", query="library fill faster", kind="patterns")
+    assert (ctx.search.digest("patterns"), ctx.search.health().documents) == (kept, there)
+    ask(ctx, "search_records", query="library fill faster", kind="patterns")
+    assert ctx.search.digest("patterns") != kept
+
+
+def test_a_site_gets_its_new_name_and_a_corrected_level_is_noticed(ctx: Ctx) -> None:
+    renew_patterns(ctx.store, ctx.search, "smalltown")
+    there = ctx.search.health().documents["patterns"]
+    with ctx.store.write() as session:
+        session.execute(update(Site).where(Site.name == "Public Library").values(name="Reading House"))
+    assert renew_patterns(ctx.store, ctx.search, "smalltown") >= 1
+    assert "Public Library" not in str(ctx.search.search(SearchRequest("fill faster", kinds=("patterns",))).hits)
+    assert ctx.search.health().documents["patterns"] == there
+    before = OperationalPatterns().digest(ctx.store, "smalltown")
+    with ctx.store.write() as session:
+        newest = select(func.max(Emptying.emptied_at)).scalar_subquery()
+        session.execute(
+            update(Emptying).where(Emptying.emptied_at < newest, Emptying.bin_id == BUSY).values(fill_pct=7)
+        )
+    assert OperationalPatterns().digest(ctx.store, "smalltown") != before
+
+
+def test_all_patterns_are_known_from_the_newest_record_that_any_test_rests_on(ctx: Ctx) -> None:
+    write_requests(ctx.store, mondays=6)
+    found = OperationalPatterns().documents(ctx.store, "smalltown")
+    assert {document.id.split("/")[1] for document in found} >= {"fills", "called"}
+    with ctx.store.read() as session:
+        newest = session.scalars(select(func.max(Request.opened_at))).one()
+    assert {document.known_from for document in found} == {newest}
 
 
 def test_records_without_a_pattern_have_none(ctx: Ctx) -> None:
