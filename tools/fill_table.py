@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from domain.operation import Operation
-from domain.repositories.predictions import Kept, kept_at
+from domain.repositories.predictions import LONGEST_RENEWAL, Kept, kept_at
 from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.history import Floats, Times, local_moment
@@ -28,7 +28,6 @@ from tools.generations import Generation, hour_of
 from tools.model_shelf import INSTEAD
 
 OLDEST_STANDING = timedelta(hours=24)
-LONGEST_RENEWAL = timedelta(minutes=1)
 DAMAGED = "cannot be read and had to be computed anew"
 
 

@@ -105,6 +105,9 @@ class Refresher:
     def _write(self, new: NewGeneration, bin_ids: Sequence[str]) -> Renewal:
         city, model = self._city, (new.model_name, new.model_version)
         threshold = city.assumed("overflow_threshold_pct", 80.0)
+        self._models.forecaster(
+            city, new.moment
+        )  # the day's first fit takes long: nobody shall take it for a dead writer
         with self._store.write() as session:
             generation = begin_generation(session, new)
         for first in range(0, len(bin_ids), BINS_A_PART):

@@ -15,6 +15,7 @@ from domain.upsert import upsert
 from domain.work_records import Generation, Prediction
 
 __all__ = [
+    "LONGEST_RENEWAL",
     "Kept",
     "NewGeneration",
     "PredictionRow",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 
+LONGEST_RENEWAL = timedelta(minutes=1)
+"""A renewal that is not complete by then is not waited for: its writer died, or hangs."""
 KEPT, FRESH, EVERY_H = timedelta(days=2), timedelta(hours=3), 3
 
 
@@ -81,9 +84,14 @@ class Kept:
 
 
 def begin_generation(session: Session, new: NewGeneration) -> int:
-    """The id of a generation to fill. What earlier writers left unfinished is thrown away; its line stays."""
+    """The id of a generation to fill.
+
+    What writers left unfinished that began longer ago than LONGEST_RENEWAL is thrown away, its line stays; younger ones
+    may still be writing.
+    """
     unfinished = select(Generation.id).where(Generation.city == new.city, Generation.in_force_from.is_(None))
-    session.execute(delete(Prediction).where(Prediction.generation.in_(unfinished)))
+    dead = unfinished.where(Generation.begun_at < new.begun_at - LONGEST_RENEWAL)
+    session.execute(delete(Prediction).where(Prediction.generation.in_(dead)))
     values = {**vars(new), "in_force_from": None}
     return session.execute(insert(Generation).values(values).returning(Generation.id)).scalar_one()
 

@@ -111,6 +111,16 @@ def test_the_next_writer_removes_what_a_dead_one_left(city_store: Store) -> None
         assert session.scalar(select(func.count()).select_from(Prediction)) == 1
 
 
+def test_another_writer_leaves_a_renewal_that_is_still_being_written(city_store: Store) -> None:
+    with city_store.write() as session:
+        whole = begin_generation(session, a_generation(AT, 2))
+        add_predictions(session, whole, "smalltown", [a_row("101")])
+    write(city_store, AT + timedelta(seconds=40), ["103"], whole=False)
+    with city_store.write() as session:
+        add_predictions(session, whole, "smalltown", [a_row("102")])
+        assert put_in_force(session, whole, AT + timedelta(seconds=50))
+
+
 def test_a_bin_that_is_removed_takes_its_forecasts_along(city_store: Store, many: list[str]) -> None:
     write(city_store, AT, many)
     with city_store.write() as session:
