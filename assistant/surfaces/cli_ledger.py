@@ -11,10 +11,11 @@ import typer
 
 from assistant.surfaces.failures import clear, fail, show
 from assistant.surfaces.forgetting import forget_copies
+from assistant.surfaces.parts import ApiParts
 from assistant.surfaces.printed import print_pairs
 from assistant.surfaces.record_json import record_json
 from assistant.surfaces.terminal import ROLE, Terminal, actor_at_terminal
-from domain.errors import UnknownName
+from domain.errors import NotNow, UnknownName
 from domain.values import Call, Role
 
 
@@ -88,14 +89,24 @@ def _add_erase(cli: typer.Typer, terminal: Terminal) -> None:
         """Destroy a person's key: their words become unreadable, and the chain still verifies."""
         with terminal.parts() as parts:
             forget_copies(parts.store, subject)  # before, so that the ledger's clean-up overwrites them too
-            forgotten = parts.index is None or parts.index.forget()
             erasure = parts.ledger.erase(subject, by=actor_at_terminal(Role.manager).name)
+            forgotten, fault = _forget_in_index(parts)  # last: the key goes whether or not the index can be reached
         purged = (
             ""
             if erasure.purged and forgotten
             else " Old copies may stay in the database's files until it is compacted."
         )
         show(f"Erased. Record {erasure.ref.seq} of the ledger says so.{purged}")
+        if fault:
+            fail(f"the search index could not let go of their words now, and does when it follows again: {fault}")
+
+
+def _forget_in_index(parts: ApiParts) -> tuple[bool, str]:
+    """Whether the index has let go of everything, and why it could not be used."""
+    try:
+        return parts.index is None or parts.index.forget(), ""
+    except NotNow as error:
+        return False, str(error)
 
 
 def _add_export(cli: typer.Typer, terminal: Terminal) -> None:

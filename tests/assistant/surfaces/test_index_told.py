@@ -187,6 +187,21 @@ def test_whom_the_ledger_erases_the_search_forgets_down_to_the_bytes_of_the_file
     search.close()
 
 
+def test_somebody_is_erased_though_the_search_cannot_be_used(parts: ApiParts, tmp_path: Path) -> None:
+    entry = LedgerEntry(
+        kind="decision", at=parts.clock(), thread="C-0001", actor="Ana", role="viewer", surface="terminal",
+        city="smalltown", question="hello", answer="none",
+    )  # fmt: skip
+    recorded = parts.ledger.append(entry, "test:1")
+    rename(parts.store, "City Hall")
+    away = SqliteSearch(tmp_path, "smalltown", ConceptEmbedder())  # a folder, where its file should be
+    done = running(replace(parts, index=IndexKeeper(parts.store, away, "smalltown", None)))("ledger", "erase", "Ana")
+    assert done.exit_code == 1
+    assert "Erased. Record 2" in done.stdout
+    assert "the search index could not let go of their words now" in done.stderr
+    assert parts.ledger.show(recorded.seq).erased
+
+
 def words_in(file: Path) -> set[bytes]:
     """Which of the two homes the bytes of a search file and its log hold, as text or as a word of the index."""
     data = (file.read_bytes() + file.with_name(file.name + "-wal").read_bytes()).lower()
