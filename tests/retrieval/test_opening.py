@@ -85,6 +85,10 @@ def test_the_nodes_find_each_other_and_each_keeps_its_own_data() -> None:
     assert joined == {"weaviate-node1"}
 
 
+def test_every_service_comes_back_after_the_machine_was_started_anew() -> None:
+    assert {each["restart"] for each in services().values()} == {"unless-stopped"}
+
+
 def test_no_port_is_open_beyond_this_machine() -> None:
     ports = [port for each in services().values() for port in each.get("ports", [])]
     assert ports
