@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -57,14 +58,17 @@ class _Answer(BaseModel):
 
 
 class OpenAIEmbedder:
-    """Embeds by HTTP; safe for many threads. Each request is noted in `costs`. Raises BadData for an unknown width."""
+    """Embeds by HTTP; safe for many threads. Each request is noted in `costs`. Raises BadData for an unknown width.
+
+    Another service than OpenAI's is part of the name: what it calls by a model's name may be another model.
+    """
 
     def __init__(self, key: str, costs: CostBook, options: OpenAIOptions | None = None) -> None:
         self._options = options or OpenAIOptions()
         width = self._options.dimensions or WIDTHS.get(self._options.model)
         if width is None:
             raise BadData(f"How many numbers {self._options.model} gives is not known; say so in the settings.")
-        self.name, self.dimensions = f"openai:{self._options.model}", width
+        self.name, self.dimensions = _name(self._options), width
         self._costs = costs
         self._http = httpx.Client(base_url=self._options.url, headers={"Authorization": f"Bearer {key}"})
 
@@ -119,6 +123,12 @@ class OpenAIEmbedder:
             time.sleep(wait_s)
             wait_s = max(FIRST_WAIT_S, 2 * wait_s)
         raise ModelUnavailable(f"{self.name} cannot be reached: {why}")
+
+
+def _name(options: OpenAIOptions) -> str:
+    if options.url.rstrip("/") == URL:
+        return f"openai:{options.model}"
+    return f"openai:{options.model}@{urlsplit(options.url).netloc.rpartition('@')[2]}"
 
 
 def _refusal(response: httpx.Response, name: str) -> str:

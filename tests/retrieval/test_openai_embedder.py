@@ -219,6 +219,13 @@ def test_with_a_key_the_service_has_its_own_width_and_name(tmp_path: Path, model
         embedder_of(settings(tmp_path, embedder="openai:other", openai_key=KEY))
 
 
+def test_a_model_of_another_service_has_another_name(tmp_path: Path) -> None:
+    model = "openai:text-embedding-3-small"
+    urls = ["https://api.openai.com/v1/", "http://me:secret@a.example:8080/v1", "http://b.example/v1"]
+    made = [embedder_of(settings(tmp_path, embedder=model, openai_key=KEY, openai_url=url)).name for url in urls]
+    assert made == [model, f"{model}@a.example:8080", f"{model}@b.example"]
+
+
 def test_any_sentence_transformers_folder_can_be_named_and_weights_tell_models_apart(tmp_path: Path) -> None:
     for name, weights in (("one", b"weights"), ("two", b"other weights")):
         folder = tmp_path / name / "model"
