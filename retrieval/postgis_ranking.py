@@ -61,7 +61,8 @@ class Asked:
 class Meanings:
     """Texts nearest in meaning, best first; the question's vector; why there are none; how they were looked for.
 
-    `reaching`: those that reach the floor, where one was asked for.
+    `reaching`: those that reach the floor, where one was asked for. `compared`: documents that Weaviate does not hold
+    yet, of those compared here.
     """
 
     nearest: Nearest = NOTHING
@@ -69,6 +70,7 @@ class Meanings:
     vector: Floats | None = None
     trace: PlanTrace | None = None
     degraded: tuple[str, ...] = ()
+    compared: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def compare_meanings(
     try:
         nearest, trace = planner.run(source, asked.depth)
         reaching = nearest
-        waiting = compared(connection, _waiting(connection, asked), vector) if asked.behind else NOTHING
+        unsent = _unsent(connection, asked) if asked.behind else NOTHING.numbers
+        waiting = compared(connection, np.unique(unsent), vector)
         if floor is not None and len(nearest.numbers) >= asked.depth and nearest.cosines[-1] >= floor:
             reaching = source.at_least(floor)
     except NotNow as error:
@@ -98,17 +101,18 @@ def compare_meanings(
         trace = PlanTrace("own copy", len(asked.candidates.rows), len(asked.candidates.rows), 0.0)
         return Meanings(nearest, _reaching(nearest, floor), vector, trace, (OWN_COPY.format(why=why),))
     reached = np.union1d(_reaching(reaching, floor), _reaching(waiting, floor))
-    return Meanings(_together(nearest, waiting).first(asked.depth), reached, vector, trace)
+    both = _together(nearest, waiting).first(asked.depth)
+    return Meanings(both, reached, vector, trace, compared=int(np.isin(unsent, waiting.numbers).sum()))
 
 
-def _waiting(connection: Connection, asked: Asked) -> Numbers:
-    """Texts that have a vector which Weaviate does not hold yet, the newest of them."""
+def _unsent(connection: Connection, asked: Asked) -> Numbers:
+    """The texts of the newest documents that Weaviate does not hold yet, once for each document."""
     sql = (
         "SELECT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
         f" WHERE NOT d.sent AND {asked.limits.sql} ORDER BY d.row DESC LIMIT {MOST_WAITING}"
     )
     found = connection.execute(sql, asked.limits.values).fetchall()
-    return np.unique(np.array(found, dtype=np.int64))
+    return np.array(found, dtype=np.int64).reshape(-1)
 
 
 def _together(one: Nearest, other: Nearest) -> Nearest:

@@ -11,12 +11,20 @@ from uuid import UUID
 
 import numpy as np
 
-from domain.errors import BadData
+from domain.errors import BadData, StoreUnavailable
 from domain.ports import Embedder
 from retrieval.grid import cells_of
 from retrieval.postgis_tables import CityRow, Connection, PostgisConnections, read_city
-from retrieval.postgis_vectors import model_fault, object_id, texts_without, write_vectors
-from retrieval.store import DEFAULT_VECTOR
+from retrieval.postgis_vectors import (
+    DROPPED,
+    kept_model,
+    model_fault,
+    must_drop,
+    object_id,
+    texts_without,
+    vector_name,
+    write_vectors,
+)
 from retrieval.vector_collections import Placed
 from retrieval.weaviate_side import VectorObject, WeaviateSide
 
@@ -26,6 +34,7 @@ TEXTS_AT_ONCE = 32
 OBJECTS_AT_ONCE = 1_000
 SAMPLED = 100  # documents of each kind, from either end
 SEND_S = 30.0  # for one part: a server that takes longer is in trouble
+DROP_S = 4.0  # to drop a tenant, while other writers wait: less than their patience (`postgis_tables.LOCK_MS`)
 
 
 class Sending:
@@ -59,16 +68,37 @@ class Sending:
         """Tell Weaviate of removals, then of the next documents; gives back how many documents that were."""
         with self._connections.read() as connection:
             city = read_city(connection, self._city)
-            waiting = _unsent(connection, city) if city else []
+            model = kept_model(connection)
+            waiting = _unsent(connection, city, vector_name(model)) if city else []
         if city is None:
             return 0
+        self.drop_foreign(city)
         self.forget_gone(city, SEND_S)
         if not waiting:
             return 0
         self._side.put(city.tenant, [made for _, made in waiting], SEND_S)
         with self._connections.write() as connection:
-            _mark_sent(connection, city, [(row, made.kind) for row, made in waiting])
+            changed = kept_model(connection) != model
+            if changed:
+                _note_drop(connection, city)
+            else:
+                _mark_sent(connection, city, [(row, made.kind) for row, made in waiting])
+        if changed:
+            raise StoreUnavailable("Vectors of another model were asked for while these were sent; all are sent again.")
         return len(waiting)
+
+    def drop_foreign(self, city: CityRow) -> None:
+        """Drop the city's tenant where another model's vectors may be in it: those of another width are refused there.
+
+        The writers' lock is held meanwhile, so that of two processes the second finds it done.
+        """
+        with self._connections.read() as connection:
+            if not must_drop(connection, city):
+                return
+        with self._connections.write() as connection:
+            if must_drop(connection, city):
+                self._side.forget(city.tenant, DROP_S)
+                connection.execute("DELETE FROM search_notes WHERE name = %s", (f"{DROPPED}{city.number}",))
 
     def forget_gone(self, city: CityRow, deadline_s: float) -> None:
         """Remove from Weaviate what was removed here."""
@@ -123,23 +153,23 @@ def count_texts(connection: Connection, city: int) -> tuple[int, int]:
 
 
 def count_waiting(connection: Connection, city: int) -> int:
-    """Documents with a vector that Weaviate does not hold yet, and removals that it has not followed."""
+    """Documents with a vector that Weaviate does not hold yet, and removals, a whole tenant's too, not yet followed."""
     sql = (
         "SELECT (SELECT count(*) FROM search_documents d WHERE city = %s AND NOT sent"
         " AND EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = d.meaning))"
-        " + (SELECT count(*) FROM search_gone WHERE city = %s)"
+        " + (SELECT count(*) FROM search_gone WHERE city = %s) + (SELECT count(*) FROM search_notes WHERE name = %s)"
     )
-    return int((connection.execute(sql, (city, city)).fetchone() or (0,))[0])
+    return int((connection.execute(sql, (city, city, f"{DROPPED}{city}")).fetchone() or (0,))[0])
 
 
-def _unsent(connection: Connection, city: CityRow) -> list[tuple[int, VectorObject]]:
+def _unsent(connection: Connection, city: CityRow, name: str) -> list[tuple[int, VectorObject]]:
     sql = (
         "SELECT row, kind, lat, lon, at, known_from, known_until, vector FROM search_documents d"
         " JOIN search_vectors v ON v.text = d.meaning WHERE city = %s AND NOT sent ORDER BY row LIMIT %s"
     )
     rows = connection.cursor(binary=True).execute(sql, (city.number, OBJECTS_AT_ONCE)).fetchall()
     return [
-        (row, VectorObject(kind, object_id(city, row), {DEFAULT_VECTOR: np.frombuffer(vector, "<f4")}, placed))
+        (row, VectorObject(kind, object_id(city, row), {name: np.frombuffer(vector, "<f4")}, placed))
         for row, kind, lat, lon, at, known_from, known_until, vector in rows
         for placed in [Placed(cells_of(lat, lon) if lat is not None else (), at, known_from, known_until)]
     ]
@@ -156,6 +186,15 @@ def _sample(connection: Connection, city: CityRow) -> dict[str, list[UUID]]:
     for kind, row in connection.execute(sql, (city.number, SAMPLED)):
         found[kind].append(object_id(city, row))
     return found
+
+
+def _note_drop(connection: Connection, city: CityRow) -> None:
+    """What was put into the tenant may be of another model than what others have put there since."""
+    connection.execute(
+        "INSERT INTO search_notes VALUES (%s, %s) ON CONFLICT DO NOTHING", (f"{DROPPED}{city.number}", city.name)
+    )
+    connection.execute("UPDATE search_documents SET sent = false WHERE city = %s AND sent", (city.number,))
+    connection.execute("UPDATE search_cities SET edition = edition + 1 WHERE number = %s", (city.number,))
 
 
 def _mark_sent(connection: Connection, city: CityRow, sent: list[tuple[int, str]]) -> None:

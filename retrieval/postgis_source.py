@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 SURVIVES = 0.5  # of what cells let through: a circle fills more than half of its cells when these are small
 FEW_IDS = 500  # up to so many a list is shorter than what else would be fetched
+ALL_COUNTED = EXACT_BELOW // 2  # documents up to which a request with a floor is answered exactly
 LEAST_S = 0.005  # less time than this is none
 
 
@@ -99,13 +100,16 @@ class VectorSearch:
         self._exhausted = False
 
     def aim(self, name: str, vector: Floats, kinds: Sequence[str], estimated: int) -> None:
-        """Say what to look for, once the limits have been looked at."""
+        """Say what to look for, once the limits have been looked at: `estimated` documents are left.
+
+        With a floor every hit is counted, so the approximate index takes part only where exactly is too much to ask.
+        """
         self.name, self.vector, self.kinds, self.estimated = name, vector, tuple(kinds), estimated
-        few = self.candidates is not None
-        self.plans = frozenset({Plan.LIMITS_FIRST} if few else {Plan.LIMITS_FIRST, Plan.MEANING_FIRST})
+        exactly = self.candidates is not None or (self._request.floor is not None and estimated <= ALL_COUNTED)
+        self.plans = frozenset({Plan.LIMITS_FIRST} if exactly else {Plan.LIMITS_FIRST, Plan.MEANING_FIRST})
 
     def estimate(self) -> int:
-        """What the histogram says, or the exact number where it is known."""
+        """What was said when it was aimed, or the number of candidates where these were read."""
         return self.estimated if self.candidates is None else len(self.candidates.rows)
 
     def survival(self) -> float:
@@ -149,7 +153,7 @@ class VectorSearch:
     def at_least(self, floor: float) -> Nearest:
         """Everything within the limits that is so near; of more than 10,000 a kind, the nearest."""
         near = Near(self.name, self.vector, self.kinds, MOST_RESULTS, most_distance=1 - floor, placed=self._narrow)
-        if self.candidates is not None and not self._narrow.cells:
+        if self.candidates is not None and (self._request.filters or not self._narrow.cells):
             return self._by_ids(self.within(), MOST_RESULTS, near.most_distance)
         found = self._texts(self._asked(near), None)
         return found.only(self.passes(found.numbers))

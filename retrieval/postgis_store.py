@@ -31,8 +31,8 @@ from retrieval.postgis_census import CensusCache, Counts
 from retrieval.postgis_limits import Limits, limits_of
 from retrieval.postgis_ranking import ALONE, WORDS_ALONE, Asked, Meanings, compare_meanings, rank
 from retrieval.postgis_source import Candidates, Limited, VectorSearch, read_candidates
-from retrieval.postgis_tables import CityRow, Connection, PostgisConnections, read_city
-from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault
+from retrieval.postgis_tables import LOCK_MS, CityRow, Connection, PostgisConnections, read_city
+from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault, vector_name
 from retrieval.postgis_words import WordCounts
 from retrieval.postgis_writing import folded
 from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
@@ -46,11 +46,11 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
 MANY = 2_000  # documents written at once after which the tables are tidied, rather than by the server some time later
 QUERIES_KEPT = 512
-PROBABLY_FEW = 2 * FEW  # estimated documents up to which it is worth looking whether they are few
 VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
 CARE_S = 0.5  # for the deletions of one call
 HEALTH_S = 5.0  # for a look whether Weaviate is well, which may be the first call of this process
 LOOK_S = 60.0  # between two looks whether Weaviate has lost something
+BRIEF_MS = 300  # for the tables in the background: who would read waits behind
 AGAIN_S = 10.0  # between tries of the background thread while something is in the way
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 NO_MODEL = "no embedding model is configured"
@@ -159,15 +159,16 @@ class PostgisSearch:
             words = terms(request.text)
             if not words or not counts.documents:
                 return empty
-            behind = bool(_gap(counts))
+            behind = sum(counts.sent.values()) < counts.documents
             weights = self._words.weights(connection, looked.city, folded(" ".join(words)))
             asked = Asked(request, looked.city, looked.limits, looked.candidates, weights, behind)
             meanings = self._meanings(connection, asked, looked, ends)
+            gap = () if meanings.vector is None else _gap(counts, meanings.compared)
             ranked = rank(connection, asked, meanings)
         matching = counts.documents if ranked.matching is None else ranked.matching
-        trace = meanings.trace and replace(meanings.trace, actual=counts.documents)
+        trace = meanings.trace and replace(meanings.trace, estimated=looked.estimated, actual=counts.documents)
         plan = WORDS_ALONE if trace is None else trace.plan
-        degraded = meanings.degraded or (() if meanings.vector is None else _gap(counts))
+        degraded = meanings.degraded or gap
         return replace(empty, hits=ranked.hits, matching=matching, plan=plan, degraded=degraded, trace=trace)
 
     def estimate(self, request: SearchRequest) -> int:
@@ -184,8 +185,10 @@ class PostgisSearch:
             return None
         limits = limits_of(request, city.number)
         estimated = self._census.current(connection, city).estimate(request)
-        candidates = read_candidates(connection, limits, FEW) if estimated <= PROBABLY_FEW else None
+        candidates = read_candidates(connection, limits, FEW) if estimated <= FEW else None
         counts = self._census.within(connection, city, limits) if candidates is None else candidates.counts()
+        if candidates is None and counts.documents <= FEW:  # times, fields and areas are not in the estimate
+            candidates = read_candidates(connection, limits, FEW)
         return _Looked(city, limits, counts, estimated, candidates)
 
     def _meanings(self, connection: Connection, asked: Asked, looked: _Looked, ends: float) -> Meanings:
@@ -205,7 +208,7 @@ class PostgisSearch:
         until = min(ends, time.monotonic() + self._vector_s)
         limited = Limited(asked.request, asked.limits, asked.candidates)
         source = VectorSearch(self._side, connection, looked.city, limited, until)
-        source.aim(DEFAULT_VECTOR, vector, tuple(looked.counts.sent), looked.estimated)
+        source.aim(vector_name(self._embedder.name), vector, tuple(looked.counts.sent), looked.counts.documents)
         return compare_meanings(connection, asked, source, self._planner, vector)
 
     def _given(self, request: SearchRequest) -> Floats:
@@ -234,7 +237,7 @@ class PostgisSearch:
         StoreUnavailable or DeadlineExceeded when Weaviate does not take them; what was embedded stays.
         """
         ends = time.monotonic() + budget_s
-        sending = postgis_sending.Sending(self._connections, self._side, self.city, self._embedder)
+        sending = self._sending(self.city)
         with suppress(NotNow):
             self._look_for_losses(sending)
         while time.monotonic() < ends and sending.embed_some():
@@ -265,25 +268,41 @@ class PostgisSearch:
         with self._connections.write() as connection:
             foreign = self._embedder is not None and model_fault(connection, self._embedder) is not None
             names = forget_vectors(connection) if foreign else []
-            tenants = [city.tenant for name in names if (city := read_city(connection, name)) is not None]
-        for tenant in tenants:  # vectors of another width would be refused beside the old ones
-            self._side.forget(tenant, postgis_sending.SEND_S)
+            cities = [city for name in names if (city := read_city(connection, name)) is not None]
+        try:
+            for city in cities:
+                self._sending(city.name).drop_foreign(city)
+        except NotNow as error:
+            log.warning("vectors of another model are still in the vector index, and go before any is sent: %s", error)
         return foreign
 
     def purge(self) -> bool:
         """Write the tables anew without what removed documents left; False when others are in the way, or Weaviate is.
 
-        PostgreSQL's write-ahead log and its backups keep older pages for as long as they are set to.
+        It is then made up for in the background (`embed_in_background`), by whichever process does that. PostgreSQL's
+        write-ahead log and its backups keep older pages for as long as they are set to.
         """
         with self._connections.write() as connection:
             postgis_writing.sweep_texts(connection)
+            postgis_writing.note_purge(connection)
             city = read_city(connection, self.city)
         try:
             if city is not None:
                 self._forget_gone(city, CARE_S)
         except NotNow:
             return False
-        return self._connections.rewrite()
+        return self._purged(LOCK_MS)
+
+    def _purged(self, wait_ms: int) -> bool:
+        """Whether nothing waits to be purged, once that was tried."""
+        with self._connections.read() as connection:
+            noted = postgis_writing.noted_purge(connection)
+        if noted is not None:
+            if not self._connections.rewrite(wait_ms):
+                return False
+            with self._connections.write() as connection:
+                postgis_writing.forget_purge(connection, noted)
+        return True
 
     def _keep_up(self) -> None:
         """Batch after batch, with pauses, until nothing is left; what is in the way is tried again later."""
@@ -291,9 +310,10 @@ class PostgisSearch:
         while not self._closing.wait(pause_s):
             began = time.monotonic()
             try:
-                if self.embed_pending(0.5) == 0 or self._embedder is None:
+                done = self.embed_pending(0.5) == 0 or self._embedder is None
+                if done and self._purged(BRIEF_MS):
                     return
-                pause_s = (time.monotonic() - began) / 2  # leaves room for questions
+                pause_s = AGAIN_S if done else (time.monotonic() - began) / 2  # leaves room for questions
             except BadData as error:
                 log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
                 return
@@ -304,8 +324,10 @@ class PostgisSearch:
                 pause_s = AGAIN_S
 
     def _forget_gone(self, city: CityRow, deadline_s: float) -> None:
-        sending = postgis_sending.Sending(self._connections, self._side, city.name, self._embedder)
-        sending.forget_gone(city, deadline_s)
+        self._sending(city.name).forget_gone(city, deadline_s)
+
+    def _sending(self, city: str) -> postgis_sending.Sending:
+        return postgis_sending.Sending(self._connections, self._side, city, self._embedder)
 
     # ------------------------------------------------------------ care
 
@@ -340,9 +362,9 @@ class PostgisSearch:
         self._connections.close()
 
 
-def _gap(counts: Counts) -> tuple[str, ...]:
-    """The sentence for documents within the limits that Weaviate does not hold yet."""
-    covered = sum(counts.sent.values())
+def _gap(counts: Counts, compared: int) -> tuple[str, ...]:
+    """The sentence for documents within the limits that neither Weaviate holds nor were `compared` here."""
+    covered = sum(counts.sent.values()) + compared
     if covered == counts.documents:
         return ()
     return (f"meaning search still covers {covered} of {counts.documents} documents; "

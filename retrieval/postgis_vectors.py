@@ -13,14 +13,17 @@ from domain.errors import BadData
 from domain.ports import Embedder
 from retrieval.planner import Nearest
 from retrieval.postgis_tables import CityRow, Connection, numbers_text
+from retrieval.vector_collections import HOUSE, OPENAI
 
 __all__ = [
-    "compared", "forget_vectors", "kept_model", "model_fault", "object_id", "row_of", "texts_without", "write_vectors",
+    "DROPPED", "compared", "forget_vectors", "kept_model", "model_fault", "must_drop", "object_id", "row_of",
+    "texts_without", "vector_name", "write_vectors",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 MODEL = "vectors_by"
+DROPPED = "tenant_to_drop/"  # with a city's number: the name of a note
 DECIMALS = 6  # what float32 tells of a cosine, so that equals stay equal
 VERSION_8 = 0x8 << 76 | 0b10 << 62  # RFC 9562: an id of our own making
 LAST_ROW = (1 << 62) - 1
@@ -101,12 +104,28 @@ def write_vectors(connection: Connection, embedder: Embedder, texts: Sequence[in
 
 
 def forget_vectors(connection: Connection) -> list[str]:
-    """Remove all vectors and the name of their model; gives back the cities whose copies in Weaviate must go too."""
+    """Remove all vectors and the name of their model, and note that the copies in Weaviate must go; all cities' names.
+
+    Nothing is sent of a city whose note is there still, and so nothing of it is looked for in Weaviate.
+    """
     connection.execute("DELETE FROM search_vectors")
     connection.execute("DELETE FROM search_notes WHERE name = %s", (MODEL,))
+    noted = "INSERT INTO search_notes SELECT %s || number, name FROM search_cities ON CONFLICT DO NOTHING"
+    connection.execute(noted, (DROPPED,))
     connection.execute("UPDATE search_documents SET sent = false WHERE sent")
     connection.execute("UPDATE search_cities SET edition = edition + 1")
     return [str(name) for (name,) in connection.execute("SELECT name FROM search_cities ORDER BY name")]
+
+
+def must_drop(connection: Connection, city: CityRow) -> bool:
+    """Whether Weaviate may still hold another model's vectors of the city."""
+    noted = connection.execute("SELECT 1 FROM search_notes WHERE name = %s", (f"{DROPPED}{city.number}",))
+    return noted.fetchone() is not None
+
+
+def vector_name(model: str | None) -> str:
+    """Under which name Weaviate keeps the vectors of a model."""
+    return OPENAI if model is not None and model.startswith("openai:") else HOUSE
 
 
 def _named(embedder: Embedder) -> str:

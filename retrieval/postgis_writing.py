@@ -15,10 +15,13 @@ from retrieval.store import Document
 from retrieval.words import plain
 from retrieval.writing import document_digest, meaning_of
 
-__all__ = ["folded", "make_city", "remove", "rows_of", "sweep_texts", "write"]
+__all__ = [
+    "folded", "forget_purge", "make_city", "note_purge", "noted_purge", "remove", "rows_of", "sweep_texts", "write",
+]  # fmt: skip
 
 WORD = re.compile(r"[^\W_]+")
 LONGEST_WORD = 64
+PURGE = "purge"
 MOST_WORDS = 50_000  # of one document: what PostgreSQL counts in one piece of text has its limits
 COLUMNS = (
     "city", "id", "kind", "title", "text", "url_ref", "lat", "lon", "at", "known_from", "known_until", "site_id",
@@ -96,6 +99,23 @@ def sweep_texts(connection: Connection) -> None:
         " (SELECT 1 FROM search_documents d WHERE d.meaning = t.number) RETURNING number)"
         " DELETE FROM search_vectors v USING unused WHERE v.text = unused.number"
     )
+
+
+def note_purge(connection: Connection) -> None:
+    """Remember that the tables must be written anew, until `forget_purge`."""
+    sql = "INSERT INTO search_notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    connection.execute(sql, (PURGE, secrets.token_hex(8)))
+
+
+def noted_purge(connection: Connection) -> str | None:
+    """The latest note of `note_purge`; None when nothing waits."""
+    found = connection.execute("SELECT value FROM search_notes WHERE name = %s", (PURGE,)).fetchone()
+    return str(found[0]) if found else None
+
+
+def forget_purge(connection: Connection, noted: str) -> None:
+    """The tables were written anew after this note; one that was made since stays."""
+    connection.execute("DELETE FROM search_notes WHERE name = %s AND value = %s", (PURGE, noted))
 
 
 def _digests(connection: Connection, city: CityRow, ids: Iterable[str]) -> dict[str, tuple[int, bytes]]:

@@ -10,16 +10,14 @@ from uuid import UUID
 if TYPE_CHECKING:
     from weaviate import WeaviateAsyncClient
 
-__all__ = ["COLLECTIONS", "EXACT_BELOW", "VECTOR_NAMES", "Placed", "define", "narrowed"]
+__all__ = ["COLLECTIONS", "EXACT_BELOW", "HOUSE", "OPENAI", "VECTOR_NAMES", "Placed", "define", "narrowed"]
 
 COLLECTIONS = {
     "rounds": "Routes", "bins": "Bins", "customers": "Customers", "patterns": "Operational_patterns",
     "predictions": "Predictions", "requests": "Requests", "handbook": "Handbook",
 }  # fmt: skip
-VECTOR_NAMES = (
-    "custom",
-    "openai",
-)  # the house's model, and OpenAI's where a key allows it; widths are the vectors' own
+HOUSE, OPENAI = "custom", "openai"
+VECTOR_NAMES = (HOUSE, OPENAI)  # of a model in the house, and of OpenAI's service; an object has one of the two
 EXACT_BELOW = 40_000  # objects that a filter leaves: up to so many are compared one by one, without the graph
 NEVER, ALWAYS = -1e15, 1e15  # seconds since 1970, in place of a time that there is not
 

@@ -16,12 +16,13 @@ from embedders import ConceptEmbedder
 from sqlalchemy import make_url
 from weaviate_double import Double
 
-from domain.errors import NotNow, StoreUnavailable
+from domain.errors import DeadlineExceeded, NotNow, StoreUnavailable
 from retrieval.breaker import Breaker
 from retrieval.postgis_store import PostgisSearch
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Circle, Document, Found, SearchRequest
-from retrieval.weaviate_side import WeaviateAddress, WeaviateSide
+from retrieval.vector_collections import VECTOR_NAMES
+from retrieval.weaviate_side import Near, WeaviateAddress, WeaviateSide
 
 pytestmark = pytest.mark.postgis
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
@@ -59,12 +60,23 @@ def database(postgres_url: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def opened(database: str, double: Double, breaker: Breaker | None = None) -> PostgisSearch:
+def opened(
+    database: str, double: Double, breaker: Breaker | None = None, embedder: ConceptEmbedder | None = None
+) -> PostgisSearch:
     """A search that waits for Weaviate as long as it does in operation, and is connected already."""
     side = WeaviateSide(WeaviateAddress(double.url, double.grpc_port), breaker)
-    made = PostgisSearch(make_url(database), "smalltown", side, ConceptEmbedder())
+    made = PostgisSearch(make_url(database), "smalltown", side, embedder or ConceptEmbedder())
     side.version(10)
     return made
+
+
+class Wider(ConceptEmbedder):
+    """Another model, whose vectors have one number more: Weaviate refuses them beside the old ones."""
+
+    dimensions = ConceptEmbedder.dimensions + 1
+
+    def __init__(self) -> None:
+        super().__init__("wider")
 
 
 @pytest.fixture
@@ -190,9 +202,14 @@ def test_what_weaviate_did_not_take_is_marked_and_taken_later(search: PostgisSea
     with pytest.raises(StoreUnavailable, match="disk usage"):
         search.embed_pending(30)
     assert "1 changes have not reached the vector index yet" in search.health().faults
-    found = search.search(SearchRequest("yard"))
-    assert found.hits[0].document.id == "requests/5"
-    assert found.degraded[0].startswith("meaning search still covers 3 of 4")
+    found = search.search(SearchRequest("vermin", k=2))
+    assert "requests/5" in [hit.document.id for hit in found.hits if hit.dense]
+    assert found.degraded == ()  # its vector is there, and compared here
+    search.upsert([note(6, "glass in the yard")])
+    found = search.search(SearchRequest("glass"))
+    assert found.hits[0].document.id == "requests/6"
+    assert found.degraded == ("meaning search still covers 4 of 5 documents; the others are found by words alone",)
+    search.delete(["requests/6"])
     double.heal()
     assert search.embed_pending(30) == 0
     assert search.search(SearchRequest("vermin", floor=0.2)).matching == 2
@@ -255,6 +272,96 @@ def test_the_background_waits_for_a_server_that_is_away(database: str, double: D
         _until(lambda: tells(search, "SELECT count(*) FROM search_vectors") == 3)
     assert search._background is not None
     assert not search._background.is_alive()
+
+
+# ---------------------------------------------------------------- another model, another name
+
+
+def test_a_change_of_model_while_weaviate_is_away_is_made_good_when_it_is_back(
+    database: str, search: PostgisSearch, double: Double
+) -> None:
+    away = WeaviateSide(WeaviateAddress("http://127.0.0.1:9", 10))
+    with closing(PostgisSearch(make_url(database), "smalltown", away, Wider())) as alone:
+        assert alone.adopt_model()
+        with pytest.raises(NotNow):
+            alone.embed_pending(5)
+        found = alone.search(SearchRequest("vermin", alpha=1, k=1))  # of Weaviate nothing is asked meanwhile
+        assert ([hit.document.id for hit in found.hits], found.degraded) == (["requests/1"], ())
+    with closing(opened(database, double, embedder=Wider())) as back:
+        assert not back.adopt_model()
+        assert any("not reached the vector index" in fault for fault in back.health().faults)
+        assert back.embed_pending(30) == 0
+        assert double.held()["Requests"] == {"smalltown": 2}
+        assert back.health().faults == ()
+        found = back.search(SearchRequest("vermin", alpha=1, k=1))
+        assert ([hit.document.id for hit in found.hits], found.degraded) == (["requests/1"], ())
+
+
+def test_what_is_sent_while_the_model_changes_is_not_taken_for_the_new_model_s(
+    database: str, search: PostgisSearch, double: Double
+) -> None:
+    put = search._side.put
+    with closing(opened(database, double, embedder=Wider())) as other:
+
+        def put_and_change(tenant: str, objects: list[object], deadline_s: float) -> None:
+            put(tenant, objects, deadline_s)  # type: ignore[arg-type]
+            other.adopt_model()
+
+        search.upsert([note(6, "rodent")])
+        search._side.put = put_and_change  # type: ignore[assignment,method-assign]
+        with pytest.raises(NotNow, match="another model"):
+            search.embed_pending(30)
+        assert other.embed_pending(30) == 0
+        assert double.held()["Requests"] == {"smalltown": 3}
+        assert other.search(SearchRequest("vermin", floor=0.3)).matching == 2
+
+
+def test_vectors_of_the_service_have_a_name_of_their_own_in_weaviate(database: str, double: Double) -> None:
+    embedder = ConceptEmbedder("openai:small")
+    with closing(opened(database, double, embedder=embedder)) as search:
+        search.upsert(DOCUMENTS)
+        assert search.embed_pending(30) == 0
+        found = search.search(SearchRequest("vermin", alpha=1, k=1))
+        assert ([hit.document.id for hit in found.hits], found.degraded) == (["requests/1"], ())
+        (vector,) = embedder.embed(["vermin"])
+        held = {name: search._side.near("smalltown", Near(name, vector, ("requests",), 9), 10) for name in VECTOR_NAMES}
+    assert {name: len(near) for name, near in held.items()} == {"custom": 0, "openai": 2}
+
+
+# ---------------------------------------------------------------- time, and what is left in files
+
+
+def test_many_statements_together_take_no_longer_than_their_deadline(search: PostgisSearch) -> None:
+    began = time.monotonic()
+
+    def thirty_times() -> None:
+        with search._connections.read(0.6) as connection:
+            for _ in range(30):
+                connection.execute("SELECT pg_sleep(0.1)")
+
+    with pytest.raises(DeadlineExceeded):
+        thirty_times()
+    assert time.monotonic() - began < 1.25 * 0.6 + 0.3
+    with search._connections.read(5) as connection:  # the same connection, with time of its own
+        connection.execute("SELECT pg_sleep(0.7)")
+
+
+def test_a_purge_that_had_to_wait_is_made_up_for(search: PostgisSearch, double: Double) -> None:
+    file = "SELECT pg_relation_filenode('search_documents')"
+    before = tells(search, file)
+    search.delete(["requests/2"])
+    with search._connections.read() as reading:
+        reading.execute("SELECT count(*) FROM search_documents")
+        assert not search.purge()
+        assert tells(search, file) == before
+    search.embed_in_background()
+    _until(lambda: tells(search, file) != before)
+    assert search._background is not None
+    search._background.join(20)
+    after = tells(search, file)
+    search.embed_in_background()
+    search._background.join(20)
+    assert tells(search, file) == after  # once is enough
 
 
 # ---------------------------------------------------------------- the same as the embedded back end
