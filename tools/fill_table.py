@@ -1,9 +1,9 @@
 """Forecasts for a question: looked up in the table where it holds them, else computed, and either way the same.
 
 Which forecasts answer a question is a function of the records, the log of generations and the moment: those made at
-the newest full hour or newer record of a bin (`origins`). When a renewal was begun more than a minute ago and is not
-in force (its writer died, or hangs), the last complete generation stands instead and the answer says its age; bins with
-a newer record are computed all the same.
+the newest full hour or newer record of a bin (`origins`). Until the hour's renewal is in force the last complete one
+stands instead, for up to a day; when that takes longer than a minute (its writer died, or hangs, or nobody renews) the answer
+says its age. Bins with a newer record are computed all the same.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tools.generations import Generation, hour_of
 from tools.model_shelf import INSTEAD
 
 OLDEST_STANDING = timedelta(hours=24)
+RENEWED_EVERY = timedelta(hours=1)
 DAMAGED = "cannot be read and had to be computed anew"
 
 
@@ -93,14 +94,10 @@ class FillTable:
         if kept.whole is None or kept.moment is None:
             return Standing(now)
         generations = (*reversed(kept.parts), kept.whole)
-        late = kept.tried is not None and now - kept.tried > LONGEST_RENEWAL
-        if not late or now - kept.moment > OLDEST_STANDING or _same_hour(kept, city, now):
-            return Standing(now, generations, (), kept.moment, now - kept.moment)
-        told = f"{kept.moment.astimezone(city.zone):%Y-%m-%d %H:%M}"
-        minutes = int((now - kept.moment).total_seconds() // 60)
-        age = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-        sentence = f"the forecasts are those of {told}, {age} old: a later renewal of the table was not completed"
-        return Standing(kept.moment, generations, (sentence,), kept.moment, now - kept.moment)
+        age = now - kept.moment
+        if age > OLDEST_STANDING or _same_hour(kept, city, now):
+            return Standing(now, generations, (), kept.moment, age)
+        return Standing(kept.moment, generations, _age_told(kept, city, now), kept.moment, age)
 
     def notes_of_model(self, city: Operation, at: datetime) -> tuple[str, ...]:
         """What is said when another model than the one meant answers."""
@@ -188,6 +185,19 @@ class FillTable:
 def _same_hour(kept: Kept, city: Operation, now: datetime) -> bool:
     """Whether the generation in force is of this very hour: a second one of the same hour would say the same."""
     return kept.moment is not None and int(hour_of(kept.moment, city.zone)) == int(hour_of(now, city.zone))
+
+
+def _age_told(kept: Kept, city: Operation, now: datetime) -> tuple[str, ...]:
+    """What an answer says of a table older than a renewal takes: how old, and why."""
+    assert kept.moment is not None
+    age = now - kept.moment
+    late = kept.tried is not None and now - kept.tried > LONGEST_RENEWAL
+    if not late and age <= RENEWED_EVERY + LONGEST_RENEWAL:
+        return ()
+    minutes = int(age.total_seconds() // 60)
+    told = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    why = "a later renewal of the table was not completed" if late else "the table has not been renewed since"
+    return (f"the forecasts are those of {kept.moment.astimezone(city.zone):%Y-%m-%d %H:%M}, {told} old: {why}",)
 
 
 def _damage(rows: int) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ def test_the_doctor_tells_the_tables_age_and_a_renewal_that_died(store: Store, t
 
     assert told() == (True, "no table of these records yet; computed when asked")
     Refresher(store, FillModels(store), ctx.city, fixed_clock(NOW)).whole()
-    assert told() == (True, "table of 2025-09-01 08:00")
+    ok, detail = told()
+    assert (ok, "has not been renewed since" in detail) == (False, True)
     hour = NOW + timedelta(hours=1)
     with store.write() as session:
         begin_generation(session, NewGeneration("smalltown", hour, ctx.city.digest, "m", "1", True, 12, hour))
@@ -56,7 +57,11 @@ def test_the_doctor_tells_a_table_that_nobody_renews_and_a_thread_that_ended(sto
 
     later = NOW + timedelta(hours=5)
     old = Ticking(Refresher(store, FillModels(store), ctx.city, fixed_clock(later)), fixed_clock(later))
-    assert told(old) == (False, "table of 2025-09-01 08:00; not renewed for 5 h")
+    assert told(old) == (
+        False,
+        "table of 2025-09-01 08:00; the forecasts are those of 2025-09-01 08:00, 5 h 0 min old: "
+        "the table has not been renewed since",
+    )
 
     def stopped() -> datetime:
         raise SystemExit

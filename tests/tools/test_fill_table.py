@@ -88,7 +88,7 @@ def test_a_tool_gives_the_same_bytes_with_the_table_and_without(ctx: Ctx, name: 
 
 def test_a_moment_of_which_the_table_knows_nothing_is_computed_and_nothing_is_said(ctx: Ctx) -> None:
     renew(ctx, NOW)
-    for moment in (NOW - timedelta(days=3), NOW + timedelta(hours=5)):
+    for moment in (NOW - timedelta(days=3), NOW + timedelta(hours=25)):
         assert (seen(ctx, moment).looked_up, seen(ctx, moment).degraded) == (0, ())
 
 
@@ -166,11 +166,34 @@ def test_what_stood_at_a_moment_can_still_be_told_when_its_rows_are_gone(ctx: Ct
     assert now.degraded[0] == then.degraded[0]
 
 
-def test_a_renewal_that_is_only_just_begun_is_no_trouble(ctx: Ctx) -> None:
+def test_until_the_hours_renewal_is_in_force_the_one_before_answers_and_that_is_no_trouble(ctx: Ctx) -> None:
     renew(ctx, NOW)
-    begin_only(ctx, NOW + timedelta(hours=1))
-    told = seen(ctx, NOW + timedelta(hours=1, seconds=20))
-    assert (told.looked_up, told.degraded) == (0, ())
+    whole = seen(ctx)
+    question = NOW + timedelta(hours=1, seconds=20)
+    for _ in range(2):  # nobody has begun yet; somebody has
+        told = seen(ctx, question)
+        assert (told.looked_up, told.degraded) == (len(ctx.city.bins), ())
+        assert same(told, whole)
+        begin_only(ctx, NOW + timedelta(hours=1))
+
+
+def test_a_table_that_nobody_renews_answers_for_a_day_and_says_its_age(ctx: Ctx) -> None:
+    renew(ctx, NOW)
+    told = seen(ctx, NOW + timedelta(hours=5))
+    assert told.looked_up == len(ctx.city.bins)
+    assert told.degraded == (
+        "the forecasts are those of 2025-09-01 08:00, 5 h 0 min old: the table has not been renewed since",
+    )
+    assert seen(ctx, NOW + timedelta(hours=24)).looked_up == len(ctx.city.bins)
+
+
+def test_a_later_renewal_changes_no_earlier_answer(ctx: Ctx) -> None:
+    renew(ctx, NOW)
+    questions = [NOW + timedelta(hours=1, seconds=20), NOW + timedelta(hours=3, minutes=59)]
+    then = [seen(ctx, question) for question in questions]
+    renew(ctx, NOW + timedelta(hours=4))
+    again = [seen(ctx, question) for question in questions]
+    assert all(same(one, other) and one.degraded == other.degraded for one, other in zip(then, again, strict=True))
 
 
 def test_a_renewal_with_rows_missing_does_not_come_in_force(ctx: Ctx, store: Store) -> None:
