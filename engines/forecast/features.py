@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from engines.forecast.columns import Ints
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.known import SPAN_H, Known, Tracks, Weeks
+from engines.forecast.known import SPAN_H, Known, Tracks, Weeks, on_grid
 from engines.forecast.member import Windows
 
 FEATURES_VERSION = "fill-1"
@@ -85,14 +85,15 @@ def _fill(
     tracks = Tracks.of([_cut(history, first, last) for history, _ in bins], weeks)
     which = np.concatenate([mine for _, mine in bins])
     place = np.repeat(np.arange(len(bins)), [len(mine) for _, mine in bins])
-    newest = np.searchsorted(tracks.axis, windows.at[which] + place * SPAN_H, side="right") - 1
+    at = on_grid(windows.at[which])
+    newest = np.searchsorted(tracks.axis, at + place * SPAN_H, side="right") - 1
     fits = newest >= tracks.first[place] + FEWEST_READINGS - 1
     if not fits.any():
         return
-    which, place, newest = which[fits], place[fits], newest[fits]
+    which, place, newest, at = which[fits], place[fits], newest[fits], at[fits]
     steps = len(windows.ahead_h)
-    known = Known(tracks, np.repeat(place, steps), np.repeat(windows.at[which], steps), np.repeat(newest, steps))
-    end, planned = windows.ends[which].ravel(), windows.last_emptied()[which].ravel()
+    known = Known(tracks, np.repeat(place, steps), np.repeat(at, steps), np.repeat(newest, steps))
+    end, planned = (on_grid(each[which].ravel()) for each in (windows.ends, windows.last_emptied()))
     cut = np.where(np.isfinite(planned), end, np.minimum(end, known.now + reach[tracks.stream[known.bin]]))
     found = _columns(known, cut, planned)
     after = found[:, PLACE["open_28d"]] / np.maximum(found[:, PLACE["profile_h"]], 1e-6)
@@ -216,7 +217,7 @@ def _windows_before(found: dict[str, Floats], known: Known, begin: Floats, end: 
         ("same_hours_26w", half_year, FADED),
         ("same_hours_days", week, np.ones(7)),
     ):
-        points, seen = drawn + faded @ grown, profile + faded @ hours
+        points, seen = (own + total(faded[:, None] * each) for own, each in ((drawn, grown), (profile, hours)))
         found[name] = np.where(seen > 0, points / np.maximum(seen, 1e-9) * profile, 0.0)
 
 
@@ -236,12 +237,16 @@ def _open(known: Known, since: Floats, until: Floats) -> Floats:
 # ---------------------------------------------------------------- figures of rows with gaps
 
 
+def total(values: Floats) -> Floats:
+    """Sum over the first axis, one after the other: `sum` adds a single column in another order than many."""
+    return np.asarray(np.add.accumulate(values, axis=0)[-1])
+
+
 def nan_mean(values: Floats) -> Floats:
     """Mean over the first axis of what is known; NaN where nothing is."""
     seen = np.isfinite(values)
     count = seen.sum(axis=0)
-    total = np.where(seen, values, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.where(count > 0, total(np.where(seen, values, 0.0)) / np.maximum(count, 1), np.nan)
 
 
 def nan_median(values: Floats) -> Floats:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from domain.errors import BadData
 from engines.forecast.columns import Ints, hours
+from engines.forecast.features import total
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.hourly import (
     CONTEXT_H,
@@ -220,8 +221,8 @@ def _week(weeks: Floats, steady: Floats) -> tuple[Floats, Floats]:
     """Mean and spread of the past weeks' growth, (n, t); the steady growth and 0 where there is no past week."""
     seen = np.isfinite(weeks)
     count = seen.sum(axis=0)
-    mean = np.where(count > 0, np.where(seen, weeks, 0.0).sum(axis=0) / np.maximum(count, 1), steady)
-    spread = np.sqrt(np.where(seen, (np.nan_to_num(weeks) - mean) ** 2, 0.0).sum(axis=0) / np.maximum(count, 1))
+    mean = np.where(count > 0, total(np.where(seen, weeks, 0.0)) / np.maximum(count, 1), steady)
+    spread = np.sqrt(total(np.where(seen, (np.nan_to_num(weeks) - mean) ** 2, 0.0)) / np.maximum(count, 1))
     return mean, spread
 
 
@@ -271,9 +272,12 @@ def encode(weights: dict[str, Singles], context: Singles) -> Singles:
 
 
 def head(weights: dict[str, Singles], state: Singles, query: Singles) -> Singles:
-    """Raw answers (n, t, 7) from the states (n, 2 * WIDTH) and the queries (n, t, len(QUERY))."""
+    """Raw answers (n, t, 7) from the states (n, 2 * WIDTH) and the queries (n, t, len(QUERY)).
+
+    Every product is one of matrices of a window's own, so that no answer depends on how many are asked at once.
+    """
     known = state.shape[1]
-    x = (state @ weights["head1.weight"][:known])[:, None] + query @ weights["head1.weight"][known:]
+    x = state[:, None] @ weights["head1.weight"][:known] + query @ weights["head1.weight"][known:]
     x = _gelu(x + weights["head1.bias"])
     x = _gelu(x @ weights["head2.weight"] + weights["head2.bias"])
     return np.asarray(x @ weights["head3.weight"] + weights["head3.bias"])

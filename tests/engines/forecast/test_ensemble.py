@@ -16,6 +16,7 @@ from engines.forecast.boosted import fit_boosted
 from engines.forecast.columns import hours
 from engines.forecast.ensemble import FITS, Ensemble, fit_ensemble, predict, predict_all
 from engines.forecast.history import BinHistory
+from engines.forecast.horizons import HOURS
 from engines.forecast.member import MEDIAN, Windows
 from engines.forecast.model_files import MANIFEST, Label, from_files, to_files
 from engines.forecast.past_windows import Span, past_windows
@@ -59,6 +60,15 @@ def test_both_questions_are_answered_and_differ_by_the_plan(bins: list[BinHistor
 
 def test_without_a_plan_only_the_first_question_is_answered(bins: list[BinHistory], ensemble: Ensemble) -> None:
     assert predict(bins[0], None, Ask(NOW), ensemble).planned == ()
+
+
+def test_trees_say_the_same_of_a_bin_alone_as_among_four_hundred(bins: list[BinHistory], ensemble: Ensemble) -> None:
+    trees = ensemble.members[1]
+    many = [replace(bins[n % 8].until(NOW - np.timedelta64(3 * n, "h")), bin_id=str(n)) for n in range(400)]
+    together = trees.quantiles(Windows.of(many, NOW, HOURS.tolist()))
+    for place in range(0, 400, 9):
+        alone = trees.quantiles(Windows.of([many[place]], NOW, HOURS.tolist()))
+        assert together[place].tobytes() == alone[0].tobytes()
 
 
 def test_hours_may_be_asked_in_any_order_and_twice(bins: list[BinHistory], ensemble: Ensemble) -> None:

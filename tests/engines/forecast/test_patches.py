@@ -80,6 +80,16 @@ def test_what_comes_after_the_moment_changes_no_input_and_no_answer(town: list[B
     np.testing.assert_array_equal(net.quantiles(replace(asked, histories=[e.until(moment) for e in town])), seen)
 
 
+def test_many_bins_are_answered_with_the_very_bytes_of_each_alone(town: list[BinHistory]) -> None:
+    many = [replace(town[n % 4].until(START + np.timedelta64(50 + n % 9, "D")), bin_id=str(n)) for n in range(120)]
+    net = Patches(weights())
+    for ahead in (np.array([24.0]), np.arange(1.0, 40.0)):
+        at = np.full(len(many), FIRST_H + 59 * 24.0)
+        together = net.quantiles(Windows(many, at, ahead))
+        for place, each in enumerate(many):
+            assert together[place].tobytes() == net.quantiles(Windows([each], at[:1], ahead))[0].tobytes()
+
+
 def test_windows_of_many_moments_are_answered_as_one_by_one(town: list[BinHistory]) -> None:
     at = FIRST_H + np.array([10.3, 300.7, 1000.0, 2500.9])
     net, ahead = Patches(weights()), np.array([5.0, 30.0])
