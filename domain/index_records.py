@@ -35,7 +35,7 @@ class OutboxEntry(Base):
 
 
 class IndexPosition(Base):
-    """How far a city's index has followed: `turn` grows with every removal of entries, `epoch` names this database.
+    """How far a city's index has followed: `turn` grows with every removal of entries, `epoch` is drawn anew then.
 
     The index keeps the same pair. When the two differ, one of them was restored or exchanged, and the index is built
     again from the records.

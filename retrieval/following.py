@@ -17,7 +17,16 @@ from dataclasses import dataclass, field
 
 from domain.errors import BadData, NotNow
 from domain.index_records import EVERY
-from domain.repositories.outbox import Entry, Position, entries, next_position, position_of, settle, waiting
+from domain.repositories.outbox import (
+    Entry,
+    Position,
+    entries,
+    next_position,
+    position_of,
+    settle,
+    waiting,
+    waits_still,
+)
 from domain.store import Store
 from retrieval.record_documents import RECORD_KINDS, documents_of, ids_of
 from retrieval.store import Document, RetrievalStore
@@ -27,6 +36,7 @@ __all__ = ["FORM", "Followed", "Follower", "follow", "in_step", "take_in", "writ
 
 FORM = "2"  # raise it when documents are written otherwise, so that they are made again
 POSITION = "records"  # the digest under which an index keeps its position
+SPLIT, KEPT = " ", 4  # form, position, the position before, the last entry taken in
 AT_ONCE = 500  # entries taken in together
 BUDGET_S = 1.0
 WAIT_S = 0.2  # for another process that follows just now
@@ -78,30 +88,42 @@ def follow(
 
 
 def in_step(store: Store, search: RetrievalStore, city: str) -> bool:
-    """Whether the index was built from this database and has missed nothing that was removed from its outbox."""
-    kept = search.digest(POSITION)
+    """Whether the index was built from this database and has missed nothing that was removed from its outbox.
+
+    It may be one turn ahead, where something ended between its writes and the database's: the last change that it took
+    in then waits still. After a restore it does not.
+    """
+    kept = (search.digest(POSITION) or "").split(SPLIT)
     with store.read() as session:
         position = position_of(session, city)
-    if position is None or kept is None:
-        return False
-    return kept in {written_position(position), written_position(next_position(position))}
+        if position is None or len(kept) != KEPT or kept[0] != FORM:
+            return False
+        _, is_at, was_at, last = kept
+        ahead = was_at == _told(position) and last != "" and waits_still(session, city, last)
+        return is_at == _told(position) or ahead
 
 
-def written_position(position: Position) -> str:
-    """A position as an index keeps it."""
-    return f"{FORM}:{position.epoch}:{position.turn}"
+def written_position(position: Position, before: Position | None, taken_in: Sequence[Entry]) -> str:
+    """A position as an index keeps it, with the one before and the last entry that it took in."""
+    last = max(taken_in, key=lambda entry: entry.seq).mark if taken_in else ""
+    return SPLIT.join([FORM, _told(position), _told(before) if before else "", last])
+
+
+def _told(position: Position) -> str:
+    return f"{position.epoch}:{position.turn}"
 
 
 def take_in(store: Store, search: RetrievalStore, city: str) -> tuple[dict[str, int], int, int]:
     """Bring the oldest changes into the index: documents written by kind, removed, and changes left. Needs the turn."""
     with store.read() as session:
         found = entries(session, city, AT_ONCE)
-        position = next_position(position_of(session, city))
+        before = position_of(session, city)
         changes = _changes(found)
         made = {kind: list(documents_of(session, city, kind, names)) for kind, names in changes.items()}
     written = {kind: _write(search, kind, documents, changes[kind]) for kind, documents in made.items()}
     gone = search.delete(_gone(changes, made)) if found else 0
-    search.remember(POSITION, written_position(position))
+    position = next_position(before)
+    search.remember(POSITION, written_position(position, before, found))
     with store.write() as session:
         settle(session, city, [entry.seq for entry in found], position)
         left = waiting(session, city).changes

@@ -154,12 +154,13 @@ def _rebuild(
 ) -> dict[str, int]:
     """Make the documents of these kinds from one moment of the records. What waited for them is then taken in."""
     with store.read() as session:
-        waited = [entry.seq for entry in entries(session, city) if entry.kind in kinds]
-        position = next_position(position_of(session, city))
+        waited = [entry for entry in entries(session, city) if entry.kind in kinds]
+        before = position_of(session, city)
         changed = {kind: _replace(search, kind, _made(session, city, kind), FORM, progress) for kind in kinds}
-    search.remember(POSITION, written_position(position))
+    position = next_position(before)
+    search.remember(POSITION, written_position(position, before, waited))
     with store.write() as session:
-        settle(session, city, waited, position)
+        settle(session, city, [entry.seq for entry in waited], position)
     return changed
 
 

@@ -12,21 +12,37 @@ from sqlalchemy.orm import Session
 
 from domain.index_records import IndexPosition, OutboxEntry
 
-__all__ = ["Entry", "Position", "Waiting", "entries", "next_position", "position_of", "settle", "waiting"]
+__all__ = [
+    "Entry",
+    "Position",
+    "Waiting",
+    "entries",
+    "next_position",
+    "position_of",
+    "settle",
+    "waiting",
+    "waits_still",
+]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One change: of which kind and entity, under which number."""
+    """One change: of which kind and entity, under which number, and when."""
 
     seq: int
     kind: str
     entity: str
+    changed_at: datetime
+
+    @property
+    def mark(self) -> str:
+        """What tells this entry from another that was given the same number after a restore."""
+        return f"{self.seq}@{self.changed_at.timestamp():.6f}"
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far an index has followed a database: see `domain.index_records.IndexPosition`."""
+    """How far an index has followed a database: see `domain.index_records.IndexPosition`. `turn` grows from 1."""
 
     epoch: str
     turn: int
@@ -53,8 +69,17 @@ def waiting(session: Session, city: str) -> Waiting:
 
 def entries(session: Session, city: str, most: int | None = None) -> list[Entry]:
     """A city's oldest entries, in order; all of them without `most`."""
-    found = select(OutboxEntry.seq, OutboxEntry.kind, OutboxEntry.entity).where(OutboxEntry.city == city)
+    columns = (OutboxEntry.seq, OutboxEntry.kind, OutboxEntry.entity, OutboxEntry.changed_at)
+    found = select(*columns).where(OutboxEntry.city == city)
     return [Entry(*row) for row in session.execute(found.order_by(OutboxEntry.seq).limit(most))]
+
+
+def waits_still(session: Session, city: str, mark: str) -> bool:
+    """Whether the entry of a mark has not been settled."""
+    seq = mark.partition("@")[0]
+    columns = (OutboxEntry.seq, OutboxEntry.kind, OutboxEntry.entity, OutboxEntry.changed_at)
+    found = select(*columns).where(OutboxEntry.city == city, OutboxEntry.seq == int(seq))
+    return any(Entry(*row).mark == mark for row in session.execute(found))
 
 
 def position_of(session: Session, city: str) -> Position | None:
@@ -64,8 +89,8 @@ def position_of(session: Session, city: str) -> Position | None:
 
 
 def next_position(position: Position | None) -> Position:
-    """The position after one more removal; the first one gets an epoch of its own."""
-    return Position(position.epoch, position.turn + 1) if position else Position(secrets.token_hex(8), 1)
+    """The position after one more removal. Each has an epoch of its own: the same turn made twice is two positions."""
+    return Position(secrets.token_hex(8), position.turn + 1 if position else 1)
 
 
 def settle(session: Session, city: str, seqs: Iterable[int], position: Position) -> None:

@@ -18,7 +18,7 @@ from domain.records import City, Request, Site
 from domain.repositories.outbox import waiting
 from domain.store import Store
 from domain.work_records import StoredPlan, Thread
-from retrieval.following import Followed, Follower, follow
+from retrieval.following import Followed, Follower, follow, in_step
 from retrieval.indexing import Rebuild, index_city, reindex
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import SearchRequest
@@ -226,6 +226,35 @@ def test_an_index_of_other_records_does_not_follow_and_is_built_anew_at_the_next
     assert ids(first, "tiger") == {"requests/R1003"}
     for each in (first, stranger):
         each.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+@pytest.mark.parametrize("another", [False, True])
+def test_records_that_were_restored_from_a_backup_are_indexed_anew(
+    store: Store, tmp_path: Path, turns: int, another: bool
+) -> None:
+    search = SqliteSearch(tmp_path / "search.db", "smalltown")
+    index_city(store, search, "smalltown", None)
+    backup = sqlite3.connect(tmp_path / "backup.db")
+    with sqlite3.connect(str(store.url.database)) as records:
+        records.backup(backup)
+    for turn in range(turns):
+        change(store, "R1004", f"Zebra {turn} crossing blocked")
+        assert follow(store, search, "smalltown").changed
+    backup.backup(records)
+    if another:  # the turn is made again, with another change
+        other = SqliteSearch(tmp_path / "other.db", "smalltown")
+        for turn in range(turns):
+            change(store, "R1003", f"Giraffe {turn} seen")
+            index_city(store, other, "smalltown", None)
+        other.close()
+    assert not in_step(store, search, "smalltown")
+    index_city(store, search, "smalltown", None)
+    assert ids(search, "zebra") == set()
+    assert ids(search, "giraffe") == ({"requests/R1003"} if another else set())
+    search.close()
+    backup.close()
+    records.close()
 
 
 def test_one_process_has_the_turn_and_the_other_tells_what_waits(city_store: Store, search: SqliteSearch) -> None:
