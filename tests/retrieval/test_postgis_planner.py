@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from weaviate_double import Double
 
 from domain.spatial import haversine_m
@@ -61,15 +61,20 @@ EVERY = documents()
 
 
 @pytest.fixture(scope="module")
-def crowd(postgres_url: str) -> Iterator[PostgisSearch]:
-    """A search over all of them."""
+def crowd_url(postgres_url: str) -> URL:
+    """A database of their own."""
     name = f"crowd_{time.monotonic_ns()}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE with_postgis")
-    url = make_url(postgres_url.replace("/postgres?", f"/{name}?"))
+    return make_url(postgres_url.replace("/postgres?", f"/{name}?"))
+
+
+@pytest.fixture(scope="module")
+def crowd(crowd_url: URL) -> Iterator[PostgisSearch]:
+    """A search over all of them."""
     with Double.started() as double:
         side = WeaviateSide(WeaviateAddress(double.url, double.grpc_port))
-        with closing(PostgisSearch(url, "smalltown", side, Turning(), vector_s=60)) as made:
+        with closing(PostgisSearch(crowd_url, "smalltown", side, Turning(), vector_s=60)) as made:
             made.upsert(EVERY)
             while made.embed_pending(60):
                 pass
@@ -132,6 +137,23 @@ def test_the_plan_depends_on_how_much_the_limits_leave(crowd: PostgisSearch) -> 
     assert many.trace.plan.startswith("meaning first")
     assert many.trace.estimated == MANY
     assert set(many.trace.alternatives) == {"limits first", "meaning first"}
+
+
+def test_few_documents_that_only_time_or_a_field_leaves_are_compared_here_without_weaviate(
+    crowd: PostgisSearch, crowd_url: URL
+) -> None:
+    away = WeaviateSide(WeaviateAddress("http://127.0.0.1:9", 10))
+    with closing(PostgisSearch(crowd_url, "smalltown", away, Turning())) as alone:
+        for limits in ({"since": NOON - timedelta(minutes=1_000)}, LIMITS["a field"]):
+            request = SearchRequest("w0", k=20, alpha=1.0, deadline_s=90, **limits)  # type: ignore[arg-type]
+            found = alone.search(request)
+            assert (found.plan, found.searched < 1_100) == ("own copy", True)
+            assert [hit.document.id for hit in found.hits] == [hit.document.id for hit in crowd.search(request).hits]
+
+
+def test_a_search_whose_hits_are_all_counted_is_exact(crowd: PostgisSearch) -> None:
+    found = crowd.search(SearchRequest("w0", floor=0.3, deadline_s=90))
+    assert (found.plan, found.searched) == ("limits first", MANY)
 
 
 def test_the_estimate_of_a_circle_is_near_the_truth(crowd: PostgisSearch) -> None:
