@@ -2,8 +2,8 @@
 
 Which forecasts answer a question is a function of the records, the log of generations and the moment: those made at
 the newest full hour or newer record of a bin (`origins`). Until the hour's renewal is in force the last complete one
-stands instead, for up to a day; when that takes longer than a minute (its writer died, or hangs, or nobody renews) the answer
-says its age. Bins with a newer record are computed all the same.
+stands instead, for up to a day; when that takes longer than a minute (its writer died or hangs, nobody renews) the
+answer says its age. Bins with a newer record are computed all the same.
 """
 
 from __future__ import annotations
