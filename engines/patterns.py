@@ -79,7 +79,7 @@ class Rules:
     """What counts as a finding: false discovery rate, p-value of the second look, least effect and evidence.
 
     `least_ratio` holds both ways (1.25 is also 1 / 1.25); `least_units` is units with any part of the condition, in
-    each of the two parts. `draws` is the least of what a promising test is drawn; more tests make it more (`drawn`).
+    each of the two parts. A promising test is drawn `draws` times; one that this cannot decide, `drawn` times.
     """
 
     rate: float = 0.05
@@ -90,10 +90,7 @@ class Rules:
     resamples: int = 1_000
 
     def drawn(self, tests: int) -> int:
-        """Draws of the tests that stay promising: a p-value is at least 1 / (draws + 1), and must reach rate / tests.
-
-        With fewer than tests / rate of them one finding alone could never pass the correction.
-        """
+        """Draws that let one finding alone pass: its p-value, at least 1 / (draws + 1), must reach rate / tests."""
         return max(self.draws, ceil(SPARE * tests / self.rate))
 
 
@@ -134,14 +131,18 @@ def find_patterns(subjects: Sequence[Units], rules: Rules, seed: int) -> list[Pa
 
 
 def p_values(subjects: Sequence[Units], rules: Rules, generator: Generator) -> list[Test]:
-    """Every test made of the earlier part: subject, condition and p-value, before any correction."""
-    asked = [_asked(units, rules.least_units) for units in subjects]
-    rules = replace(rules, draws=rules.drawn(sum(map(len, asked))))
-    return [
-        test
-        for units, conditions in zip(subjects, asked, strict=True)
-        for test in _tests(units, conditions, rules, generator)
-    ]
+    """Every test made of the earlier part: subject, condition and p-value, before any correction.
+
+    A p-value near the least that the draws allow, and too large for the correction, is drawn anew as often as needed.
+    """
+    tests = [test for units in subjects for test in _tests(units, rules, generator)]
+    corrected = _benjamini_hochberg(np.array([p for _, _, p in tests]))
+    often = replace(rules, draws=rules.drawn(len(tests)))
+    near = max(PROMISING[1], 2 / (rules.draws + 1))
+    for number, (units, condition, p) in enumerate(tests):
+        if p <= near and corrected[number] > rules.rate and often.draws > rules.draws:
+            tests[number] = units, condition, _p_value(_sample(units), condition, often, generator)
+    return tests
 
 
 def found_among(tests: Sequence[Test], rules: Rules, generator: Generator) -> list[Pattern]:
@@ -164,23 +165,14 @@ def _size(ratio: float) -> float:
 # ---------------------------------------------------------------- the earlier part
 
 
-def _asked(units: Units, least: int) -> list[int]:
-    """The conditions that both parts say enough about."""
+def _tests(units: Units, rules: Rules, generator: Generator) -> Iterator[Test]:
+    """Each condition that both parts say enough about, with the p-value of the earlier part."""
     early, late = units.parts
-    if not early.value.sum():
-        return []
-    enough = ((early.share > 0).sum(axis=0) >= least) & ((late.share > 0).sum(axis=0) >= least)
-    return [int(condition) for condition in np.flatnonzero(enough)]
-
-
-def _tests(units: Units, conditions: Sequence[int], rules: Rules, generator: Generator) -> Iterator[Test]:
-    """Each of these conditions with the p-value of the earlier part."""
-    if not conditions:
+    enough = ((early.share > 0).sum(axis=0) >= rules.least_units) & ((late.share > 0).sum(axis=0) >= rules.least_units)
+    if not enough.any() or not early.value.sum():
         return
-    early, _ = units.parts
-    codes = _codes(early)
-    sample = _Sample(early, _residuals(early, codes), codes)
-    for condition in conditions:
+    sample = _sample(units)
+    for condition in np.flatnonzero(enough).tolist():
         yield units, condition, _p_value(sample, condition, rules, generator)
 
 
@@ -191,6 +183,13 @@ class _Sample:
     units: Units
     residuals: Floats
     codes: Ints
+
+
+def _sample(units: Units) -> _Sample:
+    """The earlier part."""
+    early, _ = units.parts
+    codes = _codes(early)
+    return _Sample(early, _residuals(early, codes), codes)
 
 
 def _codes(units: Units) -> Ints:

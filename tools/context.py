@@ -58,7 +58,7 @@ class Watching:
 @dataclass(frozen=True)
 class Tuning:
     """What a run of the tools may vary: the seed of every chance, the seconds of the solver, who asks from where, and
-    who follows the search. A replay (`replaying`) reads what there is and renews nothing."""
+    who follows the search. A replay (`replaying`) looks for no patterns anew."""
 
     seed: int = 0
     solve_seconds: float = 2.0

@@ -51,7 +51,7 @@ class Place:
 class Subject:
     """Units, and what they are about: one place, or one for each condition.
 
-    `last_s` is the newest record that the units were made from, in seconds of the wall clock.
+    `last_s` is when the last unit was whole, in seconds of the wall clock: a level's moment, a day's end.
     """
 
     question: Question
@@ -162,13 +162,15 @@ def called_subjects(store: Store, city: Operation) -> list[Subject]:
     with store.read() as session:
         columns = select(Request.request_id, Request.opened_at, Request.title, Request.area, Request.lat, Request.lon)
         rows = session.execute(columns.where(Request.city == city.name).order_by(Request.opened_at)).all()
-    if not rows:
-        return []
     local = [row[1].astimezone(city.zone).replace(tzinfo=None) for row in rows]
+    local = [moment for moment in local if moment.date() < local[-1].date()]  # the newest day is not over
+    if not local:
+        return []
+    rows = rows[: len(local)]
     days = np.array(local, dtype="datetime64[D]").astype(np.int64)
     days -= days.min()
     first = np.datetime64(min(local), "D").astype(np.int64)
-    last_s = float(np.datetime64(max(local), "us").astype(np.int64)) / 1e6  # a day's count holds its later requests
+    ends_s = float(first + days.max() + 1) * DAY_S
     groups: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for number, (_, _, title, area, _, _) in enumerate(rows):
         if title:
@@ -183,7 +185,7 @@ def called_subjects(store: Store, city: Operation) -> list[Subject]:
             against = whole if area is None else counted[title, None]
             units = _day_units(f"called/{title}/{area or 'all'}", counted[title, area], against, int(first))
             place = _requests_place(title, area, [rows[number] for number in numbers])
-            found.append(Subject("called", units, DAYS, (place,), last_s))
+            found.append(Subject("called", units, DAYS, (place,), ends_s))
     return found
 
 

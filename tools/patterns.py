@@ -57,7 +57,7 @@ class OperationalPatterns:
         return self.look(store, city)[0]
 
     def look(self, store: Store, city: str) -> tuple[list[Document], datetime | None]:
-        """The patterns found, and the moment of the newest record that any test rests on; None without one."""
+        """The patterns found, and the moment from which all that the tests rest on was there; None without one."""
         return _look(store, load_operation(store, city), self._rules, self._seed)
 
 

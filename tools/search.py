@@ -104,7 +104,8 @@ def search_records(
     if not terms(query):
         raise MissingPiece("query", "What should I look for?")
     asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
-    stale = [] if ctx.tuning.replaying else [*_caught_up(ctx), *(_patterns_renewed(ctx) if kind == "patterns" else [])]
+    looks = kind == "patterns" and not ctx.tuning.replaying
+    stale = [*_caught_up(ctx), *(_patterns_renewed(ctx) if looks else [])]
     found = _found(ctx, asked.request)
     facts = _facts(ctx, query, asked, found)
     return Result[SearchFacts](
