@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
 
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import delete, update
 
 from domain.records import Bin, City, Request, Site
 from domain.repositories.outbox import Position, entries, next_position, position_of, settle, waiting
-from domain.store import Store
+from domain.store import MIGRATIONS, Store
 from domain.upsert import upsert
 from domain.work_records import StoredPlan, Thread
 
@@ -125,3 +128,20 @@ def test_the_age_of_the_oldest_change_is_told_by_the_databases_clock(city_store:
     assert found.age_s(found.oldest_at + timedelta(seconds=90)) == 90
     assert found.age_s(found.oldest_at - timedelta(seconds=5)) == 0
     assert (nothing.changes, nothing.age_s(NOW)) == (0, 0)
+
+
+def test_the_tables_can_be_given_back_and_made_again(city_store: Store) -> None:
+    (path,) = (MIGRATIONS / "versions").glob("0006_*.py")
+    spec = spec_from_file_location("outbox_migration", path)
+    assert spec is not None
+    assert spec.loader is not None
+    migration = module_from_spec(spec)
+    spec.loader.exec_module(migration)
+    with city_store.write() as session, Operations.context(MigrationContext.configure(session.connection())):
+        migration.downgrade()
+        session.execute(update(Site).where(Site.site_id == "town-hall").values(name="City Hall"))
+        migration.upgrade()
+    assert waits(city_store) == set()
+    with city_store.write() as session:
+        session.execute(update(Site).where(Site.site_id == "town-hall").values(name="Old Hall"))
+    assert waits(city_store) == {("bins", "town-hall")}

@@ -62,6 +62,20 @@ def upgrade() -> None:
     _trigger("threads", "update", _changed(("owner",), sqlite), owned, sqlite)
 
 
+def downgrade() -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    followed = [f"{table} {event}" for table, *_ in FOLLOWED for event in ("insert", "update", "delete")]
+    for table, event in (each.split() for each in (*followed, "cities update", "threads update")):
+        name = f"{table}_outbox_{event}"
+        if sqlite:
+            op.execute(f"DROP TRIGGER {name}")
+        else:
+            op.execute(f"DROP TRIGGER {name} ON {table}")
+            op.execute(f"DROP FUNCTION {name}()")
+    op.drop_table("index_positions")
+    op.drop_table("index_outbox")
+
+
 def _insert(sqlite: bool, select: str) -> str:
     now = "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if sqlite else "clock_timestamp()"
     return f"INSERT INTO index_outbox (city, kind, entity, changed_at) {select.format(now=now)};"
