@@ -174,18 +174,16 @@ def moved_by_outcomes(ensemble: Ensemble, scored: Outcomes) -> Floats:
     """Levels (n, 7) of windows in the order of days: before each day the offsets learn what has come by then."""
     mixed = ensemble.mixed(scored.windows)[:, 0]
     keys = keys_of(np.full(len(scored), AHEAD_H), scored.streams.tolist(), scored.level)
-    day = np.floor(scored.windows.at / DAY_H)
-    offsets, levels = ensemble.offsets, mixed.copy()
-    waiting: list[np.ndarray] = []
+    day, known = np.floor(scored.windows.at / DAY_H), np.isfinite(mixed).all(axis=1)
+    ends = np.where(known, scored.windows.ends[:, 0], np.inf)
+    offsets, levels, since = ensemble.offsets, mixed.copy(), -np.inf
     for each in np.unique(day):
-        come = [rows for rows in waiting if day[rows[0]] + 2 <= each]  # the last window of a day ends a day later
-        waiting = [rows for rows in waiting if day[rows[0]] + 2 > each]
-        for rows in come:
-            offsets = offsets.after(mixed[rows], scored.found[rows], [keys[row] for row in rows])
-        now = np.flatnonzero((day == each) & np.isfinite(mixed).all(axis=1))
-        if len(now):
-            levels[now] = offsets.applied(mixed[now], [keys[row] for row in now])
-            waiting.append(now)
+        begin = each * DAY_H
+        come = np.flatnonzero((ends > since) & (ends <= begin))
+        if len(come):
+            offsets = offsets.after(mixed[come], scored.found[come], [keys[row] for row in come])
+        now, since = np.flatnonzero((day == each) & known), begin
+        levels[now] = offsets.applied(mixed[now], [keys[row] for row in now]) if len(now) else levels[now]
     return levels
 
 

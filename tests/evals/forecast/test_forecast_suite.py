@@ -11,12 +11,16 @@ import pytest
 
 from domain.errors import BadData
 from engines.forecast.columns import hours
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory, emptyings_from_readings
+from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.past_windows import Outcomes, Span, past_windows
+from engines.forecast.rates import fit_rates
+from engines.forecast.stack import Weights
 from evals.forecast import naive
 from evals.forecast.readings import is_readings, read_readings
 from evals.forecast.score import Said, coverage_by, figures_of, overflow_figures, reliability
-from evals.forecast.suite import Asked, measure
+from evals.forecast.suite import Asked, measure, moved_by_outcomes
 from evals.options import read
 
 START = np.datetime64("2024-01-01T00:00:00")
@@ -137,6 +141,22 @@ def test_the_naive_answers_are_right_about_a_bin_that_fills_evenly() -> None:
 def test_the_hour_table_of_a_stream_answers_for_an_unseen_container() -> None:
     table = naive.fit_hour_table([filling("a", 1.0), filling("b", 0.5)])
     assert table.of(filling("new", 0.9)).mean() == pytest.approx(0.75, abs=0.02)
+
+
+@pytest.mark.parametrize("late_h", [0.0, 4.0])
+def test_bands_of_a_day_learn_from_what_had_come_by_its_beginning_and_from_nothing_else(late_h: float) -> None:
+    scored = later([filling("a", 1.3), filling("b", 0.7)])
+    scored = replace(scored, windows=replace(scored.windows, shift_h=np.full(len(scored), late_h)))
+    ensemble = Ensemble((HourOfWeek(fit_rates([])),), Weights(("hour_of_week",), {}))
+    levels, day = moved_by_outcomes(ensemble, scored), np.floor(scored.windows.at / 24)
+    begin, ends = np.unique(day)[9] * 24.0, scored.windows.ends[:, 0]
+    moved = [
+        moved_by_outcomes(ensemble, replace(scored, found=np.where(which, 100 - scored.found, scored.found)))
+        for which in (ends > begin, (ends > begin - 3) & (ends <= begin))
+    ]
+    now = day == begin / 24
+    assert np.array_equal(moved[0][now], levels[now])
+    assert not np.array_equal(moved[1][now], levels[now])
 
 
 # ---------------------------------------------------------------- the suite
