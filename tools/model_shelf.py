@@ -131,21 +131,36 @@ def on_shelves(store: Store, city: str, shelves: Sequence[Path], at: datetime) -
 
 
 def take_in(store: Store, city: str, shelf: Path, folder: Path) -> str:
-    """Checks a trained model, copies it onto a shelf and registers it; its version. Raises BadData."""
+    """Checks a trained model, copies it onto a shelf and registers it; its version. Raises BadData.
+
+    A copy that lies there already and is damaged is replaced; other content under the same version is refused.
+    """
     model = read_shelved(folder)
     check(model, FITS_HERE)
     version = model.manifest.version
     if Path(version).name != version or version.startswith("."):
         raise BadData(f"{version!r} cannot be the name of a folder: give the model another version")
-    with store.write() as session:
-        register_model(session, as_registered(model_name(city), model))
-    if not (shelf / version).exists():
+    with store.read() as session:
+        known = digests_of(session, model_name(city), [version]).get(version, model.digest)
+    if known == model.digest and not _lies_whole(shelf / version, model.digest):
         shelf.mkdir(parents=True, exist_ok=True)
         part = shelf / f".{version}.part"
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(folder, part)
+        shutil.rmtree(shelf / version, ignore_errors=True)
         part.rename(shelf / version)
+    with store.write() as session:
+        register_model(session, as_registered(model_name(city), model))
     return version
+
+
+def _lies_whole(folder: Path, digest: str) -> bool:
+    """Whether a folder holds this very model, undamaged."""
+    try:
+        check(read_shelved(folder), FITS_HERE, digest)
+    except BadData:
+        return False
+    return True
 
 
 def as_registered(name: str, model: Shelved) -> Registered:

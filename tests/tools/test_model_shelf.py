@@ -13,7 +13,7 @@ from shelved import a_model
 
 from domain.clock import fixed_clock
 from domain.errors import BadData
-from domain.repositories.models import Registered, aliases_at, point_alias, register_model, roll_back
+from domain.repositories.models import Registered, aliases_at, is_registered, point_alias, register_model, roll_back
 from domain.store import Store
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
@@ -25,7 +25,7 @@ from tools.context import Ctx
 from tools.fill import foresee
 from tools.fill_models import FillModels, learned
 from tools.fill_table import Foreseen
-from tools.model_shelf import ModelShelf, model_name
+from tools.model_shelf import ModelShelf, model_name, take_in
 from tools.planning import repeats
 from tools.refresh import Refresher
 
@@ -199,3 +199,24 @@ def test_bands_that_miss_become_wider_by_the_outcomes_up_to_midnight_and_no_late
     again = learned(before, [later], since, until)
     assert {k: v.tolist() for k, v in again.offsets.of.items()} == {k: v.tolist() for k, v in moved.offsets.of.items()}
     assert learned(before, [history], until, until) is before
+
+
+def test_a_damaged_copy_on_the_shelf_is_replaced_when_the_model_is_taken_in_again(ctx: Ctx, tmp_path: Path) -> None:
+    source, shelf = tmp_path / "trained" / "3", tmp_path / "shelf"
+    a_model(ctx.fill.rates(ctx.city, EARLY), source, EARLY, 5.0)
+    assert take_in(ctx.store, "smalltown", shelf, source) == "3"
+    whole = {file.name: file.read_bytes() for file in (shelf / "3").iterdir()}
+    for damaged in whole:
+        (shelf / "3" / damaged).write_text("{}")
+        take_in(ctx.store, "smalltown", shelf, source)
+        assert {file.name: file.read_bytes() for file in (shelf / "3").iterdir()} == whole
+
+
+def test_a_model_that_cannot_be_copied_is_not_registered(ctx: Ctx, tmp_path: Path) -> None:
+    source, shelf = tmp_path / "trained" / "3", tmp_path / "shelf"
+    a_model(ctx.fill.rates(ctx.city, EARLY), source, EARLY, 5.0)
+    shelf.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="shelf"):
+        take_in(ctx.store, "smalltown", shelf, source)
+    with ctx.store.read() as session:
+        assert not is_registered(session, NAME, "3")
