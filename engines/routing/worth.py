@@ -5,8 +5,8 @@
 Skipping a bin tonight costs three things, and their sum is its prize:
 
 * `overflow`: the chance that it stands full before the next round could come, times what a full bin and day costs;
-* `haul`: its litres must be driven to the dump some day anyway. Per litre that is the way there and back and the time
-  at the dump over a truck's litres, the radial part of a capacitated round's cost (Haimovich and Rinnooy Kan 1985). The
+* `haul`: its litres must be driven to the dump some day anyway. That is the way there and back and the time at the dump,
+  times the share it takes of the litres or kilos of a truck that may take it, the radial part of a capacitated round's cost (Haimovich and Rinnooy Kan 1985). The
   solver charges a trip to the bins on it; without this part every bin would seem to cause a trip that it only moves to
   another day, and no trip would ever be filled;
 * `spared`: a visit now makes the next one later, the more so the fuller the bin. It is the way between neighbouring
@@ -80,7 +80,7 @@ def worth_of_visits(problem: Problem, seen: Mapping[str, Seen], overflow_milli: 
     trucks = problem.trucks
     if not trucks or not seen:
         return {stop_id: Worth(round(overflow_milli * each.chance)) for stop_id, each in seen.items()}
-    haul, visit = _haul_milli_per_l(problem), _visit_milli(problem)
+    haul, visit = _haul_milli(problem), _visit_milli(problem)
     found: dict[str, Worth] = {}
     for index, stop in enumerate(problem.stops):
         if stop.id not in seen:
@@ -90,7 +90,7 @@ def worth_of_visits(problem: Problem, seen: Mapping[str, Seen], overflow_milli: 
         emptying = each.level_pct >= LEAST_PCT
         found[stop.id] = Worth(
             round(overflow_milli * each.chance),
-            round(HAUL_SHARE * float(haul[index]) * stop.volume_l) if emptying else 0,
+            round(HAUL_SHARE * float(haul[index])) if emptying else 0,
             round(SPARED_SHARE * float(visit[index]) * on_its_way) if emptying else 0,
         )
     return found
@@ -105,33 +105,41 @@ def with_prizes(problem: Problem, worths: Mapping[str, Worth]) -> Problem:
 # ---------------------------------------------------------------- ways and their cost
 
 
-def _haul_milli_per_l(problem: Problem) -> Floats:
-    """The least over the trucks of a load's way from and to its dump, per litre of the truck: shape (stops,)."""
-    trips = [_trip_milli(problem, truck) / max(1, truck.capacity_l) for truck in problem.trucks]
-    return np.asarray(np.min(trips, axis=0), dtype=np.float64)
+def _haul_milli(problem: Problem) -> Floats:
+    """The least over the trucks that may take a stop of its way's cost times its share of a load; 0 where none can."""
+    shares = [_trip_milli(problem, truck) * _share_of_load(problem, truck) for truck in problem.trucks]
+    least = np.min(shares, axis=0)
+    return np.asarray(np.where(np.isfinite(least), least, 0.0), dtype=np.float64)
+
+
+def _share_of_load(problem: Problem, truck: Truck) -> Floats:
+    """The share of a truck's litres or kilos, whichever is more, that each stop takes; infinite where it may not go."""
+    share = [
+        max(stop.volume_l / max(1, truck.capacity_l), stop.weight_kg / max(1, truck.capacity_kg))
+        if truck.takes(stop.stream)
+        else np.inf
+        for stop in problem.stops
+    ]
+    return np.array(share, dtype=np.float64)
 
 
 def _trip_milli(problem: Problem, truck: Truck) -> Floats:
-    """What a trip to each stop alone costs: out from where the truck unloads, and back, and unloading."""
+    """What a trip to each stop alone costs: out from where the truck unloads, and back, and unloading; infinite where
+    there is no way."""
     per_m, per_s = milli_rates(problem, truck)
     places = range(problem.first_dump, problem.first_stop) if problem.dumps else (truck.depot,)
     first = problem.first_stop
-    ways = [
-        per_m * _known(problem.metres[place, first:] + problem.metres[first:, place])
-        + per_s
-        * (_known(problem.seconds[place, first:] + problem.seconds[first:, place]) + _unloading_s(problem, place))
-        for place in places
-    ]
+    ways = []
+    for place in places:
+        metres, seconds = ((table[place, first:], table[first:, place]) for table in (problem.metres, problem.seconds))
+        cost = per_m * (metres[0] + metres[1]) + per_s * (seconds[0] + seconds[1] + _unloading_s(problem, place))
+        known = np.max([*metres, *seconds], axis=0) < LONGEST
+        ways.append(np.where(known, cost, np.inf))
     return np.asarray(np.min(ways, axis=0), dtype=np.float64)
 
 
 def _unloading_s(problem: Problem, place: int) -> int:
     return problem.place_at(place).service_s if problem.dumps else 0
-
-
-def _known(way: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Ways that exist; where there is none, no part of the prize comes from it."""
-    return np.asarray(np.where(way >= LONGEST, 0, way), dtype=np.int64)
 
 
 def _visit_milli(problem: Problem) -> Floats:

@@ -88,3 +88,30 @@ def test_without_trucks_or_ways_only_the_chance_counts() -> None:
     assert worth_of_visits(nobody, seen([50, 50], 0.1, 0.2), FULL)["b1"] == Worth(1000)
     cut_off = replace(problem, metres=np.where(problem.metres > 0, LONGEST, 0), seconds=problem.seconds)
     assert worth_of_visits(cut_off, seen([50, 50], 0.1, 0.2), FULL)["b1"] == Worth(1000)
+
+
+def test_a_truck_that_may_not_take_the_stream_makes_no_haul_cheaper() -> None:
+    problem = street([40, 80])
+    alone = worth_of_visits(problem, seen([40, 80], 0.0, 0.0), FULL)
+    glass = replace(problem.trucks[0], name="G", capacity_l=40_000, streams=frozenset({"glass"}))
+    beside = replace(problem, trucks=(*problem.trucks, glass))
+    assert worth_of_visits(beside, seen([40, 80], 0.0, 0.0), FULL) == alone
+
+
+def test_a_dump_that_no_way_leads_to_makes_no_haul_cheaper() -> None:
+    problem = street([40, 80])
+    at = [0, 1, 1, 2, 3]
+    metres = problem.metres[np.ix_(at, at)].copy()
+    metres[2, :] = metres[:, 2] = LONGEST
+    metres[2, 2] = 0
+    seconds = np.where(metres >= LONGEST, LONGEST, metres // 10)
+    two = replace(problem, dumps=(*problem.dumps, Place("island", 0, 0, 300)), metres=metres, seconds=seconds)
+    assert worth_of_visits(two, seen([40, 80], 0, 0), FULL) == worth_of_visits(problem, seen([40, 80], 0, 0), FULL)
+
+
+def test_a_truck_that_is_full_by_weight_first_is_shared_by_weight() -> None:
+    problem = street([40, 80])
+    heavy = replace(problem.stops[0], weight_kg=5_000)  # half a load of 10,000 kg, a fifth of 2,000 l
+    worth = worth_of_visits(replace(problem, stops=(heavy, problem.stops[1])), seen([40, 80], 0, 0), FULL)
+    assert worth["b0"].haul == round(HAUL_SHARE * 2000 / 2)
+    assert worth["b1"].haul == round(HAUL_SHARE * 4000 * 800 / 2000)
