@@ -6,7 +6,8 @@ One reading in steps of 20 leaves the level open by 20 points; when the step cha
 the steps follow each other tells this cycle's pace. So each bin has a grid filter (a point-mass filter; Bucy and Senne
 1971) over level and pace: between reports the level grows by the fitted rates times the pace, in bags (a compound
 Poisson process); a reading multiplies every cell by its likelihood; an emptying sets the level to zero, keeps most of
-what was learned of the pace and forgets the rest. Only reports of the last WINDOW_H hours are looked at.
+what was learned of the pace and forgets the rest. Only reports of the last WINDOW_H hours are looked at; and where no
+emptying is among them, the last one before.
 
 Pure and without chance: the same histories, rates and moment give the same bytes.
 """
@@ -71,7 +72,7 @@ def believed(
     rate = np.array([rates.rate_of(each)[0] for each in histories])
     streams = [each.stream for each in histories]
     state = np.tile(_prior()[None, :, None] / len(CELLS), (len(histories), 1, len(CELLS)))
-    since = np.full(len(histories), now - WINDOW_H)
+    since = np.fmin(now - WINDOW_H, np.nanmin(events.hour, axis=1, initial=np.inf))
     for column in range(events.hour.shape[1]):
         rows = np.flatnonzero(np.isfinite(events.hour[:, column]))
         when, level = events.hour[rows, column], events.level[rows, column]
@@ -102,7 +103,10 @@ def _events(histories: Sequence[BinHistory], now: float) -> _Events:
         emptied, read = hours(each.emptied_at), hours(each.read_at)
         when = np.concatenate([emptied, read])
         level = np.concatenate([np.full(len(emptied), np.nan), each.readings])
-        usable = (when > now - WINDOW_H) & (when <= now) & (np.isfinite(level) | (np.arange(len(when)) < len(emptied)))
+        emptying = np.arange(len(when)) < len(emptied)
+        last = float(np.max(emptied[emptied <= now], initial=-np.inf))
+        recent = (when > now - WINDOW_H) | (emptying & (when == last))
+        usable = recent & (when <= now) & (np.isfinite(level) | emptying)
         order = np.argsort(when[usable], kind="stable")
         found.append((when[usable][order], level[usable][order]))
     most = max((len(when) for when, _ in found), default=0)
@@ -118,15 +122,14 @@ def _grown(state: Floats, expected: Floats) -> Floats:
     grown = np.zeros_like(state)
     chance, number = np.exp(-bags), 0
     left = np.ones_like(bags)
-    while number < len(CELLS) - 1 and float(left.max()) > LEAST_BAG:
-        grown[..., number:] += chance[..., None] * state[..., : len(CELLS) - number]
-        grown[..., -1] += chance * state[..., len(CELLS) - number :].sum(axis=-1)
-        left = left - chance
+    while bool((left > 0).any()):
+        last = (left <= LEAST_BAG) | (number == len(CELLS) - 1)  # by bin and pace: a neighbour's bags change nothing
+        share = np.where(last, left, chance)
+        grown[..., number:] += share[..., None] * state[..., : len(CELLS) - number]
+        grown[..., -1] += share * state[..., len(CELLS) - number :].sum(axis=-1)
+        left = np.where(last, 0.0, left - chance)
         number += 1
         chance = chance * bags / number
-    rest = np.maximum(left, 0.0)
-    grown[..., number:] += rest[..., None] * state[..., : len(CELLS) - number]
-    grown[..., -1] += rest * state[..., len(CELLS) - number :].sum(axis=-1)
     return grown
 
 

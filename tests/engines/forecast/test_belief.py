@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from engines.forecast.belief import CELLS, LEAST_BAG, WINDOW_H, believed
+from engines.forecast.belief import CELLS, WINDOW_H, believed
 from engines.forecast.history import BinHistory
 from engines.forecast.rates import Rates, fit_rates
 
@@ -94,6 +94,16 @@ def test_reports_after_the_moment_and_long_before_it_are_not_looked_at(rates: Ra
     assert level(more, rates) == level(plain, rates)
 
 
+def test_a_last_emptying_just_before_the_window_counts_like_one_just_inside_it(rates: Rates) -> None:
+    inside, outside = (
+        believed([bin_with([WINDOW_H + off], read, levels)], rates, NOW, (2.0, 26.0))
+        for off, (read, levels) in ((-0.5, ([8.0], [60.0])), (0.5, ([8.0], [60.0])))
+    )
+    assert outside.mean == pytest.approx(inside.mean, abs=1.0)
+    slow = believed([bin_with([WINDOW_H + 1.0])], rates, NOW, (0.0,)), believed([bin_with([])], rates, NOW, (0.0,))
+    assert slow[0].mean[0, 0] != pytest.approx(slow[1].mean[0, 0], abs=1.0)
+
+
 def test_exact_readings_are_believed_within_their_noise(rates: Rates) -> None:
     assert level(bin_with([80.0], [6.0, 0.5], [50.0, 52.0], step=0.0), rates) == pytest.approx(52.0, abs=4.0)
 
@@ -102,4 +112,17 @@ def test_many_bins_are_believed_as_each_alone(rates: Rates) -> None:
     bins = [bin_with([80.0]), bin_with([30.0], [6.0], [20.0]), bin_with([], [9.0, 3.0], [60.0, 60.0])]
     together = believed(bins, rates, NOW, (2.0, 26.0)).share
     for index, each in enumerate(bins):
-        assert np.allclose(together[index], believed([each], rates, NOW, (2.0, 26.0)).share[0], atol=2 * LEAST_BAG)
+        assert np.array_equal(together[index], believed([each], rates, NOW, (2.0, 26.0)).share[0])
+
+
+def test_a_bin_beside_one_that_fills_twenty_times_as_fast_is_believed_as_alone() -> None:
+    slow = BinHistory(
+        "b", "waste", "s", moments([100.0 * k for k in range(50, 0, -1)]), np.full(50, 50.0), step_pct=0.0
+    )
+    fast = BinHistory(
+        "f", "waste", "t", moments([10.0 * k for k in range(200, 0, -1)]), np.full(200, 90.0), step_pct=0.0
+    )
+    rates = fit_rates([slow, fast])
+    each, beside = bin_with([100.0], [8.0], [80.0]), BinHistory("f", "waste", "t", moments([5.0]), np.array([np.nan]))
+    alone = believed([each], rates, NOW, (2.0, 26.0)).share[0]
+    assert np.array_equal(believed([each, beside], rates, NOW, (2.0, 26.0)).share[0], alone)
