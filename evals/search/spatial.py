@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ SHARES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 AT_ODDS = (0.01, 0.1, 0.3)
 K = 10
 WARMING = 8  # questions of each bucket that only teach the planner and fill the caches
+FLOOR = 0.3  # of meaning, as the assistant's own searches have one: every hit is then counted
 FOREVER_S = 86_400.0
 CITY = "made-up"
 
@@ -53,13 +54,16 @@ class _Took:
     regret: float
     plan: str
     error: float
+    floor_wall_ms: float
+    floor_plan: str
 
 
 def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
     """Figures by bucket, those of each plan alone, and the number of questions.
 
     `recall10` is that of search by meaning against a brute-force comparison made here, `hybrid_recall10` that of both
-    lists against the exact plan; `p50_ms`, `p95_ms` are whole hybrid searches, the question's embedding aside.
+    lists against the exact plan; `p50_ms`, `p95_ms` are whole hybrid searches, the question's embedding aside, and
+    `floor_p50_ms`, `floor_p95_ms` the same searches where every hit is counted.
     """
     world = World(asked.bins, asked.seed)
     buckets = {
@@ -75,7 +79,7 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
         search.planner = taught
         for turn in range(WARMING):
             for each in questions.values():
-                for request in _requests(each[turn]):
+                for request in (*_requests(each[turn]), _floored(each[turn])):
                     search.search(request)
         found: JsonObject = {}
         alone: dict[str, list[float]] = {plan.value: [] for plan in Plan}
@@ -112,6 +116,11 @@ def _requests(question: Question, k: int = K) -> tuple[SearchRequest, SearchRequ
     return both, SearchRequest(question.text, k=k, alpha=1.0, near=question.circle, vectors=vectors)
 
 
+def _floored(question: Question) -> SearchRequest:
+    """The question as the assistant asks it: all that reach a floor are counted."""
+    return replace(_requests(question)[0], floor=FLOOR)
+
+
 def _asked(
     search: SqliteSearch, taught: Planner, question: Question, truth: set[int], alone: Mapping[str, list[float]]
 ) -> _Took:
@@ -121,6 +130,9 @@ def _asked(
     wall, busy = time.perf_counter(), time.thread_time()
     hybrid = search.search(both)
     busy, wall = time.thread_time() - busy, time.perf_counter() - wall
+    counting = time.perf_counter()
+    floored = search.search(_floored(question))
+    counting = time.perf_counter() - counting
     dense = search.search(meaning)
     recall = len(truth & {_number(hit.document.id) for hit in dense.hits}) / max(1, len(truth))
     costs = {}
@@ -140,7 +152,8 @@ def _asked(
     assert trace is not None
     error = max(trace.estimated, 1) / max(trace.actual, 1)
     regret = chosen / min(costs.values())
-    return _Took(recall, same, 1_000 * wall, 1_000 * busy, regret, trace.plan, max(error, 1 / error))
+    error = max(error, 1 / error)
+    return _Took(recall, same, 1_000 * wall, 1_000 * busy, regret, trace.plan, error, 1_000 * counting, floored.plan)
 
 
 def _cost(found: Found) -> float:
@@ -182,15 +195,17 @@ def _number(id_: str) -> int:
 
 
 def _bucket(took: Sequence[_Took]) -> JsonObject:
-    plans = [each.plan for each in took]
+    plans, floor_plans = [each.plan for each in took], [each.floor_plan for each in took]
     return {
         "recall10": round(float(np.mean([each.recall for each in took])), 4),
         "hybrid_recall10": round(float(np.mean([each.hybrid_recall for each in took])), 4),
         **_times("", [each.wall_ms for each in took]),
         **_times("cpu_", [each.cpu_ms for each in took]),
+        **_times("floor_", [each.floor_wall_ms for each in took]),
         "regret": round(float(np.median([each.regret for each in took])), 3),
         "estimate_error": round(float(np.median([each.error for each in took])), 3),
         "plans": {plan: plans.count(plan) for plan in sorted({*plans})},
+        "floor_plans": {plan: floor_plans.count(plan) for plan in sorted({*floor_plans})},
     }
 
 
@@ -209,6 +224,7 @@ def _summed(buckets: JsonObject, taught: Planner) -> JsonObject:
         "buckets": buckets,
         "worst_p95_ms": max(over("p95_ms")),
         "worst_cpu_p95_ms": max(over("cpu_p95_ms")),
+        "worst_floor_p95_ms": max(over("floor_p95_ms")),
         "worst_recall10": min(over("recall10")),
         "worst_hybrid_recall10": min(over("hybrid_recall10")),
         "median_regret": round(float(np.median(over("regret"))), 3),

@@ -9,6 +9,7 @@ from domain.spatial import haversine_m
 from evals.search import spatial
 from evals.search.spatial import Asked, figures
 from evals.search.world import World
+from retrieval import planner, sidecar
 from retrieval.meanings import TextSource
 from retrieval.planner import Nearest
 
@@ -69,6 +70,28 @@ def test_an_exact_search_has_a_recall_of_one_in_every_bucket() -> None:
         "1.00% at odds", "10.00% at odds", "30.00% at odds",
     }  # fmt: skip
     assert {*baselines} == {"limits first", "all meanings"}
+
+
+def test_where_every_hit_is_counted_only_exact_plans_are_timed_though_there_is_an_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("usearch", reason="the approximate index is an extra: pip install roundsman[large]")
+    monkeypatch.setattr(sidecar, "FROM", 50)
+    monkeypatch.setattr(planner, "FEW", 50)
+    monkeypatch.setattr(planner, "ADVANTAGE", 0.0)
+    buckets = figures(Asked(600, 2, 1))[0]["buckets"]
+    assert isinstance(buckets, dict)
+    plans: dict[str, set[str]] = {"plans": set(), "floor_plans": set()}
+    for each in buckets.values():
+        assert isinstance(each, dict)
+        assert float(str(each["floor_p95_ms"])) > 0
+        for name, seen in plans.items():
+            told = each[name]
+            assert isinstance(told, dict)
+            assert sum(int(str(count)) for count in told.values()) == 2
+            seen |= {*told}
+    assert "meaning first" in plans["plans"]
+    assert plans["floor_plans"] <= {"limits first", "all meanings"}
 
 
 def test_a_search_that_misses_the_nearest_has_a_recall_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
