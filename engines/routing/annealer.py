@@ -105,8 +105,8 @@ class Annealer:
             self.anew = False
         self.state.tally[PRICE] = price_at(self.model, unit, done) if self.anew else FAR
 
-    def run(self, budget: Budget, heat: Heat | None = None, until: float = 1.0) -> None:
-        """Anneal until the budget's share reaches `until`."""
+    def run(self, budget: Budget, heat: Heat | None = None, until: float = 1.0, anew: bool = True) -> None:
+        """Anneal until the budget's share reaches `until`; without `anew` from the plan it was started with."""
         facts, begin = self.model.facts, budget.share
         if begin >= until or not len(facts.stops):
             return
@@ -114,7 +114,7 @@ class Annealer:
         moves = (until - begin) * (budget.most_looks or guess * seconds_of(budget))
         heat = heat or self._heat(moves / len(facts.stops))
         unit = mean_arc(self)
-        if not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES:
+        if anew and not self.warm and moves / len(facts.stops) >= FEWEST_FOR_SINGLES:
             self.begin_anew(int(self.state.rng[0] % 1000))
         rate = float(guess)
         while budget.share < until and not budget.over:

@@ -2,7 +2,7 @@
 
 Each stop goes, in an order by size, distance, window or chance, to its cheapest place among the places beside its near
 stops and an idle truck of each kind; one place in a hundred is overlooked. A stop that costs more than it is worth
-stays out, except now and then.
+stays out, except now and then in a move of the search, which can still refuse it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def recreate(facts: Facts, state: State) -> None:
     """Put the taken stops in, beside near stops, or with tally[EVERYWHERE] at the best of all places."""
     _sort(facts, state)
     together = state.tally[EVERYWHERE] == 0 and unit(state.rng) < TOGETHER
-    against = 1.0 if together else AGAINST_WORTH
+    against = 1.0 if together else AGAINST_WORTH if state.tally[EVERYWHERE] == 0 else 0.0
     for x in range(state.tally[TAKEN]):
         insert(facts, state, state.taken[x].stop, against)
 

@@ -88,7 +88,8 @@ class _Turns:
             if orders is not None or run:
                 self.annealer = Annealer(self.model, self.seed + run * NEXT_SEED)
                 self.annealer.start(orders or orders_of(self.task.problem, self.best), warm=orders is not None)
-            self.annealer.run(self.budget, until=begin + (stage.until - begin) * (run + 1) / runs)
+            until = begin + (stage.until - begin) * (run + 1) / runs
+            self.annealer.run(self.budget, until=until, anew=run == 0)
             self._keep(self._plan(self.annealer.orders, "annealer"))
 
     def _plan(self, orders: list[Order], core: str) -> RoundPlan:

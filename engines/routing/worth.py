@@ -5,10 +5,10 @@
 Skipping a bin tonight costs three things, and their sum is its prize:
 
 * `overflow`: the chance that it stands full before the next round could come, times what a full bin and day costs;
-* `haul`: its litres must be driven to the dump some day anyway. That is the way there and back and the time at the dump,
-  times the share it takes of the litres or kilos of a truck that may take it, the radial part of a capacitated round's cost (Haimovich and Rinnooy Kan 1985). The
-  solver charges a trip to the bins on it; without this part every bin would seem to cause a trip that it only moves to
-  another day, and no trip would ever be filled;
+* `haul`: what lies in it must be driven to the dump some day anyway. That is the way there and back and the time at the
+  dump, times the share it takes of the litres or kilos of a truck that may take it, the radial part of a capacitated
+  round's cost (Haimovich and Rinnooy Kan 1985). The solver charges a trip to the bins on it; without this part
+  every bin would seem to cause a trip that it only moves to another day, and no trip would ever be filled;
 * `spared`: a visit now makes the next one later, the more so the fuller the bin. It is the way between neighbouring
   sites and the time at the bin, times how far the bin is on its way to the level at which it would be served anyhow: a
   linear cost-to-go, as in one-day decisions of inventory routing (Coelho, Cordeau and Laporte 2014; for waste Mes,

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from routing_cases import grid, with_stop, with_stops
 
+from engines.routing.annealer import Annealer
 from engines.routing.carried import carried_over
 from engines.routing.check import check
 from engines.routing.model import model_of
 from engines.routing.params import Core, Params
 from engines.routing.plan import STOPPED_BY_CLOCK, UNTIL_TIME_WAS_UP
 from engines.routing.problem import Goal, Problem, Progress, StopRule
-from engines.routing.rounds import assemble, rank
+from engines.routing.rounds import assemble, orders_of, rank
 from engines.routing.search import runs_of
 from engines.routing.solve import solve
 
@@ -142,3 +143,29 @@ def test_several_runs_share_a_budget_where_trips_must_pay_and_none_loses_the_bes
     assert plan.objective <= min(objectives, default=plan.objective)
     assert not check(problem, plan)
     assert plan.repeatable
+
+
+def test_only_the_first_of_several_runs_gives_the_plan_up_to_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[bool] = []
+    begin = Annealer.begin_anew
+
+    def recorded(self: Annealer, seed: int) -> None:
+        begin(self, seed)
+        began.append(self.anew)
+
+    monkeypatch.setattr(Annealer, "begin_anew", recorded)
+    problem = with_stops(grid(30, 12, capacity_l=700), prize=4000)
+    problem = replace(problem, trucks=tuple(replace(truck, max_trips=1) for truck in problem.trucks))
+    assert runs_of(model_of(problem)) > 1
+    solve(problem, StopRule(max_looks=20_000), 4, Params(core=Core.annealer))
+    assert began == [True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_finished_plan_that_is_taken_over_again_gets_no_stop_that_does_not_pay(seed: int) -> None:
+    problem = with_stops(grid(120, 2, seed=3), prize=300)
+    plan = solve(problem, StopRule(max_looks=20_000), 1, Params(core=Core.annealer))
+    assert len(plan.unserved) > 20
+    again = Annealer(model_of(problem), seed)
+    again.start(orders_of(problem, plan), warm=True)
+    assert assemble(problem, again.orders, "annealer", seed).objective <= plan.objective
