@@ -24,11 +24,11 @@ from engines.forecast.columns import hours
 from engines.forecast.conformal import keys_of
 from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.member import MEDIAN, Member, Windows
+from engines.forecast.member import MEDIAN, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 from engines.forecast.point import best_level
 from engines.forecast.reasons import faithful
-from engines.forecast.stack import BANDS
+from engines.forecast.stack import BANDS, Weights
 from evals.forecast import naive
 from evals.forecast.chart import reliability_svg
 from evals.forecast.emptyings import read_emptyings
@@ -227,27 +227,49 @@ def _reasons(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
     return {"reasons_faithful": round(share, 4), "reasons_checked": count}
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """A member that has been asked already: its levels (n, 1, 7) of the very windows."""
+
+    name: str
+    levels: Floats
+
+    def quantiles(self, windows: Windows) -> Floats:
+        return self.levels
+
+
 def _members(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
-    """Each member alone, and the ensemble with each member left out: figures, and pinball loss."""
-    made: JsonObject = {}
-    for member in ensemble.members:
-        made[f"{member.name} alone"] = _one(member, scored)
-    for place, member in enumerate(ensemble.members):
-        weights = {key: np.where(np.arange(len(each)) == place, 0.0, each) for key, each in ensemble.weights.of.items()}
-        rest = replace(ensemble, weights=replace(ensemble.weights, of=weights), offsets=ensemble.offsets)
-        made[f"without {member.name}"] = _one(rest, scored)
-    return made
+    """Each member alone, the ensemble without each, and all together: of the windows that every member can tell, all
+    with the ensemble's offsets, moved by each one's own outcomes."""
+    told = [member.quantiles(scored.windows) for member in ensemble.members]
+    known = np.asarray(np.all([np.isfinite(levels).all(axis=(1, 2)) for levels in told], axis=0))
+    if not known.any():
+        return {}
+    members = tuple(_Told(each.name, levels[known]) for each, levels in zip(ensemble.members, told, strict=True))
+    whole, part = replace(ensemble, members=members), scored.where(known)
+    every = range(len(members))
+    made: JsonObject = {f"{members[place].name} alone": _one(_only(whole, [place]), part) for place in every}
+    for place in every if len(members) > 1 else ():
+        made[f"without {members[place].name}"] = _one(_only(whole, [each for each in every if each != place]), part)
+    return {**made, "all together": _one(whole, part)}
 
 
-def _one(member: Member, scored: Outcomes) -> JsonObject:
-    levels = member.quantiles(scored.windows)[:, 0]
-    known = np.asarray(np.isfinite(levels).all(axis=1))
-    part = scored.where(known)
-    point = best_level(levels[known])
-    said = Said(point, point, np.zeros(len(point), dtype=np.bool_), levels[known])
-    found = figures_of(said, part)
+def _only(ensemble: Ensemble, places: list[int]) -> Ensemble:
+    """Some of the members, by their weights; alike where those leave them nothing."""
+    members = tuple(ensemble.members[place] for place in places)
+    of = {
+        key: each[places] if each[places].any() else np.ones(len(places)) for key, each in ensemble.weights.of.items()
+    }
+    return replace(ensemble, members=members, weights=Weights(tuple(each.name for each in members), of))
+
+
+def _one(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
+    levels = moved_by_outcomes(ensemble, scored)
+    point = best_level(levels)
+    found = figures_of(Said(point, point, np.zeros(len(point), dtype=np.bool_), levels), scored)
     kept = ("within10_no_collection", "mae_no_collection", "within10_all", "coverage80")
-    return {**{name: found[name] for name in kept}, "pinball": pinball(levels[known], part.found), "windows": len(part)}
+    told: JsonObject = {name: found[name] for name in kept}
+    return {**told, "pinball": pinball(levels, scored.found), "windows": len(scored)}
 
 
 # ---------------------------------------------------------------- the naive answers

@@ -12,9 +12,10 @@ import pytest
 from domain.errors import BadData
 from engines.forecast.columns import hours
 from engines.forecast.ensemble import Ensemble
-from engines.forecast.history import BinHistory, emptyings_from_readings
+from engines.forecast.history import BinHistory, Floats, emptyings_from_readings
 from engines.forecast.hour_of_week import HourOfWeek
-from engines.forecast.past_windows import Outcomes, Span, past_windows
+from engines.forecast.member import MEDIAN
+from engines.forecast.past_windows import Mask, Outcomes, Span, past_windows
 from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 from evals.forecast import naive
@@ -145,18 +146,21 @@ def test_the_hour_table_of_a_stream_answers_for_an_unseen_container() -> None:
 
 @pytest.mark.parametrize("late_h", [0.0, 4.0])
 def test_bands_of_a_day_learn_from_what_had_come_by_its_beginning_and_from_nothing_else(late_h: float) -> None:
-    scored = later([filling("a", 1.3), filling("b", 0.7)])
+    scored = later([filling("a", 0.2, every_h=336), filling("b", 0.1, every_h=336)])
     scored = replace(scored, windows=replace(scored.windows, shift_h=np.full(len(scored), late_h)))
     ensemble = Ensemble((HourOfWeek(fit_rates([])),), Weights(("hour_of_week",), {}))
-    levels, day = moved_by_outcomes(ensemble, scored), np.floor(scored.windows.at / 24)
+    median, day = moved_by_outcomes(ensemble, scored)[:, MEDIAN], np.floor(scored.windows.at / 24)
     begin, ends = np.unique(day)[9] * 24.0, scored.windows.ends[:, 0]
-    moved = [
-        moved_by_outcomes(ensemble, replace(scored, found=np.where(which, 100 - scored.found, scored.found)))
-        for which in (ends > begin, (ends > begin - 3) & (ends <= begin))
-    ]
-    now = day == begin / 24
-    assert np.array_equal(moved[0][now], levels[now])
-    assert not np.array_equal(moved[1][now], levels[now])
+
+    def told(which: Mask, outcome: Floats) -> Floats:
+        found = np.where(which, outcome, scored.found)
+        levels: Floats = moved_by_outcomes(ensemble, replace(scored, found=found))
+        return np.asarray(levels[day == begin / 24])
+
+    to_come, just_come = ends > begin, (ends > begin - 3) & (ends <= begin)
+    missed = np.full(len(scored), -999.0)
+    assert np.array_equal(told(to_come, median), told(to_come, missed))
+    assert not np.array_equal(told(just_come, median), told(just_come, missed))
 
 
 # ---------------------------------------------------------------- the suite
@@ -174,6 +178,8 @@ def test_the_suite_measures_known_and_unseen_containers_beside_naive_answers(tmp
         rival = found.baselines[name]
         assert isinstance(rival, dict)
         assert "unseen_within10_no_collection" in rival
+    assert found.figures["members"]["hour_of_week alone"] == found.figures["members"]["all together"]  # type: ignore[index, call-overload]
+    assert found.figures["members"]["all together"]["pinball"] == found.figures["pinball"]  # type: ignore[index, call-overload]
     assert found.chart.startswith("<svg")
     assert found.cases == len(later_than(bins[:4], date(2024, 3, 1)))
 
