@@ -37,6 +37,7 @@ DEPOT, DUMP = (37.87, -122.27), (37.86, -122.30)
 SHIFT_S, NOON_S = 8 * 3600, 4 * 3600
 BINS, TRUCKS, CROWD = 1_000, 12, 50_000
 SECONDS = 3.0  # the re-plan's budget: what a dispatcher waits
+LAST_WORDS = 400  # characters told of what a broken process said
 AT_ONCE = StopRule(max_cpu_seconds=0.0)
 
 
@@ -113,10 +114,12 @@ def figures(bins: int = BINS, crowd: int = CROWD, seconds: float = SECONDS) -> J
     }  # fmt: skip
 
 
-def figures_apart() -> JsonObject:
-    """The figures from a process of its own, so that its memory is its own."""
-    command = ["env", *ONE_THREAD, sys.executable, "-m", "evals.routing.stated"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+def figures_apart(module: str = "evals.routing.stated") -> JsonObject:
+    """The figures from a process of its own, so that its memory is its own; `failure` alone where it broke."""
+    command = ["env", *ONE_THREAD, sys.executable, "-m", module]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failure": f"ended with {done.returncode}: {done.stderr.strip()[-LAST_WORDS:]}"}
     found: JsonObject = json.loads(done.stdout)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engines.routing.params import Params
 from engines.routing.problem import StopRule
 from engines.routing.solve import solve
-from evals.routing.stated import NOON_S, at_noon, changed, figures, town
+from evals.routing.stated import NOON_S, at_noon, changed, figures, figures_apart, town
 from evals.routing.suite import stated_line
 
 
@@ -44,3 +44,9 @@ def test_a_small_case_gives_every_figure_and_no_fault() -> None:
     assert found["replan_objective"] <= found["replan_first_objective"]  # type: ignore[operator]
     assert found["crowd_planned_for"] == 1_200
     assert "re-plan" in stated_line(found)
+
+
+def test_a_stated_case_that_breaks_is_a_figure_and_costs_no_other_one() -> None:
+    found = figures_apart("evals.routing.no_such_case")
+    assert "no_such_case" in str(found["failure"])
+    assert "not measured" in stated_line(found)
