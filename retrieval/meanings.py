@@ -53,6 +53,11 @@ class TextSource:
         """How many texts have a meaning."""
         return len(self.vectors.numbers)
 
+    @property
+    def most(self) -> int:
+        """The index gives as many as are asked for."""
+        return self.total
+
     def estimate(self) -> int:
         """How many documents the cells say."""
         return self.estimated

@@ -89,6 +89,11 @@ class CandidateSource(Protocol):
         """Meanings without any limit."""
         ...
 
+    @property
+    def most(self) -> int:
+        """How many `approximate` gives at most."""
+        ...
+
     def estimate(self) -> int:
         """How many the limits probably leave, quickly: from a histogram of cells."""
         ...
@@ -189,7 +194,7 @@ class Planner:
         """Fetch, check, and fetch more while too few survive, more comes, and no exact plan would be quicker."""
         sizes = _sizes(source, depth)
         exact = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in source.plans - {Plan.MEANING_FIRST}}
-        fetch, before = sizes.fetch, 0
+        fetch, before = min(sizes.fetch, source.most), 0
         while True:
             began = self._clock()
             nearest = source.approximate(fetch)
@@ -202,7 +207,8 @@ class Planner:
             at_odds = _at_odds(source, nearest, passing) and min(exact.values(), default=inf) <= PATIENCE * took_ms
             if len(kept.numbers) >= depth and not at_odds:
                 return self._sampled(source, kept.first(depth), trace)
-            fetch = _next_fetch(fetch, len(kept.numbers), depth)
+            more = more and fetch < source.most
+            fetch = min(_next_fetch(fetch, len(kept.numbers), depth), source.most)
             next_ms = self.costs.expected(Plan.MEANING_FIRST, fetch)
             if len(nearest.numbers) >= source.total or not exact:
                 return kept.first(depth), trace

@@ -92,6 +92,7 @@ class VectorSearch:
         self._side, self._connection, self._city, self._ends = side, connection, city, ends
         self._request, self._limits, self.candidates = limited.request, limited.limits, limited.candidates
         self.total = city.documents
+        self.most = MOST_RESULTS
         self.kinds: tuple[str, ...] = ()
         self.name = ""
         self.vector: Floats = np.zeros(0, dtype=np.float32)

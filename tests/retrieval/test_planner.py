@@ -24,7 +24,8 @@ class Collection:
         self.estimated = len(inside) if estimated is None else estimated
         self.asked: list[str] = []
         self.blind: set[int] = set()  # what the approximate index never finds
-        self.most = total  # that it gives at once
+        self.most = total  # that it says it gives
+        self.given = total  # that it gives
 
     def estimate(self) -> int:
         return self.estimated
@@ -44,7 +45,7 @@ class Collection:
 
     def approximate(self, fetch: int) -> Nearest:
         self.asked.append(f"near {fetch}")
-        return self._nearest(np.array([n for n in range(self.total) if n not in self.blind]), min(fetch, self.most))
+        return self._nearest(np.array([n for n in range(self.total) if n not in self.blind]), min(fetch, self.given))
 
     def _nearest(self, numbers: Numbers, depth: int) -> Nearest:
         found = np.sort(numbers)[:depth]
@@ -116,7 +117,7 @@ def test_an_index_that_gives_no_more_is_not_asked_again_and_nothing_is_learned_f
     costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
     far = np.arange(20_000, 60_000)
     source = Collection(60_000, far)
-    source.most = 100
+    source.given = 100
     asking = planner(**costs)
     learned: list[float] = []
 
@@ -136,6 +137,22 @@ def test_an_index_that_gives_no_more_is_not_asked_again_and_nothing_is_learned_f
     assert len(fetched) == 3  # 45, what the hundred stop, and once more of which nothing is new
     assert learned[:2] == fetched[:2]
     assert fetched[2] not in learned
+
+
+def test_no_more_is_asked_of_an_index_than_it_says_it_gives() -> None:
+    costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
+    far = np.arange(20_000, 60_000)
+    source = Collection(60_000, far)
+    source.most = source.given = 100
+    found, _ = planner(**costs).run(source, 20)
+    assert found.numbers.tolist() == far[:20].tolist()
+    assert source.asked[:2] == ["near 45", "near 100"]
+    assert len(source.asked) == 3
+    deep = Collection(60_000, np.arange(60_000))
+    deep.most = deep.given = 100
+    found, _ = planner(**costs).run(deep, 200)
+    assert found.numbers.tolist() == list(range(200))
+    assert len(deep.asked) == 2
 
 
 @pytest.mark.parametrize(("beyond", "plan"), [(2_000, "meaning first, then limits first"), (0, "meaning first")])
