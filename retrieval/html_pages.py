@@ -6,6 +6,7 @@ Scripts, styles and what is hidden from readers are left out: text that nobody s
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from retrieval.pages import Page, Section
@@ -18,15 +19,22 @@ BESIDE = frozenset({"nav", "footer"})  # of every page of a site, and about none
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 INLINE = frozenset({"a", "abbr", "b", "cite", "code", "em", "i", "kbd", "mark", "q", "s", "small", "span", "strong",
                     "sub", "sup", "time", "u", "var"})  # fmt: skip
-HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])", re.I)
+HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|font-size\s*:\s*0(?![.\d])"
+    r"|(?<![-\w])opacity\s*:\s*(?:0(?:\.0*)?|\.0+)(?![.\d])"
+    r"|(?<![-\w])(?:left|right|top|bottom|text-indent|margin-left|margin-top)\s*:\s*-(?:\d{4,}|999)",
+    re.I,
+)
+SIMPLE = re.compile(r"([\w-]*)((?:[.#][\w-]+)*)")
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.I)
 LOOKED_AT = 2_048  # bytes in which a page must name its encoding (HTML standard: 1,024)
 
 
 def html_page(data: bytes) -> Page:
     """A page by its headings. Raises UnicodeDecodeError or LookupError for an encoding that does not hold."""
-    reader = _Reader()
-    reader.feed(_decoded(data))
+    text = _decoded(data)
+    reader = _Reader(_hiding(text))
+    reader.feed(text)
     reader.close()
     reader.end_section()
     return Page(" ".join(reader.title.split()), tuple(reader.sections))
@@ -38,11 +46,45 @@ def _decoded(data: bytes) -> str:
     return data.decode(named[1].decode("ascii") if named else "utf-8-sig")
 
 
-class _Reader(HTMLParser):
-    """Collects sections; `_unseen` is the open elements that hide what is in them."""
+Simple = tuple[str, frozenset[str]]
+"""An element's name ("" for any) and the classes (".x") and id ("#y") that it must have."""
 
-    def __init__(self) -> None:
+
+def _hiding(text: str) -> list[Simple]:
+    """What the page's own style elements hide by rules of a name, classes and an id, unconditionally."""
+    found = []
+    for selectors, style in _rules(text):
+        if HIDDEN_STYLE.search(style):
+            for selector in selectors.split(","):
+                simple = SIMPLE.fullmatch(selector.strip().removeprefix("*"))
+                if simple and simple[0]:
+                    found.append((simple[1].lower(), frozenset(re.findall(r"[.#][\w-]+", simple[2]))))
+    return found
+
+
+def _rules(text: str) -> Iterator[tuple[str, str]]:
+    """Selectors and declarations of style elements, without what holds for print or small screens only."""
+    parts = [part.partition(">")[2] for part in re.split("<style", text, flags=re.I)[1:]]
+    sheet = " ".join(re.split("</style", part, maxsplit=1, flags=re.I)[0] for part in parts)
+    first, *others = sheet.split("/*")
+    opened: list[str] = []
+    last = ""
+    for piece in re.split("([{}])", first + " ".join(part.partition("*/")[2] for part in others)):
+        if piece == "{":
+            opened.append(last.rpartition(";")[2])
+        elif piece == "}":
+            selectors = opened.pop() if opened else "@"
+            if not opened and "@" not in selectors:
+                yield selectors, last
+        last = "" if piece in "{}" else piece
+
+
+class _Reader(HTMLParser):
+    """Collects sections; `_unseen` is the open elements that hide what is in them, `hiding` what rules hide."""
+
+    def __init__(self, hiding: list[Simple]) -> None:
         super().__init__(convert_charrefs=True)
+        self._hiding = hiding
         self.title = ""
         self.sections: list[Section] = []
         self._unseen: list[str] = []
@@ -59,7 +101,7 @@ class _Reader(HTMLParser):
         if tag in VOID:
             self._text.append(" ")
             return
-        if self._unseen or tag in UNSEEN | BESIDE or _is_hidden(told):
+        if self._unseen or tag in UNSEEN | BESIDE or _is_hidden(told) or self._is_ruled_out(tag, told):
             self._unseen.append(tag)
             return
         self._anchor = told.get("id") or (told.get("name") if tag == "a" else None) or self._anchor
@@ -68,6 +110,10 @@ class _Reader(HTMLParser):
             self._heading, self._place, self._anchor = [], told.get("id") or self._anchor, ""
         elif tag not in INLINE:
             self._text.append(" ")
+
+    def _is_ruled_out(self, tag: str, told: dict[str, str | None]) -> bool:
+        own = {f".{name}" for name in (told.get("class") or "").split()} | {f"#{told.get('id')}"}
+        return any(name in {"", tag} and needs <= own for name, needs in self._hiding)
 
     def handle_endtag(self, tag: str) -> None:
         """An element ends; an end tag that is missing ends with the element around it."""
