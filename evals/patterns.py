@@ -3,8 +3,9 @@
     python -m evals patterns --data cities/berkeley --shuffles 3
 
 A shuffle moves what was seen among the units of each stratum (same bin, length and quarter; same week; same month), so
-that conditions mean nothing and all else stays; what is found then is false. `planted` is the share of Thursdays made
-twice as fast that is found again, by site and stream; `cpu_s` is one look, the records read already.
+that conditions mean nothing and all else stays; what is found then is false. `planted_found_share` is the share of the
+sites and streams at which a Thursday made twice as fast, the only habit in the city, is found; `cpu_s` is one look, the
+records read already.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from domain.clock import wall_clock
 from domain.loading import load_city
 from domain.operation import load_operation
 from domain.store import Store
-from engines.patterns import Rules, Units, find_patterns, p_values
+from engines.patterns import Rules, Units, find_patterns, found_among, p_values
 from tools.pattern_units import DAYS, Subject, bin_subjects, called_subjects
 
-__all__ = ["figures", "shuffled"]
+__all__ = ["figures", "planted_found_share", "planted_thursday", "shuffled"]
 
 PLANTED = 2.0
 THURSDAY = DAYS.index("Thursday")
@@ -42,9 +43,6 @@ def figures(folder: Path, shuffles: int, seed: int = 0) -> tuple[dict[str, JsonV
     false = [
         len(find_patterns([shuffled(s.units, generator) for s in subjects], Rules(), seed)) for _ in range(shuffles)
     ]
-    weekdays = [subject.units for subject in subjects if subject.question == "fills"]
-    planted = [planted_thursday(shuffled(units, generator)) for units in weekdays]
-    again = {p.name for p in find_patterns(planted, Rules(), seed) if p.condition == THURSDAY and p.later.ratio > 1}
     uncorrected = _uncorrected(subjects, generator)
     by_question: dict[str, JsonValue] = {
         question: sum(pattern.name.startswith(question) for pattern in found)
@@ -55,7 +53,7 @@ def figures(folder: Path, shuffles: int, seed: int = 0) -> tuple[dict[str, JsonV
         "found_when_shuffled": float(np.mean(false)) if false else 0.0,
         "cpu_s": round(cpu_s, 2),
         "found_by_question": by_question,
-        "planted_found_share": len(again) / len(planted) if planted else None,
+        "planted_found_share": planted_found_share(subjects, generator),
     }
     return ours, {"uncorrected": {"found_when_shuffled": uncorrected}}, found[0].tests if found else 0
 
@@ -76,6 +74,22 @@ def shuffled(units: Units, generator: Generator) -> Units:
 def planted_thursday(units: Units) -> Units:
     """The units as they were, had Thursdays filled twice as fast."""
     return replace(units, value=units.value * (1 + (PLANTED - 1) * units.share[:, THURSDAY]))
+
+
+def planted_found_share(subjects: Sequence[Subject], generator: Generator) -> float | None:
+    """One habit at a time, in records that are otherwise shuffled: a second one would ease the correction for both."""
+    chance = [shuffled(subject.units, generator) for subject in subjects]
+    tests = p_values(chance, Rules(), generator)
+    often = replace(Rules(), draws=Rules().drawn(len(tests)))
+    tested = {units.name for units, _, _ in tests}
+    found = []
+    for subject, units in zip(subjects, chance, strict=True):
+        if subject.question == "fills" and subject.places[0].site_id and units.name in tested:
+            alone = p_values([planted_thursday(units)], often, generator)
+            others = [test for test in tests if test[0].name != units.name]
+            told = found_among([*others, *alone], Rules(), generator)
+            found.append(any(p.name == units.name and p.condition == THURSDAY and p.later.ratio > 1 for p in told))
+    return float(np.mean(found)) if found else None
 
 
 def _uncorrected(subjects: Sequence[Subject], generator: Generator) -> int:

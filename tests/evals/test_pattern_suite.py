@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.patterns import Rules, Units, find_patterns
-from evals.patterns import figures, planted_thursday, shuffled
+from evals.patterns import figures, planted_found_share, planted_thursday, shuffled
+from tools.pattern_units import DAYS, Place, Subject
 
 WEEKS = 60
 
@@ -36,6 +38,14 @@ def test_planted_thursdays_are_found_and_shuffled_ones_are_not() -> None:
     assert {(pattern.name, pattern.condition) for pattern in found} == {(units.name, 3) for units in subjects}
     chance = np.random.default_rng(0)
     assert find_patterns([shuffled(units, chance) for units in subjects], Rules(draws=999, resamples=200), 0) == []
+
+
+def test_habits_are_planted_one_at_a_time() -> None:
+    place = Place("a site", "a", None, None, None, ())
+    subjects = [Subject("fills", a_subject(seed), DAYS, (place,), 0.0) for seed in range(6)]
+    assert planted_found_share(subjects, np.random.default_rng(0)) == 1.0
+    whole = [replace(each, places=(replace(place, site_id=None),)) for each in subjects]
+    assert planted_found_share(whole, np.random.default_rng(0)) is None
 
 
 def test_a_city_folder_is_measured(small_city_folder: Path) -> None:
