@@ -52,6 +52,11 @@ HEADLINES = {
     "asked": SERVED + ", as asked.",
     "skipped": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} more{breaking}; "
     "it would be served above an overflow probability of {flip_chance_pct} % and has {chance_pct} %.",
+    "narrowly skipped": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} "
+    "more{breaking}; that is hardly more than it is worth, {worth} {currency} at an overflow probability of "
+    "{chance_pct} %.",
+    "overturned": "{about} is not on {subject}, but a longer search would serve it: at an overflow probability of "
+    "{chance_pct} % it is worth {worth} {currency}, more than it would cost.",
     "too dear": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} more{breaking}; "
     "not even a sure overflow would be worth that.",
     "crowded out": "{about} is not on {subject}: with it the round would cost {extra_km} km = {extra_cost} {currency} "
@@ -69,8 +74,8 @@ def explain_bins(ctx: Ctx, seen: Replanned, bins: BinSet, question: str) -> Resu
     told = [_one_bin(ctx, seen, bin_id, first=number == 0) for number, bin_id in enumerate(bins.bin_ids)]
     facts = told[0][0]
     headline = HEADLINES[facts.verdict].replace("{breaking}", " and breaks {breaks}" if facts.breaks else "")
-    if question == "what_would_change_it" and facts.verdict == "served" and facts.flip_chance_pct is not None:
-        headline += LEFT_BELOW if facts.flip_chance_pct > 0 else " It would be served even if it could not overflow."
+    if question == "what_would_change_it" and _is_told_from_below(facts):
+        headline += LEFT_BELOW if facts.flip_chance_pct else " It would be served even if it could not overflow."
     return Result[ExplanationFacts](
         headline=headline,
         facts=facts,
@@ -78,6 +83,12 @@ def explain_bins(ctx: Ctx, seen: Replanned, bins: BinSet, question: str) -> Resu
         data_age=data_age(ctx),
         degraded=[sentence for _, _, sentences in told for sentence in sentences],
     )
+
+
+def _is_told_from_below(facts: ExplanationFacts) -> bool:
+    """Whether a bin is served and has at least the chance below which it would be left out."""
+    flip = facts.flip_chance_pct
+    return facts.verdict == "served" and flip is not None and flip <= (facts.chance_pct or 0)
 
 
 def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
@@ -97,7 +108,7 @@ def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
     reason = why_stop(seen.problem, seen.plan, bin_id, _search(ctx, seen) if first else None, ctx.tuning.seed)
     facts = _with_figures(facts, seen, reason)
     words = _served_words(seen, reason, facts) if reason.served else _left_words(reason, facts)
-    words += _worth_words(facts)
+    words += _worth_words(facts, alone=outlook is not None and outlook.level_pct < LEAST_PCT)
     return facts, [Reason(text=text, evidence=[plan, record]) for text in words], _doubts(facts, reason)
 
 
@@ -107,7 +118,11 @@ def _search(ctx: Ctx, seen: Replanned) -> StopRule:
 
 def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) -> ExplanationFacts:
     chance = None if reason.flip_prize is None else seen.chance_of(reason.stop_id, reason.flip_prize)
-    figures: dict[str, object] = {"verdict": _verdict(reason, chance), "truck": reason.truck, "breaks": _breaks(reason)}
+    figures: dict[str, object] = {
+        "verdict": verdict_of(reason, chance, facts),
+        "truck": reason.truck,
+        "breaks": _breaks(reason),
+    }
     if reason.extra is not None:
         figures |= {
             "extra_km": round(reason.extra.metres / 1000, 2),
@@ -116,27 +131,30 @@ def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) 
         }
     if reason.prize is not None:
         figures |= {"worth": round(reason.prize / FULL_MILLI, 2), "flip_chance_pct": chance}
-        figures |= _parts(seen.worths.get(reason.stop_id))
+        figures |= parts_of(seen.worths.get(reason.stop_id))
     return facts.model_copy(update=figures)
 
 
-def _parts(worth: Worth | None) -> dict[str, object]:
+def parts_of(worth: Worth | None) -> dict[str, float]:
     """The parts of a visit's worth in currency; none where the plan was stored without them."""
     if worth is None:
         return {}
     parts = {"worth_of_overflow": worth.overflow, "worth_of_haul": worth.haul, "worth_of_spared_visit": worth.spared}
-    return {name: round(milli / FULL_MILLI, 2) for name, milli in parts.items()}
+    told = {name: round(milli / FULL_MILLI, 2) for name, milli in parts.items()}
+    largest = max(parts, key=lambda name: parts[name])  # so that the parts told add up to the whole told
+    others = sum(value for name, value in told.items() if name != largest)
+    return {**told, largest: round(round(worth.prize / FULL_MILLI, 2) - others, 2)}
 
 
-def _worth_words(facts: ExplanationFacts) -> list[str]:
-    """What a visit is worth, part by part."""
+def _worth_words(facts: ExplanationFacts, *, alone: bool) -> list[str]:
+    """What a visit is worth, part by part; `alone`: the bin is so empty that its chance alone counts."""
     if facts.worth is None or facts.worth_of_overflow is None:
         return []
     told = (
         f"A visit to {facts.about} is worth {facts.worth:.2f} {facts.currency}: {facts.worth_of_overflow:.2f} for an "
         f"overflow probability of {facts.chance_pct} %"
     )
-    if not facts.worth_of_haul and not facts.worth_of_spared_visit:
+    if alone:
         return [f"{told} alone, as it is less than {LEAST_PCT:.0f} % full."]
     return [
         f"{told}, {facts.worth_of_haul:.2f} because what lies in it need not be driven to the dump later, and "
@@ -144,14 +162,19 @@ def _worth_words(facts: ExplanationFacts) -> list[str]:
     ]
 
 
-def _verdict(reason: StopReason, chance: int | None) -> str:
+def verdict_of(reason: StopReason, chance: int | None, facts: ExplanationFacts) -> str:
+    """What was decided: a key of HEADLINES; `chance` in percent is where the decision turns (None: nowhere)."""
     if reason.served:
         return "asked" if reason.prize is None else "served"
     if reason.extra is None:
         return "cannot"
     if reason.prize is None:
         return "crowded out"
-    return "too dear" if chance is None else "skipped"
+    if reason.overturned:
+        return "overturned"
+    if chance is None:
+        return "too dear"
+    return "skipped" if facts.chance_pct is None or facts.chance_pct < chance else "narrowly skipped"
 
 
 def _breaks(reason: StopReason) -> str | None:

@@ -70,8 +70,8 @@ def figures(asked: Asked) -> JsonObject:
 
     `instances[name]`: `gap_pct` is the mean over seeds, `first_feasible_s` and `peak_mb` the worst, `feasible` whether
     all seeds were; `at_s` the mean gap after so many CPU seconds, as the solver claims it; `peers` the same of each.
-    `stated`: first plan, mid-shift re-plan and 50,000 bins under all rules, measured from 10 seconds a run on; `failure`
-    where it broke, because the instances' figures stand without it.
+    `stated`: first plan, mid-shift re-plan and 50,000 bins under all rules, measured from 10 seconds a run on;
+    `failure` where it broke, because the instances' figures stand without it.
     Our `first_feasible_s` is proved by a run that ends there; the peers' is what they claim of themselves.
     """
     found = found_in(asked)

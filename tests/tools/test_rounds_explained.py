@@ -21,8 +21,11 @@ from engines.routing.distances import HaversineMatrix
 from engines.routing.params import Params
 from engines.routing.plan import ENDED_EARLY
 from engines.routing.problem import Problem, Progress, RoundPlan, StopRule
+from engines.routing.reasons import Delta, StopReason
 from engines.routing.solve import solve
+from engines.routing.worth import Worth
 from tools.context import Ctx, ThreadView, Tuning, Watching
+from tools.plan_reasons import HEADLINES, ExplanationFacts, parts_of, verdict_of
 from tools.planning import plan_as_json, plan_from_json
 from tools.registry import TOOLS
 from tools.replan import again
@@ -134,7 +137,7 @@ def test_a_skipped_bin_is_told_with_the_probability_at_which_it_would_be_served(
     for each in skipped:
         facts = each.facts
         assert "would be served above an overflow probability of" in each.sentence()
-        assert 0 <= facts.chance_pct <= facts.flip_chance_pct <= 100
+        assert 0 <= facts.chance_pct < facts.flip_chance_pct <= 100
         worth_of_sure = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
         others = facts.worth_of_haul + facts.worth_of_spared_visit
         assert facts.flip_chance_pct == pytest.approx(100 * (facts.extra_cost - others) / worth_of_sure, abs=1.0)
@@ -147,7 +150,7 @@ def test_what_a_visit_is_worth_is_told_part_by_part_and_the_parts_add_up(ctx: Ct
     assert priced
     for facts in priced:
         parts = (facts.worth_of_overflow, facts.worth_of_haul, facts.worth_of_spared_visit)
-        assert sum(parts) == pytest.approx(facts.worth, abs=0.011)
+        assert sum(parts) == pytest.approx(facts.worth, abs=0.001)
         chance_s_worth = facts.chance_pct / 100 * ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
         assert facts.worth_of_overflow == pytest.approx(chance_s_worth, abs=0.11)
     text = " ".join(reason.text for each in told for reason in each.why)
@@ -326,3 +329,21 @@ def test_a_search_that_may_take_minutes_keeps_within_the_tool_s_budget(ctx: Ctx)
 def test_a_search_that_nobody_ends_says_nothing_of_it(ctx: Ctx) -> None:
     watched = replace(ctx, tuning=replace(ctx.tuning, watching=Watching(lambda _: None, lambda: False)))
     assert planned(watched, serve="all")[0].degraded == planned(ctx, serve="all")[0].degraded
+
+
+@pytest.mark.parametrize(
+    ("chance", "overturned", "verdict"),
+    [(8, False, "skipped"), (5, False, "narrowly skipped"), (3, False, "narrowly skipped"), (0, True, "overturned")],
+)
+def test_no_bin_is_told_to_be_served_above_a_probability_that_it_has(
+    chance: int, overturned: bool, verdict: str
+) -> None:
+    left = StopReason("b", False, "T", Delta(900, 90, 1.0, 1000), 900, 800, overturned=overturned)
+    facts = ExplanationFacts(subject="plan", about="b", verdict="left out", chance_pct=5)
+    assert verdict_of(left, chance, facts) == verdict
+    assert ("would be served above" in HEADLINES[verdict]) == (verdict == "skipped")
+
+
+def test_the_parts_told_of_a_worth_add_up_to_the_worth_told() -> None:
+    for worth in (Worth(4, 4, 4), Worth(15, 26, 34), Worth(1006, 1, 2), Worth(0, 5, 0), Worth(996, 996, 996)):
+        assert sum(parts_of(worth).values()) == pytest.approx(round(worth.prize / 1000, 2), abs=1e-9)
