@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -13,11 +13,12 @@ from engines.routing.params import Core, Params
 from engines.routing.problem import Goal, Problem, Stop, StopRule, Truck, Weights
 from engines.routing.solve import solve
 from engines.routing.worth import Seen, Worth, with_prizes, worth_of_visits
-from evals.operations.town import Floats, Town
+from evals.operations.town import Town
 
 ANNEALER = Params(core=Core.annealer, thorough=False)  # one core for all policies, repeatable by looks
 LEAST_MILLI = 20  # a bin worth less than twenty metres or two cents is not put before the solver
 Tours = tuple[tuple[int, ...], ...]  # by truck: points of the town in driving order, dumps among them
+Held = Callable[[int, int], float]  # litres that really lie in a bin (its index) at a second of the day
 
 
 class Aim(StrEnum):
@@ -54,12 +55,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Driven:
-    """What happened: metres, seconds and currency of all trucks, and (bin, second of the day) of every emptying."""
+    """What happened: metres, seconds and currency of all trucks, (bin, second of the day) of every emptying, and the
+    litres that were unloaded in all."""
 
     metres: int = 0
     seconds: int = 0
     cost: float = 0.0
     emptied: tuple[tuple[int, int], ...] = ()
+    unloaded_l: float = 0.0
 
 
 @dataclass
@@ -132,17 +135,15 @@ def _stop(town: Town, wish: Wish) -> Stop:
     )  # fmt: skip
 
 
-def drive_out(town: Town, tours: Tours, litres: Floats, expected: Mapping[int, int]) -> Driven:
-    """Drive the tours with the litres that each bin really holds.
+def drive_out(town: Town, tours: Tours, held: Held, expected: Mapping[int, int]) -> Driven:
+    """Drive the tours with the litres that each bin really holds when the truck has emptied it.
 
     A truck that the next bin would overload, in litres or kilos, goes to the dump first; a planned dump trip is left
     out when what the plan expects (litres by bin index) until the next one still fits. A bin that could no longer be
     served in time to unload and be home before the shift ends is left, and the truck goes on to the next.
     """
     parts = [
-        _Tour(town, truck, litres, expected).driven(tour)
-        for truck, tour in zip(town.trucks, tours, strict=True)
-        if tour
+        _Tour(town, truck, held, expected).driven(tour) for truck, tour in zip(town.trucks, tours, strict=True) if tour
     ]
     emptied = tuple(each for part in parts for each in part.emptied)
     return Driven(
@@ -150,6 +151,7 @@ def drive_out(town: Town, tours: Tours, litres: Floats, expected: Mapping[int, i
         sum(part.seconds for part in parts),
         sum(part.cost for part in parts),
         emptied,
+        sum(part.unloaded_l for part in parts),
     )
 
 
@@ -159,12 +161,12 @@ class _Tour:
 
     town: Town
     truck: Truck
-    litres: Floats
+    held: Held
     expected: Mapping[int, int]
 
     def __post_init__(self) -> None:
         self.here, self.clock, self.metres = self.truck.depot, self.truck.shift_start_s, 0
-        self.load_l = self.load_kg = 0.0
+        self.load_l = self.load_kg = self.unloaded_l = 0.0
 
     def driven(self, tour: Sequence[int]) -> Driven:
         first, emptied = self.town.first_bin, []
@@ -173,25 +175,32 @@ class _Tour:
                 if not self._fits(*self._until_next_dump(tour[index + 1 :])):
                     self._unload(tour[index + 1] if index + 1 < len(tour) else self.truck.end_point)
                 continue
-            held = float(self.litres[point - first]), float(self.litres[point - first] * self._kg_per_l(point))
-            full = self.load_l > 0 and not self._fits(*held)
+            straight = self.clock + self._way(self.here, point) + self.town.service_s
+            full = self.load_l > 0 and not self._fits(*self._held(point, straight))
             if self._home_by(point, full) > self.truck.shift_end_s:
                 continue
             if full:
                 self._unload(point)
             self._go(point)
             self.clock += self.town.service_s
-            self.load_l, self.load_kg = self.load_l + held[0], self.load_kg + held[1]
+            litres, kilos = self._held(point, self.clock)
+            self.load_l, self.load_kg = self.load_l + litres, self.load_kg + kilos
             emptied.append((point - first, self.clock))
         if self.load_l > 0 and self.town.dumps:
             self._unload(self.truck.end_point)
         self._go(self.truck.end_point)
+        self._leave_load()
         seconds = self.clock - self.truck.shift_start_s
         cost = self.truck.cost_per_km * self.metres / 1000 + self.truck.cost_per_hour * seconds / 3600
-        return Driven(self.metres, seconds, cost, tuple(emptied))
+        return Driven(self.metres, seconds, cost, tuple(emptied), self.unloaded_l)
 
     def _fits(self, litres: float, kilos: float) -> bool:
         return self.load_l + litres <= self.truck.capacity_l and self.load_kg + kilos <= self.truck.capacity_kg
+
+    def _held(self, point: int, second: int) -> tuple[float, float]:
+        """Litres and kilos in the bin at a point at a second of the day."""
+        litres = self.held(point - self.town.first_bin, second)
+        return litres, litres * self._kg_per_l(point)
 
     def _kg_per_l(self, point: int) -> float:
         return float(self.town.kg_per_l[point - self.town.first_bin])
@@ -239,4 +248,8 @@ class _Tour:
         place = self._dump_between(self.here, after)
         self._go(place)
         self.clock += self._unloading_s(place)
+        self._leave_load()
+
+    def _leave_load(self) -> None:
+        self.unloaded_l += self.load_l
         self.load_l = self.load_kg = 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,8 @@ class Run:
 
     `visits`: (bin, day, true level) of each emptying; `full` (bins, days): whether the bin stood full at some time of
     that day, which lasts from one leaving of the trucks to the next. `floor_metres`: what hauling the collected litres
-    takes in full loads. Points: what grew, what was collected, and what lay in the bins before and after.
+    takes in full loads. `unloaded_l`: litres that the trucks brought to a dump or home. Points: what grew, what was
+    collected, and what lay in the bins before and after.
     """
 
     metres: int
@@ -89,6 +91,7 @@ class Run:
     after_points: float
     missed: int
     floor_metres: float = 0.0
+    unloaded_l: float = 0.0
 
     @property
     def collected_points(self) -> float:
@@ -108,9 +111,8 @@ def play(world: World, choose: Choose, planner: Planner, sees_truth: bool = Fals
     for day in range(world.quiet_weeks * 7, world.grown.shape[1] // DAY_H):
         view = book.view(day, sees_truth)
         wishes = tuple(choose(view))
-        held = world.level_at(view.now_h, book.emptied_h) * world.town.capacity_l / FULL_PCT
         expected = {wish.bin: wish.litres for wish in wishes}
-        driven = drive_out(world.town, planner.tours(wishes), held, expected)
+        driven = drive_out(world.town, planner.tours(wishes), partial(book.held_l, day), expected)
         book.note(day, driven, wishes)
     return book.run()
 
@@ -124,7 +126,7 @@ class _Book:
         self.emptyings = [[int(hour)] for hour in world.emptied_h]
         self.counted_from = (world.quiet_weeks + world.uncounted_weeks) * 7
         self.metres = self.seconds = self.missed = 0
-        self.cost = self.floor = 0.0
+        self.cost = self.floor = self.unloaded_l = 0.0
         self.haul = world.town.haul_m_per_l
         self.visits: list[tuple[int, int, float]] = []
         self.full: list[npt.NDArray[np.bool_]] = []
@@ -156,16 +158,26 @@ class _Book:
             for i in range(len(town.bins))
         ]  # fmt: skip
 
+    def held_l(self, day: int, index: int, second: int) -> float:
+        """Litres in a bin at a second of a day, before that day's emptyings are noted."""
+        return self._found(index, self._hour(day, second)) * float(self.world.town.capacity_l[index]) / FULL_PCT
+
+    def _hour(self, day: int, second: int) -> int:
+        return min(int(day * DAY_H + second / 3600), int(self.world.grown.shape[1]) - 1)
+
+    def _found(self, index: int, hour: int) -> float:
+        """The true level that a truck finds."""
+        return float(self.world.grown[index, hour] - self.world.grown[index, self.emptied_h[index]])
+
     def note(self, day: int, driven: Driven, wishes: Sequence[Wish]) -> None:
         """Empty what was emptied, and see which bins stood full until the next leaving."""
         world = self.world
         end = min((day + 1) * DAY_H + int(world.town.leave_h), world.grown.shape[1] - 1)
         full = np.zeros(len(self.emptied_h), dtype=np.bool_)
-        last = world.grown.shape[1] - 1
         counted = day >= self.counted_from
         for index, second in driven.emptied:
-            hour = min(int(day * DAY_H + second / 3600), last)
-            level = float(world.grown[index, hour] - world.grown[index, self.emptied_h[index]])
+            hour = self._hour(day, second)
+            level = self._found(index, hour)
             full[index] |= level >= FULL_PCT
             self.emptied_h[index] = hour
             self.emptyings[index].append(hour)
@@ -176,7 +188,7 @@ class _Book:
         if counted:
             self.full.append(full)
             self.metres, self.seconds = self.metres + driven.metres, self.seconds + driven.seconds
-            self.cost += driven.cost
+            self.cost, self.unloaded_l = self.cost + driven.cost, self.unloaded_l + driven.unloaded_l
             served = {index for index, _ in driven.emptied}
             self.missed += sum(wish.seen is None and wish.bin not in served for wish in wishes)
 
@@ -188,7 +200,7 @@ class _Book:
         full = np.stack(self.full, axis=1) if self.full else np.zeros((len(self.emptied_h), 0), dtype=np.bool_)
         return Run(
             self.metres, self.seconds, self.cost, tuple(self.visits), full, grown, self.before, after, self.missed,
-            self.floor,
+            self.floor, self.unloaded_l,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from engines.forecast.history import BinHistory
 from engines.routing.problem import Place, Truck
 from engines.routing.worth import Seen
 from evals.operations.growth import Span, draw_growth, pieces_of, resample_weeks, week_profile
-from evals.operations.rounds import Aim, Effort, Planner, Wish, drive_out
+from evals.operations.rounds import Aim, Effort, Held, Planner, Wish, drive_out
 from evals.operations.schedule import full_days, patterns, tuned_schedule
 from evals.operations.sensors import Faults, draw_sensors, last_readings
 from evals.operations.town import DAY_H, WEEK_H, Floats, Town, monday_before
@@ -51,6 +51,11 @@ def steady_world(town: Town, points_a_day: Sequence[float], weeks: int = 1) -> W
 def played(world: World, choose: Choose) -> Run:
     """The run of a policy."""
     return play(world, choose, Planner(world.town, EFFORT))
+
+
+def standing(litres: Sequence[float] | Floats) -> Held:
+    """Bins in which nothing grows during the day."""
+    return lambda index, second: float(litres[index])
 
 
 def all_bins(view: View) -> list[Wish]:
@@ -128,7 +133,7 @@ def test_policies_see_no_truth_unless_they_are_the_oracle() -> None:
 
 def test_a_truck_drives_out_and_back_and_unloads_once() -> None:
     town = line_town()
-    driven = drive_out(town, ((2, 3, 4, 1),), np.full(3, 500.0), {0: 500, 1: 500, 2: 500})
+    driven = drive_out(town, ((2, 3, 4, 1),), standing(np.full(3, 500.0)), {0: 500, 1: 500, 2: 500})
     assert driven.metres == 6000
     assert driven.seconds == 600 + 3 * 60 + 600
     assert driven.cost == pytest.approx(6.0 + 36 * driven.seconds / 3600)
@@ -137,15 +142,37 @@ def test_a_truck_drives_out_and_back_and_unloads_once() -> None:
 
 def test_a_truck_that_the_next_bin_would_overload_goes_to_the_dump_first() -> None:
     town = line_town(capacity_l=1000)
-    driven = drive_out(town, ((2, 3, 4, 1),), np.array([600.0, 600.0, 100.0]), {0: 100, 1: 100, 2: 100})
+    driven = drive_out(town, ((2, 3, 4, 1),), standing(np.array([600.0, 600.0, 100.0])), {0: 100, 1: 100, 2: 100})
     assert driven.metres == 1000 + 1000 + 2000 + 1000 + 3000
     assert len(driven.emptied) == 3
+
+
+def test_a_bin_that_grew_while_the_truck_was_on_its_way_is_carried_as_it_is_found() -> None:
+    """At leaving all three fit; the third, emptied 480 s later, has grown by 240 litres until then."""
+    town = line_town(capacity_l=1000)
+
+    def growing(index: int, second: int) -> float:
+        return 300.0 + (second - 6 * 3600) / 2 * (index == 2)
+
+    driven = drive_out(town, ((2, 3, 4, 1),), growing, {})
+    assert drive_out(town, ((2, 3, 4, 1),), standing(np.full(3, 300.0)), {}).metres == 6000
+    assert driven.metres == 2000 + 2000 + 3000 + 3000
+    assert driven.unloaded_l == sum(growing(index, second) for index, second in driven.emptied)
+
+
+@pytest.mark.parametrize("dump", [True, False])
+def test_the_litres_unloaded_are_the_litres_collected(dump: bool) -> None:
+    """Bins that grow by 9 points an hour, a truck of two and a half bins, out for hours: what counts is the finding."""
+    town = replace(line_town(6, capacity_l=2500, dump=dump), service_s=2400)
+    run = played(steady_world(town, (216, 150, 72, 36, 200, 90)), all_bins)
+    assert len(run.visits) > 21
+    assert run.unloaded_l == pytest.approx(run.collected_points / 100 * 1000)
 
 
 def test_kilos_fill_a_truck_as_litres_do() -> None:
     light = line_town(capacity_l=10_000)
     heavy = replace(light, trucks=(replace(light.trucks[0], capacity_kg=100),))
-    held, tour = np.full(3, 600.0), ((2, 3, 4, 1),)
+    held, tour = standing(np.full(3, 600.0)), ((2, 3, 4, 1),)
     assert drive_out(light, tour, held, {}).metres == 6000
     assert drive_out(heavy, tour, held, {}).metres == 2000 + 4000 + 6000
 
@@ -153,7 +180,7 @@ def test_kilos_fill_a_truck_as_litres_do() -> None:
 def test_a_bin_that_would_keep_the_truck_out_after_its_shift_is_left() -> None:
     town = line_town()
     short = replace(town, trucks=(replace(town.trucks[0], shift_end_s=6 * 3600 + 1200),))
-    driven = drive_out(short, ((2, 3, 4, 1),), np.full(3, 500.0), {})
+    driven = drive_out(short, ((2, 3, 4, 1),), standing(np.full(3, 500.0)), {})
     assert [index for index, _ in driven.emptied] == [0, 1]
     assert driven.seconds == 400 + 2 * 60 + 600
 
@@ -168,8 +195,8 @@ def test_the_floor_is_what_full_loads_of_the_collected_litres_drive() -> None:
 
 def test_a_planned_dump_trip_is_left_out_when_the_rest_fits() -> None:
     town = line_town(capacity_l=1000)
-    needless = drive_out(town, ((2, 1, 3, 4, 1),), np.full(3, 100.0), {0: 600, 1: 300, 2: 300})
-    needed = drive_out(town, ((2, 1, 3, 4, 1),), np.array([700.0, 300, 300]), {0: 600, 1: 300, 2: 300})
+    needless = drive_out(town, ((2, 1, 3, 4, 1),), standing(np.full(3, 100.0)), {0: 600, 1: 300, 2: 300})
+    needed = drive_out(town, ((2, 1, 3, 4, 1),), standing(np.array([700.0, 300, 300])), {0: 600, 1: 300, 2: 300})
     assert (needless.metres, needed.metres) == (6000, 8000)
 
 
