@@ -55,6 +55,24 @@ def pieces_of(histories: Sequence[BinHistory]) -> Pieces:
     return Pieces(index.astype(np.int64), *columns)
 
 
+def pieces_before(histories: Sequence[BinHistory], hour: float) -> Pieces:
+    """What was known of growth at an hour (1970 local), from nothing later; `histories` end there.
+
+    The interval that was open then had no end yet: it gets the bin's usual pace, as an unknown level does.
+    """
+    closed = pieces_of(histories)
+    bins = len(histories)
+    length = np.bincount(closed.bin, closed.end - closed.start, bins)
+    pace = np.bincount(closed.bin, (closed.low + closed.high) / 2, bins) / np.maximum(length, 1e-9)
+    last = np.full(bins, -np.inf)
+    np.maximum.at(last, closed.bin, closed.end)
+    open_ = np.flatnonzero((hour > last) & (hour - last <= LONGEST_H))
+    grown = pace[open_] * (hour - last[open_])
+    added = (open_, last[open_], np.full(len(open_), hour), grown, grown)
+    known = (closed.bin, closed.start, closed.end, closed.low, closed.high)
+    return Pieces(*(np.concatenate(pair) for pair in zip(known, added, strict=True)))
+
+
 def _of_emptyings(history: BinHistory) -> tuple[Floats, Floats, Floats, Floats]:
     """Between emptyings: from the level found to the next step. An unknown level gets the bin's usual pace."""
     at = history.emptied_at.astype(np.int64) / 3600

@@ -14,6 +14,7 @@ from evals.operations.growth import (
     Span,
     covered_share,
     draw_growth,
+    pieces_before,
     pieces_of,
     resample_weeks,
     week_profile,
@@ -30,10 +31,14 @@ LEAST_COVERED = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """All that worlds are made of. `train` and `test` are spans of whole weeks, `profile` the hours of the week."""
+    """All that worlds are made of. `train` and `test` are spans of whole weeks, `profile` the hours of the week.
+
+    `pieces` is the growth that is played, `learned` what was known of it at the cut, from which all is learned.
+    """
 
     town: Town
     pieces: Pieces
+    learned: Pieces
     profile: Floats
     train: Span
     test: Span
@@ -58,9 +63,9 @@ def stage_of(records: Records, test_from_h: float | None = None) -> Stage:
         )
     test, train = Span(cut, weeks[0]), Span(cut - weeks[1] * WEEK_H, weeks[1])
     records, pieces = _covered(records, (train, test))
-    before = pieces.where(pieces.end <= cut)
-    profile = week_profile(before)
-    return Stage(records.town, pieces, profile, train, test, _learn(records, pieces, profile, train))
+    past = known_before(records, cut)
+    profile, learned = week_profile(pieces_of(past.histories)), pieces_before(past.histories, cut)
+    return Stage(records.town, pieces, learned, profile, train, test, _learn(past, learned, profile, train))
 
 
 def known_before(records: Records, hour: float) -> Records:
@@ -97,13 +102,11 @@ def _part(town: Town, kept: Ints, note: str) -> Town:
 
 
 def _learn(records: Records, pieces: Pieces, profile: Floats, train: Span) -> Known:
-    """Fit the forecaster on everything before the cut; a bin without sensor gets the readings one would have sent."""
+    """Fit the forecaster on records that end at the cut; a bin without sensor gets the readings one would have sent."""
     rng = np.random.default_rng([0, 1])
     growth = draw_growth(pieces, profile, train, len(records.histories), rng)
     grown = summed(growth)
-    cut = moment_of(train.first_h + train.hours)
-    past = [history.until(cut) for history in records.histories]
-    past = _with_readings(past, grown, records.town.step_pct, train)
+    past = _with_readings(list(records.histories), grown, records.town.step_pct, train)
     return Known(records.town, fit_rates(past), growth.mean(axis=1), grown)
 
 
@@ -139,7 +142,7 @@ def world_of(stage: Stage, seed: int, weeks: int, train: bool = False) -> World:
     span = stage.train if train else stage.test
     chance = [np.random.default_rng([seed, int(train), part]) for part in range(4)]
     bins, in_all = len(stage.town.bins), QUIET_WEEKS + UNCOUNTED_WEEKS + weeks
-    growth = draw_growth(stage.pieces, stage.profile, span, bins, chance[0])
+    growth = draw_growth(stage.learned if train else stage.pieces, stage.profile, span, bins, chance[0])
     grown = summed(resample_weeks(growth, in_all, chance[1]))
     sensors = draw_sensors(bins, in_all * WEEK_H, stage.town.step_pct, Faults(), chance[2])
     emptied = first_emptied(grown, chance[3], QUIET_WEEKS * WEEK_H)

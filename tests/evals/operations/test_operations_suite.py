@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ from evals.operations.data import read_records
 from evals.operations.policies import STRATEGIES
 from evals.operations.stage import stage_of, world_of
 from evals.operations.suite import OURS, PEERS, Asked, baselines, figures, with_trucks
+from evals.operations.town import WEEK_H
 
 BERKELEY = Path(__file__).parents[3] / "cities" / "berkeley"
 
@@ -139,6 +141,35 @@ def test_nothing_after_the_cut_is_learned_from(readings: Path) -> None:
     until = stage.known.rates.fitted_until
     assert until is not None
     assert until < np.datetime64(stage.cut)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_future_that_changes_changes_nothing_that_was_learned(readings: Path, folder: bool) -> None:
+    """All levels after the cut become full ones: schedules, rates and training worlds know nothing of it."""
+    records = read_records(BERKELEY if folder else readings)
+    stage = stage_of(records)
+    cut = np.datetime64(stage.cut)
+    other = stage_of(
+        replace(
+            records,
+            histories=tuple(
+                replace(
+                    each,
+                    levels=np.where(each.emptied_at >= cut, 100.0, each.levels),
+                    readings=np.where(each.read_at >= cut, 100.0, each.readings),
+                )
+                for each in records.histories
+            ),
+        )
+    )
+    assert other.town.bins == stage.town.bins
+    assert not np.array_equal(other.pieces.high, stage.pieces.high)
+    assert np.array_equal(other.profile, stage.profile)
+    assert np.array_equal(other.known.grown, stage.known.grown)
+    assert np.array_equal(other.known.pace, stage.known.pace)
+    assert other.known.rates.bin_rate == stage.known.rates.bin_rate
+    assert np.array_equal(world_of(other, 1, 1, train=True).grown, world_of(stage, 1, 1, train=True).grown)
+    assert (stage.known.grown[:, -1] > stage.known.grown[:, -WEEK_H]).mean() > 0.9, "the last week is not left empty"
 
 
 def test_two_policies_of_a_seed_meet_the_same_world_and_two_seeds_another(readings: Path) -> None:
