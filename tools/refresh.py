@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from domain.clock import Clock
-from domain.errors import NotNow
+from domain.errors import NotNow, RoundsmanError
 from domain.operation import Operation
 from domain.repositories.predictions import (
     NewGeneration,
@@ -38,6 +38,7 @@ SETTLE = timedelta(seconds=1)
 JOINED_BACK = timedelta(days=2)
 HOUR_S = 3600.0
 RETRY_S = 60.0
+FAULTS_OF_A_MODEL = (RoundsmanError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class Ticking:
         except NotNow as error:
             self.trouble = str(error)
             return False
-        except Exception as error:  # noqa: BLE001  # nobody else would hear of it
+        except FAULTS_OF_A_MODEL as error:
             self.trouble = f"the renewal failed ({type(error).__name__}: {error})"
             return False
         self.trouble = None if done else "another writer renews the same table"

@@ -318,10 +318,8 @@ def test_two_processes_may_load_the_same_city_at_once(fresh_url: str, small_city
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("city", "most_s"), [("berkeley", 6), ("boston", 10)])
-def test_a_shipped_city_loads_in_seconds(empty_store: Store, city: str, most_s: float) -> None:
-    began = time.monotonic()
+@pytest.mark.parametrize("city", ["berkeley", "boston"])
+def test_a_shipped_city_loads_whole(empty_store: Store, city: str) -> None:
     report = load_city(empty_store, ROOT / "cities" / city, at=AT)
-    assert time.monotonic() - began < most_s
     assert all(fault.reason.endswith("is not in bins.csv") for fault in report.faults)
     assert len(report.faults) <= 1  # Berkeley's own records hold one emptying of a bin that they do not list
