@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engines.routing.params import Params
 from engines.routing.problem import StopRule
 from engines.routing.solve import solve
@@ -29,11 +31,13 @@ def test_at_noon_the_broken_truck_is_gone_and_the_others_keep_what_they_have_beg
     assert all(each.stop_ids[: len(t.locked)] == t.locked for each, t in zip(after.rounds, noon.trucks, strict=True))
 
 
-def test_a_plan_that_stays_as_it_is_has_no_changed_stops() -> None:
+def test_changed_stops_are_those_that_another_truck_or_only_one_plan_serves() -> None:
     problem = town(30, 4)
-    first = solve(problem, StopRule(max_looks=2000))
-    assert changed(problem, first, first) == 0
-    assert changed(problem, first, solve(problem, StopRule(max_seconds=0.0), seed=9)) > 0
+    plan = solve(problem, StopRule(max_looks=2000))
+    assert changed(problem, plan, plan) == 0
+    moved = replace(plan.rounds[0], truck="truck 9")
+    assert changed(problem, plan, replace(plan, rounds=(moved, *plan.rounds[1:]))) == len(moved.stop_ids) > 0
+    assert changed(problem, plan, replace(plan, rounds=plan.rounds[1:])) == len(moved.stop_ids)
 
 
 def test_a_small_case_gives_every_figure_and_no_fault() -> None:
