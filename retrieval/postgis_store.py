@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import URL
 
-from domain.errors import BadData, NotNow, OutOfRange
+from domain.errors import BadData, NotNow
 from domain.ports import Embedder
 from retrieval import postgis_sending, postgis_writing
 from retrieval.costs import Cost
@@ -35,7 +34,8 @@ from retrieval.postgis_tables import LOCK_MS, CityRow, Connection, PostgisConnec
 from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault, vector_name
 from retrieval.postgis_words import WordCounts
 from retrieval.postgis_writing import folded
-from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
+from retrieval.query_vectors import QueryVectors
+from retrieval.store import Document, Found, SearchHealth, SearchRequest
 from retrieval.weaviate_side import WeaviateSide
 from retrieval.words import plain, terms
 
@@ -45,7 +45,6 @@ Floats = npt.NDArray[np.float32]
 log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
 MANY = 2_000  # documents written at once after which the tables are tidied, rather than by the server some time later
-QUERIES_KEPT = 512
 VECTOR_S = 0.3  # for everything that one search asks of Weaviate: an answer without it comes within half a second
 CARE_S = 0.5  # for the deletions of one call
 HEALTH_S = 5.0  # for a look whether Weaviate is well, which may be the first call of this process
@@ -85,7 +84,7 @@ class PostgisSearch:
         self._census = CensusCache()
         self._words = WordCounts()
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
-        self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
+        self._queries = QueryVectors(embedder)
         self._next_look = 0.0
         self._closing = threading.Event()
         self._background: threading.Thread | None = None
@@ -195,14 +194,14 @@ class PostgisSearch:
         """What is near in meaning, or why that is not known; neither when meaning was not asked for."""
         if asked.request.alpha == 0:
             return Meanings()
-        given = self._given(asked.request) if asked.request.vectors else None
+        given = self._queries.given(asked.request)
         if self._embedder is None:
             return Meanings(degraded=(ALONE.format(why=NO_MODEL),))
         fault = model_fault(connection, self._embedder)
         if fault is not None:
             return Meanings(degraded=(ALONE.format(why=fault),))
         try:
-            vector = self._query_vector(" ".join(plain(asked.request.text).split())) if given is None else given
+            vector = self._queries.asked(asked.request) if given is None else given
         except NotNow as error:
             return Meanings(degraded=(ALONE.format(why=error),))
         until = min(ends, time.monotonic() + self._vector_s)
@@ -210,23 +209,6 @@ class PostgisSearch:
         source = VectorSearch(self._side, connection, looked.city, limited, until)
         source.aim(vector_name(self._embedder.name), vector, tuple(looked.counts.sent), looked.counts.documents)
         return compare_meanings(connection, asked, source, self._planner, vector)
-
-    def _given(self, request: SearchRequest) -> Floats:
-        """The request's own vector, made one long. Raises OutOfRange where there is nothing to compare it to."""
-        (name, vector), *_ = request.vectors.items()
-        if self._embedder is None or name != DEFAULT_VECTOR:
-            raise OutOfRange(f"I keep no vectors of the name “{name}”.")
-        if len(vector) != self._embedder.dimensions:
-            wanted = self._embedder.dimensions
-            raise OutOfRange(f"The vector “{name}” has {len(vector)} numbers; documents have {wanted}.")
-        given = np.asarray(vector, dtype=np.float64)
-        unit: Floats = (given / np.linalg.norm(given)).astype(np.float32)
-        return unit
-
-    def _embedded_query(self, text: str) -> Floats:
-        assert self._embedder is not None
-        vector: Floats = self._embedder.embed([text])[0]
-        return vector
 
     # ------------------------------------------------------------ vectors
 

@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import BadData, NotNow, OutOfRange
+from domain.errors import BadData, NotNow
 from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
@@ -29,9 +29,10 @@ from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
 from retrieval.planner import Planner
 from retrieval.postings import Postings
+from retrieval.query_vectors import QueryVectors
 from retrieval.ranking import Asked, rank
 from retrieval.sidecar import Sidecar
-from retrieval.store import DEFAULT_VECTOR, Document, Found, SearchHealth, SearchRequest
+from retrieval.store import Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number, words_table
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
@@ -43,7 +44,6 @@ Numbers = npt.NDArray[np.int64]
 log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # documents in one transaction, so that nobody waits long for the writer's lock
 TEXTS_AT_ONCE = 32
-QUERIES_KEPT = 512
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 ALONE = "meaning search is off, documents were found by words alone: {why}"
 NONE = Vectors(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
@@ -81,7 +81,7 @@ class SqliteSearch:
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
         self._recalled = False
         self.planner = Planner()
-        self._query_vector = lru_cache(maxsize=QUERIES_KEPT)(self._embedded_query)
+        self._queries = QueryVectors(embedder)
         self._closing = threading.Event()
         self._background: threading.Thread | None = None
 
@@ -244,7 +244,7 @@ class SqliteSearch:
         """The vector of the question, or why there is none; neither when meaning was not asked for."""
         if request.alpha == 0:
             return None, None
-        given = self._given(request) if request.vectors else None
+        given = self._queries.given(request)
         if self._embedder is None:
             return None, ALONE.format(why="no embedding model is configured")
         fault = model_fault(connection, self._embedder)
@@ -253,26 +253,9 @@ class SqliteSearch:
         if given is not None:
             return given, None
         try:
-            return self._query_vector(" ".join(plain(request.text).split())), None
+            return self._queries.asked(request), None
         except NotNow as error:
             return None, ALONE.format(why=error)
-
-    def _given(self, request: SearchRequest) -> Floats:
-        """The request's own vector, made one long. Raises OutOfRange where there is nothing to compare it to."""
-        (name, vector), *_ = request.vectors.items()
-        if self._embedder is None or name != DEFAULT_VECTOR:
-            raise OutOfRange(f"I keep no vectors of the name “{name}”.")
-        if len(vector) != self._embedder.dimensions:
-            wanted = self._embedder.dimensions
-            raise OutOfRange(f"The vector “{name}” has {len(vector)} numbers; documents have {wanted}.")
-        given = np.asarray(vector, dtype=np.float64)
-        unit: Floats = (given / np.linalg.norm(given)).astype(np.float32)
-        return unit
-
-    def _embedded_query(self, text: str) -> Floats:
-        assert self._embedder is not None
-        vector: Floats = self._embedder.embed([text])[0]
-        return vector
 
     # ------------------------------------------------------------ vectors
 
