@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from engines.routing.kernels import KERNELS
 from engines.routing.params import Core, Params
 from engines.routing.problem import Progress, RoundPlan, StopRule
 from engines.routing.solve import solve
@@ -24,6 +25,7 @@ def solve_ours(instance: Instance, watch: Watch, settings: Mapping[str, JsonValu
     Compiled code is loaded, or compiled on a machine's first run, before the watch starts: on a piece of the instance.
     """
     params = params_of(settings)
+    KERNELS.wait()  # else the engine searches without them, and compiles beside the run
     solve(as_problem(first_stops(instance, WARMING_STOPS)), StopRule(max_looks=WARMING_LOOKS), watch.seed, params)
     watch.start()
     problem = as_problem(instance)
