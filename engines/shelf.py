@@ -9,7 +9,6 @@ files and nothing else: which version an alias stands for is told by the caller.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -160,19 +159,3 @@ def pick(
             continue
         return Picked(model, alias, tuple(told))
     return Picked(None, None, tuple(told))
-
-
-def write_manifest(folder: Path, told: Mapping[str, JsonValue]) -> Shelved:
-    """Writes `model.json` last, with the digest of every other file of the folder. Raises BadData for what is no model.
-
-    `told` holds the manifest's fields but `digests`, and whatever else the model keeps there.
-    """
-    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != MANIFEST)
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    text = json.dumps({**told, "digests": digests}, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(folder / MANIFEST)
-    found = read_shelved(folder)
-    check(found, Signature(found.manifest.features, frozenset(found.manifest.members)))
-    return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +21,12 @@ import numpy as np
 
 from domain.errors import BadData
 from engines.forecast.columns import hours
+from engines.forecast.ensemble import FITS, PATCH_STEPS, Fit, patches_in, prophet_for
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.member import MEDIAN, SHARES_OUT, Member
 from engines.forecast.past_windows import Outcomes, Span, past_windows
-from engines.forecast.patch_training import Budget, train_patches
 from engines.forecast.patches import Patches
-from engines.forecast.rates import fit_rates
 from engines.forecast.seasonal import Seasonal
-from engines.forecast.seasonal_training import Nights, fit_seasonal
 from evals.forecast.naive import last_value
 from evals.forecast.readings import read_readings
 from evals.forecast.score import inside80, mean_of, pinball
@@ -39,23 +36,12 @@ HORIZONS_H = (6.0, 24.0, 72.0)
 EVERY_H = 4.0  # at most one origin in so many hours
 DAY_H = 24.0
 FILES = {"patches": "patches.safetensors", "prophet": "seasonal.json"}
-Fit = Callable[[Sequence[BinHistory], argparse.Namespace], Member]
 
 
-def _patches(histories: Sequence[BinHistory], options: argparse.Namespace) -> Member:
-    return train_patches(histories, Budget(steps=options.steps, cpu_s=options.cpu_s, seed=options.seed))
-
-
-def _prophet(histories: Sequence[BinHistory], options: argparse.Namespace) -> Member:
-    span = (options.score_to - options.train_to) / np.timedelta64(1, "D")
-    return fit_seasonal(histories, Nights(days=float(span) + 8, seed=options.seed))
-
-
-def _hour_of_week(histories: Sequence[BinHistory], options: argparse.Namespace) -> Member:
-    return HourOfWeek(fit_rates(histories))
-
-
-FITS: dict[str, Fit] = {"hour_of_week": _hour_of_week, "patches": _patches, "prophet": _prophet}
+def fits_of(options: argparse.Namespace) -> dict[str, Fit]:
+    """The ensemble's own members, with the steps and the days ahead that the command line asks for."""
+    span = float((options.score_to - options.train_to) / np.timedelta64(1, "D"))
+    return {**FITS, "patches": patches_in(options.steps), "prophet": prophet_for(span + 8)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +114,7 @@ def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--score-to", required=True, help="windows end before then")
     parser.add_argument("--unseen", default="", help="containers never trained on, by comma")
     parser.add_argument("--only", default="patches,prophet", help=f"of {','.join(FITS)}; hour_of_week is always there")
-    parser.add_argument("--steps", type=int, default=Budget.steps)
-    parser.add_argument("--cpu-s", type=float, default=Budget.cpu_s)
+    parser.add_argument("--steps", type=int, default=PATCH_STEPS, help="of training of `patches`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(words)
@@ -151,10 +136,10 @@ def main(words: Sequence[str] | None = None) -> None:
     histories = read_readings(options.data).histories
     known = [h.until(options.train_to) for h in histories if h.bin_id not in options.unseen]
     known = [history for history in known if len(history.readings)]
-    members = []
+    members, fits = [], fits_of(options)
     for name in options.only:
         begun = time.process_time()
-        members.append(FITS[name](known, options))
+        members.append(fits[name](known, options.seed))
         print(f"{name}: fitted on {len(known)} containers in {time.process_time() - begun:.1f} CPU s")
         sys.stdout.flush()
         if options.out:

@@ -44,21 +44,34 @@ def _hour_of_week(histories: Sequence[BinHistory], seed: int) -> Member:
     return HourOfWeek(fit_rates(histories))
 
 
-def _patches(histories: Sequence[BinHistory], seed: int) -> Member:
-    from engines.forecast.patch_training import Budget, train_patches  # torch, only where something is trained
-
-    return train_patches([cleaned_history(h)[0] for h in histories], Budget(PATCH_STEPS, seed=seed))
-
-
-def _seasonal(histories: Sequence[BinHistory], seed: int) -> Member:
-    from engines.forecast.seasonal_training import fit_seasonal  # Prophet, only where something is trained
-
-    return fit_seasonal([cleaned_history(h)[0] for h in histories])
-
-
 PATCH_STEPS = 3_000
+
+
+def patches_in(steps: int) -> Fit:
+    """How `patches` is fitted in so many steps of training."""
+
+    def fit(histories: Sequence[BinHistory], seed: int) -> Member:
+        from engines.forecast.patch_training import Budget, train_patches  # torch, only where something is trained
+
+        return train_patches([cleaned_history(h)[0] for h in histories], Budget(steps, seed=seed))
+
+    return fit
+
+
+def prophet_for(days: float | None = None) -> Fit:
+    """How `prophet` is fitted for so many days ahead; None for the usual ones."""
+
+    def fit(histories: Sequence[BinHistory], seed: int) -> Member:
+        from engines.forecast.seasonal_training import Nights, fit_seasonal  # Prophet, only where it is trained
+
+        nights = Nights(seed=seed) if days is None else Nights(days, seed=seed)
+        return fit_seasonal([cleaned_history(h)[0] for h in histories], nights)
+
+    return fit
+
+
 FITS: dict[str, Fit] = {
-    "hour_of_week": _hour_of_week, "boosted": fit_boosted, "patches": _patches, "prophet": _seasonal,
+    "hour_of_week": _hour_of_week, "boosted": fit_boosted, "patches": patches_in(PATCH_STEPS), "prophet": prophet_for(),
 }  # fmt: skip
 """Every member that is fitted from histories alone, by name."""
 USUAL = ("hour_of_week", "boosted", "patches")

@@ -44,11 +44,6 @@ def fit_seasonal(histories: Sequence[BinHistory], plan: Nights | None = None) ->
     return Seasonal(_fit(histories, until, how), spread, until)
 
 
-def fit_prophet(histories: Sequence[BinHistory], seed: int = 0) -> Seasonal:
-    """The member as a night makes it."""
-    return fit_seasonal(histories, Nights(seed=seed))
-
-
 def _spread(histories: Sequence[BinHistory], until: float, how: Nights) -> Outcomes:
     """What forecasts of the last weeks, made from what was before them, missed by."""
     begin = until - LATELY_DAYS * DAY_H

@@ -49,11 +49,6 @@ class Emptied:
         return Emptied([self.histories[i] for i in kept], [self.alerted[i] for i in kept])
 
 
-def is_emptyings(header: Sequence[str]) -> bool:
-    """Whether these columns are of an emptyings file and not of a readings file."""
-    return all(any(name in header for name in names) for names in COLUMNS.values())
-
-
 def read_emptyings(path: Path) -> Emptied:
     """A csv file, gzipped or not, of the columns in COLUMNS, with `stream`, `site` and `reason` where it has them; or
     a city folder, whose `bins.csv` tells streams and sites.

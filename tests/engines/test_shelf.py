@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
 from domain.errors import BadData
-from engines.shelf import MANIFEST, Shelved, Signature, Wanted, check, models_on, pick, read_shelved, write_manifest
+from engines.shelf import MANIFEST, Shelved, Signature, Wanted, check, models_on, pick, read_shelved
 
 HERE = Signature("3", frozenset({"hour_of_week", "boosted"}))
 BOTH = {"champion": Wanted("2"), "previous": Wanted("1")}
+
+
+def described(folder: Path, told: Mapping[str, JsonValue]) -> Shelved:
+    """A folder of files with the manifest that lists them."""
+    digests: dict[str, JsonValue] = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())
+    }
+    (folder / MANIFEST).write_text(json.dumps({**told, "digests": digests}, indent=1, sort_keys=True))
+    return read_shelved(folder)
 
 
 def a_model(shelf: Path, version: str, **changed: JsonValue) -> Shelved:
@@ -24,7 +36,7 @@ def a_model(shelf: Path, version: str, **changed: JsonValue) -> Shelved:
         "name": "fill", "version": version, "features": "3", "members": ["boosted"],
         "trained_until": "2025-08-01T00:00:00Z", "metrics": {"mae": 4.5}, "weights": [1.0],
     }  # fmt: skip
-    return write_manifest(folder, {**told, **changed})
+    return described(folder, {**told, **changed})
 
 
 @pytest.fixture
@@ -121,7 +133,7 @@ def test_a_file_that_could_run_is_refused_whatever_its_digest(tmp_path: Path, na
         "name": "fill", "version": "7", "features": "3", "members": [], "trained_until": "2025-08-01T00:00:00Z",
     }  # fmt: skip
     with pytest.raises(BadData, match=f"{name} is not a file that a model may have"):
-        write_manifest(tmp_path / "7", told)
+        check(described(tmp_path / "7", told), Signature("3", frozenset()))
 
 
 def test_a_manifest_does_not_reach_out_of_its_folder(shelf: Path) -> None:

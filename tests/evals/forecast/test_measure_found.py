@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from domain.errors import BadData
-from evals.forecast.emptyings import Emptied, is_emptyings, read_emptyings
+from evals.forecast.emptyings import Emptied, read_emptyings
 from evals.forecast.found import measure_found
 
 BERKELEY = Path(__file__).parents[3] / "cities" / "berkeley"
@@ -53,11 +53,6 @@ def test_a_file_that_holds_no_emptyings_is_refused_with_one_line(tmp_path: Path,
     file.write_text(text, "utf-8")
     with pytest.raises(BadData, match=why):
         read_emptyings(file)
-
-
-def test_readings_and_emptyings_are_told_apart_by_their_columns() -> None:
-    assert is_emptyings(["bin_id", "emptied_at", "fill_pct", "reason"])
-    assert not is_emptyings(["container", "time_utc", "fill_pct"])
 
 
 @pytest.fixture(scope="module")
