@@ -1,11 +1,13 @@
 """Trains the fill forecast of a city on its records: every member, their weights and bands, as one model folder.
 
-    python -m finetune.forecast --data readings.csv.gz --out models/prague-1
-    python -m finetune.forecast --data cities/berkeley --out cities/berkeley/models/fill/berkeley-1
+    python -m finetune.forecast --data readings.csv.gz --zone Europe/Prague --out models/prague-1
+    python -m finetune.forecast --data cities/berkeley --until 2025-08-01 --out cities/berkeley/models/fill/berkeley-1
 
-Readings (`container,time_utc,fill_pct`) train the ensemble; emptyings (a csv or a city folder) the rates and the model
-of levels found. What is done is kept in `OUT.parts`: a run that was stopped goes on with the next member. The folder
-appears when it is complete.
+Readings (`container,time_utc,fill_pct`) train the ensemble, on the clock of `--zone`; emptyings (a csv or a city
+folder, whose times are local) the rates and the model of levels found. The manifest holds the figures of a test: of
+readings on windows that no member had seen, of emptyings on the last quarter, told by a model of what was before. What
+is done is kept in `OUT.parts`: a run that was stopped goes on with the next member. The folder appears when it is
+complete.
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import JsonValue
 
 from domain.errors import BadData
 from domain.files import tree_digest
-from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
+from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, train_ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import fit_found
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Member
 from engines.forecast.model_files import FOUND, Label, from_files, to_files
 from engines.forecast.stack import Weights
-from evals.forecast.emptyings import read_emptyings
+from engines.forecast.wall_clock import on_clock_of
+from evals.forecast.emptyings import Emptied, read_emptyings
+from evals.forecast.found import measure_found
 from evals.forecast.readings import is_readings, read_readings
 from finetune.stage import run_stage
 
@@ -48,28 +55,43 @@ class Order:
     version: str | None = None
     members: tuple[str, ...] = USUAL
     seed: int = 0
+    zone: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What there is to learn from: histories on the clock of `zone`, files to stand beside the ensemble's, and the
+    figures of a test that is made of them."""
+
+    histories: list[BinHistory]
+    zone: str
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    figures: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 def train(order: Order) -> Path:
     """The folder of the trained model. Raises BadData for data that cannot be read or is too little."""
-    histories, beside = _read(order)
+    taught = _read(order)
     parts = order.out.with_name(order.out.name + ".parts")
     key = _key(order)
     fits = {name: _Kept(FITS[name], parts, f"{key}-{name}").fit for name in order.members}
-    ensemble = fit_ensemble(histories, fits, order.seed)
-    newest = max(times[-1] for h in histories for times in (h.read_at, h.emptied_at) if len(times))
-    until = datetime.fromtimestamp(int(newest.astype(np.int64)), UTC)
-    label = Label(order.version or order.out.name, until)
-    _write(order.out, to_files(ensemble, label, beside))
+    trained = train_ensemble(taught.histories, fits, order.seed)
+    newest = max(times[-1] for h in taught.histories for times in (h.read_at, h.emptied_at) if len(times))
+    until = _wall(newest).replace(tzinfo=ZoneInfo(taught.zone)).astimezone(UTC)
+    figures: dict[str, JsonValue] = {**trained.figures, **taught.figures}
+    label = Label(order.version or order.out.name, until, metrics=figures, zone=taught.zone)
+    _write(order.out, to_files(trained.ensemble, label, taught.beside))
     shutil.rmtree(parts, ignore_errors=True)
     return order.out
 
 
-def _read(order: Order) -> tuple[list[BinHistory], dict[str, bytes]]:
-    """The histories, and the files that stand beside the ensemble's."""
+def _read(order: Order) -> Taught:
     if not order.data.is_dir() and is_readings(order.data):
+        zone = order.zone or "UTC"
         readings = read_readings(order.data)
-        return [*(readings if order.until is None else readings.until(_moment(order.until))).histories], {}
+        readings = readings if order.until is None else readings.until(_moment(order.until))
+        return Taught(on_clock_of(readings.histories, ZoneInfo(zone)), zone)
+    zone = order.zone or _zone_of(order.data)
     emptied = read_emptyings(order.data)
     if order.until is not None:
         emptied = emptied.until(_moment(order.until))
@@ -78,8 +100,35 @@ def _read(order: Order) -> tuple[list[BinHistory], dict[str, bytes]]:
         found = fit_found(emptied.histories, emptied.alerted, order.seed)
     except BadData as error:
         print(f"no model of levels found: {error}")
-        return histories, {}
-    return histories, {FOUND: found.to_json().encode()}
+        return Taught(histories, zone)
+    return Taught(histories, zone, {FOUND: found.to_json().encode()}, _tested(emptied))
+
+
+def _zone_of(data: Path) -> str:
+    """The time zone of a city folder; UTC for a file, whose times then are taken as they are."""
+    about = data / "city.toml"
+    return str(tomllib.loads(about.read_text(encoding="utf-8"))["timezone"]) if about.exists() else "UTC"
+
+
+def _tested(emptied: Emptied) -> dict[str, JsonValue]:
+    """The figures of levels found over the last quarter of the time, told by a model of what was before it."""
+    times = np.concatenate([history.emptied_at for history in emptied.histories])
+    first, last = times.min(), times.max()
+    since = np.datetime64(last - (last - first) // 4, "D").astype("datetime64[s]")
+    try:
+        figures, baselines, cases = measure_found(emptied, since)
+    except BadData as error:
+        print(f"no figures of a test: {error}")
+        return {}
+    naive = baselines[str(figures["best_naive"])]
+    assert isinstance(naive, dict)
+    told = {name: figures[name] for name in ("mae", "within20", "coverage80", "within20_gain")}
+    test = f"the level found at emptyings from {str(since)[:10]} on; naive: {figures['best_naive']}"
+    return {**told, "baseline_mae": naive["mae"], "cases": cases, "test": test}
+
+
+def _wall(moment: np.datetime64) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(seconds=int(moment.astype("datetime64[s]").astype(np.int64)))  # noqa: DTZ001
 
 
 def _moment(day: date) -> np.datetime64:
@@ -89,7 +138,7 @@ def _moment(day: date) -> np.datetime64:
 
 def _key(order: Order) -> str:
     """What a kept part must have been trained on and by, in twelve digits."""
-    what = [tree_digest(order.data), str(order.until), order.seed, FEATURES_VERSION, [*order.members]]
+    what = [tree_digest(order.data), str(order.until), order.seed, FEATURES_VERSION, [*order.members], order.zone]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 
 
@@ -132,12 +181,13 @@ def main(words: Sequence[str] | None = None) -> None:
     asked.add_argument("--data", type=Path, required=True, help="a csv of readings or emptyings, or a city folder")
     asked.add_argument("--out", type=Path, required=True, help="the model's folder")
     asked.add_argument("--until", type=date.fromisoformat, help="learn only from what is before this date")
+    asked.add_argument("--zone", help="the clock that bins are filled by, such as Europe/Prague; readings come in UTC")
     asked.add_argument("--version", help="default: the folder's name")
     asked.add_argument("--members", default=",".join(USUAL), help=f"of {', '.join(FITS)}")
     asked.add_argument("--seed", type=int, default=0)
     said = asked.parse_args(words)
     members = tuple(name for name in FITS if name in said.members.split(","))
-    made = train(Order(said.data, said.out, said.until, said.version, members, said.seed))
+    made = train(Order(said.data, said.out, said.until, said.version, members, said.seed, said.zone))
     size = sum(file.stat().st_size for file in made.iterdir())
     print(f"{made}: {size / 1e6:.1f} MB, {time.process_time():.0f} CPU s in all")
 

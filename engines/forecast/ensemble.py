@@ -32,6 +32,7 @@ Fit = Callable[[Sequence[BinHistory], int], Member]
 """Fits a member on histories, with a seed. Raises BadData where there is too little to learn from."""
 HELD_OUT_SHARE = 0.25  # of the time, at its end: for weights and bands
 HELD_OUT_MOST_H = 150 * 24.0
+DAY_H = 24.0
 JUDGED_H = {3.0: 12.0, 6.0: 12.0, 12.0: 8.0, 24.0: 4.0, 48.0: 8.0, 72.0: 12.0, 168.0: 12.0}
 """Lengths of the windows on which members are weighed, each with the least hours between origins."""
 
@@ -189,11 +190,24 @@ def calibrated(levels: Floats, windows: Windows, offsets: Offsets) -> Floats:
     return np.where(np.isfinite(levels), moved.reshape(levels.shape), np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """An ensemble and the figures of its test, told of the windows that none of its members had seen."""
+
+    ensemble: Ensemble
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
 def fit_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None = None, seed: int = 0) -> Ensemble:
+    """The ensemble of `train_ensemble`."""
+    return train_ensemble(histories, fits, seed).ensemble
+
+
+def train_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None = None, seed: int = 0) -> Trained:
     """Members, weights and offsets from everything in the histories; cut them with `until` first.
 
     A member with too little to learn from is left out. Without sensors there is nothing to weigh on: the first member
-    that can be fitted answers alone. Raises BadData when none can.
+    that can be fitted answers alone, without figures. Raises BadData when none can.
     """
     chosen: Mapping[str, Fit] = {name: FITS[name] for name in USUAL} if fits is None else fits
     sensed = [h for h in histories if len(h.readings)]
@@ -202,13 +216,14 @@ def fit_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None
     judged = [part for part in judged if len(part)]
     if not judged:
         members = _fitted(chosen, histories, seed)[:1]
-        return Ensemble(tuple(members), Weights(tuple(m.name for m in members), {}))
+        return Trained(Ensemble(tuple(members), Weights(tuple(m.name for m in members), {})))
     known = [h.until(np.datetime64(int(cut * 3600), "s")) for h in histories]
     early = _fitted(chosen, [h for h in known if len(h.readings) or len(h.emptied_at)], seed)
-    weights, offsets = weighed(early, judged)
+    asked = Judged.of(early, judged)
+    weights, offsets = weighed(asked)
     names = {member.name for member in early}
     members = _fitted({name: fit for name, fit in chosen.items() if name in names}, histories, seed)
-    return Ensemble(tuple(members), weights, offsets)
+    return Trained(Ensemble(tuple(members), weights, offsets), figures_of_test(asked, weights))
 
 
 def _fitted(fits: Mapping[str, Fit], histories: Sequence[BinHistory], seed: int) -> list[Member]:
@@ -224,17 +239,57 @@ def _fitted(fits: Mapping[str, Fit], histories: Sequence[BinHistory], seed: int)
     return found
 
 
-def weighed(members: Sequence[Member], judged: Sequence[Outcomes]) -> tuple[Weights, Offsets]:
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What each member said of k windows that it had not seen, (k, 7) each, and how they ended, (k,) each."""
+
+    names: tuple[str, ...]
+    said: tuple[Floats, ...]
+    truth: Floats
+    ahead_h: Floats
+    streams: np.ndarray
+    level: Floats
+    emptied: np.ndarray
+
+    @classmethod
+    def of(cls, members: Sequence[Member], parts: Sequence[Outcomes]) -> Judged:
+        """The members asked about the windows of all parts."""
+        said = tuple(np.concatenate([m.quantiles(part.windows)[:, 0] for part in parts]) for m in members)
+        columns = [(part.found, _ahead(part), part.streams, part.level, part.emptied) for part in parts]
+        truth, ahead, streams, level, emptied = (np.concatenate(each) for each in zip(*columns, strict=True))
+        return cls(tuple(member.name for member in members), said, truth, ahead, streams, level, emptied)
+
+    def mixed(self, weights: Weights) -> Floats:
+        """The levels (k, 7) of all members by their weights."""
+        streams = self.streams.tolist()
+        table = np.stack([weights.at(band, stream) for band, stream, _ in keys_of(self.ahead_h, streams, self.level)])
+        return mixed([each[:, None, :] for each in self.said], table[:, None, :])[:, 0]
+
+
+def weighed(judged: Judged) -> tuple[Weights, Offsets]:
     """Weights and offsets from windows that the members have not seen."""
-    said = [np.concatenate([member.quantiles(part.windows)[:, 0] for part in judged]) for member in members]
-    truth = np.concatenate([part.found for part in judged])
-    ahead = np.concatenate([_ahead(part) for part in judged])
-    streams = np.concatenate([part.streams for part in judged])
-    level = np.concatenate([part.level for part in judged])
-    weights = fit_weights([member.name for member in members], Unseen(tuple(said), truth, ahead, streams))
-    table = np.stack([weights.at(band, stream) for band, stream, _ in keys_of(ahead, streams.tolist(), level)])
-    levels = mixed([each[:, None, :] for each in said], table[:, None, :])[:, 0]
-    return weights, fit_offsets(levels, truth, keys_of(ahead, streams.tolist(), level))
+    weights = fit_weights(judged.names, Unseen(judged.said, judged.truth, judged.ahead_h, judged.streams))
+    keys = keys_of(judged.ahead_h, judged.streams.tolist(), judged.level)
+    return weights, fit_offsets(judged.mixed(weights), judged.truth, keys)
+
+
+def figures_of_test(judged: Judged, weights: Weights) -> dict[str, float]:
+    """Of the windows of a day without an emptying: mean error in points, shares within ten and twenty, cases.
+
+    `baseline_mae` is the error of `hour_of_week`, or of the last value where that is no member, of the same windows.
+    The weights were chosen on them, the members not.
+    """
+    levels = judged.mixed(weights)
+    rows = (judged.ahead_h == DAY_H) & ~judged.emptied & np.isfinite(levels).all(axis=1)
+    rates = dict(zip(judged.names, judged.said, strict=True)).get("hour_of_week")
+    naive = judged.level if rates is None else best_level(rates)
+    rows &= np.isfinite(naive)
+    if not rows.any():
+        return {}
+    error = np.abs(best_level(levels[rows]) - judged.truth[rows])
+    told = {"mae": error.mean(), "within10": (error <= 10).mean(), "within20": (error <= 20).mean()}
+    told["baseline_mae"] = np.abs(naive[rows] - judged.truth[rows]).mean()
+    return {**{name: round(float(value), 4) for name, value in told.items()}, "cases": int(rows.sum())}
 
 
 def held_out_from(histories: Sequence[BinHistory]) -> float:

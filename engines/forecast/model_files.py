@@ -20,6 +20,7 @@ from engines.forecast.boosted import Boosted
 from engines.forecast.conformal import Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
+from engines.forecast.found import FoundModel
 from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.known import Weeks
 from engines.forecast.member import SHARES_OUT, Member
@@ -41,12 +42,14 @@ JsonObject = dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class Label:
-    """What a manifest says besides the model itself; `metrics` are its test's figures."""
+    """What a manifest says besides the model itself; `metrics` are its test's figures, `zone` the clock that it was
+    trained on."""
 
     version: str
     trained_until: datetime
     name: str = "fill"
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+    zone: str = "UTC"
 
 
 def to_files(ensemble: Ensemble, label: Label, beside: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
@@ -82,6 +85,7 @@ def to_files(ensemble: Ensemble, label: Label, beside: Mapping[str, bytes] | Non
         "digests": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
         "trained_until": label.trained_until.isoformat(),
         "metrics": dict(label.metrics),
+        "zone": label.zone,
         "warn_at": ensemble.warn_at,
         "weights": [[band, stream, found.tolist()] for (band, stream), found in sorted(ensemble.weights.of.items())],
         "offsets": [[*key, found.tolist()] for key, found in sorted(ensemble.offsets.of.items())],
@@ -107,6 +111,11 @@ def from_files(files: Mapping[str, bytes]) -> Ensemble:
     if any(len(found) != len(names) for found in weights.values()):
         raise BadData("the model's weights are not one for each member")
     return Ensemble(members, Weights(names, weights), Offsets(offsets), warn_at)
+
+
+def found_in(files: Mapping[str, bytes]) -> FoundModel | None:
+    """The model of levels found that stands beside an ensemble. Raises BadData for one that cannot be read."""
+    return FoundModel.from_json(files[FOUND].decode()) if FOUND in files else None
 
 
 def _member(name: str, manifest: Mapping[str, JsonValue], files: Mapping[str, bytes]) -> Member:

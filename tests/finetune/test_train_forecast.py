@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engines.forecast.ensemble import FITS
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import FoundModel
 from engines.forecast.history import BinHistory
+from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.member import Member, Windows
 from engines.forecast.model_files import FOUND, MEMBERS, from_files
 from engines.shelf import Signature, check, read_shelved
@@ -90,6 +92,33 @@ def test_emptyings_train_the_rates_and_the_model_of_levels_found(tmp_path: Path)
     made = train(Order(emptyings(tmp_path / "emptyings.csv"), tmp_path / "b-1"))
     assert read_shelved(made).manifest.members == ("hour_of_week",)
     assert FoundModel.from_json((made / FOUND).read_text(encoding="utf-8")).visits > 300
+
+
+def test_the_manifest_holds_the_figures_of_a_test_beside_a_naive_answer(tmp_path: Path) -> None:
+    read = read_shelved(train(order(tmp_path))).manifest.metrics
+    assert 0 <= float(str(read["mae"])) < 30
+    assert (read["mae"], int(str(read["cases"]))) == (
+        read["baseline_mae"],
+        read["cases"],
+    )  # the one member is the rival
+    emptied = read_shelved(train(Order(emptyings(tmp_path / "emptyings.csv"), tmp_path / "b-1"))).manifest.metrics
+    assert float(str(emptied["within20"])) > 0.5
+    assert float(str(emptied["mae"])) < float(str(emptied["baseline_mae"]))
+    assert str(emptied["test"]).startswith("the level found at emptyings from 2024-08-")
+
+
+def test_models_learn_on_the_clock_of_the_zone_and_the_manifest_names_it(tmp_path: Path) -> None:
+    seen = {}
+    for zone in ("UTC", "America/Los_Angeles"):
+        made = train(order(tmp_path, zone=zone))
+        told = json.loads((made / "model.json").read_text(encoding="utf-8"))
+        (rates,) = from_files({file.name: file.read_bytes() for file in made.iterdir()}).members
+        assert isinstance(rates, HourOfWeek)
+        assert rates.rates.fitted_until is not None
+        seen[told["zone"]] = (told["trained_until"], rates.rates.fitted_until)
+    (there, on_clock), (utc, in_utc) = seen["America/Los_Angeles"], seen["UTC"]
+    assert there == utc
+    assert in_utc - on_clock == np.timedelta64(7, "h")
 
 
 def test_data_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
