@@ -20,7 +20,7 @@ from datetime import datetime
 
 import numpy as np
 
-from engines.forecast.columns import hours
+from engines.forecast.columns import Ints, hours
 from engines.forecast.history import BinHistory, Floats, local_moment
 from engines.forecast.rates import Rates
 
@@ -29,10 +29,10 @@ BAG_PCT = 5.0  # the width of a cell, and what arrives at once
 CELLS = np.arange(0.0, 150.0 + BAG_PCT, BAG_PCT)  # levels; the last holds all above it
 PACES = np.exp(np.linspace(np.log(0.3), np.log(3.0), 7))  # of this cycle, as a share of the fitted rate
 PACE_SPREAD = 0.5  # standard deviation of the logarithm of a pace that nothing is known of yet
-KEPT_AT_EMPTYING, KEPT_AT_READING = 0.7, 0.99  # of what is known of the pace; the rest goes back to the beginning's
+KEPT = np.array([0.7, 0.99])  # of what is known of the pace at an emptying, a reading; the rest is as at the beginning
 NOISE_PCT = 6.0  # of a reading before it is rounded down to its step
+EMPTIED, NOTHING = -1, -2  # what a report says that is no reading
 WRONG = 1e-3  # likelihood that any reading at all has from a sensor that errs, so that none is impossible
-LEAST_BAG = 1e-3  # so unlikely a number of bags is not told from a still greater one
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,34 +67,28 @@ def believed(
     histories: Sequence[BinHistory], rates: Rates, at: datetime | np.datetime64, ahead_h: Sequence[float]
 ) -> Believed:
     """What is believed of each bin so many hours (rising) after `at`, if nobody comes; reports up to `at` count."""
-    now = float(hours(np.array([local_moment(at)]))[0])
+    from engines.forecast.belief_kernels import ahead_all, follow_all  # numba, so only where used
+
+    now, n = float(hours(np.array([local_moment(at)]))[0]), len(histories)
     events = _events(histories, now)
-    rate = np.array([rates.rate_of(each)[0] for each in histories])
-    streams = [each.stream for each in histories]
-    state = np.tile(_prior()[None, :, None] / len(CELLS), (len(histories), 1, len(CELLS)))
     since = np.fmin(now - WINDOW_H, np.nanmin(events.hour, axis=1, initial=np.inf))
-    for column in range(events.hour.shape[1]):
-        rows = np.flatnonzero(np.isfinite(events.hour[:, column]))
-        when, level = events.hour[rows, column], events.level[rows, column]
-        grown = rates.expected_growth(rate[rows], [streams[i] for i in rows], since[rows], when)
-        state[rows] = _reported(_grown(state[rows], grown), level, _steps(histories, rows))
-        since[rows] = when
-    found = []
-    for ahead in ahead_h:
-        then = np.full(len(histories), now + ahead)
-        state = _grown(state, rates.expected_growth(rate, streams, since, then))
-        since = then
-        found.append(state.sum(axis=1))
-    return Believed(np.stack(found, axis=1))
+    soon = now + np.tile(np.array(ahead_h, dtype=np.float64), (n, 1))
+    marks = np.fmax.accumulate(np.concatenate([since[:, None], events.hour, soon], axis=1), axis=1)
+    rate = np.array([rates.rate_of(each)[0] for each in histories], dtype=np.float64)
+    streams = [each.stream for each in histories]
+    bags = rates.expected_growth(rate[:, None], streams, marks[:, :-1], marks[:, 1:]) / BAG_PCT
+    reports = events.hour.shape[1]
+    said, likelihoods = _said(events, np.array([each.step_pct for each in histories], dtype=np.float64))
+    states = np.tile(_prior()[None, :, None] / len(CELLS), (n, 1, len(CELLS)))
+    follow_all(states, bags[:, :reports].copy(), said, likelihoods, (PACES, _prior(), KEPT))
+    found = np.empty((n, len(ahead_h), len(CELLS)))
+    ahead_all(states, bags[:, reports:].copy(), PACES, np.empty(len(CELLS)), found)
+    return Believed(found)
 
 
 def _prior() -> Floats:
     weight = np.exp(-0.5 * (np.log(PACES) / PACE_SPREAD) ** 2)
     return np.asarray(weight / weight.sum())
-
-
-def _steps(histories: Sequence[BinHistory], rows: np.ndarray) -> Floats:
-    return np.array([histories[i].step_pct for i in rows], dtype=np.float64)
 
 
 def _events(histories: Sequence[BinHistory], now: float) -> _Events:
@@ -116,33 +110,17 @@ def _events(histories: Sequence[BinHistory], now: float) -> _Events:
     return _Events(hour, levels)
 
 
-def _grown(state: Floats, expected: Floats) -> Floats:
-    """The state after growth of `expected` points at pace 1: Poisson many bags, shape as `state` (n, paces, cells)."""
-    bags = np.maximum(expected, 0.0)[:, None] * PACES / BAG_PCT
-    grown = np.zeros_like(state)
-    chance, number = np.exp(-bags), 0
-    left = np.ones_like(bags)
-    while bool((left > 0).any()):
-        last = (left <= LEAST_BAG) | (number == len(CELLS) - 1)  # by bin and pace: a neighbour's bags change nothing
-        share = np.where(last, left, chance)
-        grown[..., number:] += share[..., None] * state[..., : len(CELLS) - number]
-        grown[..., -1] += share * state[..., len(CELLS) - number :].sum(axis=-1)
-        left = np.where(last, 0.0, left - chance)
-        number += 1
-        chance = chance * bags / number
-    return grown
-
-
-def _reported(state: Floats, level: Floats, step: Floats) -> Floats:
-    """The state after a report of each bin: an emptying (NaN), or a reading in steps (0: exact)."""
-    emptied = np.isnan(level)
-    weighed = state * np.where(emptied[:, None], 1.0, _likelihood(np.nan_to_num(level), step))[:, None, :]
-    weighed /= np.maximum(weighed.sum(axis=(1, 2), keepdims=True), 1e-300)
-    kept = np.where(emptied, KEPT_AT_EMPTYING, KEPT_AT_READING)[:, None, None]
-    weighed = kept * weighed + (1 - kept) * weighed.sum(axis=1, keepdims=True) * _prior()[None, :, None]
-    empty = np.zeros_like(weighed)
-    empty[..., 0] = weighed.sum(axis=-1)
-    return np.asarray(np.where(emptied[:, None, None], empty, weighed))
+def _said(events: _Events, step: Floats) -> tuple[Ints, Floats]:
+    """What each report says, shape (n, events): the row of its likelihood (EMPTIED, NOTHING); and those rows, each
+    over CELLS, with one more to work in."""
+    steps = np.broadcast_to(step[:, None], events.level.shape)
+    read = np.isfinite(events.level)
+    pairs, row = np.unique(np.stack([events.level[read], steps[read]], axis=1), axis=0, return_inverse=True)
+    said = np.where(np.isfinite(events.hour), EMPTIED, NOTHING)
+    said[read] = row.ravel()
+    likelihoods = np.zeros((len(pairs) + 1, len(CELLS)))
+    likelihoods[:-1] = _likelihood(pairs[:, 0], pairs[:, 1])
+    return said.astype(np.int64), likelihoods
 
 
 def _likelihood(level: Floats, step: Floats) -> Floats:
