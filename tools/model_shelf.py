@@ -31,7 +31,8 @@ from domain.repositories.models import (
 from domain.store import Store
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
-from engines.forecast.model_files import MANIFEST, MEMBERS, from_files
+from engines.forecast.found import FoundModel
+from engines.forecast.model_files import MANIFEST, MEMBERS, found_in, from_files
 from engines.shelf import ORDER, Shelved, Signature, Wanted, check, models_on, pick, read_shelved
 
 FITS_HERE = Signature(FEATURES_VERSION, MEMBERS)
@@ -42,12 +43,13 @@ FALLBACK = f"the hour-of-week rate {INSTEAD}"
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """The model in use: its ensemble, version and the end of its training, None for none; `degraded` when it is not
-    the champion."""
+    the champion. `found` tells the level that a crew finds, where the model was trained on emptyings."""
 
     ensemble: Ensemble | None = None
     version: str | None = None
     trained_until: datetime | None = None
     degraded: str | None = None
+    found: FoundModel | None = None
 
 
 def model_name(city: str) -> str:
@@ -172,12 +174,13 @@ def as_registered(name: str, model: Shelved) -> Registered:
 
 
 def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
-    loaded: list[Ensemble] = []
+    loaded: list[tuple[Ensemble, FoundModel | None]] = []
 
     def load(model: Shelved) -> None:
         names = (MANIFEST, *model.manifest.digests)
         try:
-            loaded.append(from_files({name: (model.folder / name).read_bytes() for name in names}))
+            files = {name: (model.folder / name).read_bytes() for name in names}
+            loaded.append((from_files(files), found_in(files)))
         except OSError as error:
             raise BadData(f"{model.folder.name} cannot be read ({error.strerror})") from None
 
@@ -187,4 +190,6 @@ def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
     manifest = picked.model.manifest
     instead = f"version {manifest.version} {INSTEAD}"
     degraded = "; ".join((*picked.told, instead)) if picked.told else None
-    return Chosen(loaded[-1], f"{manifest.version}.{picked.model.digest[:8]}", manifest.trained_until, degraded)
+    ensemble, found = loaded[-1]
+    version = f"{manifest.version}.{picked.model.digest[:8]}"
+    return Chosen(ensemble, version, manifest.trained_until, degraded, found)
