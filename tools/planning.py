@@ -14,17 +14,14 @@ from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
 
-from domain.errors import AskAgain
 from domain.operation import BinInfo, TruckInfo
 from domain.ports import Travel
 from domain.repositories.service import last_before, rules
-from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.baseline import fixed_schedule
-from engines.routing.crowd import MOST_PLANNED, Candidate, within_reach
+from engines.routing.crowd import MOST_PLANNED, within_reach
 from engines.routing.params import Params
 from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHOUT_NUMBA
-from engines.routing.problem import Goal, Problem, RoundPlan, Stop, StopRule, Truck
-from engines.routing.problem import Place as RoutingPlace
+from engines.routing.problem import Problem, RoundPlan, Stop, StopRule
 from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
 from tools.context import Ctx
@@ -32,12 +29,20 @@ from tools.departure import choose_trucks, round_start
 from tools.fill import forecast_notes, forecasts
 from tools.fill_table import stays_true
 from tools.lateness import asks_for_the_last, is_due
+from tools.round_problem import (
+    UNKNOWN_LEVEL_PCT,
+    Built,
+    Outlook,
+    Wish,
+    build_problem,
+    fleet_of,
+    full_milli,
+    stop_of,
+)
 from tools.scope import bins_in_scope
 
 MOST_STOPS = MOST_PLANNED
-MUST_URGENCY = 2.0  # above every chance and level
-WAITS = "more urgent bins are enough for the trucks' hours"
-UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
+COUNTED_AS = f"bins without a level in the records counted as {UNKNOWN_LEVEL_PCT:.0f} % full in that"
 LONGEST_PLAN_S, LONGEST_BASELINE_S = 14.0, 6.0  # both fit into the tools' budget, whatever `solve_seconds` says
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
 UNREPEATABLE = {
@@ -50,42 +55,6 @@ UNREPEATABLE = {
 BASELINE_CUT = "the search for the fixed schedule's round was cut short: it may be shorter than shown"
 REASONS_CUT = "the new searches behind this were ended early or cut short: another try may tell it otherwise"
 ROUND_PLAN = TypeAdapter(RoundPlan)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a round should be, resolved. None means not said."""
-
-    when: Moment
-    serve: str = "overflow_risk"
-    goal: str = "balanced"
-    trucks: TruckSet | None = None
-    truck_count: int | None = None
-    near: Place | None = None
-    within_m: int | None = None
-    stream: str | None = None
-    min_fill_pct: int | None = None
-    skip: BinSet | None = None
-    must_serve: BinSet | None = None
-    max_hours: int | None = None
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """A bin as the planner sees it at the round: level when reached, and the chance to be full before the next one."""
-
-    info: BinInfo
-    level_pct: float
-    chance: float
-    known: bool
-
-
-@dataclass(frozen=True)
-class Built:
-    """A problem and where its distances come from."""
-
-    problem: Problem
-    travel: Travel
 
 
 @dataclass(frozen=True)
@@ -243,32 +212,24 @@ def _wanted(
 
 def _within_reach(
     ctx: Ctx, wish: Wish, seen: tuple[dict[str, Seen | None], Mapping[str, Outlook]], trucks: Sequence[TruckInfo]
-) -> tuple[dict[str, Seen | None], dict[str, str], list[str]]:
-    """The most urgent of the wanted bins where they are too many for one plan, why the others wait, and a sentence."""
+) -> tuple[dict[str, Seen | None], dict[str, str], tuple[str, ...]]:
+    """The bins to plan for where those wanted are too many for one plan, why each other one waits, and sentences."""
     wanted, outlooks = seen
     must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
-    service = round(ctx.city.assumed("service_s_per_bin", 120.0))
+    if len(wanted) <= MOST_STOPS:
+        return wanted, {}, ()
 
-    def urgency(of: Outlook) -> float:
-        if of.info.bin_id in must:
-            return MUST_URGENCY
-        return round(of.chance, 2) if wish.serve == "overflow_risk" else round(of.level_pct / 100, 1)
+    def urgency(stop: Stop) -> float:
+        """The chance, and where none tells bins apart the level; by level alone where every bin is to be served."""
+        of = outlooks[stop.id]
+        level = round(of.level_pct / 100, 1)
+        return round(of.chance, 2) + level / 1000 if wish.serve == "overflow_risk" else level
 
-    offered = [
-        Candidate(each.info.bin_id, urgency(each), each.info.lat, each.info.lon, service)
-        for each in (outlooks[bin_id] for bin_id in wanted)
-    ]
-    _, lat, lon = _any_depot(ctx) if not trucks else (trucks[0].depot, trucks[0].depot_lat, trucks[0].depot_lon)
-    depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks))
-    shifts = [_truck(t, depots) for t in trucks]
-    chosen = within_reach(offered, [t.shift_end_s - t.shift_start_s for t in shifts], (lat, lon))
-    kept = {bin_id: wanted[bin_id] for bin_id in chosen.kept}
-    return kept, dict.fromkeys(chosen.later, WAITS), [chosen.verdict] if chosen.verdict else []
-
-
-def full_milli(ctx: Ctx) -> float:
-    """What a full bin costs in a day, in milli-currency."""
-    return ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000
+    offered = [stop_of(ctx, outlooks[bin_id], None, bin_id in must) for bin_id in wanted]
+    chosen = within_reach(offered, urgency, fleet_of(ctx, wish, trucks))
+    guessed = not all(outlooks[bin_id].known for bin_id in wanted)
+    verdicts = (*chosen.verdicts, *([COUNTED_AS] if guessed else []))
+    return {bin_id: wanted[bin_id] for bin_id in chosen.kept}, dict(chosen.later), verdicts
 
 
 def _priced(ctx: Ctx, built: Built, wanted: Mapping[str, Seen | None]) -> tuple[Built, dict[str, Worth]]:
@@ -278,83 +239,6 @@ def _priced(ctx: Ctx, built: Built, wanted: Mapping[str, Seen | None]) -> tuple[
         return built, {}
     worths = worth_of_visits(built.problem, seen, full_milli(ctx))
     return replace(built, problem=with_prizes(built.problem, worths)), worths
-
-
-# ---------------------------------------------------------------- the problem
-
-
-def build_problem(
-    ctx: Ctx,
-    wish: Wish,
-    stops: Sequence[tuple[Outlook, int | None]],
-    trucks: Sequence[TruckInfo],
-    source: str | None = None,
-) -> Built:
-    """Depots, dumps, stops and distances (of `source` if it can be); shift times in seconds of the round's day."""
-    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
-    depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks)) or [_any_depot(ctx)]
-    dumps = [
-        (f"dump {d['name']}", float(cast(float, d["lat"])), float(cast(float, d["lon"]))) for d in ctx.city.dumps()
-    ]
-    dump_s = round(ctx.city.assumed("dump_s", 900.0))
-    made = [_stop(ctx, seen, prize, seen.info.bin_id in must) for seen, prize in stops]
-    points = [(lat, lon) for _, lat, lon in (*depots, *dumps)] + [(s.lat, s.lon) for s in made]
-    travel = ctx.distances.travel(points, source)
-    hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
-    problem = Problem(
-        stops=tuple(made),
-        trucks=tuple(_truck(t, depots) for t in trucks),
-        depots=tuple(RoutingPlace(*depot) for depot in depots),
-        dumps=tuple(RoutingPlace(*dump, dump_s) for dump in dumps),
-        metres=travel.metres,
-        seconds=travel.seconds,
-        goal=Goal(wish.goal),
-        max_seconds=round(hours * 3600),
-    )
-    return Built(problem, travel)
-
-
-def _any_depot(ctx: Ctx) -> tuple[str, float, float]:
-    first = next(iter(ctx.city.trucks.values()), None)
-    if first is None:
-        raise AskAgain(f"{ctx.city.title} has no trucks in its records, so there is nothing to plan with.")
-    return first.depot, first.depot_lat, first.depot_lon
-
-
-def _stop(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
-    litres = max(1, round(seen.info.capacity_l * seen.level_pct / 100))
-    return Stop(
-        id=seen.info.bin_id,
-        lat=seen.info.lat,
-        lon=seen.info.lon,
-        volume_l=litres,
-        weight_kg=max(1, round(litres * ctx.city.kg_per_l(seen.info.stream))),
-        service_s=round(ctx.city.assumed("service_s_per_bin", 120.0)),
-        stream=seen.info.stream,
-        must_serve=must,
-        prize=prize,
-    )
-
-
-def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]]) -> Truck:
-    start, end = _seconds(info.shift_start), _seconds(info.shift_end)
-    return Truck(
-        name=info.name,
-        capacity_l=round(info.capacity_l * info.compaction_ratio),
-        capacity_kg=round(info.capacity_kg),
-        streams=info.streams,
-        shift_start_s=start,
-        shift_end_s=end if end > start else end + 86_400,
-        cost_per_km=info.cost_per_km,
-        cost_per_hour=info.cost_per_hour,
-        g_co2e_per_km=info.g_co2e_per_km,
-        depot=depots.index((info.depot, info.depot_lat, info.depot_lon)),
-    )
-
-
-def _seconds(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 3600 + int(minutes) * 60
 
 
 def _baseline(

@@ -15,8 +15,9 @@ from domain.work_records import StoredPlan
 from engines.routing.problem import Problem, RoundPlan
 from engines.routing.worth import Worth
 from tools.context import Ctx
-from tools.planning import Outlook, Wish, build_problem, full_milli, plan_from_json
+from tools.planning import plan_from_json
 from tools.resolve import Setting, resolve
+from tools.round_problem import Outlook, Wish, build_problem, full_milli
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from engines.routing.contrast import Contrast, Figures
 from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
-from tools.planning import MOST_STOPS, Solved, Wish
+from tools.planning import MOST_STOPS, Solved
+from tools.round_problem import Wish
 from tools.scope import restate_near
 
 Row = list[str | int | float | None]

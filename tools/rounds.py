@@ -27,10 +27,11 @@ from tools.arguments import (
 from tools.context import Ctx
 from tools.departure import changed_trucks
 from tools.fill import data_age
-from tools.planning import Solved, Wish, make_round, plan_as_json, plan_from_json
+from tools.planning import Solved, make_round, plan_as_json, plan_from_json
 from tools.registry import Example, tool
 from tools.resolve import Setting, resolve
 from tools.round_pages import change_reasons, change_table, round_map, round_reasons, stop_table, understood_round
+from tools.round_problem import Wish
 from tools.scope import restate_near
 
 

@@ -35,8 +35,9 @@ from evals.bench import Bench, bench
 from evals.progress import say
 from tools.context import Ctx, Tuning
 from tools.plan_reasons import SEARCH_SHARE
-from tools.planning import PLAN_SHARE, Wish, make_round
+from tools.planning import PLAN_SHARE, make_round
 from tools.resolve import Setting, resolve
+from tools.round_problem import Wish
 
 JsonObject = dict[str, JsonValue]
 Tell = Callable[[Problem, RoundPlan, str, StopRule | None, int], StopReason]

@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from engines.routing.check import check
-from engines.routing.crowd import Candidate, within_reach
+from engines.routing.crowd import Fleet, within_reach
 from engines.routing.distances import HaversineMatrix
 from engines.routing.kernels import KERNELS
 from engines.routing.params import Params
@@ -143,12 +143,13 @@ def crowded(bins: int) -> tuple[int, int, list[str]]:
     rng = np.random.default_rng(2)
     at = rng.uniform(-0.15, 0.15, size=(bins, 2)) + DEPOT
     urgency = rng.random(bins).round(2)
-    offered = [Candidate(f"b{i}", float(urgency[i]), float(at[i, 0]), float(at[i, 1]), 60) for i in range(bins)]
-    chosen = set(within_reach(offered, [SHIFT_S] * TRUCKS, DEPOT).kept)
-    kept = [i for i in range(bins) if f"b{i}" in chosen]
-    stops = tuple(_stop(i, (float(at[i, 0]), float(at[i, 1])), rng) for i in kept)
+    small = town(4, TRUCKS)
+    offered = [_stop(i, (float(at[i, 0]), float(at[i, 1])), rng) for i in range(bins)]
+    urgent = {stop.id: float(each) for stop, each in zip(offered, urgency, strict=True)}
+    kept = set(within_reach(offered, lambda stop: urgent[stop.id], Fleet(small.trucks, small.depots)).kept)
+    stops = tuple(stop for stop in offered if stop.id in kept)
     metres, seconds = HaversineMatrix().matrix([DEPOT, DUMP, *((stop.lat, stop.lon) for stop in stops)])
-    problem = replace(town(4, TRUCKS), stops=stops, metres=metres, seconds=seconds)
+    problem = replace(small, stops=stops, metres=metres, seconds=seconds)
     plan = solve(problem, AT_ONCE)
     return len(kept), len(plan.served), check(problem, plan)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scene import NOW, a_ctx
@@ -14,9 +15,11 @@ from domain.records import CollectionRule, Emptying
 from domain.store import Store
 from domain.values import BinSet, Call
 from engines.routing.check import check
+from engines.routing.crowd import FEWEST_PLANNED, HOURS, LOOKS_AT
 from tools.context import Ctx, Tuning
-from tools.planning import MOST_STOPS, WAITS, Wish, due_bins, make_round
+from tools.planning import COUNTED_AS, MOST_STOPS, due_bins, make_round
 from tools.resolve import Setting, resolve
+from tools.round_problem import Wish
 
 
 @pytest.fixture
@@ -48,19 +51,47 @@ def test_bins_that_must_be_served_stand_in_the_order_in_which_they_were_named(ct
     assert tuple(stop.id for stop in make_round(wish, ctx).problem.stops) == named
 
 
-def test_more_bins_than_one_plan_looks_at_are_planned_most_urgent_first_and_the_rest_waits(ctx: Ctx) -> None:
+def crowded(ctx: Ctx) -> tuple[Ctx, str]:
+    """The town with as many bins more as one plan looks at, in a row, whose levels nobody knows; the farthest's id."""
     pattern = next(bin_ for bin_ in ctx.city.bins.values() if bin_.in_service)
     more = {
         f"X{i}": replace(pattern, bin_id=f"X{i}", lat=pattern.lat + i / 1e5, lon=pattern.lon) for i in range(MOST_STOPS)
     }
-    big = replace(ctx, city=replace(ctx.city, bins={**ctx.city.bins, **more}))
-    when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(big.city, big.now)).values["when"]
-    farthest = f"X{MOST_STOPS - 1}"
-    solved = make_round(Wish(when=when, serve="all", must_serve=BinSet((farthest,), (farthest,))), big)
-    waiting = [bin_id for bin_id, why in solved.left_out.items() if why == WAITS]
+    return replace(ctx, city=replace(ctx.city, bins={**ctx.city.bins, **more})), f"X{MOST_STOPS - 1}"
+
+
+def tomorrow(ctx: Ctx, **wish: Any) -> Wish:
+    when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(ctx.city, ctx.now)).values["when"]
+    return Wish(when=when, serve="all", **wish)
+
+
+def test_more_bins_than_one_plan_looks_at_are_planned_first_comes_first_and_the_rest_waits(ctx: Ctx) -> None:
+    big, farthest = crowded(ctx)
+    solved = make_round(tomorrow(big, must_serve=BinSet((farthest,), (farthest,))), big)
+    waiting = [bin_id for bin_id, why in solved.left_out.items() if why == LOOKS_AT.format(most=MOST_STOPS)]
     assert len(waiting) + len(solved.problem.stops) == sum(bin_.in_service for bin_ in big.city.bins.values())
-    assert len(solved.problem.stops) <= MOST_STOPS
+    assert len(solved.problem.stops) == MOST_STOPS
     assert farthest in {stop.id for stop in solved.problem.stops}
     assert any("stay for later rounds" in sentence for sentence in solved.degraded)
+    assert COUNTED_AS in solved.degraded
     assert not check(solved.problem, solved.plan)
     assert solved.plan.served
+
+
+def test_an_hour_at_most_is_the_bound_that_a_crowd_is_told(ctx: Ctx) -> None:
+    big, _ = crowded(ctx)
+    solved = make_round(tomorrow(big, max_hours=1), big)
+    assert len(solved.problem.stops) == FEWEST_PLANNED
+    assert list(solved.left_out.values()).count(HOURS) > MOST_STOPS - FEWEST_PLANNED
+    assert any("as the trucks' hours hold no more" in sentence for sentence in solved.degraded)
+
+
+def test_of_a_crowd_only_bins_that_the_trucks_take_are_planned_for(ctx: Ctx) -> None:
+    big, _ = crowded(ctx)
+    stream = big.city.bins["X0"].stream
+    (other,) = {bin_.stream for bin_ in big.city.bins.values() if bin_.in_service} - {stream, "Compostables"}
+    only = {name: replace(truck, streams=frozenset({other})) for name, truck in big.city.trucks.items()}
+    solved = make_round(tomorrow(big), replace(big, city=replace(big.city, trucks=only)))
+    assert {stop.stream for stop in solved.problem.stops} == {other}
+    assert solved.left_out["X0"] == f"no truck takes {stream}"
+    assert any(f"cannot be served by any truck of this round: no truck takes {stream}" in s for s in solved.degraded)

@@ -1,0 +1,141 @@
+"""From a resolved wish to a routing problem: what a round should be, its bins as they are seen, its trucks, places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from domain.errors import AskAgain
+from domain.operation import BinInfo, TruckInfo
+from domain.ports import Travel
+from domain.values import BinSet, Moment, Place, TruckSet
+from engines.routing.crowd import Fleet
+from engines.routing.problem import Goal, Problem, Stop, Truck
+from engines.routing.problem import Place as RoutingPlace
+from tools.context import Ctx
+
+UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a round should be, resolved. None means not said."""
+
+    when: Moment
+    serve: str = "overflow_risk"
+    goal: str = "balanced"
+    trucks: TruckSet | None = None
+    truck_count: int | None = None
+    near: Place | None = None
+    within_m: int | None = None
+    stream: str | None = None
+    min_fill_pct: int | None = None
+    skip: BinSet | None = None
+    must_serve: BinSet | None = None
+    max_hours: int | None = None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A bin as the planner sees it at the round: level when reached, and the chance to be full before the next one."""
+
+    info: BinInfo
+    level_pct: float
+    chance: float
+    known: bool
+
+
+@dataclass(frozen=True)
+class Built:
+    """A problem and where its distances come from."""
+
+    problem: Problem
+    travel: Travel
+
+
+def full_milli(ctx: Ctx) -> float:
+    """What a full bin costs in a day, in milli-currency."""
+    return ctx.city.assumed("overflow_cost_per_bin_day", 20.0) * 1000
+
+
+def build_problem(
+    ctx: Ctx,
+    wish: Wish,
+    stops: Sequence[tuple[Outlook, int | None]],
+    trucks: Sequence[TruckInfo],
+    source: str | None = None,
+) -> Built:
+    """Depots, dumps, stops and distances (of `source` if it can be); shift times in seconds of the round's day."""
+    must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    fleet = fleet_of(ctx, wish, trucks)
+    dump_s = round(ctx.city.assumed("dump_s", 900.0))
+    dumps = [
+        RoutingPlace(f"dump {d['name']}", float(cast(float, d["lat"])), float(cast(float, d["lon"])), dump_s)
+        for d in ctx.city.dumps()
+    ]
+    made = [stop_of(ctx, seen, prize, seen.info.bin_id in must) for seen, prize in stops]
+    places = [(place.lat, place.lon) for place in (*fleet.depots, *dumps)]
+    travel = ctx.distances.travel([*places, *((stop.lat, stop.lon) for stop in made)], source)
+    problem = Problem(
+        stops=tuple(made),
+        trucks=tuple(fleet.trucks),
+        depots=tuple(fleet.depots),
+        dumps=tuple(dumps),
+        metres=travel.metres,
+        seconds=travel.seconds,
+        goal=Goal(wish.goal),
+        max_seconds=fleet.max_seconds,
+    )
+    return Built(problem, travel)
+
+
+def fleet_of(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Fleet:
+    """The trucks as the solver knows them, where they begin, and how long each may be out."""
+    depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks)) or [_any_depot(ctx)]
+    hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
+    return Fleet([_truck(t, depots) for t in trucks], [RoutingPlace(*depot) for depot in depots], round(hours * 3600))
+
+
+def _any_depot(ctx: Ctx) -> tuple[str, float, float]:
+    first = next(iter(ctx.city.trucks.values()), None)
+    if first is None:
+        raise AskAgain(f"{ctx.city.title} has no trucks in its records, so there is nothing to plan with.")
+    return first.depot, first.depot_lat, first.depot_lon
+
+
+def stop_of(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
+    """A bin as one stop: its expected litres and kilos, and what serving it is worth."""
+    litres = max(1, round(seen.info.capacity_l * seen.level_pct / 100))
+    return Stop(
+        id=seen.info.bin_id,
+        lat=seen.info.lat,
+        lon=seen.info.lon,
+        volume_l=litres,
+        weight_kg=max(1, round(litres * ctx.city.kg_per_l(seen.info.stream))),
+        service_s=round(ctx.city.assumed("service_s_per_bin", 120.0)),
+        stream=seen.info.stream,
+        must_serve=must,
+        prize=prize,
+    )
+
+
+def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]]) -> Truck:
+    start, end = _seconds(info.shift_start), _seconds(info.shift_end)
+    return Truck(
+        name=info.name,
+        capacity_l=round(info.capacity_l * info.compaction_ratio),
+        capacity_kg=round(info.capacity_kg),
+        streams=info.streams,
+        shift_start_s=start,
+        shift_end_s=end if end > start else end + 86_400,
+        cost_per_km=info.cost_per_km,
+        cost_per_hour=info.cost_per_hour,
+        g_co2e_per_km=info.g_co2e_per_km,
+        depot=depots.index((info.depot, info.depot_lat, info.depot_lon)),
+    )
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
