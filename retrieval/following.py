@@ -160,7 +160,7 @@ def _embed(search: RetrievalStore) -> None:
 class Follower:
     """Follows in a thread of its own, for a server. Ends at `close`."""
 
-    def __init__(self, look: Callable[[], Followed], every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, look: Callable[[], object], every_s: float = LOOK_EVERY_S) -> None:
         self._look, self._every_s = look, every_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="following", daemon=True)

@@ -22,6 +22,7 @@ __all__ = ["IndexKeeper", "KeptStore"]
 log = logging.getLogger(__name__)
 PATTERNS_AFTER_S = 20.0
 PATIENT_S = 60.0  # for what a person waits for
+REPEAT_S = 30.0  # between looks whether another process left a text without vector, or a purge that had to wait
 EMBED_S = 2.0  # between two tellings of progress
 
 PATTERNS = "patterns"
@@ -35,7 +36,7 @@ class KeptStore(RetrievalStore, Protocol):
     """A store that an index keeper looks after."""
 
     def embed_in_background(self) -> None:
-        """Give vectors to all texts that have none, in a thread that ends by itself or at `close`."""
+        """Give vectors to all texts that have none, and end a purge that had to wait, in a thread that then ends."""
         ...
 
     def adopt_model(self) -> bool:
@@ -60,6 +61,7 @@ class IndexKeeper:
         self._store, self._search, self._city, self._folder = store, search, city, folder
         self._renew_patterns = renew_patterns or _no_patterns
         self._follower = Follower(self.follow)
+        self._repeating = Follower(search.embed_in_background, REPEAT_S)
         self._closing, self._patterns_after_s = threading.Event(), PATTERNS_AFTER_S
         self._looking = threading.Thread(target=self._look_for_patterns, name="patterns", daemon=True)
 
@@ -75,6 +77,7 @@ class IndexKeeper:
         self._search.embed_in_background()
         if following:
             self._follower.start()
+            self._repeating.start()
             self._looking.start()
 
     def follow(self) -> Followed:
@@ -143,6 +146,7 @@ class IndexKeeper:
         """End the threads and close the search."""
         self._closing.set()
         self._follower.close()
+        self._repeating.close()
         if self._looking.is_alive():
             self._looking.join()
         self._search.close()

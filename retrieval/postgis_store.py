@@ -10,7 +10,6 @@ object that is there too long is never a hit. Without Weaviate the search goes o
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from sqlalchemy import URL
 from domain.errors import BadData, NotNow
 from domain.ports import Embedder
 from retrieval import postgis_sending, postgis_writing
+from retrieval.background import Background
 from retrieval.costs import Cost
 from retrieval.planner import FEW, Plan, Planner
 from retrieval.postgis_census import CensusCache, Counts
@@ -50,7 +50,7 @@ CARE_S = 0.5  # for the deletions of one call
 HEALTH_S = 5.0  # for a look whether Weaviate is well, which may be the first call of this process
 LOOK_S = 60.0  # between two looks whether Weaviate has lost something
 BRIEF_MS = 300  # for the tables in the background: who would read waits behind
-AGAIN_S = 10.0  # between tries of the background thread while something is in the way
+PORTION_S = 0.5  # of the work in the background between two pauses
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 NO_MODEL = "no embedding model is configured"
 SERVER_COSTS: dict[str, Cost] = {Plan.LIMITS_FIRST: Cost(3.0, 2.0), Plan.MEANING_FIRST: Cost(3.0, 10.0)}  # a start
@@ -86,8 +86,7 @@ class PostgisSearch:
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
         self._queries = QueryVectors(embedder)
         self._next_look = 0.0
-        self._closing = threading.Event()
-        self._background: threading.Thread | None = None
+        self._background = Background(self._brought_up, lambda: self._purged(BRIEF_MS), "the vector index is behind")
 
     # ------------------------------------------------------------ writing
 
@@ -240,10 +239,10 @@ class PostgisSearch:
     def embed_in_background(self) -> None:
         """Keep vectors and Weaviate up to date in a thread that ends by itself when all is done, or at `close`."""
         self._side.warm()
-        if self._background and self._background.is_alive():
-            return
-        self._background = threading.Thread(target=self._keep_up, name="embedding", daemon=True)
-        self._background.start()
+        self._background.begin()
+
+    def _brought_up(self) -> bool:
+        return self.embed_pending(PORTION_S) == 0 or self._embedder is None
 
     def adopt_model(self) -> bool:
         """Forget the vectors of another model than the embedder's, so that they are made again; whether it did."""
@@ -286,25 +285,6 @@ class PostgisSearch:
                 postgis_writing.forget_purge(connection, noted)
         return True
 
-    def _keep_up(self) -> None:
-        """Batch after batch, with pauses, until nothing is left; what is in the way is tried again later."""
-        pause_s = 0.0
-        while not self._closing.wait(pause_s):
-            began = time.monotonic()
-            try:
-                done = self.embed_pending(0.5) == 0 or self._embedder is None
-                if done and self._purged(BRIEF_MS):
-                    return
-                pause_s = AGAIN_S if done else (time.monotonic() - began) / 2  # leaves room for questions
-            except BadData as error:
-                log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
-                return
-            except NotNow as error:
-                if self._closing.is_set():
-                    return
-                log.warning("the vector index is behind, the next try is in %g s: %s", AGAIN_S, error)
-                pause_s = AGAIN_S
-
     def _forget_gone(self, city: CityRow, deadline_s: float) -> None:
         self._sending(city.name).forget_gone(city, deadline_s)
 
@@ -337,10 +317,9 @@ class PostgisSearch:
 
     def close(self) -> None:
         """End the background thread and all connections."""
-        self._closing.set()
+        self._background.end_soon()
         self._side.close()
-        if self._background is not None:
-            self._background.join()
+        self._background.close()
         self._connections.close()
 
 

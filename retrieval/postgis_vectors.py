@@ -14,6 +14,7 @@ from domain.ports import Embedder
 from retrieval.planner import Nearest
 from retrieval.postgis_tables import CityRow, Connection, numbers_text
 from retrieval.vector_collections import HOUSE, OPENAI
+from retrieval.vectors import fault_between, named
 
 __all__ = [
     "DROPPED", "compared", "forget_vectors", "kept_model", "model_fault", "must_drop", "object_id", "row_of",
@@ -67,13 +68,7 @@ def kept_model(connection: Connection) -> str | None:
 
 def model_fault(connection: Connection, embedder: Embedder) -> str | None:
     """Why the kept vectors cannot be compared with the embedder's, and what to do; None when they can."""
-    kept = kept_model(connection)
-    if kept is None or kept == _named(embedder):
-        return None
-    return (
-        f"the search index holds meanings by {kept} and this program reads meanings by {_named(embedder)}; "
-        "rebuild them with this one: roundsman reindex"
-    )
+    return fault_between(kept_model(connection), embedder)
 
 
 def texts_without(connection: Connection, city: CityRow, after: int, most: int) -> list[tuple[int, str]]:
@@ -94,7 +89,7 @@ def write_vectors(connection: Connection, embedder: Embedder, texts: Sequence[in
         raise BadData(f"Vectors refused: {fault}.")
     if vectors.shape != (len(texts), embedder.dimensions):
         raise BadData(f"{embedder.name} gave vectors of shape {vectors.shape}, not {len(texts), embedder.dimensions}.")
-    connection.execute("INSERT INTO search_notes VALUES (%s, %s) ON CONFLICT DO NOTHING", (MODEL, _named(embedder)))
+    connection.execute("INSERT INTO search_notes VALUES (%s, %s) ON CONFLICT DO NOTHING", (MODEL, named(embedder)))
     packed = [vector.astype("<f4").tobytes() for vector in vectors]
     connection.execute(
         "INSERT INTO search_vectors SELECT t.number, n.vector FROM unnest(%s::bigint[], %s::bytea[]) n (text, vector)"
@@ -126,7 +121,3 @@ def must_drop(connection: Connection, city: CityRow) -> bool:
 def vector_name(model: str | None) -> str:
     """Under which name Weaviate keeps the vectors of a model."""
     return OPENAI if model is not None and model.startswith("openai:") else HOUSE
-
-
-def _named(embedder: Embedder) -> str:
-    return f"{embedder.name} ({embedder.dimensions} numbers)"

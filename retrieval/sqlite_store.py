@@ -24,6 +24,7 @@ from domain.errors import BadData, NotNow
 from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
+from retrieval.background import Background
 from retrieval.columns import ColumnCache, Columns
 from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
@@ -52,7 +53,6 @@ UNREAD = (
     " AND EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = number AND d.city = ?)"
 )
 COSTS, WORTH_KEEPING = "costs of plans", 50  # searches
-PAUSE_SHARE = 0.5  # of the time that a batch took: leaves room for questions
 
 
 def search_file(store: Store, home: Path) -> Path:
@@ -83,7 +83,9 @@ class SqliteSearch:
         self.planner = Planner()
         self._queries = QueryVectors(embedder)
         self._closing = threading.Event()
-        self._background: threading.Thread | None = None
+        self._batching: Iterator[bool] | None = None
+        fault = "documents without a vector are found by words alone"
+        self._background = Background(self._embed_batch, self._purged, fault)
 
     # ------------------------------------------------------------ writing
 
@@ -271,11 +273,8 @@ class SqliteSearch:
         return self._pending()
 
     def embed_in_background(self) -> None:
-        """Give vectors to all texts that have none, in a thread of low eagerness that ends by itself or at `close`."""
-        if self._embedder is None or (self._background and self._background.is_alive()):
-            return
-        self._background = threading.Thread(target=self._embed_all, name="embedding", daemon=True)
-        self._background.start()
+        """Give vectors to all texts that have none, and end a purge that had to wait, in a thread that then ends."""
+        self._background.begin()
 
     def adopt_model(self) -> bool:
         """Forget the vectors of another model than the embedder's, so that they are made again; whether it did."""
@@ -285,17 +284,14 @@ class SqliteSearch:
                 forget_vectors(connection)
         return foreign
 
-    def _embed_all(self) -> None:
-        """Batch after batch, with pauses, until none is left, the search is closed, or something is in the way."""
-        assert self._embedder is not None
-        began = time.monotonic()
-        try:
-            for _ in self._batches(self._embedder):
-                if self._closing.wait((time.monotonic() - began) * PAUSE_SHARE):
-                    return
-                began = time.monotonic()
-        except (NotNow, BadData) as error:
-            log.warning("embedding stopped, documents without a vector are found by words alone: %s", error)
+    def _embed_batch(self) -> bool:
+        """Embed one batch in the background; whether nothing is left. Raises as `embed_pending`."""
+        if self._embedder is None:
+            return True
+        batches, self._batching = self._batching or self._batches(self._embedder), None
+        if next(batches, False):
+            self._batching = batches
+        return self._batching is None
 
     def _batches(self, embedder: Embedder) -> Iterator[bool]:
         """Embed batch after batch, True after each. The lock of the file is not held while the model works."""
@@ -344,23 +340,36 @@ class SqliteSearch:
     def purge(self) -> bool:
         """Overwrite what removed documents left in the file; False when others are in the way: it happens later.
 
-        Vectors in memory, of other processes too, are read anew at the next search; the approximate index is deleted.
-        The full-text index keeps removed words in its older parts until these are joined into one (FTS5, `optimize`).
+        It is then made up for in the background (`embed_in_background`), by whichever process does that. Vectors in
+        memory, of other processes too, are read anew at the next search; the approximate index is deleted. The
+        full-text index keeps removed words in its older parts until these are joined into one (FTS5, `optimize`).
         """
         with self._connections.write() as connection:
+            writing.note_purge(connection)
             city = city_number(connection, self.city)
             if city is not None:
                 table = words_table(city)
                 writing.sweep_texts(connection)
                 connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # a number
-        return self._sidecar.remove() and self._connections.empty_log()
+        return self._purged()
+
+    def _purged(self) -> bool:
+        """Whether nothing waits to be purged, once that was tried: the file's log cut off, copies deleted."""
+        with self._connections.read() as connection:
+            noted = writing.noted_purge(connection)
+        if noted is not None:
+            if not (self._sidecar.remove() and self._connections.empty_log()):
+                return False
+            with self._connections.write() as connection:
+                writing.forget_purge(connection, noted)
+        return True
 
     def close(self) -> None:
         """End the background threads and close the file."""
         self._closing.set()
-        for thread in (self._background, self._making):
-            if thread is not None:
-                thread.join()
+        self._background.close()
+        if self._making is not None:
+            self._making.join()
         self._keep_costs()
         self._connections.close()
 

@@ -15,8 +15,8 @@ from domain.ports import Embedder
 from retrieval.quantised import MOST_DIMENSIONS, Codes, empty_codes, quantise
 
 __all__ = [
-    "MOST_GONE", "VectorCache", "Vectors", "drop_copies", "forget_vectors", "kept_model", "model_fault", "told",
-    "write_vectors",
+    "MOST_GONE", "VectorCache", "Vectors", "drop_copies", "fault_between", "forget_vectors", "kept_model",
+    "model_fault", "named", "told", "write_vectors",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -131,13 +131,22 @@ def kept_model(connection: sqlite3.Connection) -> str | None:
 
 def model_fault(connection: sqlite3.Connection, embedder: Embedder) -> str | None:
     """Why the file's vectors cannot be compared with the embedder's, and what to do; None when they can."""
-    kept = kept_model(connection)
-    if kept is None or kept == _named(embedder):
+    return fault_between(kept_model(connection), embedder)
+
+
+def fault_between(kept: str | None, embedder: Embedder) -> str | None:
+    """Why vectors of the model that is `kept` cannot be compared with the embedder's, and what to do; None if so."""
+    if kept is None or kept == named(embedder):
         return None
     return (
-        f"the search index holds meanings by {kept} and this program reads meanings by {_named(embedder)}; "
+        f"the search index holds meanings by {kept} and this program reads meanings by {named(embedder)}; "
         "rebuild them with this one: roundsman reindex"
     )
+
+
+def named(embedder: Embedder) -> str:
+    """A model with the width of its vectors, as a store remembers whose vectors it keeps."""
+    return f"{embedder.name} ({embedder.dimensions} numbers)"
 
 
 def write_vectors(connection: sqlite3.Connection, embedder: Embedder, numbers: Sequence[int], vectors: Floats) -> None:
@@ -149,7 +158,7 @@ def write_vectors(connection: sqlite3.Connection, embedder: Embedder, numbers: S
         raise BadData(
             f"{embedder.name} gave vectors of shape {vectors.shape}, not {len(numbers), embedder.dimensions}."
         )
-    connection.execute("INSERT OR IGNORE INTO search_notes VALUES (?, ?)", (MODEL, _named(embedder)))
+    connection.execute("INSERT OR IGNORE INTO search_notes VALUES (?, ?)", (MODEL, named(embedder)))
     rows = [(number, vector.astype("<f4").tobytes()) for number, vector in zip(numbers, vectors, strict=True)]
     connection.executemany(
         "INSERT INTO search_vectors (text, vector) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM search_texts"
@@ -174,7 +183,3 @@ def drop_copies(connection: sqlite3.Connection) -> None:
 def _note(connection: sqlite3.Connection, name: str) -> str | None:
     found = connection.execute("SELECT value FROM search_notes WHERE name = ?", (name,)).fetchone()
     return str(found[0]) if found else None
-
-
-def _named(embedder: Embedder) -> str:
-    return f"{embedder.name} ({embedder.dimensions} numbers)"

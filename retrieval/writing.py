@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -13,12 +14,16 @@ from retrieval.tables import words_table
 from retrieval.vectors import drop_copies
 from retrieval.words import plain
 
-__all__ = ["document_digest", "make_city", "meaning_of", "read_digests", "remove", "sweep_texts", "write"]
+__all__ = [
+    "document_digest", "forget_purge", "make_city", "meaning_of", "note_purge", "noted_purge", "read_digests", "remove",
+    "sweep_texts", "write",
+]  # fmt: skip
 
 COLUMNS = (
     "city", "id", "kind", "title", "text", "url_ref", "lat", "lon", "at", "known_from", "known_until",
     "site_id", "area", "fields", "meaning", "digest",
 )  # fmt: skip
+PURGE = "purge"
 INSERT = f"INSERT INTO search_documents ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 
 
@@ -101,6 +106,22 @@ def sweep_texts(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM search_texts WHERE number NOT IN (SELECT meaning FROM search_documents)")
     connection.execute("DELETE FROM search_vectors WHERE text NOT IN (SELECT number FROM search_texts)")
     drop_copies(connection)
+
+
+def note_purge(connection: sqlite3.Connection) -> None:
+    """Remember that the file's log must be cut off and copies deleted, until `forget_purge`."""
+    connection.execute("INSERT OR REPLACE INTO search_notes VALUES (?, ?)", (PURGE, secrets.token_hex(8)))
+
+
+def noted_purge(connection: sqlite3.Connection) -> str | None:
+    """The latest note of `note_purge`; None when nothing waits."""
+    found = connection.execute("SELECT value FROM search_notes WHERE name = ?", (PURGE,)).fetchone()
+    return str(found[0]) if found else None
+
+
+def forget_purge(connection: sqlite3.Connection, noted: str) -> None:
+    """It was done after this note; one that was made since stays."""
+    connection.execute("DELETE FROM search_notes WHERE name = ? AND value = ?", (PURGE, noted))
 
 
 def _insert(connection: sqlite3.Connection, city: int, document: Document, digest: bytes) -> None:

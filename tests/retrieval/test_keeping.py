@@ -12,6 +12,7 @@ import pytest
 from embedders import ConceptEmbedder
 from sqlalchemy import update
 
+import retrieval.keeping
 from domain.errors import NotNow
 from domain.records import Site
 from domain.store import Store
@@ -82,6 +83,27 @@ def test_a_fault_in_looking_for_patterns_is_told_and_following_goes_on(
     with store.write() as session:
         session.execute(update(Site).where(Site.site_id == "town-hall").values(name="City Hall"))
     assert until(lambda: "City Hall" in found(search, "City Hall"))
+    keeper.close()
+
+
+def test_a_purge_that_had_to_wait_is_made_up_for_while_a_server_runs(
+    store: Store, search: SqliteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval.keeping, "REPEAT_S", 0.05)
+    keeper = IndexKeeper(store, search, "smalltown", None)
+    keeper.start(following=True)
+    assert search._background.wait(10)
+    terminal = SqliteSearch(tmp_path / "search.db", "smalltown", ConceptEmbedder())
+    terminal.upsert([Document("requests/9", "requests", "zzyzx", "", "r")])
+    assert terminal.embed_pending(5) == 0
+    with terminal._connections.read() as reading:
+        reading.execute("SELECT count(*) FROM search_documents")
+        terminal.delete(["requests/9"])
+        assert not terminal.purge()
+    terminal.close()
+    log = tmp_path / "search.db-wal"
+    assert until(lambda: not log.exists() or b"zzyzx" not in log.read_bytes())
+    assert b"zzyzx" not in (tmp_path / "search.db").read_bytes()
     keeper.close()
 
 

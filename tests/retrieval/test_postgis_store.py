@@ -270,8 +270,7 @@ def test_the_background_waits_for_a_server_that_is_away(database: str, double: D
         search.upsert(DOCUMENTS)
         search.embed_in_background()
         _until(lambda: tells(search, "SELECT count(*) FROM search_vectors") == 3)
-    assert search._background is not None
-    assert not search._background.is_alive()
+    assert search._background.wait(0)
 
 
 # ---------------------------------------------------------------- another model, another name
@@ -356,11 +355,10 @@ def test_a_purge_that_had_to_wait_is_made_up_for(search: PostgisSearch, double: 
         assert tells(search, file) == before
     search.embed_in_background()
     _until(lambda: tells(search, file) != before)
-    assert search._background is not None
-    search._background.join(20)
+    assert search._background.wait(20)
     after = tells(search, file)
     search.embed_in_background()
-    search._background.join(20)
+    assert search._background.wait(20)
     assert tells(search, file) == after  # once is enough
 
 

@@ -384,8 +384,7 @@ def test_a_document_without_a_vector_is_not_outranked_by_what_has_one(search: Sq
 def test_the_background_gives_every_text_its_vector_and_ends(search: SqliteSearch) -> None:
     search.upsert([note(n, f"text {n}") for n in range(100, 200)])
     search.embed_in_background()
-    assert search._background is not None
-    search._background.join(20)
+    assert search._background.wait(20)
     assert search.health().embedded == search.health().texts == 105
 
 

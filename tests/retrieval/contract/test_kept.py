@@ -179,7 +179,7 @@ def test_the_background_gives_every_text_its_vector(open_search: Opens) -> None:
     search = open_search(embedder=ConceptEmbedder())
     search.upsert([note(n, f"text {n}") for n in range(100, 160)])
     search.embed_in_background()
-    search._background.join(60)  # type: ignore[attr-defined]
+    assert search._background.wait(60)  # type: ignore[attr-defined]
     assert search.health().embedded == search.health().texts == 60
     assert search.search(SearchRequest("text")).degraded == ()
 
