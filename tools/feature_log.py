@@ -43,7 +43,7 @@ def log_features(store: Store, models: FillModels, city: Operation, moment: date
         newest = newest_event(session, city.name, (FEATURE, version))
     if newest is not None and newest.astimezone(city.zone).date() >= moment.astimezone(city.zone).date():
         return 0
-    histories = [models.histories(city)[bin_id] for bin_id in city.bins]
+    histories = models.believed(city, moment).histories(city.bins)
     logged = 0
     for first in range(0, len(histories), BINS_A_PART):
         rows = feature_rows(forecaster, histories[first : first + BINS_A_PART], city, moment)

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from domain.operation import BinInfo
-from domain.values import Evidence, Reason
+from domain.values import Evidence, Reason, counted
+from engines.forecast.history import moment_at
 from engines.forecast.predict import FillForecast
 from tools.context import Ctx
 from tools.fill_table import FillTable, Foreseen
+
+MOST_TOLD = 3  # bins whose ignored readings are told of
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,7 @@ def last_emptied(ctx: Ctx, bin_id: str) -> str | None:
     known = ctx.fill.histories(ctx.city)[bin_id].until(ctx.now.astimezone(ctx.zone))
     if not len(known.emptied_at):
         return None
-    at: datetime = known.emptied_at[-1].astype(datetime)
-    return at.strftime("%Y-%m-%d %H:%M")
+    return moment_at(known.emptied_at[-1].astype(datetime), ctx.zone).strftime("%Y-%m-%d %H:%M")
 
 
 def basis_reason(ctx: Ctx, bins: Sequence[BinInfo]) -> Reason:
@@ -86,19 +88,28 @@ def basis_reason(ctx: Ctx, bins: Sequence[BinInfo]) -> Reason:
 
 def data_age(ctx: Ctx) -> str:
     """Up to when the records reach, as seen from now."""
-    newest = None
-    now = ctx.now.astimezone(ctx.zone).replace(tzinfo=None)
-    for history in ctx.fill.histories(ctx.city).values():
-        for times in (history.emptied_at, history.read_at):
-            known = times[times <= now]  # type: ignore[operator]  # numpy compares with datetime
-            if len(known) and (newest is None or known[-1] > newest):
-                newest = known[-1]
+    newest = ctx.fill.newest_record(ctx.city, ctx.now)
     if newest is None:
         return "the records hold no levels up to this moment"
-    last: datetime = newest.astype(datetime)
-    age = now - last
+    last = moment_at(newest.astype(datetime), ctx.zone)
+    age = ctx.now - last
     words = f"{int(age / timedelta(hours=1))} h" if age < timedelta(days=3) else f"{age.days} days"
     return f"records up to {last:%Y-%m-%d %H:%M}, {words} before the question"
+
+
+def ignored_reason(ctx: Ctx, bins: Sequence[BinInfo]) -> list[Reason]:
+    """Which readings of these bins the forecasts ignore and why, one reason, or none where all are believed."""
+    believed = ctx.fill.believed(ctx.city, ctx.now)
+    told = [(b, believed.notes(b.bin_id)) for b in bins]
+    told = [(b, notes) for b, notes in told if notes]
+    if not told:
+        return []
+    words = "; ".join(note for _, notes in told[:MOST_TOLD] for note in notes)
+    more = f"; and of {counted(len(told) - MOST_TOLD, 'more bin')}" if len(told) > MOST_TOLD else ""
+    evidence = [
+        Evidence(label=f"readings of {b.label}", ref=f"records:readings/{b.bin_id}") for b, _ in told[:MOST_TOLD]
+    ]
+    return [Reason(text=f"{words}{more}.", evidence=evidence)]
 
 
 def bin_points(bins: Sequence[tuple[BinInfo, float | None]], kind: str = "bin") -> dict[str, JsonValue] | None:

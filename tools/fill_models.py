@@ -17,15 +17,18 @@ from domain.operation import Operation
 from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.ensemble import Ensemble
+from engines.forecast.found import FoundModel
 from engines.forecast.history import BinHistory, Times, local_moment
 from engines.forecast.horizons import FORM, Horizons, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.member import Member
 from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.rates import Rates, fit_rates
+from engines.forecast.records import BinRecords
 from engines.forecast.stories import stories_of
+from tools.fits import Fits
 from tools.generations import Generations
-from tools.histories import read_histories
+from tools.histories import Believed, histories_of, newest_of, read_records, same_records
 from tools.model_shelf import Chosen, ModelShelf
 
 KEPT_FITS = 4
@@ -49,11 +52,13 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
-    """A model ready to forecast, and the rates that its forecasts are explained by."""
+    """A model ready to forecast, the rates that its forecasts are explained by, and what tells the level that a crew
+    finds (None where none is trained)."""
 
     identity: Identity
     member: Member
     rates: Rates
+    found: FoundModel | None = None
 
     def horizons(self, histories: Sequence[BinHistory], at: Times) -> Horizons:
         """The horizons of each bin, made at its moment (n,)."""
@@ -69,9 +74,9 @@ class FillModels:
         self._store = store
         self._shelf = shelf or ModelShelf(store, ())
         self._turn = threading.Lock()
-        self._histories: dict[tuple[str, str], dict[str, BinHistory]] = {}
-        self._rates: dict[tuple[str, str, str], Rates] = {}
-        self._moved_by_day: dict[tuple[str, str, str, str], Ensemble] = {}
+        self._pasts: dict[tuple[str, str], _Pasts] = {}
+        self._rates: Fits[tuple[str, str, str], Rates] = Fits(KEPT_FITS)
+        self._moved_by_day: Fits[tuple[str, str, str, str], Ensemble] = Fits(KEPT_FITS)
         self.generations = Generations(store)
 
     @property
@@ -81,23 +86,31 @@ class FillModels:
 
     def histories(self, city: Operation) -> Mapping[str, BinHistory]:
         """Every bin's whole past, by bin id; bins without any record have an empty one."""
-        key = (city.name, city.digest)
-        with self._turn:
-            if key not in self._histories:
-                self._histories = {key: read_histories(self._store, city)}
-            return self._histories[key]
+        return self._past(city).histories
+
+    def believed(self, city: Operation, moment: datetime) -> Believed:
+        """What models are given for a moment: the pasts as they could be known at the midnight before it."""
+        return self._past(city).believed(local_moment(_midnight(city, moment)))
+
+    def newest_record(self, city: Operation, now: datetime) -> np.datetime64 | None:
+        """The newest emptying or reading of any bin at or before a moment; None without any."""
+        return self._past(city).newest(local_moment(now.astimezone(city.zone)))
 
     def rates(self, city: Operation, now: datetime) -> Rates:
         """Fill rates as they could be known at the midnight before `now`."""
         midnight = _midnight(city, now)
-        key = (city.name, city.digest, midnight.isoformat())
-        histories = self.histories(city)
+        believed = self.believed(city, now)
+        return self._rates.get(
+            (city.name, city.digest, midnight.isoformat()),
+            lambda: fit_rates([h.until(midnight) for h in believed.histories(city.bins)]),
+        )
+
+    def _past(self, city: Operation) -> _Pasts:
+        key = (city.name, city.digest)
         with self._turn:
-            if key not in self._rates:
-                while len(self._rates) >= KEPT_FITS:
-                    self._rates.pop(next(iter(self._rates)))
-                self._rates[key] = fit_rates([h.until(midnight) for h in histories.values()])
-            return self._rates[key]
+            if key not in self._pasts:
+                self._pasts = {key: _Pasts(read_records(self._store, city))}
+            return self._pasts[key]
 
     def identity(self, city: Operation, at: datetime) -> Identity:
         """Who forecasts at a moment."""
@@ -107,7 +120,7 @@ class FillModels:
         """The model of a moment, ready: the trained one with the day's rates, or those rates alone."""
         chosen, rates = self._shelf.choose(city, at), self.rates(city, at)
         member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(city, at, chosen, rates)
-        return Forecaster(_identity(city, at, chosen), member, rates)
+        return Forecaster(_identity(city, at, chosen), member, rates, chosen.found)
 
     def _moved(self, city: Operation, at: datetime, chosen: Chosen, rates: Rates) -> Ensemble:
         """The trained model with the day's rates, its bands moved by what came of it up to midnight."""
@@ -116,22 +129,59 @@ class FillModels:
         midnight = _midnight(city, at)
         key = (city.name, city.digest, chosen.version or "", midnight.isoformat())
         histories = list(self.histories(city).values())
-        with self._turn:
-            if key not in self._moved_by_day:
-                while len(self._moved_by_day) >= KEPT_FITS:
-                    self._moved_by_day.pop(next(iter(self._moved_by_day)))
-                ensemble = chosen.ensemble.with_rates(rates)
-                self._moved_by_day[key] = learned(
-                    ensemble, histories, chosen.trained_until.astimezone(city.zone), midnight
-                )
-            return self._moved_by_day[key]
+        since = chosen.trained_until.astimezone(city.zone)
+        ensemble = chosen.ensemble.with_rates(rates)
+        return self._moved_by_day.get(key, lambda: learned(ensemble, histories, since, midnight))
 
     def renew(self, city: Operation, bin_ids: Sequence[str] | None = None) -> None:
-        """Reads the histories of these bins again, or of all: there may be new records of them."""
-        fresh = read_histories(self._store, city, bin_ids)
-        known = {} if bin_ids is None else self.histories(city)
+        """Reads the records of these bins again, or of all: there may be new ones of them."""
+        fresh = read_records(self._store, city, bin_ids)
+        key = (city.name, city.digest)
         with self._turn:
-            self._histories = {(city.name, city.digest): {**known, **fresh}}
+            old = self._pasts.get(key)
+        renewed = _Pasts(fresh) if old is None and bin_ids is None else (old or self._past(city)).renewed(fresh)
+        with self._turn:
+            self._pasts = {key: renewed}
+
+
+class _Pasts:
+    """The pasts of a city's bins from one reading of its records, and those believed at some midnights."""
+
+    def __init__(self, records: dict[str, BinRecords], histories: dict[str, BinHistory] | None = None) -> None:
+        self._records = records
+        self.histories = histories_of(records) if histories is None else histories
+        self._believed: dict[np.datetime64, Believed] = {}
+        self._newest: tuple[np.datetime64, np.datetime64 | None] | None = None
+
+    def believed(self, midnight: np.datetime64) -> Believed:
+        """As could be known at a midnight of the city's clock."""
+        held = self._believed.get(midnight)
+        if held is None:
+            kept = list(self._believed.items())[1 - KEPT_FITS :]
+            held = Believed(self._records, midnight)
+            self._believed = {**dict(kept), midnight: held}
+        return held
+
+    def newest(self, moment: np.datetime64) -> np.datetime64 | None:
+        """The newest record of any bin; kept for the moment asked last, as one answer asks often."""
+        held = self._newest
+        if held is None or held[0] != moment:
+            each = (newest_of(history, moment) for history in self.histories.values())
+            held = self._newest = (moment, max((at for at in each if at is not None), default=None))
+        return held[1]
+
+    def renewed(self, fresh: Mapping[str, BinRecords]) -> _Pasts:
+        """The same with these bins' records in place of the older ones; what did not change stays as it was made."""
+        changed = {name: each for name, each in fresh.items() if not _held(self._records, name, each)}
+        if not changed:
+            return self
+        made = _Pasts({**self._records, **changed}, {**self.histories, **histories_of(changed)})
+        made._believed = {day: Believed(made._records, day, old) for day, old in self._believed.items()}
+        return made
+
+
+def _held(records: Mapping[str, BinRecords], name: str, each: BinRecords) -> bool:
+    return name in records and same_records(records[name], each)
 
 
 def stocked_models(store: Store, city: str, shelves: Sequence[Path]) -> FillModels:

@@ -106,9 +106,10 @@ class FillTable:
 
     def computed(self, city: Operation, moment: datetime, bin_ids: Sequence[str], at: Times | None = None) -> Horizons:
         """Horizons computed now, as a refresh does it; `at` are their moments when they are not those of `moment`."""
-        histories = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
         if at is None:
-            at = origins(histories, local_moment(moment.astimezone(city.zone)))
+            whole = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
+            at = origins(whole, local_moment(moment.astimezone(city.zone)))
+        histories = self._models.believed(city, moment).histories(bin_ids)
         return self._models.forecaster(city, moment).horizons(histories, at)
 
     def with_visits(
@@ -123,13 +124,13 @@ class FillTable:
         at = hours(self._origins(city, now, moment, bin_ids))
         planned = [np.array([local_moment(v.astimezone(city.zone)) for v in visits[b]]) for b in bin_ids]
         member = self._models.forecaster(city, moment).member
-        histories = self._models.histories(city)
+        believed = self._models.believed(city, moment)
         until = hour_of(now, city.zone) + ahead_h
         found: dict[str, Floats] = {}
         for origin in np.unique(at):
             rows = np.flatnonzero(at == origin).tolist()
             plan = padded([np.sort(hours(planned[row])) for row in rows], float(origin))
-            chosen = [histories[bin_ids[row]] for row in rows]
+            chosen = believed.histories(bin_ids[row] for row in rows)
             windows = Windows(chosen, np.full(len(rows), origin), np.array([until - origin]), plan)
             levels = member.quantiles(windows)[:, 0, :]
             found |= {bin_ids[row]: line for row, line in zip(rows, levels, strict=True) if np.isfinite(line).all()}

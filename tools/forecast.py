@@ -14,7 +14,7 @@ from engines.forecast.baselines import last_plus_mean_rate
 from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
-from tools.fill import bin_points, data_age, foresee, last_emptied
+from tools.fill import bin_points, data_age, foresee, ignored_reason, last_emptied
 from tools.fill_chart import MOST_BINS, Drawn, Sought, fan_chart
 from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
@@ -106,7 +106,12 @@ def forecast_fill(
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
-        why=[*_reasons(ctx, shown, silent), *visits.why, _baseline_reason(facts)],
+        why=[
+            *_reasons(ctx, shown, silent),
+            *ignored_reason(ctx, [b for b, _ in shown]),
+            *visits.why,
+            _baseline_reason(facts),
+        ],
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
         table=_table(ctx, shown, visits),

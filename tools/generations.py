@@ -14,7 +14,7 @@ from domain.operation import Operation
 from domain.repositories.predictions import PredictionRow, predictions_of
 from domain.store import Store
 from engines.forecast.columns import hours
-from engines.forecast.history import local_moment
+from engines.forecast.history import local_moment, moment_at
 from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Packed, Story, chance_of, levels_at
 from engines.forecast.member import MEDIAN, SHARES_OUT
 
@@ -67,7 +67,7 @@ def as_rows(horizons: Horizons, model: tuple[str, str], zone: ZoneInfo, threshol
 def moment_of(at_h: float, zone: ZoneInfo) -> datetime:
     """Hours since 1970 of the city's wall clock as a moment."""
     wall = datetime(1970, 1, 1) + timedelta(seconds=round(at_h * 3600))  # noqa: DTZ001
-    return wall.replace(tzinfo=zone)
+    return moment_at(wall, zone)
 
 
 def hour_of(moment: datetime, zone: ZoneInfo) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -13,23 +13,86 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.operation import Operation
 from domain.records import Emptying, Reading
 from domain.store import Store
-from engines.forecast.history import BinHistory
+from engines.forecast.history import BinHistory, Floats, Times, local_moment
+from engines.forecast.records import BinRecords, history_of
+
+Level = tuple[np.datetime64, float, bool]
+
+
+def read_records(store: Store, city: Operation, bin_ids: Sequence[str] | None = None) -> dict[str, BinRecords]:
+    """All that came of every bin, or of these; by bin id, and empty where the records hold nothing."""
+    classes = _class_middles(city)
+    with store.read() as session:
+        emptied = _by_bin(session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)), city, classes)
+        read = _by_bin(session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)), city, classes)
+    step = city.assumed("fill_step_pct", 0.0)
+    return {
+        bin_id: BinRecords(
+            bin_id, info.stream, info.site_id, *_columns(emptied[bin_id]), *_columns(read[bin_id]), step_pct=step,
+            in_percent=all(exact for _, _, exact in read[bin_id]),
+        )
+        for bin_id, info in city.bins.items()
+        if bin_ids is None or bin_id in bin_ids
+    }  # fmt: skip
 
 
 def read_histories(store: Store, city: Operation, bin_ids: Sequence[str] | None = None) -> dict[str, BinHistory]:
     """The whole past of every bin, or of these; by bin id, and empty where the records hold nothing."""
-    classes = _class_middles(city)
-    with store.read() as session:
-        levels = _by_bin(session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)), city, classes)
-        readings = _by_bin(session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)), city, classes)
-    step = city.assumed("fill_step_pct", 0.0)
-    return {
-        bin_id: BinHistory(
-            bin_id, info.stream, info.site_id, *_columns(levels[bin_id]), *_columns(readings[bin_id]), step_pct=step
-        )
-        for bin_id, info in city.bins.items()
-        if bin_ids is None or bin_id in bin_ids
-    }
+    return histories_of(read_records(store, city, bin_ids))
+
+
+def histories_of(records: Mapping[str, BinRecords]) -> dict[str, BinHistory]:
+    """Histories by bin id, of which only what was seen on arrival is left out."""
+    return {bin_id: history_of(each)[0] for bin_id, each in records.items()}
+
+
+class Believed:
+    """The histories of bins as they could be known at a midnight of the city's clock, made when first asked for.
+
+    `before`: those of the same midnight from older records; what did not change is taken from there.
+    """
+
+    def __init__(
+        self, records: Mapping[str, BinRecords], midnight: np.datetime64, before: Believed | None = None
+    ) -> None:
+        self._records, self._midnight = records, midnight
+        old = {} if before is None else before._made
+        self._made: dict[str, tuple[BinHistory, tuple[str, ...]]] = {
+            name: made for name, made in old.items() if before and before._records[name] is records[name]
+        }
+
+    def history(self, bin_id: str) -> BinHistory:
+        """The history of a bin."""
+        return self._of(bin_id)[0]
+
+    def notes(self, bin_id: str) -> tuple[str, ...]:
+        """Which readings of a bin are ignored, a sentence a kind."""
+        return self._of(bin_id)[1]
+
+    def histories(self, bin_ids: Iterable[str]) -> list[BinHistory]:
+        """The histories of some bins, in order."""
+        return [self.history(bin_id) for bin_id in bin_ids]
+
+    def _of(self, bin_id: str) -> tuple[BinHistory, tuple[str, ...]]:
+        if bin_id not in self._made:
+            self._made[bin_id] = history_of(self._records[bin_id], self._midnight)
+        return self._made[bin_id]
+
+
+def same_records(one: BinRecords, other: BinRecords) -> bool:
+    """Whether two say the same of a bin."""
+    columns = ("emptied_at", "levels", "read_at", "readings")
+    return one.in_percent == other.in_percent and all(
+        getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in columns
+    )
+
+
+def newest_of(history: BinHistory, moment: np.datetime64) -> np.datetime64 | None:
+    """The newest emptying or reading of a bin at or before a moment of the city's clock."""
+    counts = (
+        (times, int(np.searchsorted(times, moment, side="right"))) for times in (history.emptied_at, history.read_at)
+    )
+    return max((times[count - 1] for times, count in counts if count), default=None)
 
 
 def _levels_of(
@@ -38,23 +101,22 @@ def _levels_of(
     city: Operation,
     bin_ids: Sequence[str] | None,
 ) -> Select[str, datetime, float | None, str | None]:
-    query = select(record.bin_id, at, record.fill_pct, record.fill_class).where(record.city == city.name)
+    query = select(record.bin_id, at, record.fill_pct, record.fill_class).where(record.city == city.name).order_by(at)
     return query if bin_ids is None else query.where(record.bin_id.in_(bin_ids))
 
 
-def _by_bin(
-    rows: object, city: Operation, classes: Mapping[str, float]
-) -> defaultdict[str, list[tuple[datetime, float]]]:
-    found: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
+def _by_bin(rows: object, city: Operation, classes: Mapping[str, float]) -> defaultdict[str, list[Level]]:
+    found: defaultdict[str, list[Level]] = defaultdict(list)
     for bin_id, at, fill_pct, fill_class in rows:  # type: ignore[attr-defined]  # a Result of four columns
-        level = fill_pct if fill_pct is not None else classes.get(fill_class or "", float("nan"))
-        found[bin_id].append((at.astimezone(city.zone).replace(tzinfo=None), level))
+        exact = fill_pct is not None
+        level = fill_pct if exact else classes.get(fill_class or "", float("nan"))
+        found[bin_id].append((local_moment(at.astimezone(city.zone)), level, exact))
     return found
 
 
-def _columns(pairs: list[tuple[datetime, float]]) -> tuple[np.ndarray, np.ndarray]:
-    times = np.array([at for at, _ in pairs], dtype="datetime64[s]")
-    return times, np.array([level for _, level in pairs], dtype=np.float64)
+def _columns(levels: list[Level]) -> tuple[Times, Floats]:
+    times = np.array([at for at, _, _ in levels], dtype="datetime64[s]")
+    return times, np.array([level for _, level, _ in levels], dtype=np.float64)
 
 
 def _class_middles(city: Operation) -> dict[str, float]:

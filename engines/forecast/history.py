@@ -10,8 +10,9 @@ The likelihood of Berkeley's levels does not decide (-1.98 a report for the last
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 
 import numpy as np
 import numpy.typing as npt
@@ -20,29 +21,37 @@ from domain.errors import BadData
 
 Times = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
+NO_TIME, SECOND, MINUTE = timedelta(0), timedelta(seconds=1), timedelta(minutes=1)
+SQUEEZED = MINUTE
 DROP_PCT = 25.0  # a fall of this many points between two readings is an emptying; Prague's sensor noise stays below
 
 
-def _no_times() -> Times:
+def no_times() -> Times:
+    """None, (0,)."""
     return np.empty(0, dtype="datetime64[s]")
 
 
-def _no_levels() -> Floats:
+def no_levels() -> Floats:
+    """None, (0,)."""
     return np.empty(0, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class BinHistory:
-    """One bin's past, in time order. `levels[i]` is the level found at `emptied_at[i]`, NaN where unknown."""
+    """One bin's past, in time order. `levels[i]` is the level found at `emptied_at[i]`, NaN where unknown.
+
+    The first `seen` emptyings were read off the readings: such a one is known with the reading after its own.
+    """
 
     bin_id: str
     stream: str
     site_id: str
-    emptied_at: Times = field(default_factory=_no_times)
-    levels: Floats = field(default_factory=_no_levels)
-    read_at: Times = field(default_factory=_no_times)
-    readings: Floats = field(default_factory=_no_levels)
+    emptied_at: Times = field(default_factory=no_times)
+    levels: Floats = field(default_factory=no_levels)
+    read_at: Times = field(default_factory=no_times)
+    readings: Floats = field(default_factory=no_levels)
     step_pct: float = 20.0
+    seen: int = 0
 
     def __post_init__(self) -> None:
         for times, values in (("emptied_at", "levels"), ("read_at", "readings")):
@@ -52,9 +61,11 @@ class BinHistory:
                 raise BadData(f"bin {self.bin_id}: {times} and {values} differ in length")
             if np.isnat(when).any() or ((what < 0) | (what > 100)).any():
                 raise BadData(f"bin {self.bin_id}: {times} or {values} holds no time, or a level outside 0 to 100")
-            order = np.argsort(when, kind="stable")
-            object.__setattr__(self, times, when[order])
-            object.__setattr__(self, values, what[order])
+            if (when[1:] < when[:-1]).any():
+                order = np.argsort(when, kind="stable")
+                when, what = when[order], what[order]
+            object.__setattr__(self, times, when)
+            object.__setattr__(self, values, what)
         if not 0 <= self.step_pct <= 100:
             raise BadData(f"bin {self.bin_id}: the step must be from 0 to 100")
 
@@ -63,18 +74,61 @@ class BinHistory:
         moment = local_moment(at)
         emptied = int(np.searchsorted(self.emptied_at, moment, side="right"))
         read = int(np.searchsorted(self.read_at, moment, side="right"))
-        return BinHistory(
-            self.bin_id, self.stream, self.site_id, self.emptied_at[:emptied], self.levels[:emptied],
-            self.read_at[:read], self.readings[:read], self.step_pct,
+        if 0 < emptied <= self.seen and not (read and self.read_at[read - 1] > self.emptied_at[emptied - 1]):
+            emptied -= 1
+        part = copy(self)  # of what was checked: a question cuts thousands of pasts
+        part.__dict__.update(
+            emptied_at=self.emptied_at[:emptied], levels=self.levels[:emptied], read_at=self.read_at[:read],
+            readings=self.readings[:read], seen=min(self.seen, emptied),
         )  # fmt: skip
+        return part
 
 
 def local_moment(at: datetime | np.datetime64) -> np.datetime64:
-    """A moment as the city's wall clock shows it; an aware time keeps its own zone's clock."""
-    if isinstance(at, datetime):
-        return np.datetime64(at.replace(tzinfo=None), "s")
-    moment: np.datetime64 = at.astype("datetime64[s]")
-    return moment
+    """A moment as the city's wall clock shows it; an aware time keeps its own zone's clock.
+
+    Later moments never come before earlier ones: in the night in which the clocks go back, the second passing of the
+    repeated hour lies within the last minute of the first, a second a minute.
+    """
+    if not isinstance(at, datetime):
+        moment: np.datetime64 = at.astype("datetime64[s]")
+        return moment
+    wall = at.replace(tzinfo=None, fold=0)
+    end = _repeated_until(at)
+    if end is None:
+        return np.datetime64(wall, "s")
+    if not at.fold:
+        return np.datetime64(min(wall, end - SQUEEZED - SECOND), "s")
+    passed = wall - (end - _set_back(at))
+    return np.datetime64(end - SQUEEZED + passed.total_seconds() // 60 * SECOND, "s")
+
+
+def moment_at(local: datetime, zone: tzinfo) -> datetime:
+    """The moment that `local_moment` shows as this naive time; of the repeated hour's last minute to the minute."""
+    at = local.replace(tzinfo=zone, fold=0)
+    end = _repeated_until(at)
+    if end is None or local < end - SQUEEZED:
+        return at
+    since = (local - (end - SQUEEZED)).total_seconds() * MINUTE
+    return (end - _set_back(at) + since).replace(tzinfo=zone, fold=1)
+
+
+def _repeated_until(at: datetime) -> datetime | None:
+    """The wall clock's end of the hour that is passed twice, for a moment in it; else None."""
+    back = _set_back(at)
+    if back <= NO_TIME:
+        return None
+    low, high = at.replace(second=0, microsecond=0), at.replace(second=0, microsecond=0) + back
+    while high - low > MINUTE:
+        middle = low + (high - low) // (2 * MINUTE) * MINUTE
+        low, high = (middle, high) if _set_back(middle) > NO_TIME else (low, middle)
+    return high.replace(tzinfo=None, fold=0)
+
+
+def _set_back(at: datetime) -> timedelta:
+    """By how much the clocks go back in a wall clock's repeated hour; 0 or less at any other time."""
+    first, second = at.replace(fold=0).utcoffset(), at.replace(fold=1).utcoffset()
+    return NO_TIME if first is None or second is None else first - second
 
 
 def emptyings_from_readings(read_at: Times, readings: Floats, drop_pct: float = DROP_PCT) -> tuple[Times, Floats]:
@@ -83,7 +137,7 @@ def emptyings_from_readings(read_at: Times, readings: Floats, drop_pct: float = 
     A fall counts when the next reading stays low too, so that a single spike is no emptying.
     """
     if len(readings) < 2:
-        return _no_times(), _no_levels()
+        return no_times(), no_levels()
     falls = np.diff(readings) <= -drop_pct
     after = np.append(readings[2:], readings[-1])
     falls &= after <= readings[:-1] - drop_pct

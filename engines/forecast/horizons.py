@@ -33,7 +33,7 @@ LOW, HIGH = SHARES_OUT.index(0.1), SHARES_OUT.index(0.9)
 FINENESS = 100.0  # levels are kept in hundredths of a percent
 UNKNOWN = np.uint16(65_535)
 CHANCES = (0.1, 0.5, 0.9)
-FORM = 1
+FORM = 2
 """Raised whenever code changes what the same model says of the same records: older rows then do not fit."""
 Packed = npt.NDArray[np.uint16]
 

@@ -100,30 +100,62 @@ _REASONS: dict[Kind, tuple[str, str]] = {
 }
 
 
+def on_arrival(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 | None = None) -> Cleaned:
+    """What is left of the readings without those that cannot be any on their own: out of range, a clock that jumped
+    (times after `until` too), a second one of a moment. Arguments and errors as of `clean`."""
+    return _kept(_arrived(*_columns(read_at, readings), until))
+
+
 def clean(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 | None = None) -> Cleaned:
     """Believed readings of one bin from all that came, in the order in which they came (local times, percent).
 
     Times after `until` are clock jumps. Raises BadData when times and levels differ in number or are no times or
     numbers at all; a single bad value is marked, not raised.
     """
-    at, level = _columns(read_at, readings)
-    kinds = np.full(len(at), "", dtype=object)
-    alive = np.arange(len(at))
-    bad = np.isnat(at) | ~(np.isfinite(level) & (level >= 0) & (level <= 100))
-    alive = _mark(kinds, alive, bad, "out_of_range")
-    alive = _mark(kinds, alive, _jumps(at[alive], until), "clock_jump")
-    alive = alive[np.argsort(at[alive], kind="stable")]
-    alive = _mark(kinds, alive, _doubles(at[alive], level[alive]), "duplicate")
-    run = np.ones(len(at), dtype=np.int64)
+    sifted = _arrived(*_columns(read_at, readings), until)
+    at, level = sifted.at, sifted.level
     for length in [*range(1, LONGEST_SPIKE + 1)] * 2:
-        spikes = _spikes(_hours(at[alive]), level[alive], length)
-        run[alive[spikes]] = length
-        alive = _mark(kinds, alive, spikes, "spike")
-    alive = _mark(kinds, alive, _stuck(_hours(at[alive]), level[alive]), "stuck")
-    marks = tuple(Mark(at[i], float(level[i]), kinds[i], int(run[i])) for i in np.flatnonzero(kinds != ""))
-    kept = level[alive]
+        spikes = _spikes(_hours(at[sifted.alive]), level[sifted.alive], length)
+        sifted.run[sifted.alive[spikes]] = length
+        sifted.mark(spikes, "spike")
+    sifted.mark(_stuck(_hours(at[sifted.alive]), level[sifted.alive]), "stuck")
+    return _kept(sifted)
+
+
+@dataclass(eq=False)
+class _Sifted:
+    """All readings, the kind of each that was marked, how long its spike is, and the places of those still believed."""
+
+    at: Times
+    level: Floats
+    kinds: npt.NDArray[np.object_]
+    run: Ints
+    alive: Ints
+
+    def mark(self, bad: Mask, kind: Kind) -> None:
+        """Marks some of those believed, (alive,)."""
+        self.kinds[self.alive[bad]] = kind
+        self.alive = self.alive[~bad]
+
+
+def _arrived(at: Times, level: Floats, until: np.datetime64 | None) -> _Sifted:
+    sifted = _Sifted(
+        at, level, np.full(len(at), "", dtype=object), np.ones(len(at), dtype=np.int64), np.arange(len(at))
+    )
+    sifted.mark(np.isnat(at) | ~(np.isfinite(level) & (level >= 0) & (level <= 100)), "out_of_range")
+    sifted.mark(_jumps(at[sifted.alive], until), "clock_jump")
+    sifted.alive = sifted.alive[np.argsort(at[sifted.alive], kind="stable")]
+    sifted.mark(_doubles(at[sifted.alive], level[sifted.alive]), "duplicate")
+    return sifted
+
+
+def _kept(sifted: _Sifted) -> Cleaned:
+    at, level = sifted.at, sifted.level
+    places = np.flatnonzero(sifted.kinds != "")
+    marks = tuple(Mark(at[i], float(level[i]), sifted.kinds[i], int(sifted.run[i])) for i in places)
+    kept = level[sifted.alive]
     alone = len(kept) > 1 and bool(kept[-1] - kept[-2] >= SPIKE_PCT)
-    return Cleaned(at[alive], kept, marks, alone)
+    return Cleaned(at[sifted.alive], kept, marks, alone)
 
 
 def cleaned_history(history: BinHistory) -> tuple[BinHistory, list[str]]:
@@ -155,11 +187,6 @@ def _columns(read_at: npt.ArrayLike, readings: npt.ArrayLike) -> tuple[Times, Fl
     if at.shape != level.shape or at.ndim != 1:
         raise BadData("readings: times and levels differ in number")
     return at, level
-
-
-def _mark(kinds: npt.NDArray[np.object_], alive: npt.NDArray[np.int64], bad: Mask, kind: Kind) -> npt.NDArray[np.int64]:
-    kinds[alive[bad]] = kind
-    return alive[~bad]
 
 
 def _hours(at: Times) -> Floats:

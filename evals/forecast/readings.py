@@ -2,51 +2,61 @@
 
 What cannot be a reading (a level of 300 %, a clock that jumped, a second reading of one moment) is left out and
 counted: that is seen on arrival. Spikes stay in, for members as in the truth: that one is a spike shows only later.
+What members are trained on (`until`) is cleaned as it could be at its end, as answers are given it
+(`engines/forecast/records.py`).
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from domain.errors import BadData
-from engines.forecast.history import BinHistory, emptyings_from_readings
-from engines.forecast.hygiene import clean
+from engines.forecast.history import BinHistory
+from engines.forecast.hygiene import on_arrival
+from engines.forecast.records import BinRecords, history_of
 
 COLUMNS = ("container", "time_utc", "fill_pct")
-ON_ARRIVAL = ("out_of_range", "clock_jump", "duplicate")
 FEWEST = 50  # readings of a container; fewer tell nothing about a forecast
 NO_STREAM = "unstated"
 
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """The histories by container, in order, and what was left out, in sentences."""
+    """What came of each container, in order, and what was left out, in sentences."""
 
-    histories: tuple[BinHistory, ...]
+    records: tuple[BinRecords, ...]
     notes: tuple[str, ...] = ()
+    believed_until: np.datetime64 | None = None
+
+    @functools.cached_property
+    def histories(self) -> tuple[BinHistory, ...]:
+        """The history of each container."""
+        return tuple(history_of(each, self.believed_until)[0] for each in self.records)
 
     def without(self, bins: Collection[str]) -> Readings:
         """All but these."""
-        return Readings(tuple(h for h in self.histories if h.bin_id not in bins), self.notes)
+        return replace(self, records=tuple(each for each in self.records if each.bin_id not in bins))
 
     def only(self, bins: Collection[str]) -> Readings:
         """None but these."""
-        return Readings(tuple(h for h in self.histories if h.bin_id in bins), self.notes)
+        return replace(self, records=tuple(each for each in self.records if each.bin_id in bins))
 
     def until(self, at: np.datetime64) -> Readings:
-        """What was known at a moment; containers without a reading by then are left out."""
-        cut = (h.until(at) for h in self.histories)
-        return Readings(tuple(h for h in cut if len(h.readings)), self.notes)
+        """What was known at a moment, cleaned as it could be then; containers without a reading by then are left
+        out."""
+        cut = (each.until(at) for each in self.records)
+        return Readings(tuple(each for each in cut if len(each.readings)), self.notes, at)
 
 
 def is_readings(path: Path) -> bool:
@@ -61,31 +71,21 @@ def read_readings(path: Path) -> Readings:
     for line, row in _rows(path, COLUMNS):
         rows[row["container"]].append((_moment(row["time_utc"], path, line), _level(row["fill_pct"], path, line)))
     streams = streams_beside(path)
-    found = [_history(bin_id, streams.get(bin_id, NO_STREAM), rows[bin_id]) for bin_id in sorted(rows)]
-    kept = [history for history, _ in found if len(history.readings) >= FEWEST]
+    found = [_records(bin_id, streams.get(bin_id, NO_STREAM), rows[bin_id]) for bin_id in sorted(rows)]
+    arrived = [on_arrival(each.read_at, each.readings) for each in found]
+    kept = [each for each, left in zip(found, arrived, strict=True) if len(left.readings) >= FEWEST]
     if not kept:
         raise BadData(f"{path} has no container with {FEWEST} readings: no forecast can be measured on it")
-    left = sum(count for _, count in found)
+    left = sum(len(each.marks) for each in arrived)
     notes = [f"{left} readings left out: no level from 0 to 100, a clock that jumped, or a second one of a moment"]
     notes += [f"{len(found) - len(kept)} containers left out: fewer than {FEWEST} readings"]
     return Readings(tuple(kept), tuple(note for note in notes if not note.startswith("0 ")))
 
 
-def _history(bin_id: str, stream: str, pairs: Sequence[tuple[datetime, float]]) -> tuple[BinHistory, int]:
+def _records(bin_id: str, stream: str, pairs: Sequence[tuple[datetime, float]]) -> BinRecords:
     at = np.array([when for when, _ in pairs], dtype="datetime64[s]")
     level = np.array([value for _, value in pairs], dtype=np.float64)
-    marks = clean(at, level).marks
-    bad = Counter((mark.at, mark.level_pct) for mark in marks if mark.kind in ON_ARRIVAL)
-    kept = np.isfinite(level) & (level >= 0) & (level <= 100)
-    for row in range(len(at)) if bad else ():
-        pair = (at[row], float(level[row]))
-        if bad[pair] > 0:
-            bad[pair] -= 1
-            kept[row] = False
-    at, first = np.unique(at[kept], return_index=True)
-    level = level[kept][first]
-    emptied, found = emptyings_from_readings(at, level)
-    return BinHistory(bin_id, stream, bin_id, emptied, found, at, level, 0.0), len(pairs) - len(level)
+    return BinRecords(bin_id, stream, bin_id, read_at=at, readings=level, step_pct=0.0)
 
 
 def _moment(words: str, path: Path, line: int) -> datetime:

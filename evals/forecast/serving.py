@@ -28,6 +28,7 @@ from engines.forecast.member import Member
 from engines.forecast.rates import Rates, fit_rates
 from tools.fill_models import FillModels, Forecaster, Identity
 from tools.fill_table import FillTable
+from tools.histories import Believed
 from tools.refresh import Refresher
 
 QUESTIONS = 300
@@ -49,6 +50,10 @@ class Given(FillModels):
         """The histories given."""
         return self._given
 
+    def believed(self, city: Operation, moment: datetime) -> Believed:
+        """The histories given, whatever the moment."""
+        return _Given(self._given)
+
     def rates(self, city: Operation, now: datetime) -> Rates:
         """The rates given, whatever the moment."""
         return self._given_rates
@@ -60,6 +65,14 @@ class Given(FillModels):
     def forecaster(self, city: Operation, at: datetime) -> Forecaster:
         """The member given, ready."""
         return Forecaster(self.identity(city, at), self._member, self._given_rates)
+
+
+class _Given(Believed):
+    """Histories that are believed as they are."""
+
+    def __init__(self, histories: Mapping[str, BinHistory]) -> None:
+        super().__init__({}, np.datetime64(0, "s"))
+        self._made = {bin_id: (history, ()) for bin_id, history in histories.items()}
 
 
 @dataclass(frozen=True)
