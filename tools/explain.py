@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import JsonValue
 
 from domain.errors import AskAgain, MissingPiece, NotPermitted
 from domain.ledger import LedgerCall
+from domain.operation import BinInfo
 from domain.repositories.plans import get_plan
 from domain.values import BinSet, Evidence, Reason, Result, TruckSet
 from tools.arguments import BinArg, RefArg, TruckArg, words
 from tools.context import Ctx
+from tools.crew_finds import crew_finds, finds_reason
 from tools.fill import data_age, forecast_notes, forecasts, last_emptied
+from tools.forecast_reasons import why_filled
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replan import again
+
+DAY_H = 24.0
 
 
 @tool(
@@ -95,7 +101,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
     info = ctx.city.bins[bins.bin_ids[0]]
     named = {"bin": info.label}
     threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
-    forecast = forecasts(ctx, [info], (24.0,), threshold)[0]
+    forecast = forecasts(ctx, [info], (DAY_H,), threshold)[0]
     evidence = [
         Evidence(label="last emptying", ref=f"records:emptyings/{info.bin_id}@{last_emptied(ctx, info.bin_id)}"),
         Evidence(label="fill model", ref="models:fill"),
@@ -120,11 +126,17 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
             "{chance_pct} %."
         ),
         facts=facts,
-        why=[Reason(text=text, evidence=evidence)],
+        why=[Reason(text=text, evidence=evidence), *_found_and_why(ctx, info)],
         data_age=data_age(ctx),
         understood=named,
         degraded=forecast_notes(ctx),
     )
+
+
+def _found_and_why(ctx: Ctx, info: BinInfo) -> list[Reason]:
+    """What a crew that came a day later would find, what drove the forecast, and what was like it."""
+    finds = crew_finds(ctx, {info.bin_id: ctx.now + timedelta(hours=DAY_H)})
+    return [*(finds_reason(ctx, info, find) for find in finds.values()), *why_filled(ctx, [info], DAY_H)]
 
 
 def _explain_decision(ctx: Ctx, decision_id: str) -> Result[ExplanationFacts]:

@@ -89,6 +89,11 @@ class Ensemble:
     warn_at: float = WARN_AT
     name: str = "ensemble"
 
+    @property
+    def trees(self) -> Boosted | None:
+        """The member of trees, which also gives reasons and chances of an overflow; None without one."""
+        return next((member for member in self.members if isinstance(member, Boosted)), None)
+
     def quantiles(self, windows: Windows) -> Floats:
         """Levels (n, t, 7), calibrated; NaN where no member can tell."""
         return calibrated(self.mixed(windows), windows, self.offsets)
@@ -109,7 +114,7 @@ class Ensemble:
 
         Further ahead than that has seen without an emptying, at least the chance that the level is that high then.
         """
-        boosted = next((m for m in self.members if isinstance(m, Boosted)), None)
+        boosted = self.trees
         if boosted is None:
             return np.full((len(windows), len(windows.ahead_h)), np.nan)
         chances = boosted.chances(windows)

@@ -167,11 +167,16 @@ def fit_found(histories: Sequence[BinHistory], alerted: Sequence[Floats] | None 
     return FoundModel(steps, streams, plain, told, len(visits), exact)
 
 
-def next_visits(histories: Sequence[BinHistory], at: Sequence[np.datetime64], alerted: Floats | None = None) -> Visits:
-    """One visit a bin, at the local moments `at`."""
+def next_visits(
+    histories: Sequence[BinHistory],
+    at: Sequence[np.datetime64],
+    alerted: Floats | None = None,
+    which: Sequence[int] | None = None,
+) -> Visits:
+    """One visit a bin, at the local moments `at`; `which` are the places of the bins visited, all when None."""
     when = hours(np.asarray(at, dtype="datetime64[s]"))
-    unknown = np.full(len(histories), np.nan)
-    return Visits(np.arange(len(histories)), when, unknown if alerted is None else np.asarray(alerted, np.float64))
+    bins = np.arange(len(histories)) if which is None else np.asarray(which, dtype=np.int64)
+    return Visits(bins, when, np.full(len(when), np.nan) if alerted is None else np.asarray(alerted, np.float64))
 
 
 def steps_of(histories: Sequence[BinHistory]) -> Floats:

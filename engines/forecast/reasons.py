@@ -3,6 +3,9 @@
 What drove it are the trees' own contributions (TreeSHAP; Lundberg et al., Nature Machine Intelligence 2020), summed
 over figures that say one thing to a dispatcher. A driver is faithful when the forecast moves the way it says once the
 driver's figures are replaced by those of other windows; `faithful` checks that, and a suite counts it.
+
+Where only emptyings are known there are no trees of the level: the reasons then are the pace at which the bin filled
+lately against its usual one, and what crews found that came after about as long.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from engines.forecast.features import PLACE
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.member import Windows
 from engines.forecast.past_windows import Span, past_windows
+from engines.forecast.visits import past_visits
 
 DRIVERS: dict[str, tuple[str, ...]] = {
     "the level that it starts from": ("start", "level", "fell_1", "fell_2", "fell_3", "middle", "room", "usual_fresh"),
@@ -42,6 +46,7 @@ MOST_DRIVERS = 3
 LEAST_POINTS = 0.5  # a driver that adds less is not named
 LIKE_DAYS, LIKE_BACK_H = 3, 84 * 24.0
 FASTER, SLOWER = 1.25, 0.8
+LIKE_VISITS, LATELY_H, FEWEST_LATELY = 3, 28 * 24.0, 3
 Mask = npt.NDArray[np.bool_]
 
 
@@ -80,8 +85,38 @@ class Why:
             way = "faster" if self.pace > 1 else "slower"
             told.append(f"over the last two days it filled {way} than usual ({self.pace:.1f} times its usual pace)")
         if self.like_days:
-            days = ", ".join(f"{day.grown_pct:.0f} points from {str(day.at)[:10]}" for day in self.like_days)
+            days = ", ".join(f"{day.grown_pct:.0f} points ({str(day.at)[:10]})" for day in self.like_days)
             told.append(f"on the days most like this one it gained {days}")
+        return told
+
+
+@dataclass(frozen=True)
+class LikeVisit:
+    """A past emptying that was like the one asked about: when (local), after how many hours, and the level found."""
+
+    at: np.datetime64
+    since_h: float
+    level_pct: float
+
+
+@dataclass(frozen=True)
+class WhyFound:
+    """The reasons where only emptyings are known: the last four weeks' pace over the usual one, and like emptyings."""
+
+    pace: float | None
+    like_visits: tuple[LikeVisit, ...]
+
+    def sentences(self) -> list[str]:
+        """The reasons in words."""
+        told = []
+        if self.pace is not None and not SLOWER < self.pace < FASTER:
+            way = "faster" if self.pace > 1 else "slower"
+            told.append(f"over the last four weeks it filled {way} than usual ({self.pace:.1f} times its usual pace)")
+        if self.like_visits:
+            found = ", ".join(
+                f"{each.level_pct:.0f} % after {each.since_h:.0f} h ({str(each.at)[:10]})" for each in self.like_visits
+            )
+            told.append(f"crews that came after about as long found {found}")
         return told
 
 
@@ -162,3 +197,29 @@ def _like_days(history: BinHistory, now: float, ahead_h: float) -> tuple[LikeDay
         if len(found) == LIKE_DAYS:
             break
     return tuple(found)
+
+
+def why_found(history: BinHistory, now: np.datetime64, at: np.datetime64) -> WhyFound:
+    """The reasons for a level at the local moment `at`, from emptyings up to `now`; later ones are not looked at."""
+    known = history.until(now)
+    visits, level, since = past_visits([known])
+    if not len(visits) or not len(known.emptied_at):
+        return WhyFound(None, ())
+    last, end, ask = (float(each) for each in hours(np.array([known.emptied_at[-1], now, at], dtype="datetime64[s]")))
+    lately = visits.at >= end - LATELY_H
+    usual = level.sum() / since.sum()
+    pace = None
+    if lately.sum() >= FEWEST_LATELY and usual > 0:
+        pace = round(float(level[lately].sum() / since[lately].sum() / usual), 2)
+    weekend = ((visits.at + 72) % 168 >= 120) != ((ask + 72) % 168 >= 120)
+    away = np.abs(np.log(since / max(ask - last, 1.0)))
+    distance = 3 * away + 0.5 * weekend + (end - visits.at) / 8766
+    nearest = np.argsort(distance, kind="stable")[:LIKE_VISITS]
+    moments = (visits.at[nearest] * 3600).round().astype(np.int64).astype("datetime64[s]")
+    return WhyFound(
+        pace,
+        tuple(
+            LikeVisit(moment, float(since[row]), float(level[row]))
+            for moment, row in zip(moments, nearest.tolist(), strict=True)
+        ),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from engines.forecast.rates import Rates
 from engines.forecast.stack import Weights
 
 
-def a_model(rates: Rates, folder: Path, until: datetime, wider: float) -> None:
-    """A folder named by its version: the rates alone, their 80 % band made wider by some points."""
+def a_model(
+    rates: Rates, folder: Path, until: datetime, wider: float, beside: Mapping[str, bytes] | None = None
+) -> None:
+    """A folder named by its version: the rates alone, their 80 % band made wider by some points; files `beside`."""
     whole = {(band, "", -1): np.array([0.0, wider, wider]) for band in range(5)}
     ensemble = Ensemble((HourOfWeek(rates),), Weights(("hour_of_week",), {(0, ""): np.ones(1)}), Offsets(whole))
     folder.mkdir(parents=True)
     label = Label(folder.name, until, metrics={"mae": 4.5, "baseline_mae": 6.0})
-    for name, data in to_files(ensemble, label).items():
+    for name, data in to_files(ensemble, label, beside).items():
         (folder / name).write_bytes(data)

@@ -13,7 +13,7 @@ from engines.forecast.features import NAMES
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Windows
 from engines.forecast.past_windows import Span, past_windows
-from engines.forecast.reasons import DRIVERS, Driver, LikeDay, Why, faithful, reasons_of
+from engines.forecast.reasons import DRIVERS, Driver, LikeDay, Why, faithful, reasons_of, why_found
 
 NOW = START + np.timedelta64(13 * 7 * 24 + 9, "h")
 
@@ -71,5 +71,46 @@ def test_the_sentences_say_which_way_and_how_much() -> None:
         "the hour and the weekday takes 6 points",
         "the time of the year adds 3 points",
         "over the last two days it filled faster than usual (1.6 times its usual pace)",
-        "on the days most like this one it gained 21 points from 2025-01-06",
+        "on the days most like this one it gained 21 points (2025-01-06)",
     ]
+
+
+# ---------------------------------------------------------------- where only emptyings are known
+
+
+def emptied(levels: list[float], every_h: int = 24) -> BinHistory:
+    """A bin emptied every so many hours, always with these levels, one after the other."""
+    at = START + np.timedelta64(every_h, "h") * np.arange(len(levels))
+    return BinHistory("E", "paper", "s", at.astype("datetime64[s]"), np.array(levels))
+
+
+def test_a_bin_that_lately_fills_faster_is_said_to() -> None:
+    history = emptied([20.0] * 100 + [60.0] * 28)
+    now = history.emptied_at[-1] + np.timedelta64(1, "h")
+    why = why_found(history, now, now + np.timedelta64(24, "h"))
+    assert why.pace is not None
+    assert why.pace > 1.5
+    assert why.sentences()[0].startswith("over the last four weeks it filled faster than usual")
+
+
+def test_like_emptyings_came_after_about_as_long_and_are_known() -> None:
+    short, long = emptied([20.0] * 40, 24), emptied([80.0] * 40, 72)
+    at = np.concatenate([short.emptied_at, short.emptied_at[-1] + (long.emptied_at[1:] - START)])
+    history = BinHistory("E", "paper", "s", at, np.concatenate([short.levels, long.levels[1:]]))
+    now = at[60]
+    for ahead_h, level in ((24, 20.0), (72, 80.0)):
+        like = why_found(history, now, now + np.timedelta64(ahead_h, "h")).like_visits
+        assert [each.level_pct for each in like] == [level] * 3
+        assert all(each.at <= now for each in like)
+
+
+def test_what_comes_later_does_not_change_the_reasons() -> None:
+    history = emptied([20.0, 40.0, 60.0] * 30)
+    now = history.emptied_at[50]
+    at = now + np.timedelta64(30, "h")
+    assert why_found(history, now, at) == why_found(history.until(now), now, at)
+
+
+def test_a_bin_without_levels_has_no_reasons() -> None:
+    why = why_found(BinHistory("E", "paper", "s"), NOW, NOW)
+    assert (why.pace, why.like_visits, why.sentences()) == (None, (), [])
