@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
@@ -14,14 +14,18 @@ from engines.forecast.baselines import last_plus_mean_rate
 from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
-from tools.fill import bin_points, data_age, foresee, ignored_reason, last_emptied
+from tools.crew_finds import Find, crew_finds, finds_reason
+from tools.fill import bin_points, data_age, foresee, last_emptied
 from tools.fill_chart import MOST_BINS, Drawn, Sought, fan_chart
 from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
+from tools.forecast_reasons import why_filled
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
 
 LONGEST_H = 28 * 24
+MOST_REASONED = 3  # bins whose forecast is explained one by one
+CREW_FINDS = " A crew that comes to it by then will likely find {top_found_pct} %."
 WITH_VISITS = (
     " Dispatched rounds come to {bins_with_visit} of them before; with that, {bins_likely_with_visits} are likely."
 )
@@ -32,7 +36,8 @@ class FillForecastFacts(Facts):
 
     `baseline_likely` is the naive count: bins whose last level plus their mean rate reaches it; None without any.
     `bins_with_visit`: those that a dispatched round comes to by then, and `bins_likely_with_visits` how many of all are
-    likely when it does; both None when no round does.
+    likely when it does; both None when no round does. `top_found_pct`: what a crew that comes to the top bin by then
+    (on its planned visit, where there is one) will likely find; None where no model of it is trained.
     """
 
     bins_checked: int
@@ -49,6 +54,7 @@ class FillForecastFacts(Facts):
     baseline_likely: int | None
     bins_with_visit: int | None = None
     bins_likely_with_visits: int | None = None
+    top_found_pct: int | None = None
 
 
 Pair = tuple[BinInfo, FillForecast]
@@ -101,20 +107,21 @@ def forecast_fill(
     where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
     facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
-    update = {"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct), **visits.facts}
-    facts = facts.model_copy(update=update)
+    finds = crew_finds(ctx, {b.bin_id: visits.at.get(b.bin_id, (by.at,))[0] for b, _ in shown})
+    naive = {"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct)}
+    facts = facts.model_copy(update={**naive, **visits.facts, **_top_found(shown, finds)})
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
         why=[
             *_reasons(ctx, shown, silent),
-            *ignored_reason(ctx, [b for b, _ in shown]),
+            *_further(ctx, shown, finds, ahead_h),
             *visits.why,
             _baseline_reason(facts),
         ],
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
-        table=_table(ctx, shown, visits),
+        table=_table(ctx, shown, visits, finds),
         map=bin_points([(b, f.by[0].likely) for b, f in shown]),
         chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
         confidence=_confidence(shown),
@@ -188,6 +195,7 @@ def _headline(facts: FillForecastFacts) -> str:
         "nobody comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
         "{top_level_pct} %."
     )
+    text += CREW_FINDS if facts.top_found_pct is not None else ""
     return text + (WITH_VISITS if facts.bins_with_visit else "")
 
 
@@ -203,7 +211,7 @@ def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
                 Evidence(label="fill model", ref="models:fill"),
             ],
         )
-        for b, f in shown[:3]
+        for b, f in shown[:MOST_REASONED]
     ]
     if silent:
         b, f = silent[0]
@@ -227,7 +235,7 @@ def _confidence(shown: list[Pair]) -> Confidence | None:
     return Confidence(share=0.8, meaning=meaning)
 
 
-def _table(ctx: Ctx, shown: list[Pair], visits: Visits) -> Table:
+def _table(ctx: Ctx, shown: list[Pair], visits: Visits, finds: Mapping[str, Find]) -> Table:
     columns = [
         "bin",
         "site",
@@ -238,15 +246,36 @@ def _table(ctx: Ctx, shown: list[Pair], visits: Visits) -> Table:
         "high_pct",
         "level_now_pct",
         "last_emptied",
+        *(("crew_finds_pct",) if finds else ()),
         *(("planned_visit", "level_after_visit_pct") if visits.at else ()),
     ]
     rows: list[list[str | int | float | None]] = []
     for b, f in shown:
         at: LevelAt = f.by[0]
         now = round(f.now.p50) if f.now else None
+        more = (*_found(finds, b.bin_id), *visits.cells(ctx, b.bin_id))
         rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), _level(at), round(at.p10), round(at.p90),
-                     now, last_emptied(ctx, b.bin_id), *visits.cells(ctx, b.bin_id)])  # fmt: skip
+                     now, last_emptied(ctx, b.bin_id), *more])  # fmt: skip
     return Table(columns=columns, rows=rows)
+
+
+def _top_found(shown: list[Pair], finds: Mapping[str, Find]) -> dict[str, int | None]:
+    find = finds.get(shown[0][0].bin_id) if shown else None
+    return {"top_found_pct": None if find is None else find.level_pct}
+
+
+def _further(ctx: Ctx, shown: list[Pair], finds: Mapping[str, Find], ahead_h: float) -> list[Reason]:
+    """What a crew finds in the first bin, and of the first few what drove the forecast or was like it."""
+    first = [b for b, _ in shown[:MOST_REASONED]]
+    found = [finds_reason(ctx, b, finds[b.bin_id]) for b in first[:1] if b.bin_id in finds]
+    return [*found, *why_filled(ctx, first, ahead_h)]
+
+
+def _found(finds: Mapping[str, Find], bin_id: str) -> list[int | None]:
+    """The cell of what a crew finds, where the table has this column."""
+    if not finds:
+        return []
+    return [finds[bin_id].level_pct if bin_id in finds else None]
 
 
 def _chart(
