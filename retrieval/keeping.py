@@ -39,6 +39,10 @@ class KeptStore(RetrievalStore, Protocol):
         """Give vectors to all texts that have none, and end a purge that had to wait, in a thread that then ends."""
         ...
 
+    def warm(self) -> None:
+        """Read or count what searches need, so that the first need not wait for it. Raises StoreUnavailable."""
+        ...
+
     def adopt_model(self) -> bool:
         """Forget the vectors of another model, so that they are made again; whether it did."""
         ...
@@ -63,12 +67,13 @@ class IndexKeeper:
         self._follower = Follower(self.follow)
         self._repeating = Follower(search.embed_in_background, REPEAT_S)
         self._closing, self._patterns_after_s = threading.Event(), PATTERNS_AFTER_S
+        self._warming = threading.Thread(target=self._warm, name="warming", daemon=True)
         self._looking = threading.Thread(target=self._look_for_patterns, name="patterns", daemon=True)
 
     def start(self, *, following: bool, patterns_after_s: float = PATTERNS_AFTER_S) -> None:
         """Bring the index up to date; `following`: keep it so until `close`, and look for patterns after a while.
 
-        Raises as `index_city`.
+        What first questions need is then read in a thread beside. Raises as `index_city`.
         """
         self._patterns_after_s = patterns_after_s
         report = index_city(self._store, self._search, self._city, self._folder)
@@ -78,11 +83,18 @@ class IndexKeeper:
         if following:
             self._follower.start()
             self._repeating.start()
+            self._warming.start()
             self._looking.start()
 
     def follow(self) -> Followed:
         """Take in what has changed since. Raises NotNow."""
         return follow(self._store, self._search, self._city)
+
+    def _warm(self) -> None:
+        try:
+            self._search.warm()
+        except NotNow as error:
+            log.warning("the search could not be made ready, first questions take longer: %s", error)
 
     def _look_for_patterns(self) -> None:
         """Once, after the first questions had their time: it takes seconds of a core."""
@@ -150,6 +162,8 @@ class IndexKeeper:
         if self._looking.is_alive():
             self._looking.join()
         self._search.close()
+        if self._warming.is_alive():
+            self._warming.join()
 
 
 def _no_patterns(store: Store, search: RetrievalStore, city: str) -> int:

@@ -241,6 +241,14 @@ class PostgisSearch:
         self._side.warm()
         self._background.begin()
 
+    def warm(self) -> None:
+        """Connect to both servers and count where documents are, so that the first search need not wait for it."""
+        self._side.warm()
+        with self._connections.read() as connection:
+            city = read_city(connection, self.city)
+            if city is not None:
+                self._census.current(connection, city)
+
     def _brought_up(self) -> bool:
         return self.embed_pending(PORTION_S) == 0 or self._embedder is None
 

@@ -3,6 +3,7 @@
 BM25 adds up over the words of a question (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009), so
 FTS5's score of a question is the sum of its scores for each word alone. The words that many documents hold are few and
 come again and again; asking FTS5 for one takes a microsecond for each document, adding up what is kept nanoseconds.
+A server reads these ahead (`read_ahead`), so that not even the first question waits for them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.columns import Columns
+from retrieval.stems import stem_of
 from retrieval.tables import words_table
 from retrieval.words import any_word
 
@@ -25,6 +27,8 @@ __all__ = ["Holding", "Postings", "Word"]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 KEPT = 20_000_000  # entries of all words together: 320 MB at most
+READ_AHEAD = 10_000_000  # entries of the words that are read before they are asked for: 160 MB at most
+FREQUENT = 1_000  # documents that hold a word from which it is read ahead: asking for fewer takes a millisecond
 DENSE = 8  # where the limits leave more than one document in so many, sums are kept for all
 CLOSE = 8  # a list so many times longer than the other is searched, not gone through
 
@@ -62,7 +66,10 @@ class Holding:
 
 
 class Postings:
-    """The words of cities, each kept until that city's documents change or others need the room. For many threads."""
+    """The words of cities by their terms, each kept until that city's documents change or others need the room.
+
+    Safe for many threads.
+    """
 
     def __init__(self, kept: int = KEPT) -> None:
         self._room = kept
@@ -87,15 +94,34 @@ class Postings:
         held = np.flatnonzero(counts)
         return Holding(within[held], scores[held], counts[held])
 
+    def read_ahead(
+        self, connection: sqlite3.Connection, city: int, columns: Columns, stop: threading.Event, most: int = READ_AHEAD
+    ) -> int:
+        """Read the words that most documents hold, up to so many entries together; how many words. Until `stop`."""
+        vocabulary, read = f"temp.search_vocabulary_{city:d}", 0
+        connection.execute(f"CREATE VIRTUAL TABLE {vocabulary} USING fts5vocab(main, {words_table(city)}, row)")
+        sql = f"SELECT term, doc FROM {vocabulary} WHERE doc >= ? ORDER BY doc DESC, term"  # noqa: S608  # a number
+        frequent = connection.execute(sql, (FREQUENT,)).fetchall()
+        connection.execute(f"DROP TABLE {vocabulary}")
+        for term, count in frequent:
+            most -= count
+            if most < 0 or stop.is_set():
+                break
+            if stem_of(term) == term:  # else the index would look for another term
+                self._word(connection, city, columns, term)
+                read += 1
+        return read
+
     def _word(self, connection: sqlite3.Connection, city: int, columns: Columns, word: str) -> Word:
+        key = city, stem_of(word) or f'"{word}"'  # no term holds a quotation mark
         with self._lock:
-            kept = self._words.get((city, word))
+            kept = self._words.get(key)
             if kept is not None and kept[0] is columns:
-                self._words.move_to_end((city, word))
+                self._words.move_to_end(key)
                 return kept[1]
         found = _asked(connection, city, columns, word)
         with self._lock:
-            self._keep((city, word), columns, found)
+            self._keep(key, columns, found)
         return found
 
     def _keep(self, key: tuple[int, str], columns: Columns, word: Word) -> None:

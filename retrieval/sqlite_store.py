@@ -30,6 +30,7 @@ from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
 from retrieval.planner import Planner
 from retrieval.postings import Postings
+from retrieval.quantised import bounded
 from retrieval.query_vectors import QueryVectors
 from retrieval.ranking import Asked, rank
 from retrieval.sidecar import Sidecar
@@ -221,16 +222,27 @@ class SqliteSearch:
                 self._joined = columns, vectors, vectors.rows_of(columns.texts)
             return self._joined[2]
 
+    def warm(self) -> None:
+        """Read into memory what searches need, frequent words too, so that the first need not wait for it."""
+        self._warmed()
+
     def prepare(self) -> None:
-        """Read into memory what searches need and make the approximate index, so that the first one need not wait."""
+        """The same, and make the approximate index."""
+        vectors = self._warmed()
+        if self._approximate and self._sidecar.wanted(vectors):
+            self._index_made(vectors, wait=True)
+
+    def _warmed(self) -> Vectors:
         with self._connections.read() as connection:
             city = city_number(connection, self.city)
             if city is None:
-                return
+                return NONE
             columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
-        self._rows(columns, vectors)
-        if self._approximate and self._sidecar.wanted(vectors):
-            self._index_made(vectors, wait=True)
+            self._rows(columns, vectors)
+            if vectors.codes is not None:
+                bounded(vectors.codes.first(1), vectors.matrix[0])  # loads what compares them
+            self._postings.read_ahead(connection, city, columns, self._closing)
+        return vectors
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""

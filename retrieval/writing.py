@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from retrieval.columns import documents_changed
+from retrieval.stems import TOKENIZER
 from retrieval.store import Document
 from retrieval.tables import words_table
 from retrieval.vectors import drop_copies
@@ -33,7 +34,7 @@ def make_city(connection: sqlite3.Connection, name: str) -> int:
     number: int = connection.execute("SELECT number FROM search_cities WHERE name = ?", (name,)).fetchone()[0]
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {words_table(number)}"
-        " USING fts5(title, text, fields, tokenize = 'porter unicode61')"
+        f" USING fts5(title, text, fields, tokenize = '{TOKENIZER}')"
     )
     return number
 

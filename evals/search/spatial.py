@@ -63,7 +63,8 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
 
     `recall10` is that of search by meaning against a brute-force comparison made here, `hybrid_recall10` that of both
     lists against the exact plan; `p50_ms`, `p95_ms` are whole hybrid searches, the question's embedding aside, and
-    `floor_p50_ms`, `floor_p95_ms` the same searches where every hit is counted.
+    `floor_p50_ms`, `floor_p95_ms` the same searches where every hit is counted. All of these are of a search that runs
+    already; `first_questions` are what a new one takes.
     """
     world = World(asked.bins, asked.seed)
     buckets = {
@@ -73,7 +74,11 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
     questions = {
         name: world.questions(share, asked.questions + WARMING, at_odds=odd) for name, (share, odd) in buckets.items()
     }
-    with _indexed(world, asked.approximate) as search:
+    with _indexed(world, asked.approximate) as (search, file):
+        started = {
+            "as it starts": _first(file, world, [each[0] for each in questions.values()], warm=False),
+            "read ahead": _first(file, world, [each[0] for each in questions.values()], warm=True),
+        }
         truths = _exact(world, [question for each in questions.values() for question in each])
         taught = Planner()
         search.planner = taught
@@ -91,13 +96,14 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
             ]
             found[name] = _bucket(took)
             say(f"{name}: {found[name]}")
-    return _summed(found, taught), _alone(alone), asked.questions * len(buckets)
+    return {**_summed(found, taught), "first_questions": {**started}}, _alone(alone), asked.questions * len(buckets)
 
 
 @contextmanager
-def _indexed(world: World, approximate: bool = True) -> Iterator[SqliteSearch]:
+def _indexed(world: World, approximate: bool = True) -> Iterator[tuple[SqliteSearch, Path]]:
     with tempfile.TemporaryDirectory(prefix="roundsman-") as folder:
-        search = SqliteSearch(Path(folder) / "search.db", CITY, world, approximate=approximate)
+        file = Path(folder) / "search.db"
+        search = SqliteSearch(file, CITY, world, approximate=approximate)
         for first in range(0, world.bins, BLOCK):
             search.upsert(world.documents(first, min(world.bins, first + BLOCK)))
         say(f"{world.bins} documents indexed")
@@ -105,8 +111,32 @@ def _indexed(world: World, approximate: bool = True) -> Iterator[SqliteSearch]:
         say("vectors made")
         search.prepare()
         say("in memory, and its index made if it has one")
-        yield search
+        yield search, file
         search.close()
+
+
+def _first(file: Path, world: World, questions: Sequence[Question], *, warm: bool) -> JsonObject:
+    """CPU of the first questions, one of each bucket, that a new search is asked; `warm`: after it has read ahead.
+
+    `read_ahead_cpu_s` is what that takes, in the background of a server.
+    """
+    search = SqliteSearch(file, CITY, world, approximate=False)
+    began = time.process_time()
+    if warm:
+        search.warm()
+    ahead = time.process_time() - began
+    took = []
+    for question in questions:
+        busy = time.thread_time()
+        search.search(_floored(question))
+        took.append(1_000 * (time.thread_time() - busy))
+    search.close()
+    return {
+        "first_cpu_ms": round(took[0], 2),
+        "later_cpu_p50_ms": round(float(np.median(took[1:])), 2),
+        "later_cpu_worst_ms": round(max(took[1:]), 2),
+        "read_ahead_cpu_s": round(ahead, 2),
+    }
 
 
 def _requests(question: Question, k: int = K) -> tuple[SearchRequest, SearchRequest]:

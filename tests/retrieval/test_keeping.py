@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from embedders import ConceptEmbedder
 from sqlalchemy import update
 
 import retrieval.keeping
+import retrieval.postings
 from domain.errors import NotNow
 from domain.records import Site
 from domain.store import Store
@@ -83,6 +85,21 @@ def test_a_fault_in_looking_for_patterns_is_told_and_following_goes_on(
     with store.write() as session:
         session.execute(update(Site).where(Site.site_id == "town-hall").values(name="City Hall"))
     assert until(lambda: "City Hall" in found(search, "City Hall"))
+    keeper.close()
+
+
+def test_a_server_reads_frequent_words_before_the_first_question(
+    store: Store, search: SqliteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval.postings, "FREQUENT", 1)
+    keeper = IndexKeeper(store, search, "smalltown", None)
+    keeper.start(following=True)
+    assert until(lambda: "warming" not in {thread.name for thread in threading.enumerate()})
+    expected = found(search, "Town Hall")
+    with sqlite3.connect(tmp_path / "search.db") as connection:
+        connection.execute("DELETE FROM search_words_1")
+    connection.close()
+    assert found(search, "town hall") == expected != []
     keeper.close()
 
 

@@ -70,6 +70,9 @@ def test_an_exact_search_has_a_recall_of_one_in_every_bucket() -> None:
         "1.00% at odds", "10.00% at odds", "30.00% at odds",
     }  # fmt: skip
     assert {*baselines} == {"limits first", "all meanings"}
+    first = found["first_questions"]
+    assert isinstance(first, dict)
+    assert {*first} == {"as it starts", "read ahead"}
 
 
 def test_where_every_hit_is_counted_only_exact_plans_are_timed_though_there_is_an_index(
