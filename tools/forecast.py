@@ -15,7 +15,7 @@ from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
 from tools.crew_finds import Find, crew_finds, finds_reason
-from tools.fill import bin_points, data_age, foresee, last_emptied
+from tools.fill import bin_points, data_age, foresee, ignored_reason, last_emptied
 from tools.fill_chart import MOST_BINS, Drawn, Sought, fan_chart
 from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
@@ -115,6 +115,7 @@ def forecast_fill(
         facts=facts,
         why=[
             *_reasons(ctx, shown, silent),
+            *ignored_reason(ctx, [b for b, _ in shown]),
             *_further(ctx, shown, finds, ahead_h),
             *visits.why,
             _baseline_reason(facts),

@@ -26,7 +26,8 @@ def why_filled(ctx: Ctx, bins: Sequence[BinInfo], ahead_h: float) -> list[Reason
     trees = member.trees if isinstance(member, Ensemble) else None
     found = []
     for info in bins:
-        history = ctx.fill.histories(ctx.city)[info.bin_id].until(ctx.now.astimezone(ctx.zone))
+        (history,) = ctx.fill.believed(ctx.city, ctx.now).histories([info.bin_id])
+        history = history.until(ctx.now.astimezone(ctx.zone))
         reason = (
             _of_trees(ctx, info, history, (trees, ahead_h)) if trees is not None and len(history.readings) else None
         )
