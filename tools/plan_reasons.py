@@ -49,6 +49,8 @@ class ExplanationFacts(Facts):
 SERVED = "{about} is on {subject}, served by {truck}: going there takes {extra_km} km = {extra_cost} {currency} more"
 HEADLINES = {
     "served": SERVED + " and is worth {worth} {currency}.",
+    "kept too long": SERVED
+    + ", but a longer search would leave it: that is more than it is worth, {worth} {currency}.",
     "asked": SERVED + ", as asked.",
     "skipped": "{about} is not on {subject}: serving it costs {extra_km} km = {extra_cost} {currency} more{breaking}; "
     "it would be served above an overflow probability of {flip_chance_pct} % and has {chance_pct} %.",
@@ -66,6 +68,7 @@ HEADLINES = {
 }
 
 
+SEARCHED = "searching anew with it and without it"
 LEFT_BELOW = " It would be left out below an overflow probability of {flip_chance_pct} %."
 
 
@@ -165,7 +168,7 @@ def _worth_words(facts: ExplanationFacts, *, alone: bool) -> list[str]:
 def verdict_of(reason: StopReason, chance: int | None, facts: ExplanationFacts) -> str:
     """What was decided: a key of HEADLINES; `chance` in percent is where the decision turns (None: nowhere)."""
     if reason.served:
-        return "asked" if reason.prize is None else "served"
+        return "asked" if reason.prize is None else "kept too long" if reason.overturned else "served"
     if reason.extra is None:
         return "cannot"
     if reason.prize is None:
@@ -213,7 +216,7 @@ def _served_words(seen: Replanned, reason: StopReason, facts: ExplanationFacts) 
     assert reason.extra is not None
     words = [
         f"{reason.truck} serves {facts.about}; without it the round is {_more(reason.extra, facts)} shorter"
-        f"{', found by a new search without it' if reason.searched else ''}."
+        f"{f', found by {SEARCHED}' if reason.searched else ''}."
     ]
     for other in why_truck(seen.problem, seen.plan, reason.stop_id)[:2]:
         if other.extra is not None:
@@ -226,7 +229,7 @@ def _served_words(seen: Replanned, reason: StopReason, facts: ExplanationFacts) 
 def _left_words(reason: StopReason, facts: ExplanationFacts) -> list[str]:
     words = []
     if reason.extra is not None:
-        by = "found by a new search that must serve it" if reason.searched else "its cheapest place"
+        by = f"found by {SEARCHED}" if reason.searched else "its cheapest place"
         words.append(f"{reason.truck} could serve {facts.about} for {_more(reason.extra, facts)} more, {by}.")
     if reason.displaced:
         gone = ", ".join(reason.displaced[:6])

@@ -53,11 +53,11 @@ class Binding:
 class StopReason:
     """Why a stop is served or left.
 
-    `extra` is serving it less not serving it (None: no plan serves it) and `truck` who does or would. `flip_prize` is
-    the prize in milli-currency at which the decision turns. `displaced` are stops that would be left for it.
-    `searched` says that a new search, not the best place alone, found it; `overturned` that the new search found a
-    better plan than the one asked about, so that a longer search would decide otherwise. Not `repeatable`: a person or
-    a clock ended a search.
+    `extra` is the best plan known that serves it less the best known that does not (None: no plan serves it) and
+    `truck` who does or would. `flip_prize` is the prize in milli-currency at which the decision turns: the same
+    difference, from 0. `displaced` are stops that would be left for it. `searched` says that a new search found one of
+    the two plans or both; `overturned` that the one which decides otherwise is better than its worth allows, so that a
+    longer search would decide so. Not `repeatable`: a person or a clock ended a search.
     """
 
     stop_id: str
@@ -129,41 +129,73 @@ def _why_left(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
     return StopReason(stop.id, False, best[0] if best else None, extra, stop.prize, flip, tuple(bindings))
 
 
+@dataclass(frozen=True)
+class _Side:
+    """The best plan known that serves the stop, or the best one that leaves it: metres, seconds, currency,
+    milli-currency without the stop's own prize, who serves the stop, and the other stops that are served."""
+
+    metres: int
+    seconds: int
+    cost: float
+    milli: int
+    truck: str | None
+    others: frozenset[str]
+    new: bool = False
+
+    def less(self, other: _Side) -> Delta:
+        """What this side takes more than the other."""
+        return Delta(
+            self.metres - other.metres, self.seconds - other.seconds, self.cost - other.cost, self.milli - other.milli
+        )
+
+
+def _side(plan: RoundPlan, stop_id: str, milli: int, *, new: bool = False) -> _Side:
+    mine = plan.round_of(stop_id)
+    others = frozenset(plan.served) - {stop_id}
+    return _Side(plan.metres, plan.seconds, plan.cost, milli, mine.truck if mine else None, others, new)
+
+
+def _moved(side: _Side, by: Delta | None, sign: int, truck: str | None) -> _Side | None:
+    """The other side of a plan as the best place alone tells it; None where there is none."""
+    if by is None:
+        return None
+    return _Side(
+        side.metres + sign * by.metres, side.seconds + sign * by.seconds, side.cost + sign * by.cost,
+        side.milli + sign * by.milli, truck, side.others,
+    )  # fmt: skip
+
+
 def _searched(problem: Problem, plan: RoundPlan, reason: StopReason, how: tuple[StopRule, int]) -> StopReason:
-    """The reason with new searches for the best plan with the stop and the best without it."""
+    """The reason from the best plan with the stop and the best without it, new searches for both among them."""
     stop = problem.stop_at(_point(problem, reason.stop_id))
     onward = Params(start=plan)
     inside, outside = (solve(each, *how, onward) for each in (forced(problem, stop.id), without(problem, stop.id)))
     reason = replace(reason, repeatable=inside.repeatable and outside.repeatable)
-    base = plan.objective if reason.served else plan.objective - (stop.prize or 0)
-    change = None if reason.extra is None else reason.extra.milli
-    best_in = base if reason.served else None if change is None else base + change
-    best_out = base if not reason.served else base - (change or 0)
-    other = None  # the better of the new plans that decide the other way
+    own = _side(plan, stop.id, plan.objective if reason.served else plan.objective - (stop.prize or 0))
+    serving = own if reason.served else _moved(own, reason.extra, 1, reason.truck)
+    leaving = own if not reason.served else _moved(own, reason.extra, -1, None)
     covers = stop.id in inside.served and not _worse_coverage(problem, inside, plan, stop)
-    if covers and (best_in is None or inside.objective < best_in):
-        best_in, other = inside.objective, inside if not reason.served else None
-    if not _worse_coverage(problem, outside, plan, stop) and outside.objective < best_out:
-        best_out, other = outside.objective, outside if reason.served else other
-    if best_in is None:
-        return reason
-    flip = max(0, best_in - best_out)
+    if covers and (serving is None or inside.objective < serving.milli):
+        serving = _side(inside, stop.id, inside.objective, new=True)
+    spared = not _worse_coverage(problem, outside, plan, stop)
+    if spared and (leaving is None or outside.objective < leaving.milli):
+        leaving = _side(outside, stop.id, outside.objective, new=True)
+    return reason if serving is None or leaving is None else _told(reason, stop, serving, leaving)
+
+
+def _told(reason: StopReason, stop: Stop, serving: _Side, leaving: _Side) -> StopReason:
+    """The reason as the difference of its two sides, from which the prize at which it turns is told as well."""
+    extra = serving.less(leaving)
     worth = LONGEST if stop.prize is None or stop.must_serve else stop.prize
-    told = replace(reason, flip_prize=flip, overturned=(worth < flip) if reason.served else (worth > flip))
-    return told if other is None else _retold(plan, told, (other, other.objective - base))
-
-
-def _retold(plan: RoundPlan, reason: StopReason, found: tuple[RoundPlan, int]) -> StopReason:
-    """The reason told by the plan that decides the other way; its milli-currency more than this one's."""
-    other, milli = found
-    sign = -1 if reason.served else 1
-    extra = Delta(
-        sign * (other.metres - plan.metres), sign * (other.seconds - plan.seconds),
-        sign * (other.cost - plan.cost), sign * milli,
-    )  # fmt: skip
-    gone = () if reason.served else tuple(sorted(set(plan.served) - set(other.served)))
-    by = other.round_of(reason.stop_id)
-    return replace(reason, extra=extra, truck=by.truck if by else reason.truck, displaced=gone, searched=True)
+    return replace(
+        reason,
+        truck=serving.truck,
+        extra=extra,
+        flip_prize=max(0, extra.milli),
+        displaced=() if reason.served else tuple(sorted(leaving.others - serving.others)),
+        searched=serving.new or leaving.new,
+        overturned=(worth < extra.milli) if reason.served else (worth > extra.milli),
+    )
 
 
 def forced(problem: Problem, stop_id: str, prize: int | None = None) -> Problem:

@@ -344,6 +344,29 @@ def test_no_bin_is_told_to_be_served_above_a_probability_that_it_has(
     assert ("would be served above" in HEADLINES[verdict]) == (verdict == "skipped")
 
 
+def test_a_bin_that_a_longer_search_would_leave_is_not_told_to_be_worth_its_way() -> None:
+    served = StopReason("b", True, "T", Delta(900, 90, 1.0, 1000), 900, 1000, overturned=True)
+    facts = ExplanationFacts(subject="plan", about="b", verdict="left out", chance_pct=5)
+    assert verdict_of(served, 8, facts) == "kept too long"
+    assert verdict_of(replace(served, overturned=False), 4, facts) == "served"
+    assert "a longer search would leave it" in HEADLINES["kept too long"]
+
+
+def test_no_figure_told_of_a_bin_contradicts_another_however_short_the_search_was(ctx: Ctx) -> None:
+    """What it costs and the chance at which it turns are the same difference; a worth above it is served."""
+    cheap = {n: replace(t, cost_per_hour=t.cost_per_hour / 2, cost_per_km=0.6) for n, t in ctx.city.trucks.items()}
+    _, after = planned(replace(ctx, city=replace(ctx.city, trucks=cheap), tuning=Tuning(solve_seconds=0.0)))
+    full = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
+    told = [explained(replace(after, tuning=Tuning(solve_seconds=0.1)), bin=bin_id) for bin_id in ctx.city.bins]
+    priced = [each.facts for each in told if each.facts.worth is not None]
+    assert len({facts.verdict for facts in priced}) > 1
+    for facts in priced:
+        assert (facts.worth >= facts.extra_cost) == (facts.verdict in ("served", "overturned"))
+        if facts.flip_chance_pct:
+            others = facts.worth_of_haul + facts.worth_of_spared_visit
+            assert facts.flip_chance_pct == pytest.approx(100 * (facts.extra_cost - others) / full, abs=1.0)
+
+
 def test_the_parts_told_of_a_worth_add_up_to_the_worth_told() -> None:
     for worth in (Worth(4, 4, 4), Worth(15, 26, 34), Worth(1006, 1, 2), Worth(0, 5, 0), Worth(996, 996, 996)):
         assert sum(parts_of(worth).values()) == pytest.approx(round(worth.prize / 1000, 2), abs=1e-9)

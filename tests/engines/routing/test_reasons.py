@@ -15,6 +15,7 @@ from engines.routing.params import Params
 from engines.routing.pareto import marked, sweep
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Why
 from engines.routing.reasons import forced, why_order, why_stop, why_truck, without
+from engines.routing.rounds import assemble
 from engines.routing.solve import solve
 
 QUICK = StopRule(max_seconds=30, max_looks=6_000)
@@ -81,6 +82,24 @@ def test_what_must_give_way_is_named() -> None:
     reason = why_stop(problem, plan, "s2", QUICK)
     assert len(reason.displaced) == 1
     assert reason.flip_prize == 9000 + 2000  # the stop that gives way, and the longer way
+
+
+@pytest.mark.parametrize("stop_id", ["s0", "s2", "s5"])
+def test_what_a_stop_takes_is_told_against_the_same_round_as_the_prize_at_which_it_turns(stop_id: str) -> None:
+    """The round in question drives to and fro, so that new searches with and without the stop are both better."""
+    problem = line(9000, 9000, 9000, 9000, 9000, 100)
+    poor = assemble(problem, [[3, 1, 5, 2, 4]], "by hand", 0)
+    reason = why_stop(problem, poor, stop_id, QUICK)
+    price = {"s0": 0, "s2": 0, "s5": 2000}[stop_id]
+    assert reason.extra is not None
+    assert (reason.extra.milli, reason.extra.metres, reason.flip_prize) == (price, price, price)
+    assert (reason.served, reason.searched, reason.overturned) == (stop_id != "s5", True, False)
+
+
+def test_a_stop_served_for_less_than_it_costs_is_told_to_be_served_by_a_search_too_short() -> None:
+    problem = line(9000, 100)
+    reason = why_stop(problem, assemble(problem, [[1, 2]], "by hand", 0), "s1", QUICK)
+    assert (reason.served, reason.flip_prize, reason.overturned) == (True, 2000, True)
 
 
 def test_forcing_in_and_out_changes_that_stop_alone() -> None:
