@@ -26,6 +26,7 @@ from domain.store import Store
 from retrieval import writing
 from retrieval.background import Background
 from retrieval.columns import ColumnCache, Columns
+from retrieval.kept_costs import KeptCosts
 from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
 from retrieval.planner import Planner
@@ -53,7 +54,6 @@ UNREAD = (
     "NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = number)"
     " AND EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = number AND d.city = ?)"
 )
-COSTS, WORTH_KEEPING = "costs of plans", 50  # searches
 
 
 def search_file(store: Store, home: Path) -> Path:
@@ -80,8 +80,8 @@ class SqliteSearch:
         self._making: threading.Thread | None = None
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
-        self._recalled = False
         self.planner = Planner()
+        self._costs = KeptCosts(self._connections)
         self._queries = QueryVectors(embedder)
         self._closing = threading.Event()
         self._batching: Iterator[bool] | None = None
@@ -137,14 +137,18 @@ class SqliteSearch:
     # ------------------------------------------------------------ searching
 
     def search(self, request: SearchRequest) -> Found:
-        """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
+        """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded.
+
+        What the first search of a process reads into memory is not on its time.
+        """
+        self._begun()
         ends = time.monotonic() + request.deadline_s
         with self._connections.read(request.deadline_s) as connection:
             tenant = request.tenant or self.city
             city = city_number(connection, tenant)
             if city is None:
                 return Found((), 0, 0, None, "nothing", degraded=(NOT_INDEXED.format(city=tenant),))
-            self._recall_costs(connection)
+            self._costs.recall(connection, self.planner.costs)
             columns = self._columns.current(connection, city)
             left = left_of(connection, columns, request)
             kinds = columns.count_kinds(left.places)
@@ -194,27 +198,6 @@ class SqliteSearch:
         except NotNow as error:
             log.warning("the approximate index cannot be compared with its texts: %s", error)
 
-    def _recall_costs(self, connection: sqlite3.Connection) -> None:
-        """Take over, once, what an earlier process learned of the plans' costs."""
-        with self._lock:
-            if self._recalled:
-                return
-            self._recalled = True
-        found = connection.execute("SELECT value FROM search_notes WHERE name = ?", (COSTS,)).fetchone()
-        if found:
-            self.planner.costs.adopt_text(found[0])
-
-    def _keep_costs(self) -> None:
-        """Keep what was learned, if it is worth a write; nothing is lost but some learning where that cannot be."""
-        if self.planner.costs.observed < WORTH_KEEPING:
-            return
-        try:
-            with self._connections.write() as connection:
-                kept = (COSTS, self.planner.costs.to_text())
-                connection.execute("INSERT OR REPLACE INTO search_notes VALUES (?, ?)", kept)
-        except NotNow as error:
-            log.warning("what was learned of the costs of searches is not kept: %s", error)
-
     def _rows(self, columns: Columns, vectors: Vectors) -> Numbers:
         """Where each document's text stands among the vectors; worked out again when either has changed."""
         with self._lock:
@@ -224,25 +207,39 @@ class SqliteSearch:
 
     def warm(self) -> None:
         """Read into memory what searches need, frequent words too, so that the first need not wait for it."""
-        self._warmed()
-
-    def prepare(self) -> None:
-        """The same, and make the approximate index."""
-        vectors = self._warmed()
-        if self._approximate and self._sidecar.wanted(vectors):
-            self._index_made(vectors, wait=True)
-
-    def _warmed(self) -> Vectors:
         with self._connections.read() as connection:
             city = city_number(connection, self.city)
             if city is None:
-                return NONE
-            columns, vectors = self._columns.current(connection, city), self._vectors.current(connection)
-            self._rows(columns, vectors)
+                return
+            columns, vectors = self._in_memory(connection, city)
             if vectors.codes is not None:
                 bounded(vectors.codes.first(1), vectors.matrix[0])  # loads what compares them
             self._postings.read_ahead(connection, city, columns, self._closing)
-        return vectors
+
+    def prepare(self) -> None:
+        """The same, and make the approximate index."""
+        self.warm()
+        with self._connections.read() as connection:
+            vectors = self._vectors.current(connection) if self._comparable(connection) else NONE
+        if self._approximate and self._sidecar.wanted(vectors):
+            self._index_made(vectors, wait=True)
+
+    def _begun(self) -> None:
+        """Read documents and vectors once, on nobody's time: a first question is answered late rather than never."""
+        if self._joined is None:
+            with self._connections.read() as connection:
+                city = city_number(connection, self.city)
+                if city is not None:
+                    self._in_memory(connection, city)
+
+    def _in_memory(self, connection: sqlite3.Connection, city: int) -> tuple[Columns, Vectors]:
+        columns = self._columns.current(connection, city)
+        vectors = self._vectors.current(connection) if self._comparable(connection) else NONE
+        self._rows(columns, vectors)
+        return columns, vectors
+
+    def _comparable(self, connection: sqlite3.Connection) -> bool:
+        return self._embedder is not None and model_fault(connection, self._embedder) is None
 
     def estimate(self, request: SearchRequest) -> int:
         """How many documents the limits of a request leave to search, its text aside; here the exact number."""
@@ -382,7 +379,7 @@ class SqliteSearch:
         self._background.close()
         if self._making is not None:
             self._making.join()
-        self._keep_costs()
+        self._costs.keep(self.planner.costs)
         self._connections.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from embedders import ConceptEmbedder
 
 import retrieval.postings
 from retrieval.columns import ColumnCache
@@ -68,3 +69,14 @@ def test_a_search_where_nothing_was_indexed_is_warmed_without_a_fault(tmp_path: 
     empty = SqliteSearch(tmp_path / "empty.db", "smalltown")
     empty.warm()
     empty.close()
+
+
+def test_a_search_without_a_model_is_warmed_though_the_file_holds_vectors(tmp_path: Path) -> None:
+    with_model = SqliteSearch(tmp_path / "both.db", "smalltown", ConceptEmbedder())
+    with_model.upsert([Document("r/1", "requests", "rats", "", "r")])
+    assert with_model.embed_pending(5) == 0
+    without = SqliteSearch(tmp_path / "both.db", "smalltown")
+    without.warm()
+    assert count(without, "rats") == 1
+    for each in (with_model, without):
+        each.close()

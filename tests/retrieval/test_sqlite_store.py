@@ -426,6 +426,13 @@ def test_a_search_beyond_its_time_is_ended(tmp_path: Path) -> None:
     search.close()
 
 
+def test_what_the_first_search_of_a_process_reads_is_not_on_its_time(tmp_path: Path) -> None:
+    search = SqliteSearch(tmp_path / "search.db", "smalltown")
+    search.upsert([note(n, "rats" if n == 7 else "snow") for n in range(4_000)])
+    assert ids(search, "rats", deadline_s=0.0) == ["requests/7"]
+    search.close()
+
+
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "search.db").write_text("This is no database at all. " * 100)
     with pytest.raises(StoreUnavailable, match="no database"):
