@@ -13,6 +13,7 @@ from engines.routing.params import Core, Params
 from engines.routing.problem import Goal, Problem, Stop, StopRule, Truck, Weights
 from engines.routing.solve import solve
 from engines.routing.worth import Seen, Worth, with_prizes, worth_of_visits
+from engines.routing.worth_when_full import may_stay
 from evals.operations.town import Town
 
 ANNEALER = Params(core=Core.annealer, thorough=False)  # one core for all policies, repeatable by looks
@@ -54,6 +55,14 @@ class Effort:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """What the drivers get: the tours, and the points at which a full truck leaves the rest of its load for later."""
+
+    tours: Tours
+    may_stay: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class Driven:
     """What happened: metres, seconds and currency of all trucks, (bin, second of the day) of every emptying, and the
     litres that were unloaded in all."""
@@ -72,30 +81,35 @@ class Planner:
     town: Town
     effort: Effort
     solves: int = 0
-    _known: dict[tuple[Wish, ...], Tours] = field(default_factory=dict)
+    _known: dict[tuple[Wish, ...], Sheet] = field(default_factory=dict)
 
-    def tours(self, wishes: Sequence[Wish]) -> Tours:
+    def sheet(self, wishes: Sequence[Wish]) -> Sheet:
         """The tours of a day, by truck."""
         kept = tuple(wishes)
         if not kept:
-            return tuple(() for _ in self.town.trucks)
+            return self._nothing
         if kept not in self._known:
             self.solves += 1
             self._known[kept] = self._solve(kept)
         return self._known[kept]
 
-    def _solve(self, wishes: tuple[Wish, ...]) -> Tours:
+    @property
+    def _nothing(self) -> Sheet:
+        return Sheet(tuple(() for _ in self.town.trucks))
+
+    def _solve(self, wishes: tuple[Wish, ...]) -> Sheet:
         problem = self._problem(wishes)
         worths = _worths(problem, wishes)
         kept = tuple(w for s, w in zip(problem.stops, wishes, strict=True) if s.id not in worths or _pays(worths[s.id]))
         if not kept:
-            return tuple(() for _ in self.town.trucks)
+            return self._nothing
         problem = with_prizes(self._problem(kept), worths)
         plan = solve(problem, StopRule(max_looks=self.effort.looks), 0, ANNEALER)
         town, first = self.town, self.town.first_bin
         point = {dump.id: len(town.depots) + i for i, dump in enumerate(town.dumps)}
         point |= {town.bins[wish.bin]: first + wish.bin for wish in kept}
-        return tuple(tuple(point[visit.stop_id] for visit in each.visits) for each in plan.rounds)
+        tours = tuple(tuple(point[visit.stop_id] for visit in each.visits) for each in plan.rounds)
+        return Sheet(tours, frozenset(point[stop_id] for stop_id in may_stay(problem, plan)))
 
     def _problem(self, wishes: tuple[Wish, ...]) -> Problem:
         town, first = self.town, self.town.first_bin
@@ -135,15 +149,18 @@ def _stop(town: Town, wish: Wish) -> Stop:
     )  # fmt: skip
 
 
-def drive_out(town: Town, tours: Tours, held: Held, expected: Mapping[int, int]) -> Driven:
+def drive_out(town: Town, sheet: Sheet, held: Held, expected: Mapping[int, int]) -> Driven:
     """Drive the tours with the litres that each bin really holds when the truck has emptied it.
 
-    A truck that the next bin would overload, in litres or kilos, goes to the dump first; a planned dump trip is left
-    out when what the plan expects (litres by bin index) until the next one still fits. A bin that could no longer be
-    served in time to unload and be home before the shift ends is left, and the truck goes on to the next.
+    A truck that the next bin would overload, in litres or kilos, goes to the dump first, or leaves the bin where the
+    sheet says that it may stay; a planned dump trip is left out when what the plan expects (litres by bin index) until
+    the next one still fits. A bin that could no longer be served in time to unload and be home before the shift ends is
+    left, and the truck goes on to the next.
     """
     parts = [
-        _Tour(town, truck, held, expected).driven(tour) for truck, tour in zip(town.trucks, tours, strict=True) if tour
+        _Tour(town, truck, held, expected, sheet.may_stay).driven(tour)
+        for truck, tour in zip(town.trucks, sheet.tours, strict=True)
+        if tour
     ]
     emptied = tuple(each for part in parts for each in part.emptied)
     return Driven(
@@ -163,6 +180,7 @@ class _Tour:
     truck: Truck
     held: Held
     expected: Mapping[int, int]
+    may_stay: frozenset[int]
 
     def __post_init__(self) -> None:
         self.here, self.clock, self.metres = self.truck.depot, self.truck.shift_start_s, 0
@@ -177,7 +195,7 @@ class _Tour:
                 continue
             straight = self.clock + self._way(self.here, point) + self.town.service_s
             full = self.load_l > 0 and not self._fits(*self._held(point, straight))
-            if self._home_by(point, full) > self.truck.shift_end_s:
+            if (full and point in self.may_stay) or self._home_by(point, full) > self.truck.shift_end_s:
                 continue
             if full:
                 self._unload(point)

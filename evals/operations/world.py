@@ -112,7 +112,7 @@ def play(world: World, choose: Choose, planner: Planner, sees_truth: bool = Fals
         view = book.view(day, sees_truth)
         wishes = tuple(choose(view))
         expected = {wish.bin: wish.litres for wish in wishes}
-        driven = drive_out(world.town, planner.tours(wishes), partial(book.held_l, day), expected)
+        driven = drive_out(world.town, planner.sheet(wishes), partial(book.held_l, day), expected)
         book.note(day, driven, wishes)
     return book.run()
 

@@ -12,7 +12,7 @@ from engines.forecast.history import BinHistory
 from engines.routing.problem import Place, Truck
 from engines.routing.worth import Seen
 from evals.operations.growth import Span, draw_growth, pieces_of, resample_weeks, week_profile
-from evals.operations.rounds import Aim, Effort, Held, Planner, Wish, drive_out
+from evals.operations.rounds import Aim, Effort, Held, Planner, Sheet, Wish, drive_out
 from evals.operations.schedule import full_days, patterns, tuned_schedule
 from evals.operations.sensors import Faults, draw_sensors, last_readings
 from evals.operations.town import DAY_H, WEEK_H, Floats, Town, monday_before
@@ -133,7 +133,7 @@ def test_policies_see_no_truth_unless_they_are_the_oracle() -> None:
 
 def test_a_truck_drives_out_and_back_and_unloads_once() -> None:
     town = line_town()
-    driven = drive_out(town, ((2, 3, 4, 1),), standing(np.full(3, 500.0)), {0: 500, 1: 500, 2: 500})
+    driven = drive_out(town, Sheet(((2, 3, 4, 1),)), standing(np.full(3, 500.0)), {0: 500, 1: 500, 2: 500})
     assert driven.metres == 6000
     assert driven.seconds == 600 + 3 * 60 + 600
     assert driven.cost == pytest.approx(6.0 + 36 * driven.seconds / 3600)
@@ -142,9 +142,31 @@ def test_a_truck_drives_out_and_back_and_unloads_once() -> None:
 
 def test_a_truck_that_the_next_bin_would_overload_goes_to_the_dump_first() -> None:
     town = line_town(capacity_l=1000)
-    driven = drive_out(town, ((2, 3, 4, 1),), standing(np.array([600.0, 600.0, 100.0])), {0: 100, 1: 100, 2: 100})
+    driven = drive_out(
+        town, Sheet(((2, 3, 4, 1),)), standing(np.array([600.0, 600.0, 100.0])), {0: 100, 1: 100, 2: 100}
+    )
     assert driven.metres == 1000 + 1000 + 2000 + 1000 + 3000
     assert len(driven.emptied) == 3
+
+
+def test_a_full_truck_leaves_what_may_stay_and_serves_what_still_fits() -> None:
+    """The second bin does not fit: it stays; the third does fit, or must be come back for."""
+    town, tour = line_town(capacity_l=1000), ((2, 3, 4, 1),)
+    fits, all_large = standing(np.array([600.0, 600.0, 100.0])), standing(np.array([600.0, 600.0, 600.0]))
+    left = drive_out(town, Sheet(tour, frozenset({3})), fits, {})
+    assert ([index for index, _ in left.emptied], left.metres) == ([0, 2], 6000)
+    back = drive_out(town, Sheet(tour, frozenset({3})), all_large, {})
+    assert ([index for index, _ in back.emptied], back.metres) == ([0, 2], 1000 + 1000 + 3000 + 3000)
+    assert len(drive_out(town, Sheet(tour, frozenset({2, 3, 4})), all_large, {}).emptied) == 1
+
+
+def test_what_may_stay_is_on_the_sheet_for_bins_with_a_worth_and_never_for_others() -> None:
+    """A nearly full bin a kilometre away does not pay a trip of its own when a full bin and day is cheap."""
+    planner = Planner(line_town(), EFFORT)
+    likely = [Wish(i, 990, Seen(99.0, 1.0), full_milli=2_500) for i in range(3)]
+    assert planner.sheet(likely).may_stay
+    assert set(planner.sheet(likely).may_stay) < set(planner.sheet(likely).tours[0])
+    assert not planner.sheet([Wish(i, 990) for i in range(3)]).may_stay
 
 
 def test_a_bin_that_grew_while_the_truck_was_on_its_way_is_carried_as_it_is_found() -> None:
@@ -154,8 +176,8 @@ def test_a_bin_that_grew_while_the_truck_was_on_its_way_is_carried_as_it_is_foun
     def growing(index: int, second: int) -> float:
         return 300.0 + (second - 6 * 3600) / 2 * (index == 2)
 
-    driven = drive_out(town, ((2, 3, 4, 1),), growing, {})
-    assert drive_out(town, ((2, 3, 4, 1),), standing(np.full(3, 300.0)), {}).metres == 6000
+    driven = drive_out(town, Sheet(((2, 3, 4, 1),)), growing, {})
+    assert drive_out(town, Sheet(((2, 3, 4, 1),)), standing(np.full(3, 300.0)), {}).metres == 6000
     assert driven.metres == 2000 + 2000 + 3000 + 3000
     assert driven.unloaded_l == sum(growing(index, second) for index, second in driven.emptied)
 
@@ -172,7 +194,7 @@ def test_the_litres_unloaded_are_the_litres_collected(dump: bool) -> None:
 def test_kilos_fill_a_truck_as_litres_do() -> None:
     light = line_town(capacity_l=10_000)
     heavy = replace(light, trucks=(replace(light.trucks[0], capacity_kg=100),))
-    held, tour = standing(np.full(3, 600.0)), ((2, 3, 4, 1),)
+    held, tour = standing(np.full(3, 600.0)), Sheet(((2, 3, 4, 1),))
     assert drive_out(light, tour, held, {}).metres == 6000
     assert drive_out(heavy, tour, held, {}).metres == 2000 + 4000 + 6000
 
@@ -180,7 +202,7 @@ def test_kilos_fill_a_truck_as_litres_do() -> None:
 def test_a_bin_that_would_keep_the_truck_out_after_its_shift_is_left() -> None:
     town = line_town()
     short = replace(town, trucks=(replace(town.trucks[0], shift_end_s=6 * 3600 + 1200),))
-    driven = drive_out(short, ((2, 3, 4, 1),), standing(np.full(3, 500.0)), {})
+    driven = drive_out(short, Sheet(((2, 3, 4, 1),)), standing(np.full(3, 500.0)), {})
     assert [index for index, _ in driven.emptied] == [0, 1]
     assert driven.seconds == 400 + 2 * 60 + 600
 
@@ -195,8 +217,8 @@ def test_the_floor_is_what_full_loads_of_the_collected_litres_drive() -> None:
 
 def test_a_planned_dump_trip_is_left_out_when_the_rest_fits() -> None:
     town = line_town(capacity_l=1000)
-    needless = drive_out(town, ((2, 1, 3, 4, 1),), standing(np.full(3, 100.0)), {0: 600, 1: 300, 2: 300})
-    needed = drive_out(town, ((2, 1, 3, 4, 1),), standing(np.array([700.0, 300, 300])), {0: 600, 1: 300, 2: 300})
+    needless = drive_out(town, Sheet(((2, 1, 3, 4, 1),)), standing(np.full(3, 100.0)), {0: 600, 1: 300, 2: 300})
+    needed = drive_out(town, Sheet(((2, 1, 3, 4, 1),)), standing(np.array([700.0, 300, 300])), {0: 600, 1: 300, 2: 300})
     assert (needless.metres, needed.metres) == (6000, 8000)
 
 
@@ -205,23 +227,23 @@ def test_a_bin_is_served_when_its_worth_pays_its_way_and_one_that_cannot_is_not_
     town = line_town()
     planner = Planner(town, EFFORT)
     empty, sure = Seen(level_pct=5.0, chance=0.0), Seen(level_pct=99.0, chance=1.0)
-    assert planner.tours([Wish(0, 50, empty, full_milli=3_000)]) == ((),)
-    assert 2 in planner.tours([Wish(0, 990, sure, full_milli=3_000)])[0]
-    assert 2 not in planner.tours([Wish(0, 990, sure, full_milli=500)])[0]
+    assert planner.sheet([Wish(0, 50, empty, full_milli=3_000)]).tours == ((),)
+    assert 2 in planner.sheet([Wish(0, 990, sure, full_milli=3_000)]).tours[0]
+    assert 2 not in planner.sheet([Wish(0, 990, sure, full_milli=500)]).tours[0]
 
 
 def test_all_policies_may_be_made_to_save_money_instead_of_kilometres() -> None:
     """Half a minute of a driver's time is dearer than the way, so a stop that pays in kilometres does not in money."""
     town = replace(line_town(), service_s=3600)
     wish = Wish(0, 990, Seen(99.0, 1.0), full_milli=3_000)
-    assert 2 in Planner(town, Effort(50, Aim.km)).tours([wish])[0]
-    assert 2 not in Planner(town, Effort(50, Aim.cost)).tours([wish])[0]
+    assert 2 in Planner(town, Effort(50, Aim.km)).sheet([wish]).tours[0]
+    assert 2 not in Planner(town, Effort(50, Aim.cost)).sheet([wish]).tours[0]
 
 
 def test_plans_use_only_the_share_of_a_load_that_they_may() -> None:
     town = line_town(capacity_l=1000)
     wishes = [Wish(i, 330) for i in range(3)]
-    once, twice = (Planner(town, Effort(50, load_share=share)).tours(wishes)[0] for share in (1.0, 0.9))
+    once, twice = (Planner(town, Effort(50, load_share=share)).sheet(wishes).tours[0] for share in (1.0, 0.9))
     assert (once.count(1), twice.count(1)) == (1, 2)
 
 
