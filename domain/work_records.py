@@ -136,7 +136,8 @@ class Prediction(Base):
 class Outcome(Base):
     """What came of a forecast: the level found at `at`, beside what was forecast for then and the naive answer.
 
-    `kind` is reading or emptying; `lead_h` hours from `made_at` to `at`. `found` in percent, as reported.
+    `kind` is reading or emptying; `lead_h` hours from `made_at` to `at`. `found` in percent, as reported. `joined_at`:
+    from when on it is known; None in rows from before that was written down, which count from `at` on.
     """
 
     __tablename__ = "prediction_outcomes"
@@ -160,6 +161,7 @@ class Outcome(Base):
     threshold_pct: Mapped[float]
     naive: Mapped[float | None]
     found: Mapped[float]
+    joined_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class ModelVersion(Base):

@@ -57,19 +57,29 @@ class Accuracy:
     naive_cases: int
 
 
-def join_outcomes(store: Store, models: FillModels, city: Operation, since: datetime, until: datetime) -> int:
-    """Joins the levels found after `since` and up to `until`; how many had a forecast. The same twice changes nothing.
+@dataclass(frozen=True)
+class Joining:
+    """Levels found after `since` and up to `until` are joined; they are known from `known_from` on."""
+
+    since: datetime
+    until: datetime
+    known_from: datetime
+
+
+def join_outcomes(store: Store, models: FillModels, city: Operation, joining: Joining) -> int:
+    """Joins levels found with what had been forecast; how many had a forecast. The same twice changes nothing.
 
     Begins with the six hours that `since` lies in, of whose readings the first counts. Raises StoreUnavailable.
     """
-    joined, since = 0, _block(since, city)
-    while since < until:
-        end = min(since + PART, until)
+    joined, since = 0, _block(joining.since, city)
+    while since < joining.until:
+        end = min(since + PART, joining.until)
         with store.read() as session:
             found = _thinned(found_between(session, city.name, since, end), city)
             bins = {each.bin_id for each in found}
             promises = promises_between(session, city.name, bins, since - LONGEST_LEAD, end - LEAD) if bins else []
         rows = list(_outcomes(found, promises, models.histories(city), city))
+        rows = [row._replace(joined_at=joining.known_from) for row in rows]
         if rows:
             with store.write() as session:
                 add_outcomes(session, city.name, rows)

@@ -30,7 +30,7 @@ from tools.feature_log import log_features
 from tools.fill_models import FillModels
 from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
-from tools.outcomes import join_outcomes
+from tools.outcomes import Joining, join_outcomes
 
 BINS_A_PART = 500
 SETTLE = timedelta(seconds=1)
@@ -90,7 +90,8 @@ class Refresher:
     def join(self, until: datetime) -> int:
         """Puts the levels found since the last time (at first: in two days) beside their forecasts; how many."""
         since = self._joined_until or until - JOINED_BACK
-        joined = join_outcomes(self._store, self._models, self._city, since, until)
+        known_from = _since(until, self._clock())
+        joined = join_outcomes(self._store, self._models, self._city, Joining(since, until, known_from))
         self._joined_until = until
         return joined
 

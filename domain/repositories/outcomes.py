@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.records import Emptying, Reading
@@ -54,6 +54,7 @@ class OutcomeRow(NamedTuple):
     threshold_pct: float
     naive: float | None
     found: float
+    joined_at: datetime | None = None
 
 
 def found_between(session: Session, city: str, since: datetime, until: datetime) -> list[Found]:
@@ -86,16 +87,21 @@ def promises_between(
 
 
 def add_outcomes(session: Session, city: str, rows: Sequence[OutcomeRow]) -> None:
-    """Outcomes by bin, moment and kind; the same twice is once."""
-    upsert(session, Outcome, ("city", "bin_id", "at", "kind"), [{"city": city, **row._asdict()} for row in rows])
+    """Outcomes by bin, moment and kind. One that is held already stays as it was joined first."""
+    first, last = min(row.at for row in rows), max(row.at for row in rows)
+    query = select(Outcome.bin_id, Outcome.at, Outcome.kind).where(Outcome.city == city)
+    held = {tuple(key) for key in session.execute(query.where(Outcome.at >= first, Outcome.at <= last))}
+    new = [{"city": city, **row._asdict()} for row in rows if (row.bin_id, row.at, row.kind) not in held]
+    upsert(session, Outcome, ("city", "bin_id", "at", "kind"), new)
 
 
 def outcomes_between(
     session: Session, city: str, since: datetime, until: datetime, model: tuple[str, str] | None = None
 ) -> list[OutcomeRow]:
-    """Outcomes after `since` and up to `until`, of one model's version or of all; in order of time and bin."""
+    """Outcomes after `since` that were known at `until`, of one model's version or of all; in order of time and bin."""
     columns = [getattr(Outcome, name) for name in OutcomeRow._fields]
-    query = select(*columns).where(Outcome.city == city, Outcome.at > since, Outcome.at <= until)
+    known = Outcome.at <= until, func.coalesce(Outcome.joined_at, Outcome.at) <= until
+    query = select(*columns).where(Outcome.city == city, Outcome.at > since, *known)
     if model is not None:
         query = query.where(tuple_(Outcome.model_name, Outcome.model_version) == model)
     return [OutcomeRow(*row) for row in session.execute(query.order_by(Outcome.at, Outcome.bin_id, Outcome.kind))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from scene import NOW, a_ctx, ask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from domain.clock import fixed_clock
 from domain.records import Emptying, Reading
@@ -19,8 +19,9 @@ from engines.forecast.member import MEDIAN
 from tools.context import Ctx
 from tools.fill_models import FillModels
 from tools.generations import levels_of
-from tools.outcomes import accuracy_of, join_outcomes
+from tools.outcomes import Joining, accuracy_of, join_outcomes
 from tools.refresh import Refresher
+from tools.result_bytes import result_bytes
 
 LATER = NOW + timedelta(hours=25, minutes=30)
 
@@ -43,8 +44,8 @@ def empty(ctx: Ctx, bin_id: str, at: datetime, level: float) -> None:
         session.add(Emptying(city="smalltown", bin_id=bin_id, emptied_at=at, fill_pct=level))
 
 
-def joined(ctx: Ctx, until: datetime = LATER) -> list[Outcome]:
-    join_outcomes(ctx.store, FillModels(ctx.store), ctx.city, NOW, until)
+def joined(ctx: Ctx, until: datetime = LATER, known_from: datetime | None = None) -> list[Outcome]:
+    join_outcomes(ctx.store, FillModels(ctx.store), ctx.city, Joining(NOW, until, known_from or until))
     with ctx.store.read() as session:
         return list(session.scalars(select(Outcome).order_by(Outcome.at)))
 
@@ -109,6 +110,31 @@ def test_an_outcome_after_the_moment_of_asking_is_not_known(ctx: Ctx) -> None:
     read(ctx, "105", LATER, 44.0)
     joined(ctx)
     assert accuracy_of(ctx.store, ctx.city, LATER - timedelta(minutes=1)) is None
+
+
+def test_model_status_asked_again_for_a_moment_before_an_outcome_was_joined_says_the_same(ctx: Ctx) -> None:
+    read(ctx, "105", LATER, 44.0)
+    asking = replace(ctx, now=LATER + timedelta(minutes=10))
+    before = ask(asking, "model_status", model="fill")
+    joined(ctx, known_from=LATER + timedelta(minutes=30))
+    assert result_bytes(ask(asking, "model_status", model="fill")) == result_bytes(before)
+    later = ask(replace(ctx, now=LATER + timedelta(minutes=30)), "model_status", model="fill")
+    assert (before.facts.live_cases, later.facts.live_cases) == (0, 1)
+
+
+def test_an_outcome_joined_again_is_known_from_when_it_was_joined_first(ctx: Ctx) -> None:
+    read(ctx, "105", LATER, 44.0)
+    first = joined(ctx)
+    again = joined(ctx, known_from=LATER + timedelta(hours=2))
+    assert [o.joined_at for o in first] == [o.joined_at for o in again] == [LATER]
+
+
+def test_an_outcome_from_before_that_was_written_down_counts_from_its_own_moment(ctx: Ctx) -> None:
+    read(ctx, "105", LATER, 44.0)
+    joined(ctx, known_from=LATER + timedelta(hours=2))
+    with ctx.store.write() as session:
+        session.execute(update(Outcome).values(joined_at=None))
+    assert accuracy_of(ctx.store, ctx.city, LATER) is not None
 
 
 def test_model_status_shows_the_live_accuracy_beside_the_naive_answer(ctx: Ctx) -> None:
