@@ -54,7 +54,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search = open_search(store, settings, city.name, embedder_of(settings))
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT), renew_patterns)
     index.start(following=ticking)
-    fill = stocked_models(store, city.name, model_shelves(settings, city_folder(settings, ROOT), city.name))
+    fill = stocked_models(store, city.name, model_shelves(settings, city_folder(settings, ROOT), city.name), clock())
     forecasts = Ticking(Refresher(store, fill, city, clock), clock)
     if ticking:
         KERNELS.begin()

@@ -184,10 +184,10 @@ def _held(records: Mapping[str, BinRecords], name: str, each: BinRecords) -> boo
     return name in records and same_records(records[name], each)
 
 
-def stocked_models(store: Store, city: str, shelves: Sequence[Path]) -> FillModels:
-    """The models of a city with those on its shelves registered. Raises StoreUnavailable."""
+def stocked_models(store: Store, city: str, shelves: Sequence[Path], at: datetime) -> FillModels:
+    """The models of a city with those on its shelves registered, at a moment of its clock. Raises StoreUnavailable."""
     shelf = ModelShelf(store, shelves)
-    shelf.stock(city)
+    shelf.stock(city, at)
     return FillModels(store, shelf)
 
 

@@ -80,10 +80,11 @@ class ModelShelf:
                 self._chosen[key] = _choose(self.shelves, wanted)
             return self._chosen[key]
 
-    def stock(self, city: str) -> None:
+    def stock(self, city: str, at: datetime) -> None:
         """Registers every model on the shelves that is not; the newest becomes champion where there was none.
 
-        A model counts from the end of what it was trained on. Raises StoreUnavailable.
+        It is champion from `at`, the moment of stocking, on: what was answered before stays as it was. Raises
+        StoreUnavailable.
         """
         name = model_name(city)
         with self._store.read() as session:
@@ -97,7 +98,7 @@ class ModelShelf:
                 register_model(session, as_registered(name, model))
             newest = max(new, key=lambda model: model.manifest.trained_until).manifest
             if not has_aliases(session, name):
-                point_alias(session, name, "champion", newest.version, newest.trained_until)
+                point_alias(session, name, "champion", newest.version, at)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def add_refresh(cli: typer.Typer, terminal: Terminal) -> None:
 def renew_after_load(store: Store, settings: Settings, folder: Path, city: str) -> Renewal:
     """The forecasts of a city's own moment, after its records were loaded. Raises StoreUnavailable."""
     operation = load_operation(store, city)
-    models = stocked_models(store, city, model_shelves(settings, folder, city))
+    models = stocked_models(store, city, model_shelves(settings, folder, city), operation.demo_now)
     return Refresher(store, models, operation, fixed_clock(operation.demo_now)).whole()
 
 

@@ -23,11 +23,12 @@ from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 from tools.context import Ctx
 from tools.fill import foresee
-from tools.fill_models import FillModels, learned
+from tools.fill_models import FillModels, learned, stocked_models
 from tools.fill_table import Foreseen
 from tools.model_shelf import ModelShelf, model_name, take_in
 from tools.planning import repeats
 from tools.refresh import Refresher
+from tools.result_bytes import result_bytes
 
 NAME = model_name("smalltown")
 EARLY, LATE = at("2025-08-10 00:00"), at("2025-08-25 00:00")
@@ -43,10 +44,10 @@ def shelf(ctx: Ctx, tmp_path: Path) -> ModelShelf:
     """Version 1, champion since EARLY, and version 2, champion since LATE."""
     folder = tmp_path / "models"
     a_model(ctx.fill.rates(ctx.city, EARLY), folder / "1", EARLY, 5.0)
-    ModelShelf(ctx.store, [folder]).stock("smalltown")
+    ModelShelf(ctx.store, [folder]).stock("smalltown", EARLY)
     a_model(ctx.fill.rates(ctx.city, LATE), folder / "2", LATE, 10.0)
     shelf = ModelShelf(ctx.store, [folder])
-    shelf.stock("smalltown")
+    shelf.stock("smalltown", LATE)
     with ctx.store.write() as session:
         point_alias(session, NAME, "champion", "2", LATE)
     return shelf
@@ -141,11 +142,20 @@ def test_a_model_whose_files_are_gone_is_told(ctx: Ctx, shelf: ModelShelf, tmp_p
 
 
 def test_stocking_twice_changes_nothing_and_a_new_version_waits_to_be_promoted(ctx: Ctx, shelf: ModelShelf) -> None:
-    shelf.stock("smalltown")
+    shelf.stock("smalltown", NOW)
     a_model(ctx.fill.rates(ctx.city, LATE), shelf.shelves[0] / "3", LATE, 2.0)
-    shelf.stock("smalltown")
+    shelf.stock("smalltown", NOW)
     with ctx.store.read() as session:
         assert aliases_at(session, NAME, NOW) == {"champion": "2", "previous": "1"}
+
+
+def test_a_model_put_on_an_empty_shelf_changes_no_earlier_answer(ctx: Ctx, tmp_path: Path) -> None:
+    before = ask(ctx, "forecast_fill", by="tomorrow noon")
+    a_model(ctx.fill.rates(ctx.city, EARLY), tmp_path / "models" / "1", EARLY, 5.0)
+    stocked = NOW + timedelta(minutes=10)
+    fill = stocked_models(ctx.store, "smalltown", (tmp_path / "models",), stocked)
+    assert result_bytes(ask(replace(ctx, fill=fill), "forecast_fill", by="tomorrow noon")) == result_bytes(before)
+    assert fill.identity(ctx.city, stocked).version.startswith("1.")
 
 
 def test_model_status_tells_the_trained_model_and_its_test(ctx: Ctx, shelf: ModelShelf) -> None:

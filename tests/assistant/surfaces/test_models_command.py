@@ -64,7 +64,7 @@ def run(store: Store, tmp_path: Path, register: KeptRegister) -> Run:
     city = load_operation(store, "smalltown")
 
     def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
-        models = stocked_models(store, city.name, (home / "models" / "smalltown" / "fill",))
+        models = stocked_models(store, city.name, (home / "models" / "smalltown" / "fill",), NOW)
         refresher = Refresher(store, models, city, fixed_clock(NOW))
         table = Ticking(refresher, fixed_clock(NOW))
         return parts_over(store, home, forecasts=table, register=register, clock=fixed_clock(NOW))
