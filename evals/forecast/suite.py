@@ -9,8 +9,10 @@ do in use. A csv of emptyings is measured by what the crew found (`evals/forecas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from engines.forecast.columns import hours
 from engines.forecast.conformal import keys_of
 from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.member import MEDIAN, Windows
+from engines.forecast.member import MEDIAN, Member, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 from engines.forecast.point import best_level
 from engines.forecast.reasons import faithful
@@ -40,6 +42,7 @@ from evals.forecast.score import (
     by_stream,
     coverage_by,
     figures_of,
+    mae_gain,
     mean_of,
     overflow_figures,
     pinball,
@@ -81,6 +84,35 @@ class Measurement:
     chart: str = ""
 
 
+@dataclass(frozen=True)
+class Watch:
+    """CPU seconds of this process by part of a measurement."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def over(self, part: str) -> Iterator[None]:
+        """Adds what passes within to a part."""
+        began = time.process_time()
+        try:
+            yield
+        finally:
+            self.spent[part] = self.spent.get(part, 0.0) + time.process_time() - began
+
+    def timed(self, name: str, fit: Fit) -> Fit:
+        """The same fit, whose time counts as that of a member."""
+
+        def watched(histories: Sequence[BinHistory], seed: int) -> Member:
+            with self.over(f"of it fitting {name}, twice"):
+                return fit(histories, seed)
+
+        return watched
+
+    def told(self) -> JsonObject:
+        """By part, to a tenth of a second."""
+        return {part: round(seconds, 1) for part, seconds in self.spent.items()}
+
+
 def measure(asked: Asked) -> Measurement:
     """The suite. Raises BadData for data that is neither readings nor emptyings, or too short to cut in two."""
     if not asked.data.is_dir() and is_readings(asked.data):
@@ -92,7 +124,7 @@ def measure(asked: Asked) -> Measurement:
 
 
 def _on_readings(asked: Asked, data: Readings) -> Measurement:
-    since = _cut(asked, data.histories)
+    watch, since = Watch(), _cut(asked, data.histories)
     strangers = asked.unseen - {h.bin_id for h in data.histories}
     if strangers:
         raise BadData(f"{asked.data} has no container {', '.join(sorted(strangers))}: see --unseen")
@@ -100,31 +132,29 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
     if not train.histories:
         raise BadData(f"{asked.data} has no readings before {since}: nothing to learn from")
     say(f"{len(train.histories)} containers before {since}: fitting")
-    ensemble = fit_ensemble(train.histories, _fits(asked), asked.seed)
-    table = naive.fit_hour_table(train.histories)
+    with watch.over("fitting and weighing"):
+        ensemble = fit_ensemble(train.histories, _fits(asked, watch), asked.seed)
     span = Span(float(hours(np.array([since]))[0]))
     known = past_windows(data.without(asked.unseen).histories, AHEAD_H, span)
     if not len(known):
         raise BadData(f"{asked.data} has no reading from {since} on with one a day later: nothing to measure")
     say(f"{len(known)} windows of known containers: asking")
-    ours, levels = _ours(ensemble, known)
-    figures: JsonObject = {**figures_of(ours, known, intervals=True), **_more(ensemble, ours, levels, known)}
-    said = {"always_no": _always_no(known), **_naive(known, table)}
-    baselines: JsonObject = {name: dict(figures_of(each, known)) for name, each in said.items()}
-    baselines["always_no"] = overflow_figures(said["always_no"].full, known)
-    figures["mae_gain_over_hour_of_week"] = _gain(figures, baselines["hour_of_week"])
-    if asked.unseen:
-        new = past_windows(data.only(asked.unseen).histories, AHEAD_H, span)
-        figures |= _unseen(_ours(ensemble, new)[0], new)
-        for name, each in _naive(new, table).items():
-            baselines[name] = {**_as_object(baselines[name]), **_unseen(each, new)}
-    figures |= _reasons(ensemble, known)
+    with watch.over("asking"):
+        table = naive.fit_hour_table(train.histories)
+        figures, baselines, levels = _compared(ensemble, table, known)
+        if asked.unseen:
+            new = past_windows(data.only(asked.unseen).histories, AHEAD_H, span)
+            _add_unseen((figures, baselines), ensemble, table, new)
+    with watch.over("reasons"):
+        figures |= _reasons(ensemble, known)
     if asked.serving:
         say(f"serving: lookups, what-ifs, a renewal of {RENEWED_BINS} bins")
-        figures |= serving_figures(train.histories, ensemble, _newest(train), renewed_bins=RENEWED_BINS)
+        with watch.over("serving"):
+            figures |= serving_figures(train.histories, ensemble, _newest(train), renewed_bins=RENEWED_BINS)
     if asked.ablation:
-        figures["members"] = _members(ensemble, known)
-    figures["notes"] = list(data.notes)
+        with watch.over("ablation"):
+            figures["members"] = _members(ensemble, known)
+    figures |= {"cpu_s": watch.told(), "notes": list(data.notes)}
     chart = reliability_svg(reliability(levels, known), f"{len(known)} windows of {AHEAD_H:.0f} h, {asked.data.name}")
     return Measurement(figures, baselines, len(known), chart)
 
@@ -140,11 +170,11 @@ def _newest(data: Readings) -> np.datetime64:
     return newest
 
 
-def _fits(asked: Asked) -> dict[str, Fit]:
+def _fits(asked: Asked, watch: Watch) -> dict[str, Fit]:
     unknown = asked.members - {*FITS}
     if unknown or not asked.members:
         raise BadData(f"--members takes {', '.join(FITS)}; {', '.join(sorted(unknown)) or 'nothing'} is none of them")
-    return {name: FITS[name] for name in FITS if name in asked.members}
+    return {name: watch.timed(name, FITS[name]) for name in FITS if name in asked.members}
 
 
 def _cut(asked: Asked, histories: Sequence[BinHistory]) -> np.datetime64:
@@ -159,6 +189,25 @@ def _cut(asked: Asked, histories: Sequence[BinHistory]) -> np.datetime64:
 
 
 # ---------------------------------------------------------------- ours
+
+
+def _compared(ensemble: Ensemble, table: naive.HourTable, known: Outcomes) -> tuple[JsonObject, JsonObject, Floats]:
+    """(figures, baselines, levels (n, 7)) of windows of known containers."""
+    ours, levels = _ours(ensemble, known)
+    figures: JsonObject = {**figures_of(ours, known, intervals=True), **_more(ensemble, ours, levels, known)}
+    said = {"always_no": _always_no(known), **_naive(known, table)}
+    baselines: JsonObject = {name: dict(figures_of(each, known)) for name, each in said.items()}
+    baselines["always_no"] = overflow_figures(said["always_no"].full, known)
+    figures |= mae_gain(ours, said["hour_of_week"], known)
+    return figures, baselines, levels
+
+
+def _add_unseen(told: tuple[JsonObject, JsonObject], ensemble: Ensemble, table: naive.HourTable, new: Outcomes) -> None:
+    """The same of containers never trained on, beside the figures and baselines told."""
+    figures, baselines = told
+    figures |= _unseen(_ours(ensemble, new)[0], new)
+    for name, each in _naive(new, table).items():
+        baselines[name] = {**_as_object(baselines[name]), **_unseen(each, new)}
 
 
 def _ours(ensemble: Ensemble, scored: Outcomes) -> tuple[Said, Floats]:
@@ -304,12 +353,6 @@ def _full_before_emptied(method: Method, scored: Outcomes) -> Mask:
 def _always_no(scored: Outcomes) -> Said:
     never = np.zeros(len(scored), dtype=np.bool_)
     return Said(scored.level, scored.level, never)
-
-
-def _gain(figures: JsonObject, other: JsonValue) -> float | None:
-    """By how much our mean error without a collection is smaller than the hour-of-week rate's."""
-    mine, theirs = figures["mae_no_collection"], _as_object(other)["mae_no_collection"]
-    return round(1 - float(str(mine)) / float(str(theirs)), 4) if mine and theirs else None
 
 
 def _as_object(value: JsonValue) -> JsonObject:

@@ -20,8 +20,8 @@ from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 from evals.forecast import naive
 from evals.forecast.readings import is_readings, read_readings
-from evals.forecast.score import Said, coverage_by, figures_of, overflow_figures, reliability
-from evals.forecast.suite import Asked, measure, moved_by_outcomes
+from evals.forecast.score import Said, coverage_by, figures_of, mae_gain, overflow_figures, reliability
+from evals.forecast.suite import Asked, Watch, measure, moved_by_outcomes
 from evals.options import read
 
 START = np.datetime64("2024-01-01T00:00:00")
@@ -112,6 +112,20 @@ def test_a_perfect_answer_has_no_error_and_a_useless_one_no_overflow() -> None:
     assert overflow_figures(np.zeros(len(found), dtype=np.bool_), found)["overflow_f1"] == 0
 
 
+def test_a_gain_is_told_with_an_interval_of_the_same_draws_and_of_windows_without_a_collection_alone() -> None:
+    found = later([filling("a", 1.3), filling("b", 0.9)])
+    sign = np.where(np.arange(len(found)) % 2 == 0, 1.0, -1.0)
+    off = np.where(found.emptied, 70.0, 8.0 + found.bin) * sign
+    other = Said(found.found + off, found.found, found.overflows)
+    ours = Said(found.found + off / 2, found.found, found.overflows)
+    assert mae_gain(ours, other, found) == {"mae_gain_over_hour_of_week": 0.5, "mae_gain_ci95": [0.5, 0.5]}
+    told = mae_gain(replace(ours, level=found.found + 4.0), other, found)
+    low, high = told["mae_gain_ci95"]  # type: ignore[misc]
+    assert low < told["mae_gain_over_hour_of_week"] < high  # type: ignore[operator]
+    perfect = Said(found.found, found.found, found.overflows)
+    assert mae_gain(ours, perfect, found)["mae_gain_over_hour_of_week"] is None
+
+
 def test_coverage_is_told_by_fill_band_stream_and_collection() -> None:
     found = later([filling("a", 1.3)])
     levels = np.tile([0.0, 0, 0, 30, 60, 100, 100], (len(found), 1))
@@ -182,6 +196,20 @@ def test_the_suite_measures_known_and_unseen_containers_beside_naive_answers(tmp
     assert found.figures["members"]["all together"]["pinball"] == found.figures["pinball"]  # type: ignore[index, call-overload]
     assert found.chart.startswith("<svg")
     assert found.cases == len(later_than(bins[:4], date(2024, 3, 1)))
+    assert set(found.figures["cpu_s"]) == {  # type: ignore[arg-type]
+        "fitting and weighing", "of it fitting hour_of_week, twice", "asking", "reasons", "ablation"
+    }  # fmt: skip
+
+
+def test_a_watch_adds_up_what_a_part_took_and_no_more() -> None:
+    watch = Watch()
+    for _ in range(2):
+        with watch.over("adding"):
+            sum(range(2_000_000))
+    once = Watch()
+    with once.over("adding"):
+        sum(range(2_000_000))
+    assert watch.spent["adding"] > 1.2 * once.spent["adding"] > 0
 
 
 def later_than(bins: list[BinHistory], day: date) -> Outcomes:
