@@ -12,6 +12,7 @@ from domain.repositories.decisions import decision_about
 from domain.values import Evidence, Facts, Reason, Result, Table
 from tools.arguments import RefArg, words
 from tools.context import Ctx
+from tools.plan_replay import repeat_plan
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replay import CallVerdict, replay
 
@@ -57,6 +58,9 @@ class AuditFacts(Facts):
     calls_same: int | None = None
     calls_different: int | None = None
     calls_gone: int | None = None
+    plan_id: str | None = None
+    problem_hash: str | None = None
+    plan_hash: str | None = None
 
 
 @tool(
@@ -82,6 +86,8 @@ def audit_trail(
     """
     if check == "verify":
         return _verify(decision, ctx)
+    if check == "replay" and decision.startswith("P-"):
+        return _replay_plan(decision, ctx)
     records = _find(decision, ctx)
     return _show(records, ctx) if check == "show" else _replay(records, ctx)
 
@@ -232,15 +238,47 @@ def _replay(records: Sequence[LedgerRecord], ctx: Ctx) -> Result[AuditFacts]:
         "calls_same": done.count("same"), "calls_different": done.count("different"), "calls_gone": done.count("gone"),
     }  # fmt: skip
     text = "The recorded calls ran again at the recorded moment and seed, and the bytes of their results were compared."
-    rows: list[Row] = [[c.name, c.outcome, c.why, c.recorded_hash, c.replayed_hash] for c in done.calls]
     return Result[AuditFacts](
         headline=_replay_headline(done.calls),
         facts=AuditFacts.model_validate(told),
         why=[Reason(text=text, evidence=_evidence(records))],
         understood={"decision": str(told["decision_id"])},
         data_age=_data_age(ctx),
-        table=Table(columns=["tool", "outcome", "why", "recorded_hash", "replayed_hash"], rows=rows),
+        table=_compared(done.calls),
         degraded=[f"{each.name}: {each.why}." for each in done.calls if each.outcome != "same"],
+    )
+
+
+def _compared(calls: Sequence[CallVerdict]) -> Table:
+    rows: list[Row] = [[c.name, c.outcome, c.why, c.recorded_hash, c.replayed_hash] for c in calls]
+    return Table(columns=["tool", "outcome", "why", "recorded_hash", "replayed_hash"], rows=rows)
+
+
+PLAN_HEADLINES = {
+    "same": "Plan {plan_id} solved again from what is stored of it is the same, byte for byte.",
+    "different": "Plan {plan_id} solved again from what is stored of it is another one.",
+    "gone": "Plan {plan_id} cannot be solved again as it was.",
+}
+
+
+def _replay_plan(plan_id: str, ctx: Ctx) -> Result[AuditFacts]:
+    """A stored plan searched for again; nothing of it is stored."""
+    done = repeat_plan(plan_id, ctx)
+    stored, verdict = done.stored, done.verdict
+    looks = stored.problem["looks"]
+    how = f"{looks:,} looks" if isinstance(looks, int) else "a search that a clock or a person ended"
+    text = f"The plan is of problem {stored.problem_hash[:12]}, seed {stored.seed}, core {stored.core}, {how}"
+    text += f", gone on from {stored.parent}: {verdict.why}." if stored.problem.get("went_on") else f": {verdict.why}."
+    return Result[AuditFacts](
+        headline=PLAN_HEADLINES[verdict.outcome],
+        facts=AuditFacts(
+            plan_id=plan_id, problem_hash=stored.problem_hash, plan_hash=stored.content_hash, verdict=verdict.outcome
+        ),
+        why=[Reason(text=text, evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")])],
+        understood={"plan": plan_id},
+        data_age=f"stored {stored.created_at.astimezone(ctx.zone):%Y-%m-%d %H:%M}",
+        table=_compared([verdict]),
+        degraded=[] if verdict.outcome == "same" else [f"{verdict.name}: {verdict.why}."],
     )
 
 

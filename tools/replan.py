@@ -19,6 +19,8 @@ from tools.planning import plan_from_json
 from tools.resolve import Setting, resolve
 from tools.round_problem import Outlook, Wish, build_problem, full_milli
 
+OTHERWISE = "Plan {plan_id} was made with other records or distances; plan again to have it explained."
+
 
 @dataclass(frozen=True)
 class Replanned:
@@ -44,20 +46,23 @@ class Replanned:
 
 
 def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
-    """Rebuild; raises NotNow when the distances of today are not those the plan was made with."""
+    """Rebuild; raises NotNow when the records or distances of today are not those the plan was made with."""
     inputs = stored.problem
+    plan = _plan_of(stored)
+    seen_bins, trucks_then = cast(dict[str, JsonValue], inputs["outlooks"]), [each.truck for each in plan.rounds]
+    if not (seen_bins.keys() <= ctx.city.bins.keys() and ctx.city.trucks.keys() >= {*trucks_then}):
+        raise NotNow(OTHERWISE.format(plan_id=stored.id))
     outlooks = {
         bin_id: Outlook(ctx.city.bins[bin_id], seen["level_pct"], seen["chance"], bool(seen["known"]))
         for bin_id, seen in cast(dict[str, dict[str, float]], inputs["outlooks"]).items()
     }
     wish = Wish(**resolve(Call("plan_round", stored.request), Setting(ctx.city, _made_at(inputs))).values)
-    plan = _plan_of(stored)
     prizes = cast(dict[str, int | None], inputs["prizes"])
     stops = [(outlooks[bin_id], prizes[bin_id]) for bin_id in cast(list[str], inputs["bins"])]
-    trucks = [ctx.city.trucks[each.truck] for each in plan.rounds]
+    trucks = [ctx.city.trucks[name] for name in trucks_then]
     problem = build_problem(ctx, wish, stops, trucks, str(inputs["distances"])).problem
     if problem.hash != stored.problem_hash:
-        raise NotNow(f"Plan {stored.id} was made with other records or distances; plan again to have it explained.")
+        raise NotNow(OTHERWISE.format(plan_id=stored.id))
     return Replanned(
         stored.id, problem, plan, outlooks, cast(dict[str, str], inputs["left_out"]), str(inputs["serve"]),
         str(inputs["where"]), full_milli(ctx), _worths(inputs),
