@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from domain.clock import Clock
 from domain.errors import NotNow, RoundsmanError
 from domain.operation import Operation
+from domain.repositories.outcomes import newest_between
 from domain.repositories.predictions import (
     NewGeneration,
     add_predictions,
@@ -26,18 +28,20 @@ from domain.repositories.predictions import (
     thin_out,
 )
 from domain.store import Store
+from engines.forecast.history import BinHistory, local_moment
 from tools.feature_log import log_features
 from tools.fill_models import FillModels
 from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
+from tools.histories import newest_of
 from tools.outcomes import Joining, join_outcomes
 
 BINS_A_PART = 500
 SETTLE = timedelta(seconds=1)
 """A generation counts from a second after its last row: who asked before it was visible was before it came in force."""
 JOINED_BACK = timedelta(days=2)
-HOUR_S = 3600.0
-RETRY_S = 60.0
+LOOKED_BACK = timedelta(hours=6)
+LOOK_S, RETRY_S = 60.0, 60.0
 FAULTS_OF_A_MODEL = (RoundsmanError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -87,6 +91,23 @@ class Refresher:
         self.join(new.moment)
         return renewal
 
+    def arrived(self) -> Renewal | None:
+        """Renews the bins of which a newer record has come since theirs were read; None when there is none.
+
+        Looks at the records of the last hours only: older ones that come late wait for the hour. Raises
+        StoreUnavailable.
+        """
+        city, now = self._city, self._clock()
+        with self._store.read() as session:
+            newest = newest_between(session, city.name, now - LOOKED_BACK, now)
+        histories, moment = self._models.histories(city), local_moment(now.astimezone(city.zone))
+        fresh = [
+            bin_id
+            for bin_id, at in newest.items()
+            if bin_id in histories and _is_news(histories[bin_id], at, city, moment)
+        ]
+        return self.some(sorted(fresh)) if fresh else None
+
     def join(self, until: datetime) -> int:
         """Puts the levels found since the last time (at first: in two days) beside their forecasts; how many."""
         since = self._joined_until or until - JOINED_BACK
@@ -129,18 +150,24 @@ class Refresher:
             thin_out(session, self._city.name, moment, standing)
 
 
+def _is_news(history: BinHistory, at: datetime, city: Operation, now: np.datetime64) -> bool:
+    """Whether a record's moment is after all that a history knows by now."""
+    known = newest_of(history, now)
+    return known is None or bool(local_moment(at.astimezone(city.zone)) > known)
+
+
 def _since(begun: datetime, done: datetime) -> datetime:
     """From when a generation counts: on a clock that stands still at once, else when everybody can see it."""
     return begun if done == begun else done + SETTLE
 
 
 class Ticking:
-    """A thread that renews the table at once, at each full hour, and soon after new records, until it is stopped."""
+    """A thread that renews the table at once, at each full hour, and within a minute after new records, until it is
+    stopped."""
 
     def __init__(self, refresher: Refresher, clock: Clock) -> None:
         self.refresher, self._clock = refresher, clock
-        self._wake, self._turn = threading.Event(), threading.Lock()
-        self._changed: set[str] = set()
+        self._wake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="forecast table", daemon=True)
         self.trouble: str | None = None
@@ -158,12 +185,6 @@ class Ticking:
         """What the table holds for this moment. Raises StoreUnavailable."""
         return self.refresher.stands()
 
-    def changed(self, bin_ids: Sequence[str]) -> None:
-        """There is a new reading or emptying of these bins."""
-        with self._turn:
-            self._changed |= {*bin_ids}
-        self._wake.set()
-
     def stop(self) -> None:
         """Ends the thread; what it was writing is completed first."""
         self._stopped = True
@@ -173,24 +194,21 @@ class Ticking:
 
     def _run(self) -> None:
         due: datetime | None = None
+        renewed = False
         while not self._stopped:
             now = self._clock()
             if due is None or now >= due:
-                due = _next_hour(now) if self._tried(self.refresher.whole) else now + timedelta(seconds=RETRY_S)
-            with self._turn:
-                changed, self._changed = tuple(sorted(self._changed)), set()
-            wait_s = min((due - self._clock()).total_seconds(), HOUR_S)
-            if changed and not self._tried(partial(self.refresher.some, changed)):
-                with self._turn:
-                    self._changed |= {*changed}
-                wait_s = min(wait_s, RETRY_S)
-            self._wake.wait(wait_s)
-            self._wake.clear()
+                renewed = self._tried(self.refresher.whole)
+                due = _next_hour(now) if renewed else now + timedelta(seconds=RETRY_S)
+            elif renewed:
+                self._tried(self.refresher.arrived)
+            self._wake.wait(max(min((due - self._clock()).total_seconds(), LOOK_S), 0.0))
 
-    def _tried(self, renew: Callable[[], Renewal]) -> bool:
+    def _tried(self, renew: Callable[[], Renewal | None]) -> bool:
         """Whether it went well. Whatever went wrong is kept as trouble and tried again: the thread lives on."""
         try:
-            done = renew().generation is not None
+            renewal = renew()
+            done = renewal is None or renewal.generation is not None
         except NotNow as error:
             self.trouble = str(error)
             return False

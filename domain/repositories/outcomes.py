@@ -13,7 +13,16 @@ from domain.records import Emptying, Reading
 from domain.upsert import upsert
 from domain.work_records import Generation, Outcome, Prediction
 
-__all__ = ["Found", "OutcomeRow", "Promise", "add_outcomes", "found_between", "outcomes_between", "promises_between"]
+__all__ = [
+    "Found",
+    "OutcomeRow",
+    "Promise",
+    "add_outcomes",
+    "found_between",
+    "newest_between",
+    "outcomes_between",
+    "promises_between",
+]
 
 BINS_A_QUERY = 500
 
@@ -67,6 +76,16 @@ def found_between(session: Session, city: str, since: datetime, until: datetime)
 
     found = [*of(Emptying, Emptying.emptied_at, "emptying"), *of(Reading, Reading.read_at, "reading")]
     return sorted(dict.fromkeys(found), key=lambda each: (each.at, each.bin_id, each.kind))
+
+
+def newest_between(session: Session, city: str, since: datetime, until: datetime) -> dict[str, datetime]:
+    """Bin id -> the moment of its newest emptying or reading after `since` and up to `until`."""
+    newest: dict[str, datetime] = {}
+    for record, at in ((Emptying, Emptying.emptied_at), (Reading, Reading.read_at)):
+        query = select(record.bin_id, func.max(at)).where(record.city == city, at > since, at <= until)
+        for bin_id, moment in session.execute(query.group_by(record.bin_id)):
+            newest[bin_id] = max(moment, newest.get(bin_id, moment))
+    return newest
 
 
 def promises_between(

@@ -24,7 +24,7 @@ from tools.context import Ctx, ThreadView, Tuning
 from tools.fill import foresee
 from tools.fill_models import FillModels
 from tools.fill_table import Foreseen
-from tools.refresh import Refresher, Ticking
+from tools.refresh import Refresher
 from tools.result_bytes import result_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -305,17 +305,3 @@ def test_old_forecasts_are_thinned_out_but_never_those_in_force(ctx: Ctx, store:
         log = session.scalar(select(func.count()).select_from(Generation))
     assert {(NOW - at) // timedelta(hours=1) for at in left} == {24, 2, 1, 0}  # 08:00 there is 15:00 UTC: a third hour
     assert log == len(hours)
-
-
-def test_the_ticking_table_renews_itself_at_once_and_after_news(ctx: Ctx, store: Store) -> None:
-    clock = fixed_clock(NOW + timedelta(minutes=1))
-    ticking = Ticking(Refresher(store, FillModels(store), ctx.city, clock), clock)
-    ticking.begin()
-    with store.write() as session:
-        session.add(Reading(city="smalltown", bin_id="105", read_at=NOW + timedelta(seconds=30), fill_pct=12.0))
-    ticking.changed(["105"])
-    ticking.stop()
-    with store.read() as session:
-        lines = session.execute(select(Generation.whole, Generation.bins).order_by(Generation.id)).all()
-    assert [tuple(line) for line in lines] in ([(True, 12)], [(True, 12), (False, 1)])
-    assert ticking.trouble is None

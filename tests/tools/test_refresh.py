@@ -16,7 +16,7 @@ from domain.clock import fixed_clock
 from domain.operation import Operation
 from domain.records import Reading
 from domain.store import Store
-from domain.work_records import Prediction
+from domain.work_records import Generation, Prediction
 from tools.context import Ctx
 from tools.fill_models import FillModels, Forecaster
 from tools.refresh import Refresher, Ticking
@@ -65,6 +65,34 @@ def test_records_put_down_by_another_process_are_in_the_next_whole_renewal(ctx: 
     with store.read() as session:
         mine = select(Prediction.data_as_of).where(Prediction.generation == generation, Prediction.bin_id == "105")
         assert session.scalar(mine) == found_at
+
+
+def test_the_ticking_table_renews_itself_at_once_and_a_bin_when_a_record_of_it_has_come(
+    ctx: Ctx, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.refresh.LOOK_S", 0.05)
+    clock = fixed_clock(NOW + timedelta(minutes=1))
+    ticking = Ticking(Refresher(store, FillModels(store), ctx.city, clock), clock)
+    ticking.begin()
+    assert _awaited(lambda: _generations(store) or None) == [(True, 12)]
+    with store.write() as session:
+        session.add(Reading(city="smalltown", bin_id="105", read_at=NOW - timedelta(minutes=30), fill_pct=12.0))
+        session.add(Reading(city="smalltown", bin_id="101", read_at=NOW + timedelta(minutes=30), fill_pct=12.0))
+    assert _awaited(lambda: found if len(found := _generations(store)) > 1 else None) == [(True, 12), (False, 1)]
+    time.sleep(0.3)
+    ticking.stop()
+    assert ticking.trouble is None
+    with store.read() as session:
+        renewed = session.scalars(select(Prediction.bin_id).where(Prediction.data_as_of == NOW - timedelta(minutes=30)))
+        assert list(renewed) == ["105"]
+    assert len(_generations(store)) == 2
+
+
+def _generations(store: Store) -> list[tuple[bool, int]]:
+    """Those in force: whole or not, and of how many bins."""
+    with store.read() as session:
+        query = select(Generation.whole, Generation.bins).where(Generation.in_force_from.is_not(None))
+        return [(whole, bins) for whole, bins in session.execute(query.order_by(Generation.id))]
 
 
 def _awaited(asked: Callable[[], T | None]) -> T:
