@@ -158,7 +158,9 @@ def _fill(name: str, version: Registered | None, accuracy: Accuracy | None) -> _
     }  # fmt: skip
     cases = _figure(version, "cases")
     told["fill_cases"] = None if cases is None else round(cases)
-    text = f"The champion and the figures of the test it was registered with.{overflow} {sentence}"
+    test = version.metrics.get("test")
+    of = f" ({test})" if isinstance(test, str) else ""
+    text = f"The champion and the figures of the test it was registered with{of}.{overflow} {sentence}"
     why = _reason(text, f"{version.name} {version.version}", f"models:{version.name}")
     figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
     missing = "" if told["fill_mae_pct"] is not None else "The registered version states no error."

@@ -4,6 +4,7 @@ Levels are reported in steps (Berkeley: 20 %), so the answer is a chance for eac
 the chance of an overflow are read off it. One LightGBM classifier for all bins (Ke et al., NeurIPS 2017) on what was
 known before the visit (`visits.py`), newer emptyings counting more, since habits drift. A second one also takes
 whether the bin had told by then that it is full: crews know that of bins with an alert, and it says most of it.
+Trained by LightGBM, asked in numpy (`tree_text.py`).
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from domain.errors import BadData
 from engines.forecast.columns import Ints, hours
 from engines.forecast.history import BinHistory, Floats
+from engines.forecast.tree_text import Trees, read_trees
 from engines.forecast.visits import NAMES, VISITS_VERSION, Visits, past_visits, visit_features
 
 FINEST_STEP_PCT = 10.0  # levels reported exactly are counted in steps of this
@@ -109,16 +110,16 @@ class FoundModel:
             (known, np.column_stack([features, visits.alerted]), self._told),
         ):
             if rows.any() and which is not None:
-                chances[rows] = which.predict(columns[rows], num_threads=1)
+                chances[rows] = which.shares(columns[rows])
         return FoundLevels(self.steps, chances, self.exact)
 
     @functools.cached_property
-    def _plain(self) -> Any:
-        return _booster(self.plain)
+    def _plain(self) -> Trees:
+        return read_trees(self.plain)
 
     @functools.cached_property
-    def _told(self) -> Any:
-        return None if self.told is None else _booster(self.told)
+    def _told(self) -> Trees | None:
+        return None if self.told is None else read_trees(self.told)
 
     def to_json(self) -> str:
         """The model as text; the same model gives the same text."""
@@ -200,9 +201,3 @@ def _train(features: Floats, wanted: Ints, weight: Floats, how: tuple[int, int, 
     data = lightgbm.Dataset(features, wanted, weight=weight, categorical_feature=[NAMES.index("stream")])
     booster = lightgbm.train({**TREES, "num_class": classes, "seed": seed}, data, rounds)
     return str(booster.model_to_string())
-
-
-def _booster(text: str) -> Any:
-    import lightgbm
-
-    return lightgbm.Booster(model_str=text)

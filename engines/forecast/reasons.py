@@ -47,6 +47,7 @@ LEAST_POINTS = 0.5  # a driver that adds less is not named
 LIKE_DAYS, LIKE_BACK_H = 3, 84 * 24.0
 FASTER, SLOWER = 1.25, 0.8
 LIKE_VISITS, LATELY_H, FEWEST_LATELY = 3, 28 * 24.0, 3
+ABOUT_AS_LONG = float(np.log(1.5))  # up to half as long again, or as much shorter
 Mask = npt.NDArray[np.bool_]
 
 
@@ -101,10 +102,14 @@ class LikeVisit:
 
 @dataclass(frozen=True)
 class WhyFound:
-    """The reasons where only emptyings are known: the last four weeks' pace over the usual one, and like emptyings."""
+    """The reasons where only emptyings are known: the last four weeks' pace over the usual one, and like emptyings.
+
+    `longest_h`: the longest that the bin was left before, where it was never left for about as long as this.
+    """
 
     pace: float | None
     like_visits: tuple[LikeVisit, ...]
+    longest_h: float | None = None
 
     def sentences(self) -> list[str]:
         """The reasons in words."""
@@ -117,6 +122,8 @@ class WhyFound:
                 f"{each.level_pct:.0f} % after {each.since_h:.0f} h ({str(each.at)[:10]})" for each in self.like_visits
             )
             told.append(f"crews that came after about as long found {found}")
+        if self.longest_h is not None:
+            told.append(f"it was never left for so long: the longest before was {self.longest_h:.0f} h")
         return told
 
 
@@ -213,13 +220,10 @@ def why_found(history: BinHistory, now: np.datetime64, at: np.datetime64) -> Why
         pace = round(float(level[lately].sum() / since[lately].sum() / usual), 2)
     weekend = ((visits.at + 72) % 168 >= 120) != ((ask + 72) % 168 >= 120)
     away = np.abs(np.log(since / max(ask - last, 1.0)))
+    if not (away <= ABOUT_AS_LONG).any():
+        return WhyFound(pace, (), float(since.max()) if ask - last > since.max() else None)
     distance = 3 * away + 0.5 * weekend + (end - visits.at) / 8766
-    nearest = np.argsort(distance, kind="stable")[:LIKE_VISITS]
+    nearest = [row for row in np.argsort(distance, kind="stable").tolist() if away[row] <= ABOUT_AS_LONG][:LIKE_VISITS]
     moments = (visits.at[nearest] * 3600).round().astype(np.int64).astype("datetime64[s]")
-    return WhyFound(
-        pace,
-        tuple(
-            LikeVisit(moment, float(since[row]), float(level[row]))
-            for moment, row in zip(moments, nearest.tolist(), strict=True)
-        ),
-    )
+    like = zip(moments, since[nearest].tolist(), level[nearest].tolist(), strict=True)
+    return WhyFound(pace, tuple(LikeVisit(*each) for each in like))

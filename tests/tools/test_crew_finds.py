@@ -37,7 +37,7 @@ def ctx(plain: Ctx, tmp_path: Path) -> Ctx:
     until = at("2025-08-25 00:00")
     a_model(plain.fill.rates(plain.city, until), tmp_path / "models" / "1", until, 5.0, {FOUND: SHIPPED.read_bytes()})
     shelf = ModelShelf(plain.store, [tmp_path / "models"])
-    shelf.stock("smalltown")
+    shelf.stock("smalltown", until)
     return replace(plain, fill=FillModels(plain.store, shelf))
 
 

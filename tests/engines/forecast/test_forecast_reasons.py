@@ -104,6 +104,14 @@ def test_like_emptyings_came_after_about_as_long_and_are_known() -> None:
         assert all(each.at <= now for each in like)
 
 
+def test_a_bin_left_longer_than_ever_is_said_to_be_and_nothing_is_said_to_be_like_it() -> None:
+    history = emptied([20.0] * 40)
+    now = history.emptied_at[-1] + np.timedelta64(400, "h")
+    why = why_found(history, now, now + np.timedelta64(24, "h"))
+    assert why.like_visits == ()
+    assert why.sentences() == ["it was never left for so long: the longest before was 24 h"]
+
+
 def test_what_comes_later_does_not_change_the_reasons() -> None:
     history = emptied([20.0, 40.0, 60.0] * 30)
     now = history.emptied_at[50]
