@@ -133,7 +133,7 @@ def watched(ctx: Ctx, rule: StopRule) -> StopRule:
 
 def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks: Mapping[str, Outlook]) -> list[str]:
     """What makes the plan less than it could be, in sentences."""
-    told = [built.travel.degraded] if built.travel.degraded else []
+    told = [*([built.travel.degraded] if built.travel.degraded else []), *plan.verdicts]
     told += [BASELINE_CUT] if baseline is not None and not baseline.repeatable else []
     told += [sentence for ending, sentence in UNREPEATABLE.items() if plan.core.endswith(ending)]
     unknown = [b for b in plan.served if not outlooks[b].known]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
+
+import numpy as np
 
 from domain.errors import AskAgain
 from domain.operation import BinInfo, TruckInfo
-from domain.ports import Travel
+from domain.ports import NO_WAY, Travel
 from domain.values import BinSet, Moment, Place, TruckSet
 from engines.routing.crowd import Fleet
 from engines.routing.problem import Goal, Problem, Stop, Truck
@@ -76,7 +78,7 @@ def build_problem(
     ]
     made = [stop_of(ctx, seen, prize, seen.info.bin_id in must) for seen, prize in stops]
     places = [(place.lat, place.lon) for place in (*fleet.depots, *dumps)]
-    travel = ctx.distances.travel([*places, *((stop.lat, stop.lon) for stop in made)], source)
+    travel = _sound(ctx.distances.travel([*places, *((stop.lat, stop.lon) for stop in made)], source))
     problem = Problem(
         stops=tuple(made),
         trucks=tuple(fleet.trucks),
@@ -88,6 +90,19 @@ def build_problem(
         max_seconds=fleet.max_seconds,
     )
     return Built(problem, travel)
+
+
+def _sound(travel: Travel) -> Travel:
+    """The distances, with no way in place of those that cannot be: negative, missing or endless ones."""
+    both = [np.asarray(each, dtype=np.float64) for each in (travel.metres, travel.seconds)]
+    with np.errstate(invalid="ignore"):
+        wrong = ~np.logical_and.reduce([(each >= 0) & (each <= NO_WAY) for each in both])
+    if not wrong.any():
+        return travel
+    metres, seconds = (np.where(wrong, NO_WAY, each).astype(np.int64) for each in both)
+    told = f"{int(wrong.sum()):,} distances of {travel.source} are negative or missing and count as no way"
+    degraded = told if travel.degraded is None else f"{travel.degraded}; {told}"
+    return replace(travel, metres=metres, seconds=seconds, degraded=degraded)
 
 
 def fleet_of(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Fleet:

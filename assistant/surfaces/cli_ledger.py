@@ -69,7 +69,7 @@ def _add_replay(cli: typer.Typer, terminal: Terminal) -> None:
     @cli.command()
     @clear
     def replay(decision: str = typer.Argument(..., metavar="ID"), role: Role = ROLE) -> None:
-        """Run the deterministic tools of a decision (D-0001) again, or solve a stored plan (P-0001) again, and compare."""
+        """Run a decision's deterministic tools (D-0001), or a stored plan's search (P-0001), again and compare."""
         call = Call("audit_trail", {"decision": decision.upper(), "check": "replay"})
         with terminal.parts() as parts:
             ran = asyncio.run(_run(parts, call, role))
