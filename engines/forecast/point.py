@@ -14,8 +14,9 @@ from engines.forecast.history import Floats
 from engines.forecast.member import SHARES_OUT
 
 PRICE_PCT = 8.0
-NEAR_PCT = 10.0
-HALF_STEP_PCT = 0.5  # readings are whole points: ten off stands for everything up to 10.5
+EDGES_PCT = np.arange(7, 13)
+"""Where "within ten" ends: the mean of several edges. Between seven levels a distribution is guessed by straight lines,
+and one sharp edge would chase their kinks."""
 GRID = np.arange(0.0, 100.5, 1.0)
 BATCH = 4_096
 
@@ -33,8 +34,7 @@ def best_level(levels: Floats) -> Floats:
 def _best(levels: Floats) -> Floats:
     """The grid's level of least loss for rows (n, 7)."""
     knots, shares = with_tails(levels)
-    below = _cumulative(knots, shares)  # (n, grid) at GRID - near, GRID + near
-    near = below(GRID + NEAR_PCT + HALF_STEP_PCT) - below(GRID - NEAR_PCT - HALF_STEP_PCT)
+    near = _near(knots, shares)
     error = np.zeros((len(levels), len(GRID)))
     for column, weight in enumerate(np.diff(shares)):
         low, high = knots[:, column, None], knots[:, column + 1, None]
@@ -51,19 +51,21 @@ def with_tails(levels: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([first, levels, last], axis=-1), np.array([0.0, *SHARES_OUT, 1.0])
 
 
-class _cumulative:
-    """Share of each row's distribution below levels: linear between the knots; built once, asked twice."""
+def _near(knots: Floats, shares: Floats) -> Floats:
+    """Chance (n, grid) of being within ten of each level of the grid, its edges softened."""
+    farthest = int(EDGES_PCT[-1])
+    below = _below(knots, shares, np.arange(-farthest, len(GRID) + farthest, dtype=np.float64))
+    places = farthest + np.arange(len(GRID))
+    inside = [below[:, places + edge] - below[:, places - edge] for edge in EDGES_PCT]
+    return np.asarray(np.add.reduce(inside) / len(inside))
 
-    def __init__(self, knots: Floats, shares: Floats) -> None:
-        spread = np.maximum.accumulate(np.nan_to_num(knots), axis=1)
-        self._knots = spread + np.arange(knots.shape[1]) * 1e-6  # so that no two are equal
-        self._shares = shares
 
-    def __call__(self, at: Floats) -> Floats:
-        """(n, len(at)) for levels `at`."""
-        found = np.zeros((len(self._knots), len(at)))
-        for left in range(len(self._shares) - 1):
-            low, high = self._knots[:, left, None], self._knots[:, left + 1, None]
-            part = np.clip((at - low) / (high - low), 0.0, 1.0)
-            found += part * (self._shares[left + 1] - self._shares[left])
-        return found
+def _below(knots: Floats, shares: Floats, at: Floats) -> Floats:
+    """Share of each row's distribution below levels, (n, len(at)): linear between the knots."""
+    spread = np.maximum.accumulate(np.nan_to_num(knots), axis=1)
+    spread = spread + np.arange(knots.shape[1]) * 1e-6  # so that no two are equal
+    found = np.zeros((len(knots), len(at)))
+    for left in range(len(shares) - 1):
+        low, high = spread[:, left, None], spread[:, left + 1, None]
+        found += np.clip((at - low) / (high - low), 0.0, 1.0) * (shares[left + 1] - shares[left])
+    return found

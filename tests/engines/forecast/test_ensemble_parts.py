@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engines.forecast.conformal import Offsets, fit_offsets, keys_of
 from engines.forecast.member import MEDIAN, SHARES_OUT
-from engines.forecast.point import best_level
+from engines.forecast.point import PRICE_PCT, best_level
 from engines.forecast.stack import BANDS, EVERY, Unseen, Weights, band_of, fit_weights, mixed
 
 RNG = np.random.default_rng(1)
@@ -33,6 +33,21 @@ def test_near_full_a_level_is_said_that_is_within_ten_of_most() -> None:
 def test_of_two_heaps_the_said_level_lies_by_one_of_them_not_between() -> None:
     levels = np.array([[10.0, 11.0, 12.0, 14.0, 70.0, 72.0, 74.0]])
     assert best_level(levels)[0] < 24
+
+
+@pytest.mark.parametrize("scale", [3.0, 5.0, 8.0, 12.0])
+def test_of_a_skewed_distribution_the_said_level_costs_hardly_more_than_the_best_one(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.minimum(np.round(20 + rng.gamma(2.0, scale, 4000)), 100)
+    off = rng.normal(0, 1.0, (30, len(SHARES_OUT)))
+    told = np.sort(np.clip(np.quantile(truth, SHARES_OUT) + off, 0, 100), axis=1)
+
+    def cost(level: float) -> float:
+        error = np.abs(truth - level)
+        return float(error.mean() - PRICE_PCT * (error <= 10).mean())
+
+    least = min(cost(level) for level in range(101))
+    assert np.mean([cost(level) for level in best_level(told)]) <= least + 0.1
 
 
 def test_a_window_without_levels_has_no_level_to_say() -> None:
