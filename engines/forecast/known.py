@@ -33,7 +33,7 @@ Mask = npt.NDArray[np.bool_]
 
 def on_grid(values: Floats) -> Floats:
     """Hours or points rounded to the next multiple of 2^-20; NaN and infinities stay."""
-    return np.asarray(np.round(values * GRID) / GRID)
+    return np.asarray(np.rint(values * GRID) / GRID)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,11 @@ class Weeks:
     def number(self, stream: str) -> int:
         """The row of a stream; that of the mean for an unknown one."""
         return self.streams.index(stream) if stream in self.streams else len(self.streams)
+
+    @functools.cached_property
+    def edges(self) -> Floats:
+        """Usual hours passed at the beginning of each bucket and at the end of the week, (streams, 57)."""
+        return np.concatenate([np.zeros((len(self.profiles), 1)), np.cumsum(self.profiles, axis=1) * BUCKET_H], axis=1)
 
 
 def fit_weeks(histories: Sequence[BinHistory]) -> Weeks:
@@ -140,10 +145,9 @@ class Tracks:
 def usual_hours(weeks: Weeks, stream: Ints, at: Floats) -> Floats:
     """Hours of each row's usual week passed up to its moment."""
     passed, hour = np.divmod(at + MONDAY_SHIFT_H, WEEK_H)
-    edges = np.concatenate([np.zeros((len(weeks.profiles), 1)), np.cumsum(weeks.profiles, axis=1) * BUCKET_H], axis=1)
     bucket = np.minimum((hour // BUCKET_H).astype(np.int64), BUCKETS - 1)
     inside = (hour - bucket * BUCKET_H) * weeks.profiles[stream, bucket]
-    return np.asarray(passed * WEEK_H + edges[stream, bucket] + inside)
+    return np.asarray(passed * WEEK_H + weeks.edges[stream, bucket] + inside)
 
 
 def _smoothed(level: Floats, first: Ints, counts: Ints) -> Floats:
@@ -281,19 +285,36 @@ class Known:
 
     def _between(self, begin: Floats, end: Floats, columns: Sequence[Floats], unknown: float) -> list[Floats]:
         sure = (end <= self.settled_at + 1e-9) & (begin >= self.first_at)
-        inside = [np.clip(at, self.first_at, self.settled_at) for at in (begin, end)]
-        return [
-            np.where(sure, self._look(inside[1], column) - self._look(inside[0], column), unknown) for column in columns
-        ]
+        places = self._places(np.stack(np.broadcast_arrays(begin, end)))
+        both = [self._at(places, column) for column in columns]
+        return [np.where(sure, at[1] - at[0], unknown) for at in both]
 
     def _look(self, at: Floats, column: Floats) -> Floats:
-        self._refuse_beyond(at)
+        if id(at) not in self._looked:
+            self._refuse_beyond(at)
+            self._looked[id(at)] = at, self._places(at)
+        return self._at(self._looked[id(at)][1], column)
+
+    @functools.cached_property
+    def _looked(self) -> dict[int, tuple[Floats, tuple[Ints, Ints, Floats]]]:
+        """Moments that were looked at (kept, so that no other gets their id) and their places: several columns are."""
+        return {}
+
+    def _places(self, at: Floats) -> tuple[Ints, Ints, Floats]:
+        """Of moments (..., m), moved to where the bin is known: the readings before and after, and the share between."""
         axis = self.tracks.axis
-        inside = on_grid(np.clip(at, self.first_at, self.settled_at)) + self.bin * SPAN_H
+        known = np.minimum(np.maximum(at, self.first_at), self.settled_at)
+        inside = on_grid(known) + self.bin * SPAN_H
         left = np.searchsorted(axis, inside, side="right") - 1
         right = np.minimum(left + 1, len(axis) - 1)
-        share = (inside - axis[left]) / np.maximum(axis[right] - axis[left], 1.0 / GRID)
-        return np.asarray(column[left] + on_grid(share * (column[right] - column[left])))
+        begin = axis[left]
+        return left, right, (inside - begin) / np.maximum(axis[right] - begin, 1.0 / GRID)
+
+    @staticmethod
+    def _at(places: tuple[Ints, Ints, Floats], column: Floats) -> Floats:
+        left, right, share = places
+        before = column[left]
+        return np.asarray(before + on_grid(share * (column[right] - before)))
 
     def _refuse_beyond(self, at: Floats) -> None:
         if (at > self.settled_at + 1e-9).any():
