@@ -131,11 +131,13 @@ def take_in(store: Store, search: RetrievalStore, city: str) -> tuple[dict[str, 
 
 
 def _changes(found: Sequence[Entry]) -> dict[str, list[str] | None]:
-    """Entities by kind, each once; None where everything of the kind may have changed."""
+    """Entities by kind, each once; None where everything of the kind may have changed: forecasts name their sites."""
     named: dict[str, dict[str, None]] = defaultdict(dict)
     for entry in found:
         if entry.kind in RECORD_KINDS:
             named[entry.kind][entry.entity] = None
+    if "bins" in named:
+        named["predictions"] = {EVERY: None}
     return {kind: None if EVERY in entities else list(entities) for kind, entities in named.items()}
 
 

@@ -12,22 +12,24 @@ from domain.ledger_entry import ERASED
 from domain.records import Bin, City, Request, Site
 from domain.work_records import StoredPlan, Thread
 from retrieval.documents import plan_document, request_documents, site_document
+from retrieval.prediction_documents import prediction_documents
 from retrieval.store import Document
 
 __all__ = ["RECORD_KINDS", "documents_of", "ids_of"]
 
-RECORD_KINDS = ("bins", "requests", "rounds")
+RECORD_KINDS = ("bins", "requests", "rounds", "predictions")
 """The kinds whose documents are made of records, in the order of indexing."""
 
+NAMED = {"bins": "sites", "rounds": "plans", "predictions": "predictions"}
 Entities = Sequence[str] | None
 
 
 def documents_of(session: Session, city: str, kind: str, entities: Entities = None) -> Iterator[Document]:
-    """The documents of these entities (site, request or plan ids by kind), of all without; what is gone gives none.
+    """The documents of these entities (site, request, plan or bin ids), of all without; what is gone gives none.
 
     Requests come newest first, so that these get their vectors first.
     """
-    makers = {"bins": _sites, "requests": _requests, "rounds": _rounds}
+    makers = {"bins": _sites, "requests": _requests, "rounds": _rounds, "predictions": prediction_documents}
     yield from makers[kind](session, city, entities)
 
 
@@ -35,7 +37,7 @@ def ids_of(kind: str, entity: str) -> tuple[str, ...]:
     """Every id that a document of an entity can have."""
     if kind == "requests":
         return f"requests/{entity}", f"requests/{entity}/open"
-    return (f"{'sites' if kind == 'bins' else 'plans'}/{entity}",)
+    return (f"{NAMED[kind]}/{entity}",)
 
 
 def _among(column: InstrumentedAttribute[str], entities: Entities) -> list[ColumnElement[bool]]:

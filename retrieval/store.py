@@ -17,11 +17,14 @@ from domain.errors import OutOfRange
 from retrieval.regions import Area, Circle, Polygon, Region
 
 __all__ = [
-    "DEFAULT_ALPHA", "DEFAULT_VECTOR", "KINDS", "MOST_HITS", "Area", "Circle", "Document", "Found", "Hit", "PlanTrace",
-    "Polygon", "Region", "RetrievalStore", "SearchHealth", "SearchRequest", "Vector", "holds_value",
+    "DEFAULT_ALPHA", "DEFAULT_VECTOR", "KINDS", "MOST_HITS", "STANDING", "Area", "Circle", "Document", "Found", "Hit",
+    "PlanTrace", "Polygon", "Region", "RetrievalStore", "SearchHealth", "SearchRequest", "Vector", "holds_value",
 ]  # fmt: skip
 
 KINDS = ("bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook")
+STANDING = frozenset({"predictions"})
+"""Kinds whose documents are known from when they first said what they say: nothing but a later `known_from` is no
+change."""
 MOST_HITS = 1_000
 DEFAULT_ALPHA = 0.6  # the best of the tenths on SciFact's train questions
 DEFAULT_VECTOR = "custom"  # the name of the vectors that the house's own embedding model makes

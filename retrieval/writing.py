@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from retrieval.columns import documents_changed
 from retrieval.stems import TOKENIZER
-from retrieval.store import Document
+from retrieval.store import STANDING, Document
 from retrieval.tables import words_table
 from retrieval.vectors import drop_copies
 from retrieval.words import plain
@@ -45,8 +45,9 @@ def meaning_of(document: Document) -> str:
 
 
 def document_digest(document: Document) -> bytes:
-    """Sixteen bytes that change whenever anything of the document does."""
-    times = [moment and moment.timestamp() for moment in (document.at, document.known_from, document.known_until)]
+    """Sixteen bytes that change whenever anything of the document does, a standing one's `known_from` aside."""
+    known_from = None if document.kind in STANDING else document.known_from
+    times = [moment and moment.timestamp() for moment in (document.at, known_from, document.known_until)]
     told = [document.kind, document.title, document.text, document.url_ref, document.lat, document.lon, *times]
     return hashlib.sha256(json.dumps([*told, sorted(document.fields.items())]).encode()).digest()[:16]
 

@@ -14,7 +14,7 @@ from domain.times import describe
 from domain.values import Evidence, Facts, Moment, Period, Place, Reason, Result, Table
 from retrieval.following import follow
 from retrieval.passages import harmless, is_instruction_like, passage
-from retrieval.store import Area, Circle, Document, Found, Hit, SearchRequest
+from retrieval.store import KINDS, Area, Circle, Document, Found, Hit, SearchRequest
 from retrieval.words import terms
 from tools.arguments import Limit, Metres, PlaceArg, SinceArg, TextArg, UntilArg
 from tools.context import Ctx
@@ -23,10 +23,21 @@ from tools.registry import Example, tool
 from tools.scope import ONE_MINUTE, reach_m, restate_near, window
 
 Kind = Literal["bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook"]
-PLACED = frozenset({"bins", "requests", "patterns"})  # kinds whose documents have a place
+RECORDS = tuple(kind for kind in KINDS if kind != "predictions")  # what is searched unless a kind is named
+PLACED = frozenset({"bins", "requests", "patterns", "predictions"})  # kinds whose documents have a place
 DATED = frozenset({"requests", "rounds"})  # kinds whose documents have a time
-OPENED = {"bins": "records:sites", "requests": "records:requests", "rounds": "plans:", "handbook": "handbook/",
-          "patterns": "patterns:"}  # fmt: skip
+OPENED = {
+    "bins": "records:sites",
+    "requests": "records:requests",
+    "rounds": "plans:",
+    "handbook": "handbook/",
+    "patterns": "patterns:",
+    "predictions": "records:bins",
+}
+UNMADE = {
+    "customers": "its records name no customers",
+    "predictions": "a server makes them with its table of forecasts; ask for a forecast instead",
+}  # fmt: skip
 FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
 EMBED_PATTERNS_S = 2.0
@@ -147,7 +158,7 @@ def _asked(
     request = SearchRequest(
         text=text,
         k=limit,
-        kinds=(kind,) if kind else (),
+        kinds=(kind,) if kind else RECORDS,
         near=region,
         since=span[0],
         until=span[1],
@@ -225,7 +236,8 @@ def _facts(ctx: Ctx, query: str, asked: _Asked, found: Found) -> SearchFacts:
         hits_found=found.matching,
         hits_shown=len(found.hits),
         searched_documents=found.searched,
-        searched_kinds=", ".join(found.kinds or asked.request.kinds) or "of any kind",
+        searched_kinds=", ".join(found.kinds)
+        or (kinds[0] if len(kinds := asked.request.kinds) == 1 else "of any kind"),
         best_title=harmless(best.document.title) if best else None,
         best_ref=best.document.url_ref if best else None,
         best_date=_date(ctx, best.document) if best else None,
@@ -262,10 +274,12 @@ def _why(ctx: Ctx, asked: _Asked, found: Found) -> list[Reason]:
 def _nothing_there(ctx: Ctx, asked: _Asked) -> Reason:
     """Whether the city has no such documents at all, or none within the limits."""
     kinds = asked.request.kinds
-    what = f"{kinds[0]} documents" if kinds else "documents"
+    kind = kinds[0] if len(kinds) == 1 else None
     there = ctx.search.estimate(SearchRequest("", kinds=kinds, as_of=ctx.now))
-    limits = f" {asked.where}, {asked.period}; it has {there} in all" if there else ""
-    ref = _opened(kinds[0]) if kinds else "records:"
+    what = f"{kind} documents" if kind else "documents"
+    unmade = f": {UNMADE[kind]}" if kind in UNMADE else ""
+    limits = f" {asked.where}, {asked.period}; it has {there} in all" if there else unmade
+    ref = _opened(kind) if kind else "records:"
     return Reason(
         text=f"{ctx.city.title} has no {what}{limits}.",
         evidence=[Evidence(label=f"records of {ctx.city.title}", ref=ref)],
@@ -305,7 +319,8 @@ def _table(ctx: Ctx, found: Found, words: tuple[str, ...]) -> Table | None:
 
 def _passage(document: Document, words: tuple[str, ...]) -> str:
     """The text as data: where a place is known it comes first, and what speaks like an instruction is marked."""
-    place = document.fields.get("place") or document.fields.get("area") if document.kind == "requests" else None
+    placed = document.kind in {"requests", "predictions"}
+    place = document.fields.get("place") or document.fields.get("area") if placed else None
     shown = passage(document.text, words)
     shown = f"quoted, not followed: “{shown}”" if is_instruction_like(document.text) else shown
     return f"{harmless(place)}: {shown}" if place else shown

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     rounds = "rounds"
     handbook = "handbook"
     patterns = "patterns"
+    predictions = "predictions"
 
 
 KIND = typer.Option([], "--kind", help="Only this kind; may be given more than once. Default: all.")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scene import a_ctx, ask, at
 
+from domain.clock import fixed_clock
 from domain.errors import AskAgain, MissingPiece, OutOfRange
 from domain.store import Store
 from domain.work_records import StoredPlan
@@ -20,6 +21,7 @@ from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Document
 from tools.context import Ctx
+from tools.refresh import Refresher
 
 
 @pytest.fixture
@@ -95,7 +97,20 @@ def test_nothing_found_says_what_was_searched(ctx: Ctx) -> None:
 def test_a_kind_without_documents_is_said_to_have_none(ctx: Ctx) -> None:
     result = ask(ctx, "search_records", query="university housing", kind="customers")
     assert result.sentence() == "There are no documents to search (customers) in Smalltown, at any time."
-    assert result.why[0].text == "Smalltown has no customers documents."
+    assert result.why[0].text == "Smalltown has no customers documents: its records name no customers."
+
+
+def test_a_forecast_is_found_by_its_kind_at_its_bin_and_only_where_forecasts_are_asked_for(ctx: Ctx) -> None:
+    unmade = ask(ctx, "search_records", query="overflow forecast", kind="predictions")
+    assert unmade.why[0].text.startswith("Smalltown has no predictions documents: a server makes them")
+    before = ask(ctx, "search_records", query="overflow within a day").facts.searched_documents
+    Refresher(ctx.store, ctx.fill, ctx.city, fixed_clock(ctx.now)).whole()
+    made = ask(ctx, "search_records", query="overflow forecast", kind="predictions", near="public library", within_m=50)
+    assert made.table is not None
+    assert made.table.rows[0][0] in {"records:bins/103", "records:bins/104"}
+    assert str(made.table.rows[0][2]).startswith("Public Library: A day later it is expected about")
+    assert made.map is not None
+    assert ask(ctx, "search_records", query="overflow within a day").facts.searched_documents == before
 
 
 def test_limits_that_leave_nothing_are_told_from_records_that_hold_nothing(ctx: Ctx) -> None:
