@@ -90,7 +90,7 @@ def _read(order: Order) -> Taught:
         zone = order.zone or "UTC"
         readings = read_readings(order.data)
         readings = readings if order.until is None else readings.until(_moment(order.until))
-        return Taught(on_clock_of(readings.histories, ZoneInfo(zone)), zone)
+        return Taught(on_clock_of(readings.cleaned().histories, ZoneInfo(zone)), zone)
     zone = order.zone or _zone_of(order.data)
     emptied = read_emptyings(order.data)
     if order.until is not None:

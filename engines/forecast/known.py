@@ -301,7 +301,7 @@ class Known:
         return {}
 
     def _places(self, at: Floats) -> tuple[Ints, Ints, Floats]:
-        """Of moments (..., m), moved to where the bin is known: the readings before and after, and the share between."""
+        """Of moments (..., m), moved to where the bin is known: the readings around them, and the share between."""
         axis = self.tracks.axis
         known = np.minimum(np.maximum(at, self.first_at), self.settled_at)
         inside = on_grid(known) + self.bin * SPAN_H

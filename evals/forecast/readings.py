@@ -2,7 +2,7 @@
 
 What cannot be a reading (a level of 300 %, a clock that jumped, a second reading of one moment) is left out and
 counted: that is seen on arrival. Spikes stay in, for members as in the truth: that one is a spike shows only later.
-What members are trained on (`until`) is cleaned as it could be at its end, as answers are given it
+What members are trained on (`cleaned`) is cleaned as it could be at its end, as answers are given it
 (`engines/forecast/records.py`).
 """
 
@@ -53,10 +53,14 @@ class Readings:
         return replace(self, records=tuple(each for each in self.records if each.bin_id in bins))
 
     def until(self, at: np.datetime64) -> Readings:
-        """What was known at a moment, cleaned as it could be then; containers without a reading by then are left
-        out."""
+        """What was known at a moment; containers without a reading by then are left out."""
         cut = (each.until(at) for each in self.records)
-        return Readings(tuple(each for each in cut if len(each.readings)), self.notes, at)
+        return Readings(tuple(each for each in cut if len(each.readings)), self.notes)
+
+    def cleaned(self, at: np.datetime64 | None = None) -> Readings:
+        """The same, cleaned as could be known at a moment, or at the end of all."""
+        end = max(each.read_at.max() for each in self.records) if at is None else at
+        return replace(self, believed_until=end)
 
 
 def is_readings(path: Path) -> bool:

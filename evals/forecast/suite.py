@@ -131,6 +131,7 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
     train = data.without(asked.unseen).until(since - np.timedelta64(1, "s"))
     if not train.histories:
         raise BadData(f"{asked.data} has no readings before {since}: nothing to learn from")
+    train = train.cleaned(since)
     say(f"{len(train.histories)} containers before {since}: fitting")
     with watch.over("fitting and weighing"):
         ensemble = fit_ensemble(train.histories, _fits(asked, watch), asked.seed)

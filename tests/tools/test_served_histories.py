@@ -77,7 +77,8 @@ def same(one: BinHistory, other: BinHistory) -> bool:
 def test_the_same_readings_give_answers_and_training_the_same_history_byte_for_byte(store: Store) -> None:
     models, city, measured = FillModels(store), a_sensed_city(store), read_readings(EXCERPT)
     believed = models.believed(city, MIDNIGHT + timedelta(hours=8))
-    trained = {h.bin_id: h for h in measured.until(np.datetime64(MIDNIGHT.replace(tzinfo=None))).histories}
+    midnight = np.datetime64(MIDNIGHT.replace(tzinfo=None))
+    trained = {h.bin_id: h for h in measured.until(midnight).cleaned(midnight).histories}
     for whole in measured.histories:
         assert same(models.histories(city)[whole.bin_id], whole)
         assert len(whole.emptied_at)

@@ -97,9 +97,16 @@ def test_faults_seen_on_arrival_go_whatever_the_moment() -> None:
 def test_training_is_given_the_history_that_an_answer_at_that_moment_is_given(day: str) -> None:
     """Of real readings: the part before a cut, and all of them cleaned as known at that midnight."""
     cut, data = np.datetime64(day, "s"), read_readings(EXCERPT)
-    trained = {history.bin_id: history for history in data.until(cut).histories}
+    trained = {history.bin_id: history for history in data.until(cut).cleaned(cut).histories}
     assert trained
     for records in data.records:
         if records.bin_id in trained:
             asked, _ = history_of(records, cut)
             assert same(trained[records.bin_id], asked.until(cut))
+
+
+def test_what_is_cut_for_a_measurement_keeps_its_spikes_as_the_truth_does() -> None:
+    data = read_readings(EXCERPT)
+    for cut, whole in zip(data.until(np.datetime64("2026-01-01")).histories, data.histories, strict=True):
+        assert same(cut, whole)
+    assert any(len(c.readings) < len(w.readings) for c, w in zip(data.cleaned().histories, data.histories, strict=True))
