@@ -103,8 +103,9 @@ class Generation(Base):
 class Prediction(Base):
     """A bin's forecast in one generation: all horizons packed in `levels`, and the one a day ahead in plain columns.
 
-    `levels`: hundredths of a percent, 16-bit little-endian, hours by shares (engines/forecast/horizons.py). `p10`,
-    `p50` and `p90` are levels in percent at `horizon_at`, `p_overflow` the chance 0..1 to be at the threshold then.
+    `levels`: hundredths of a percent, 16-bit little-endian, hours by shares (engines/forecast/horizons.py), and behind
+    them the chances of an overflow by some hours, where a model was trained to tell them. `p10`, `p50` and `p90` are
+    levels in percent at `horizon_at`, `p_overflow` the chance 0..1 to overflow by then, or else to be at the threshold.
     `data_as_of`: the emptying or reading that it starts from. `abstained`: why there is no forecast (no levels then).
     """
 

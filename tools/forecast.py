@@ -11,6 +11,7 @@ from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo
 from domain.values import Confidence, Evidence, Facts, Reason, Result, Table, counted
 from engines.forecast.baselines import last_plus_mean_rate
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
@@ -26,6 +27,7 @@ from tools.scope import bins_in_scope, restate_near
 LONGEST_H = 28 * 24
 MOST_REASONED = 3  # bins whose forecast is explained one by one
 CREW_FINDS = " A crew that comes to it by then will likely find {top_found_pct} %."
+WARNED = " {bins_to_warn_of} reach the chance of {warn_from_pct} % from which a warning is worth it."
 WITH_VISITS = (
     " Dispatched rounds come to {bins_with_visit} of them before; with that, {bins_likely_with_visits} are likely."
 )
@@ -38,6 +40,7 @@ class FillForecastFacts(Facts):
     `bins_with_visit`: those that a dispatched round comes to by then, and `bins_likely_with_visits` how many of all are
     likely when it does; both None when no round does. `top_found_pct`: what a crew that comes to the top bin by then
     (on its planned visit, where there is one) will likely find; None where no model of it is trained.
+    `bins_to_warn_of`: those whose chance is at least `warn_from_pct`; both None where no overflow model answers.
     """
 
     bins_checked: int
@@ -55,6 +58,8 @@ class FillForecastFacts(Facts):
     bins_with_visit: int | None = None
     bins_likely_with_visits: int | None = None
     top_found_pct: int | None = None
+    warn_from_pct: int | None = None
+    bins_to_warn_of: int | None = None
 
 
 Pair = tuple[BinInfo, FillForecast]
@@ -109,7 +114,7 @@ def forecast_fill(
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
     finds = crew_finds(ctx, {b.bin_id: visits.at.get(b.bin_id, (by.at,))[0] for b, _ in shown})
     naive = {"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct)}
-    facts = facts.model_copy(update={**naive, **visits.facts, **_top_found(shown, finds)})
+    facts = facts.model_copy(update={**naive, **visits.facts, **_top_found(shown, finds), **_warned(ctx, told)})
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
@@ -196,6 +201,7 @@ def _headline(facts: FillForecastFacts) -> str:
         "nobody comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
         "{top_level_pct} %."
     )
+    text += WARNED if facts.bins_to_warn_of is not None else ""
     text += CREW_FINDS if facts.top_found_pct is not None else ""
     return text + (WITH_VISITS if facts.bins_with_visit else "")
 
@@ -258,6 +264,16 @@ def _table(ctx: Ctx, shown: list[Pair], visits: Visits, finds: Mapping[str, Find
         rows.append([b.bin_id, b.site, b.stream, round(at.chance * 100), _level(at), round(at.p10), round(at.p90),
                      now, last_emptied(ctx, b.bin_id), *more])  # fmt: skip
     return Table(columns=columns, rows=rows)
+
+
+def _warned(ctx: Ctx, told: list[Pair]) -> dict[str, int]:
+    """How many bins an overflow model warns of, where it answers for this threshold."""
+    answered = [f for _, f in told if f.overflow_by and f.by[0].chance == f.overflow_by[0]]
+    member = ctx.fill.forecaster(ctx.city, ctx.now).member
+    if not answered or not isinstance(member, Ensemble):
+        return {}
+    warned = sum(f.by[0].chance >= member.warn_at for _, f in told)
+    return {"warn_from_pct": round(100 * member.warn_at), "bins_to_warn_of": warned}
 
 
 def _top_found(shown: list[Pair], finds: Mapping[str, Find]) -> dict[str, int | None]:

@@ -15,13 +15,28 @@ from domain.repositories.predictions import PredictionRow, predictions_of
 from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.history import local_moment, moment_at
-from engines.forecast.horizons import HIGH, HOURS, LOW, UNKNOWN, Horizons, Packed, Story, chance_of, levels_at
+from engines.forecast.horizons import (
+    HIGH,
+    HOURS,
+    LOW,
+    SURE,
+    UNKNOWN,
+    WARNED_H,
+    Horizons,
+    Packed,
+    Story,
+    chance_by,
+    levels_at,
+    overflow_at,
+)
 from engines.forecast.member import MEDIAN, SHARES_OUT
 
 MOST_ROWS = 60_000  # kept in memory, about 1.5 kB each
 DAY_H = 24.0
 SHAPE = (len(HOURS), len(SHARES_OUT))
 NOTHING = np.full(SHAPE, UNKNOWN, dtype="<u2").tobytes()
+NO_CHANCES = np.full(len(WARNED_H), UNKNOWN, dtype="<u2").tobytes()
+"""A row's bytes are its levels and, behind them, its chances of an overflow; without those, none are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +70,10 @@ class Generations:
 
 
 def as_rows(horizons: Horizons, model: tuple[str, str], zone: ZoneInfo, threshold_pct: float) -> list[PredictionRow]:
-    """Horizons as the table keeps them."""
-    day = levels_at(horizons, np.full((len(horizons), 1), DAY_H))[:, 0, :]
-    chance = chance_of(day, threshold_pct)
+    """Horizons as the table keeps them; the chance of an overflow is the trained one where there is one."""
+    ahead = np.full((len(horizons), 1), DAY_H)
+    day = levels_at(horizons, ahead)[:, 0, :]
+    chance = chance_by(horizons, overflow_at(horizons, ahead), day[:, None], threshold_pct)[:, 0]
     return [
         _as_row(horizons, row, model, zone, tuple(float(day[row, share]) for share in (LOW, MEDIAN, HIGH)), chance[row])
         for row in range(len(horizons))
@@ -97,30 +113,39 @@ def _as_row(
         starts_from=story.starts_from,
         basis=story.basis,
         abstained=story.abstained,
-        levels=horizons.levels[row].astype("<u2").tobytes() if known else b"",
+        levels=_as_bytes(horizons, row) if known else b"",
     )
+
+
+def _as_bytes(horizons: Horizons, row: int) -> bytes:
+    levels: bytes = horizons.levels[row].astype("<u2").tobytes()
+    overflow: bytes = horizons.overflow[row].astype("<u2").tobytes()
+    return levels if overflow == NO_CHANCES else levels + overflow
 
 
 def _unpacked(rows: Sequence[PredictionRow], city: Operation) -> Generation:
     ours = [row for row in rows if row.bin_id in city.bins]
     whole = [row for row in ours if _fits(row)]
     at = np.array([hour_of(row.made_at, city.zone) for row in whole], dtype=np.float64)
-    packed = b"".join(row.levels or NOTHING for row in whole)
+    packed = b"".join((row.levels or NOTHING)[: len(NOTHING)] for row in whole)
     levels = np.frombuffer(packed, dtype="<u2").reshape(len(whole), *SHAPE)
-    horizons = Horizons(
-        tuple(row.bin_id for row in whole), at, levels.astype(np.uint16), tuple(_story(row, city) for row in whole)
-    )
+    chances = b"".join((row.levels or b"")[len(NOTHING) :] or NO_CHANCES for row in whole)
+    overflow = np.frombuffer(chances, dtype="<u2").reshape(len(whole), len(WARNED_H))
+    bins, stories = tuple(row.bin_id for row in whole), tuple(_story(row, city) for row in whole)
+    horizons = Horizons(bins, at, levels.astype(np.uint16), stories, overflow.astype(np.uint16))
     damaged = frozenset(row.bin_id for row in ours) - {row.bin_id for row in whole}
     models = tuple((row.model_name, row.model_version) for row in whole)
     return Generation(horizons, {bin_id: i for i, bin_id in enumerate(horizons.bins)}, models, damaged)
 
 
 def levels_of(levels: bytes) -> Packed | None:
-    """A row's table of levels; None when it is damaged: not 0 to 100 %, crossing, or cut."""
-    if len(levels) != len(NOTHING):
+    """A row's table of levels; None when it is damaged: not 0 to 100 %, crossing, or cut, its chances included."""
+    if len(levels) not in (len(NOTHING), len(NOTHING) + len(NO_CHANCES)):
         return None
-    table = np.frombuffer(levels, dtype="<u2").reshape(SHAPE).astype(np.uint16)
-    return table if (table <= 10_000).all() and (table[:, 1:] >= table[:, :-1]).all() else None
+    table = np.frombuffer(levels[: len(NOTHING)], dtype="<u2").reshape(SHAPE).astype(np.uint16)
+    chances = np.frombuffer(levels[len(NOTHING) :], dtype="<u2")
+    whole = (table <= 10_000).all() and (table[:, 1:] >= table[:, :-1]).all()
+    return table if whole and (chances <= SURE).all() and (chances[1:] >= chances[:-1]).all() else None
 
 
 def _fits(row: PredictionRow) -> bool:

@@ -109,10 +109,11 @@ class Ensemble:
             used, levels = used + rest, [*levels, *(self.members[i].quantiles(windows) for i in rest)]
         return mixed(levels, table[..., used])
 
-    def chances(self, windows: Windows) -> Floats:
+    def chances(self, windows: Windows, levels: Floats | None = None) -> Floats:
         """Chance (n, t) of an overflow by each hour from the overflow model; NaN where there is none.
 
-        Further ahead than that has seen without an emptying, at least the chance that the level is that high then.
+        Further ahead than that has seen without an emptying, at least the chance that the level is that high then:
+        `levels` are those of the windows, asked for where they are not given.
         """
         boosted = self.trees
         if boosted is None:
@@ -121,7 +122,7 @@ class Ensemble:
         reach = np.array([boosted.reach_h[boosted.weeks.number(h.stream)] for h in windows.histories])
         far = (windows.ahead_h > reach[:, None]) & ~np.isfinite(windows.last_emptied()) & np.isfinite(chances)
         if far.any():
-            high = chance_of(self.quantiles(windows), OVERFLOW_PCT)
+            high = chance_of(self.quantiles(windows) if levels is None else levels, OVERFLOW_PCT)
             chances = np.where(far, np.maximum(chances, high), chances)
         return np.asarray(np.maximum.accumulate(chances, axis=1))
 

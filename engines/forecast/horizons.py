@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from domain.errors import BadData
 from engines.forecast.columns import hours
 from engines.forecast.history import BinHistory, Floats, Times
 from engines.forecast.member import MEDIAN, SHARES_OUT, Member, Windows
+from engines.forecast.past_windows import OVERFLOW_PCT
 from engines.forecast.predict import FillForecast, HoursTo, LevelAt
 
 HOURS = np.concatenate([
@@ -31,9 +33,13 @@ HOURS = np.concatenate([
 TOLD_UP_TO_H = 28 * 24.0
 LOW, HIGH = SHARES_OUT.index(0.1), SHARES_OUT.index(0.9)
 FINENESS = 100.0  # levels are kept in hundredths of a percent
+WARNED_H = np.array([1.0, 6.0, 12.0, 24.0, 48.0, 72.0, 168.0])
+"""Hours ahead at which the chance of an overflow by then is kept, where a member is trained to tell it."""
+WARNED_AT = np.searchsorted(HOURS, WARNED_H)
+SURE = 10_000.0  # chances are kept in ten-thousandths
 UNKNOWN = np.uint16(65_535)
 CHANCES = (0.1, 0.5, 0.9)
-FORM = 2
+FORM = 3
 """Raised whenever code changes what the same model says of the same records: older rows then do not fit."""
 Packed = npt.NDArray[np.uint16]
 
@@ -55,22 +61,38 @@ class Story:
     abstained: str | None = None
 
 
+@runtime_checkable
+class Warner(Protocol):
+    """A member that was trained to tell overflows."""
+
+    def chances(self, windows: Windows, levels: Floats | None = None) -> Floats:
+        """The chance (n, t) that a bin below 80 overflows by each hour; NaN where that cannot be told. `levels`: those
+        (n, t, 7) of the same windows, where they are known already."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Horizons:
     """n forecasts: `levels` (n, len(HOURS), 7) in hundredths of a percent, made at `at` (n,), hours since 1970 local.
 
-    Rows of bins that cannot be forecast are UNKNOWN throughout, and their story says why.
+    Rows of bins that cannot be forecast are UNKNOWN throughout, and their story says why. `overflow`
+    (n, len(WARNED_H)): the chance of an overflow by then in ten-thousandths, UNKNOWN where no member tells it.
     """
 
     bins: tuple[str, ...]
     at: Floats
     levels: Packed
     stories: tuple[Story, ...]
+    overflow: Packed = field(default_factory=lambda: np.empty((0, len(WARNED_H)), dtype=np.uint16))
 
     def __post_init__(self) -> None:
         n = len(self.bins)
+        if n and not len(self.overflow):
+            object.__setattr__(self, "overflow", np.full((n, len(WARNED_H)), UNKNOWN, dtype=np.uint16))
         if self.at.shape != (n,) or self.levels.shape != (n, len(HOURS), len(SHARES_OUT)) or len(self.stories) != n:
             raise BadData("horizons need a moment, a table of levels and a story for each bin")
+        if self.overflow.shape != (n, len(WARNED_H)):
+            raise BadData("horizons need chances of an overflow for each bin or for none")
 
     def __len__(self) -> int:
         return len(self.bins)
@@ -79,19 +101,22 @@ class Horizons:
         """These rows, in this order."""
         kept = [self.stories[i] for i in rows]
         chosen = np.asarray(rows, dtype=np.int64)
-        return Horizons(tuple(self.bins[i] for i in rows), self.at[chosen], self.levels[chosen], tuple(kept))
+        bins = tuple(self.bins[i] for i in rows)
+        return Horizons(bins, self.at[chosen], self.levels[chosen], tuple(kept), self.overflow[chosen])
 
     @classmethod
     def joined(cls, rows: Sequence[tuple[Horizons, int]]) -> Horizons:
         """Single rows of several, in order."""
         levels = np.empty((len(rows), len(HOURS), len(SHARES_OUT)), dtype=np.uint16)
+        overflow = np.empty((len(rows), len(WARNED_H)), dtype=np.uint16)
         for place, (source, row) in enumerate(rows):
-            levels[place] = source.levels[row]
+            levels[place], overflow[place] = source.levels[row], source.overflow[row]
         return cls(
             tuple(source.bins[row] for source, row in rows),
             np.array([source.at[row] for source, row in rows], dtype=np.float64),
             levels,
             tuple(source.stories[row] for source, row in rows),
+            overflow,
         )
 
 
@@ -139,6 +164,7 @@ def horizons_of(member: Member, histories: Sequence[BinHistory], at: Times, stor
     """The horizons of each bin, made at its moment. A level that is no number makes the row unknown."""
     moments = hours(at)
     levels = np.full((len(histories), len(HOURS), len(SHARES_OUT)), UNKNOWN, dtype=np.uint16)
+    overflow = np.full((len(histories), len(WARNED_H)), UNKNOWN, dtype=np.uint16)
     able = [row for row, story in enumerate(stories) if story.abstained is None]
     told = list(stories)
     if able:
@@ -146,15 +172,25 @@ def horizons_of(member: Member, histories: Sequence[BinHistory], at: Times, stor
         found = member.quantiles(chosen)
         known = np.isfinite(found).all(axis=(1, 2))
         levels[np.asarray(able)[known]] = packed(found[known])
+        if isinstance(member, Warner):
+            asked = Windows(chosen.histories, chosen.at, WARNED_H)
+            overflow[np.asarray(able)] = packed_chances(member.chances(asked, found[:, WARNED_AT]))
         for row in np.asarray(able)[~known].tolist():
             told[row] = replace(told[row], abstained="no member of the forecast can tell of this bin")
-    return Horizons(tuple(h.bin_id for h in histories), moments, levels, tuple(told))
+    return Horizons(tuple(h.bin_id for h in histories), moments, levels, tuple(told), overflow)
 
 
 def packed(levels: Floats) -> Packed:
     """Percent as hundredths, never below 0, above 100 or crossing."""
     whole = np.rint(np.clip(levels, 0.0, 100.0) * FINENESS).astype(np.uint16)
     return np.asarray(np.maximum.accumulate(whole, axis=-1))
+
+
+def packed_chances(chances: Floats) -> Packed:
+    """Chances as ten-thousandths, never falling from hour to hour; UNKNOWN for rows that hold no number."""
+    known = np.isfinite(chances).all(axis=1, keepdims=True)
+    whole = np.rint(np.clip(np.nan_to_num(chances), 0.0, 1.0) * SURE).astype(np.uint16)
+    return np.where(known, np.maximum.accumulate(whole, axis=1), UNKNOWN)
 
 
 def features_hash(*parts: object) -> str:
@@ -170,14 +206,37 @@ def forecasts_from(horizons: Horizons, asked: Asked) -> list[FillForecast]:
     since = asked.at - horizons.at
     ahead = np.array([0.0, *asked.ahead_h])
     levels = levels_at(horizons, since[:, None] + ahead)
-    chance = chance_of(levels, asked.threshold_pct)
+    overflow = overflow_at(horizons, since[:, None] + ahead[1:])
+    now = chance_of(levels[:, :1], asked.threshold_pct)
+    chance = np.concatenate([now, chance_by(horizons, overflow, levels[:, 1:], asked.threshold_pct)], axis=1)
     reached = _reached(horizons.levels / FINENESS, asked.threshold_pct) - since[:, None]
     return [
         _abstained(horizons, row, asked)
         if horizons.stories[row].abstained
-        else _told(horizons, row, asked, (levels[row], chance[row], reached[row]))
+        else _told(horizons, row, asked, (levels[row], chance[row], reached[row], overflow[row]))
         for row in range(len(horizons))
     ]
+
+
+def chance_by(horizons: Horizons, overflow: Floats, levels: Floats, threshold_pct: float) -> Floats:
+    """The chance (n, k) told of a threshold: of an overflow by then (`overflow`, (n, k)) where a member was trained on
+    that threshold and the bin is below it; else that the levels (n, k, 7) are at or above it then."""
+    chance = chance_of(levels, threshold_pct)
+    below = horizons.levels[:, :1, MEDIAN] / FINENESS < OVERFLOW_PCT
+    trained = np.isfinite(overflow) & below & (threshold_pct == OVERFLOW_PCT)
+    return np.asarray(np.where(trained, overflow, chance))
+
+
+def overflow_at(horizons: Horizons, ahead_h: Floats) -> Floats:
+    """Chances (n, k) of an overflow by hours ahead of each origin, (n, k): linear between those kept, from 0 on; NaN
+    where they are not known. Beyond the last one it is held."""
+    kept = np.where(horizons.overflow == UNKNOWN, np.nan, horizons.overflow / SURE)
+    kept = np.concatenate([np.where(np.isnan(kept[:, :1]), np.nan, 0.0), kept], axis=1)
+    hours_kept = np.concatenate([[0.0], WARNED_H])
+    place = np.interp(ahead_h, hours_kept, np.arange(len(hours_kept), dtype=np.float64))
+    left = np.minimum(np.floor(place).astype(np.int64), len(hours_kept) - 2)
+    rows, part = np.arange(len(horizons))[:, None], place - left
+    return np.asarray(kept[rows, left] * (1 - part) + kept[rows, left + 1] * part)
 
 
 def levels_at(horizons: Horizons, ahead_h: Floats) -> Floats:
@@ -235,8 +294,8 @@ def _abstained(horizons: Horizons, row: int, asked: Asked) -> FillForecast:
     return FillForecast(horizons.bins[row], story.stream, asked.threshold_pct, abstained=story.abstained)
 
 
-def _told(horizons: Horizons, row: int, asked: Asked, found: tuple[Floats, Floats, Floats]) -> FillForecast:
-    story, (levels, chance, reached) = horizons.stories[row], found
+def _told(horizons: Horizons, row: int, asked: Asked, found: tuple[Floats, Floats, Floats, Floats]) -> FillForecast:
+    story, (levels, chance, reached, overflow) = horizons.stories[row], found
     told = [_level_at(ahead, levels[k], chance[k]) for k, ahead in enumerate((0.0, *asked.ahead_h))]
     return FillForecast(
         bin_id=horizons.bins[row],
@@ -249,6 +308,7 @@ def _told(horizons: Horizons, row: int, asked: Asked, found: tuple[Floats, Float
         starts_from=story.starts_from,
         rate_pct_per_hour=story.rate_pct_per_hour,
         basis=story.basis,
+        overflow_by=tuple(round(float(each), 6) for each in overflow) if np.isfinite(overflow).all() else (),
     )
 
 

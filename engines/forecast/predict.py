@@ -59,7 +59,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class LevelAt:
-    """Level in percent some hours after `Ask.at`, 0 <= p10 <= p50 <= p90 <= 100, and P(level >= threshold) as 0..1.
+    """Level in percent some hours after `Ask.at`, 0 <= p10 <= p50 <= p90 <= 100, and P(level >= threshold) as 0..1;
+    where a model was trained to tell overflows and the threshold is theirs, P(overflow by then).
 
     `likely`: the one level to say where only one is asked for (`point.py`); None where it was not worked out.
     """
