@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from engines.forecast.belief import EMPTIED, NOTHING
+from engines.forecast.belief import EMPTIED
 from engines.routing.compiled import compiled
 
 LEAST_BAG = 1e-3  # so unlikely a number of bags is not told from a still greater one
@@ -37,8 +37,8 @@ def grow(state: Floats, bags: float, paces: Floats, spare: Floats) -> None:
 
 
 @compiled
-def weigh(state: Floats, likelihood: Floats) -> None:
-    """Multiply every cell by its likelihood (cells,) and let all add up to one again."""
+def weigh(state: Floats, likelihood: Floats) -> float:
+    """Multiply every cell by its likelihood (cells,) and let all add up to one again; the logarithm of their sum."""
     total = 0.0
     for row in range(state.shape[0]):
         for cell in range(state.shape[1]):
@@ -48,6 +48,7 @@ def weigh(state: Floats, likelihood: Floats) -> None:
     for row in range(state.shape[0]):
         for cell in range(state.shape[1]):
             state[row, cell] /= total
+    return np.log(total)  # type: ignore[no-any-return]
 
 
 @compiled
@@ -73,30 +74,34 @@ def empty(state: Floats) -> None:
 
 
 @compiled
-def follow(state: Floats, bags: Floats, said: Ints, likelihoods: Floats, known: tuple[Floats, Floats, Floats]) -> None:
-    """A bin's state after its reports. `bags` (events,): growth before each; `said` the row of its likelihood, EMPTIED,
-    or NOTHING once all are heard. `known`: paces, their prior, what is kept of them at an emptying and at a reading."""
+def follow(state: Floats, bags: Floats, said: Ints, likelihoods: Floats, known: tuple[Floats, Floats, Floats]) -> float:
+    """A bin's state after its reports, and the log-likelihood of what they said. `bags` (events,): growth before each;
+    `said` the row of its likelihood, or EMPTIED. `known`: paces, their prior, and what is kept of the pace at an
+    emptying and at a reading. The last row of `likelihoods` is room to work in."""
     paces, prior, kept = known
-    spare = likelihoods[-1]
+    spare, told = likelihoods[-1], 0.0
     for event in range(said.shape[0]):
-        if said[event] == NOTHING:
-            return
         grow(state, bags[event], paces, spare)
         if said[event] == EMPTIED:
             forget(state, kept[0], prior)
             empty(state)
         else:
-            weigh(state, likelihoods[said[event]])
+            told += weigh(state, likelihoods[said[event]])
             forget(state, kept[1], prior)
+    return told
 
 
 @compiled
 def follow_all(
-    states: Floats, bags: Floats, said: Ints, likelihoods: Floats, known: tuple[Floats, Floats, Floats]
-) -> None:
-    """The same of every bin; the last row of `likelihoods` is room to work in."""
+    states: Floats, bags: Floats, reports: tuple[Ints, Ints], likelihoods: Floats, known: tuple[Floats, Floats, Floats]
+) -> float:
+    """The same of every bin, over the reports `span[i, 0]` to `span[i, 1]` of `reports` (said, span)."""
+    said, span = reports
+    told = 0.0
     for row in range(states.shape[0]):
-        follow(states[row], bags[row], said[row], likelihoods, known)
+        first, beyond = span[row, 0], span[row, 1]
+        told += follow(states[row], bags[row, first:beyond], said[row, first:beyond], likelihoods, known)
+    return told
 
 
 @compiled

@@ -108,7 +108,27 @@ def test_exact_readings_are_believed_within_their_noise(rates: Rates) -> None:
     assert level(bin_with([80.0], [6.0, 0.5], [50.0, 52.0], step=0.0), rates) == pytest.approx(52.0, abs=4.0)
 
 
-def test_many_bins_are_believed_as_each_alone(rates: Rates) -> None:
+def test_a_bin_that_says_nothing_fills_as_the_city_around_it_does(rates: Rates) -> None:
+    """Thirty bins are read at a third of their usual pace for six days; the silent one among them is no exception."""
+    ago = [float(h) for h in range(140, 0, -6)]
+    slow = [bin_with([144.0], ago, [float((144 - h) / 6 // 20 * 20) for h in ago]) for _ in range(30)]
+    silent = bin_with([72.0])
+    among = believed([*slow, silent], rates, NOW, (0.0, 24.0)).mean[-1]
+    alone = believed([silent], rates, NOW, (0.0, 24.0)).mean[0]
+    assert among[0] < 0.75 * alone[0]
+    assert among[1] - among[0] < 0.75 * (alone[1] - alone[0])
+
+
+def test_a_city_at_its_usual_pace_changes_nothing_much_and_few_bins_are_no_city(rates: Rates) -> None:
+    ago = [float(h) for h in range(70, 0, -6)]
+    usual = [bin_with([72.0], ago, [float((72 - h) / 2 // 20 * 20) for h in ago]) for _ in range(30)]
+    silent = bin_with([72.0])
+    alone = believed([silent], rates, NOW, (0.0,)).mean[0, 0]
+    assert believed([*usual, silent], rates, NOW, (0.0,)).mean[-1, 0] == pytest.approx(alone, rel=0.12)
+    assert believed([*usual[:5], silent], rates, NOW, (0.0,)).mean[-1, 0] == alone
+
+
+def test_a_few_bins_are_believed_as_each_alone(rates: Rates) -> None:
     bins = [bin_with([80.0]), bin_with([30.0], [6.0], [20.0]), bin_with([], [9.0, 3.0], [60.0, 60.0])]
     together = believed(bins, rates, NOW, (2.0, 26.0)).share
     for index, each in enumerate(bins):
