@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from retrieval.pages import Page, Section, documents_of_page
-from retrieval.store import Document
+from retrieval.pages import Page, Section
 
-__all__ = ["anchor", "handbook_documents", "markdown_page"]
+__all__ = ["anchor", "markdown_page"]
 
 SECTION = re.compile(r"^##\s+(?P<heading>.+?)\s*#*\s*$", re.MULTILINE)
 TITLE = re.compile(r"^#\s+(?P<title>.+?)\s*#*\s*$", re.MULTILINE)
 ABOUT_THE_PAGE = re.compile(r"^\*[^*\n]+\*$", re.MULTILINE)  # a paragraph in italics: no rule of the operation
-
-
-def handbook_documents(pages: Mapping[str, str]) -> list[Document]:
-    """The sections of all pages (file name to Markdown), in order; what has no text is left out."""
-    return [
-        document
-        for name in sorted(pages)
-        for document in documents_of_page(f"handbook/{name}", markdown_page(pages[name]))
-    ]
 
 
 def anchor(heading: str) -> str:

@@ -24,7 +24,7 @@ from engines.patterns import Pattern, Rules, Units, find_patterns
 from retrieval.store import MOST_HITS, Document, RetrievalStore, SearchRequest
 from tools.pattern_units import Subject, bin_subjects, called_subjects
 
-__all__ = ["OperationalPatterns", "pattern_documents", "renew_patterns"]
+__all__ = ["OperationalPatterns", "renew_patterns"]
 
 FORM = "3"  # raise it when patterns are found or told otherwise
 MOST = 300  # patterns of a city: beyond that nobody reads them
@@ -125,11 +125,6 @@ def _words(document: Document) -> tuple[object, ...]:
 
 def _before(first: datetime | None, second: datetime | None) -> bool:
     return second is not None and (first is None or first < second)
-
-
-def pattern_documents(store: Store, city: Operation, rules: Rules, seed: int) -> list[Document]:
-    """Every pattern of a city's records that passes, as a document."""
-    return _look(store, city, rules, seed)[0]
 
 
 def _look(store: Store, city: Operation, rules: Rules, seed: int) -> tuple[list[Document], datetime | None]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.handbook import anchor, handbook_documents
+from retrieval.handbook import anchor, markdown_page
+from retrieval.pages import documents_of_page
+from retrieval.store import Document
 
 PAGE = """# Contamination
 
@@ -27,6 +29,15 @@ Again.
 
 ## Empty
 """
+
+
+def handbook_documents(pages: dict[str, str]) -> list[Document]:
+    """The sections of all pages, by name."""
+    return [
+        document
+        for name in sorted(pages)
+        for document in documents_of_page(f"handbook/{name}", markdown_page(pages[name]))
+    ]
 
 
 def test_each_section_is_a_document_with_the_address_that_opens_it() -> None:

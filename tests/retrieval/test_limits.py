@@ -1,4 +1,4 @@
-"""What limits a search beside place and time: fields, tenants, polygons, and vectors that the caller brings."""
+"""What limits a search in one SQLite file, beside the contract: fields that change, whole cities in a circle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embedders import ConceptEmbedder
 from domain.errors import OutOfRange
 from domain.spatial import haversine_m
 from retrieval.sqlite_store import SqliteSearch
-from retrieval.store import Circle, Document, Polygon, SearchRequest, holds_value
+from retrieval.store import Circle, Document, SearchRequest, holds_value
 
 CITY = [
     Document("a", "requests", "rats", "by the wall", "records:a", 37.5, -121.5, fields={"zone": "North, East"}),
@@ -23,14 +23,12 @@ CITY = [
 
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[SqliteSearch]:
-    """Three documents of one city and one of another."""
-    made, other = (SqliteSearch(tmp_path / "s.db", city, ConceptEmbedder()) for city in ("smalltown", "elsewhere"))
+    """Three documents."""
+    made = SqliteSearch(tmp_path / "s.db", "smalltown", ConceptEmbedder())
     made.upsert(CITY)
-    other.upsert([Document("z", "requests", "rats", "elsewhere", "records:z")])
-    assert made.embed_pending(10) == other.embed_pending(10) == 0
+    assert made.embed_pending(10) == 0
     yield made
     made.close()
-    other.close()
 
 
 def ids(search: SqliteSearch, **limits: object) -> set[str]:
@@ -39,23 +37,6 @@ def ids(search: SqliteSearch, **limits: object) -> set[str]:
     found = search.search(request)
     assert found.searched == search.estimate(request) == len(found.hits)
     return {hit.document.id for hit in found.hits}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [("North", {"a"}), ("East", {"a"}), ("North-East", {"b"}), (("East", "West"), {"a", "c"}), ("north", set()),
-     ((), set())],
-)  # fmt: skip
-def test_a_filter_keeps_documents_whose_field_holds_one_of_the_values(
-    search: SqliteSearch, wanted: str | tuple[str, ...], found: set[str]
-) -> None:
-    assert ids(search, filters={"zone": wanted}) == found
-
-
-def test_all_filters_must_hold_and_a_field_that_nobody_has_holds_nothing(search: SqliteSearch) -> None:
-    assert ids(search, filters={"zone": "West", "a\"b'$.c": "odd"}) == {"c"}
-    assert ids(search, filters={"zone": "North", "a\"b'$.c": "odd"}) == set()
-    assert ids(search, filters={"colour": "red"}) == set()
 
 
 def test_filters_follow_what_documents_say_now(search: SqliteSearch) -> None:
@@ -68,40 +49,6 @@ def test_a_value_is_the_whole_field_or_one_of_several() -> None:
     assert holds_value("a, b", "a, b")
     assert holds_value("a, b", ("x", "b"))
     assert not holds_value("ab, c", "a")
-
-
-def test_a_polygon_keeps_what_it_surrounds(search: SqliteSearch) -> None:
-    square = Polygon(((37.0, -122.0), (37.0, -121.0), (38.0, -121.0), (38.0, -122.0)))
-    assert ids(search, near=square) == {"a"}
-
-
-def test_a_tenant_is_another_city_of_the_file(search: SqliteSearch) -> None:
-    assert ids(search, tenant="elsewhere") == {"z"}
-    assert ids(search, tenant="smalltown") == ids(search) == {"a", "b", "c"}
-    found = search.search(SearchRequest("rats", tenant="nowhere"))
-    assert (found.hits, found.degraded[0][:28]) == ((), "nothing of nowhere has been ")
-
-
-def test_a_vector_that_is_brought_along_is_compared_whatever_its_length(search: SqliteSearch) -> None:
-    snow = ConceptEmbedder().embed(["snow by the gate"])[0] * 7
-    found = search.search(SearchRequest("rats", alpha=1, vectors={"custom": snow}))
-    assert found.hits[0].document.id == "c"
-    assert found.hits[0].dense is not None
-    assert found.hits[0].dense <= 1
-
-
-@pytest.mark.parametrize(
-    ("vectors", "said"),
-    [
-        ({"custom": np.ones(3, dtype=np.float32)}, "3 numbers; documents have 512"),
-        ({"openai": np.ones(512, dtype=np.float32)}, "no vectors of the name “openai”"),
-    ],
-)
-def test_a_vector_that_nothing_can_be_compared_to_is_refused_in_words(
-    search: SqliteSearch, vectors: dict[str, np.ndarray], said: str
-) -> None:
-    with pytest.raises(OutOfRange, match=said):
-        search.search(SearchRequest("rats", vectors=vectors))
 
 
 @pytest.mark.parametrize(
