@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.operation import Operation
+from domain.operation import BinInfo, Operation
 from domain.records import Emptying, Reading
 from domain.store import Store
-from engines.forecast.history import BinHistory, Floats, Times, local_moment
+from engines.forecast.history import BinHistory, Floats, Times, no_levels, no_times
 from engines.forecast.records import BinRecords, history_of
+from engines.forecast.wall_clock import local_times
 
-Level = tuple[np.datetime64, float, bool]
+Told = tuple[str, datetime, float | None, str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Levels of a bin at their moments, and whether all were told in percent, none as a class."""
+
+    at: Times = field(default_factory=no_times)
+    level: Floats = field(default_factory=no_levels)
+    in_percent: bool = True
+
+
+NOTHING = _Levels()
 
 
 def read_records(store: Store, city: Operation, bin_ids: Sequence[str] | None = None) -> dict[str, BinRecords]:
     """All that came of every bin, or of these; by bin id, and empty where the records hold nothing."""
     classes = _class_middles(city)
     with store.read() as session:
-        emptied = _by_bin(session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)), city, classes)
-        read = _by_bin(session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)), city, classes)
+        emptied = _by_bin(
+            session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)).tuples().all(), city, classes
+        )
+        read = _by_bin(
+            session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)).tuples().all(), city, classes
+        )
     step = city.assumed("fill_step_pct", 0.0)
     return {
-        bin_id: BinRecords(
-            bin_id, info.stream, info.site_id, *_columns(emptied[bin_id]), *_columns(read[bin_id]), step_pct=step,
-            in_percent=all(exact for _, _, exact in read[bin_id]),
-        )
+        bin_id: _records(info, emptied.get(bin_id, NOTHING), read.get(bin_id, NOTHING), step)
         for bin_id, info in city.bins.items()
         if bin_ids is None or bin_id in bin_ids
-    }  # fmt: skip
+    }
+
+
+def _records(info: BinInfo, emptied: _Levels, read: _Levels, step: float) -> BinRecords:
+    return BinRecords(
+        info.bin_id, info.stream, info.site_id, emptied.at, emptied.level, read.at, read.level, step_pct=step,
+        in_percent=read.in_percent,
+    )  # fmt: skip
 
 
 def read_histories(store: Store, city: Operation, bin_ids: Sequence[str] | None = None) -> dict[str, BinHistory]:
@@ -101,22 +122,30 @@ def _levels_of(
     city: Operation,
     bin_ids: Sequence[str] | None,
 ) -> Select[str, datetime, float | None, str | None]:
-    query = select(record.bin_id, at, record.fill_pct, record.fill_class).where(record.city == city.name).order_by(at)
+    query = (
+        select(record.bin_id, at, record.fill_pct, record.fill_class)
+        .where(record.city == city.name)
+        .order_by(record.bin_id, at)
+    )
     return query if bin_ids is None else query.where(record.bin_id.in_(bin_ids))
 
 
-def _by_bin(rows: object, city: Operation, classes: Mapping[str, float]) -> defaultdict[str, list[Level]]:
-    found: defaultdict[str, list[Level]] = defaultdict(list)
-    for bin_id, at, fill_pct, fill_class in rows:  # type: ignore[attr-defined]  # a Result of four columns
-        exact = fill_pct is not None
-        level = fill_pct if exact else classes.get(fill_class or "", float("nan"))
-        found[bin_id].append((local_moment(at.astimezone(city.zone)), level, exact))
-    return found
-
-
-def _columns(levels: list[Level]) -> tuple[Times, Floats]:
-    times = np.array([at for at, _, _ in levels], dtype="datetime64[s]")
-    return times, np.array([level for _, level, _ in levels], dtype=np.float64)
+def _by_bin(rows: Sequence[Told], city: Operation, classes: Mapping[str, float]) -> dict[str, _Levels]:
+    """Levels by bin, from rows of bin, moment, percent, class in order of bins and moments."""
+    if not rows:
+        return {}
+    names = [row[0] for row in rows]
+    at = local_times(np.array([row[1].replace(tzinfo=None) for row in rows], dtype="datetime64[s]"), city.zone)
+    exact = np.array([row[2] is not None for row in rows], dtype=np.bool_)
+    unknown = float("nan")
+    level = np.array(
+        [classes.get(row[3] or "", unknown) if row[2] is None else row[2] for row in rows], dtype=np.float64
+    )
+    first = [0, *(place for place in range(1, len(names)) if names[place] != names[place - 1])]
+    return {
+        names[begin]: _Levels(at[begin:end], level[begin:end], bool(exact[begin:end].all()))
+        for begin, end in zip(first, [*first[1:], len(names)], strict=True)
+    }
 
 
 def _class_middles(city: Operation) -> dict[str, float]:

@@ -9,17 +9,24 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from engines.forecast.history import BinHistory, Times
+from engines.forecast.history import BinHistory, Times, local_moment
 
 SLOT_S = 1800  # clocks are changed at full and half hours
 
 
 def local_times(utc: Times, zone: ZoneInfo) -> Times:
-    """Times (n,) of UTC as a zone's wall clock shows them; in the night the clocks go back an hour stands twice."""
+    """Times (n,) of UTC as `local_moment` shows each of them on a zone's wall clock."""
     seconds = utc.astype("datetime64[s]").astype(np.int64)
     slots, place = np.unique(seconds // SLOT_S, return_inverse=True)
-    shifts = [_shift_s(int(slot) * SLOT_S, zone) for slot in slots]
-    return (seconds + np.array(shifts, dtype=np.int64)[place]).astype("datetime64[s]")
+    begins = [datetime.fromtimestamp(int(slot) * SLOT_S, UTC).astimezone(zone) for slot in slots]
+    shifts = np.array([_shift_s(begin) for begin in begins], dtype=np.int64)
+    shown = (seconds + shifts[place]).astype("datetime64[s]")
+    twice = np.array(
+        [_shift_s(each.replace(fold=0)) > _shift_s(each.replace(fold=1)) for each in begins], dtype=np.bool_
+    )
+    for row in np.flatnonzero(twice[place]):
+        shown[row] = local_moment(datetime.fromtimestamp(int(seconds[row]), UTC).astimezone(zone))
+    return shown
 
 
 def on_clock_of(histories: Sequence[BinHistory], zone: ZoneInfo) -> list[BinHistory]:
@@ -32,6 +39,6 @@ def on_clock_of(histories: Sequence[BinHistory], zone: ZoneInfo) -> list[BinHist
     ]  # fmt: skip
 
 
-def _shift_s(at: int, zone: ZoneInfo) -> int:
-    offset = datetime.fromtimestamp(at, UTC).astimezone(zone).utcoffset()
+def _shift_s(at: datetime) -> int:
+    offset = at.utcoffset()
     return 0 if offset is None else int(offset.total_seconds())

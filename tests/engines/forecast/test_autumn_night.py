@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engines.forecast.history import local_moment, moment_at
+from engines.forecast.wall_clock import local_times
 
 NIGHTS = {
     "America/Los_Angeles": datetime(2025, 11, 2, 7, 30, tzinfo=UTC),
@@ -35,6 +36,14 @@ def test_a_moment_of_the_autumn_night_comes_back_to_the_minute_and_shown_again_i
         again = moment_at(shown.astype(datetime), city)
         assert abs(again - moment) <= timedelta(minutes=2)
         assert local_moment(again) == shown
+
+
+@pytest.mark.parametrize("zone", NIGHTS)
+def test_many_times_are_shown_as_each_of_them_is(zone: str) -> None:
+    moments = [NIGHTS[zone] + n * timedelta(seconds=47) for n in range(300)]
+    utc = np.array([each.replace(tzinfo=None) for each in moments], dtype="datetime64[s]")
+    shown = local_times(utc, ZoneInfo(zone))
+    assert shown.tolist() == [local_moment(each.astimezone(ZoneInfo(zone))).tolist() for each in moments]
 
 
 def test_outside_the_repeated_hour_the_wall_clock_is_shown_as_it_is() -> None:
