@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.routing.params import Params
 from engines.routing.problem import LONGEST, Problem, StopRule
 from engines.routing.reasons import StopReason, forced
 from engines.routing.solve import solve
@@ -48,4 +49,4 @@ def confirm(problem: Problem, reason: StopReason, full: StopRule, seed: int = 0)
 
 
 def _serves(problem: Problem, stop_id: str, how: tuple[StopRule, int]) -> bool:
-    return stop_id in solve(problem, *how).served
+    return stop_id in solve(problem, *how, Params(reasoned=False)).served

@@ -28,6 +28,8 @@ class Params:
     it still can be driven is where the search begins, and the answer is never worse than that.
     `thorough`: without, the annealer begins with its own first plans alone and skipped stops get the reasons that are
     at hand, not the cost of each place (for simulations of thousands of rounds, whose reasons nobody reads).
+    `reasoned`: without, the search is as thorough as it is told to be and the reasons alone are those at hand (for a
+    plan that is only compared with another).
     """
 
     core: Core = Core.auto
@@ -36,6 +38,7 @@ class Params:
     coupling: float = 0.05
     start: RoundPlan | None = None
     thorough: bool = True
+    reasoned: bool = True
 
     def __post_init__(self) -> None:
         if self.annealer not in ("sa", "sqa") or self.replicas < 1 or self.coupling < 0:

@@ -168,7 +168,7 @@ def _moved(side: _Side, by: Delta | None, sign: int, truck: str | None) -> _Side
 def _searched(problem: Problem, plan: RoundPlan, reason: StopReason, how: tuple[StopRule, int]) -> StopReason:
     """The reason from the best plan with the stop and the best without it, new searches for both among them."""
     stop = problem.stop_at(_point(problem, reason.stop_id))
-    onward = Params(start=plan)
+    onward = Params(start=plan, reasoned=False)
     inside, outside = (solve(each, *how, onward) for each in (forced(problem, stop.id), without(problem, stop.id)))
     reason = replace(reason, repeatable=inside.repeatable and outside.repeatable)
     own = _side(plan, stop.id, plan.objective if reason.served else plan.objective - (stop.prize or 0))

@@ -84,7 +84,7 @@ def _checked(task: Task, plan: RoundPlan, hindered: dict[str, Why]) -> RoundPlan
     plan = replace(plan, verdicts=verdicts(problem, hindered))
     places = len(plan.unserved) * len(problem.trucks) * len(problem.stops)
     in_time = task.budget.by_looks or places <= task.budget.seconds_left * PLACES_PER_SECOND or places == 0
-    if task.params.thorough and places <= MOST_PLACES_FOR_REASONS and in_time:
+    if task.params.thorough and task.params.reasoned and places <= MOST_PLACES_FOR_REASONS and in_time:
         plan = with_reasons(problem, plan)
     else:
         plan = quick_reasons(problem, plan, hindered)

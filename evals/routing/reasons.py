@@ -7,7 +7,8 @@ worth a visit are left. Bins are drawn from each round, half of them served ones
 is told in an answer; then the round is searched for anew, with the bin's prize a little above and a little below the
 one at which the decision is said to turn (`engines/routing/confirm.py`). Where a round has no prizes, because the fixed
 schedule says which bins are due, the round is searched for with and without the bin, and what counts is how many bins
-are left. All searches end by looks, so that the figures are the same on every machine.
+are left. All searches end by looks, so that the figures are the same on every machine and the run ends: two short
+searches and two full ones for each bin.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from domain.operation import Operation
 from domain.values import Call
 from engines.routing.confirm import Confirmation, confirm
 from engines.routing.kernels import KERNELS
+from engines.routing.params import Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
 from engines.routing.reasons import StopReason, forced, why_stop, without
 from engines.routing.solve import solve
@@ -93,15 +95,16 @@ def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
 
     `agree_share` with `ci95` (Wilson 1927) over all bins; `by_decision` and `by_city` the same apart; `overturned`
     how many reasons said that a longer search would decide otherwise; `against` each bin on which a full search
-    decided otherwise than told; `rounds` what was planned.
+    decided otherwise than told; `rounds` what was planned; `cpu_s` what the whole measurement took.
     """
+    began = time.process_time()
     KERNELS.wait()  # no round is planned by another core because the annealer's loops are still being compiled
     with bench(_parent_of(asked)) as where:
         rounds = _rounds(where, asked)
         samples = list(islice(put_to_test(rounds, asked, tell), asked.samples))
     if not samples:
         raise BadData(f"no round with a bin could be planned for {asked.data}")
-    return told(samples)
+    return {**told(samples), "cpu_s": round(time.process_time() - began, 1)}
 
 
 def put_to_test(rounds: Iterator[Round], asked: Asked, tell: Tell) -> Iterator[Sample]:
@@ -122,8 +125,9 @@ def confirmed(problem: Problem, reason: StopReason, full: StopRule, seed: int) -
     """The reason against full searches. Of a bin without a prize `above` says whether serving it leaves fewer bins."""
     if reason.prize is not None:
         return confirm(problem, reason, full, seed)
-    inside = solve(forced(problem, reason.stop_id), full, seed)
-    outside = solve(without(problem, reason.stop_id), full, seed)
+    plain = Params(reasoned=False)
+    inside = solve(forced(problem, reason.stop_id), full, seed, plain)
+    outside = solve(without(problem, reason.stop_id), full, seed, plain)
     more = _others_left(problem, inside, reason) - _others_left(problem, outside, reason)
     serves = reason.stop_id in inside.served
     if reason.served:  # right where serving it costs at most one other bin: then as many are served as without it

@@ -109,6 +109,14 @@ def test_forcing_in_and_out_changes_that_stop_alone() -> None:
     assert [stop.prize for stop in forced(problem, "s2", 7).stops] == [1, 1, 7]
 
 
+def test_a_plan_that_is_only_compared_is_the_same_plan_without_the_price_of_each_place() -> None:
+    problem = with_stops(grid(12, 2), prize=700)
+    told, plain = solve(problem, QUICK, 3), solve(problem, QUICK, 3, Params(reasoned=False))
+    assert (told.rounds, told.objective) == (plain.rounds, plain.objective)
+    assert all(each.cost_milli is not None for each in told.unserved)
+    assert [each.cost_milli for each in plain.unserved] == [None] * len(told.unserved) != []
+
+
 def test_a_reason_of_a_stop_that_is_not_there_is_refused() -> None:
     problem = grid(2)
     plan = solve(problem, QUICK)
