@@ -37,11 +37,9 @@ def read_records(store: Store, city: Operation, bin_ids: Sequence[str] | None = 
     classes = _class_middles(city)
     with store.read() as session:
         emptied = _by_bin(
-            session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)).tuples().all(), city, classes
+            session.execute(_levels_of(Emptying, Emptying.emptied_at, city, bin_ids)).all(), city, classes
         )
-        read = _by_bin(
-            session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)).tuples().all(), city, classes
-        )
+        read = _by_bin(session.execute(_levels_of(Reading, Reading.read_at, city, bin_ids)).all(), city, classes)
     step = city.assumed("fill_step_pct", 0.0)
     return {
         bin_id: _records(info, emptied.get(bin_id, NOTHING), read.get(bin_id, NOTHING), step)

@@ -1,12 +1,17 @@
-"""How fast forecasts are served: a lookup in the table, a live what-if, the renewal of many bins.
+"""How fast forecasts are served: a lookup in the table, a live what-if, an answer with its reasons, renewals.
 
 The parts are those that serve: `tools/fill_table.py` over a real database in a temporary folder. Only where histories
 and model come from is told here: those of the measurement. Times are told twice, as a clock on the wall shows them and
 as seconds of this process' CPU, because a busy machine stretches only the first.
+
+`refresh` is the hour's renewal with models at hand, over whole pasts. `cold` is the first one of a process, with all
+its parts: the model read from its folder, `COLD_DAYS` of records of each bin read from the database and cleaned, rates
+fitted, bands moved by what came of the last weeks, features and forecasts written.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,24 +23,37 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import JsonValue
+from sqlalchemy import insert
 
 from domain.clock import fixed_clock
+from domain.ledger import Ledger, load_keys
 from domain.operation import Operation, load_operation
-from domain.records import Bin, City, Site
+from domain.ports import ModelIdentity
+from domain.records import Bin, City, Reading, Site
 from domain.store import Store
+from domain.values import Actor, Call, Role
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Member
+from engines.forecast.model_files import Label, to_files
 from engines.forecast.rates import Rates, fit_rates
-from tools.fill_models import FillModels, Forecaster, Identity
+from engines.routing.distances import HaversineMatrix
+from retrieval.sqlite_store import SqliteSearch
+from tools.context import Ctx, ThreadView, Tuning
+from tools.fill_models import FillModels, Forecaster, Identity, stocked_models
 from tools.fill_table import FillTable
 from tools.histories import Believed
 from tools.refresh import Refresher
+from tools.use import use
 
 QUESTIONS = 300
 RENEWED_BINS = 10_000
+COLD_DAYS = 28
+ROWS_A_WRITE = 200_000
 CITY, SITE = "measured", "site"
 THRESHOLD_PCT = 80.0
 JsonObject = dict[str, JsonValue]
+JsonRow = dict[str, str | float | datetime]
 
 
 class Given(FillModels):
@@ -83,6 +101,17 @@ class Serving:
     city: Operation
     models: Given
     now: datetime
+    folder: Path
+
+    @functools.cached_property
+    def asking(self) -> Ctx:
+        """What tools get."""
+        ledger = Ledger(self.store, load_keys(self.folder), self.folder / "checkpoints", fixed_clock(self.now))
+        search = SqliteSearch(self.folder / "search.db", CITY, None)
+        return Ctx(
+            self.city, self.store, search, HaversineMatrix(), self.models, ledger, ModelIdentity("measured"),
+            Actor("the manager", Role.manager), self.now, ThreadView("C-0001"), tuning=Tuning(surface="measurement"),
+        )  # fmt: skip
 
     @property
     def table(self) -> FillTable:
@@ -109,24 +138,84 @@ def serving_figures(
         chosen = np.random.default_rng(seed).choice([h.bin_id for h in histories], QUESTIONS)
         questions = [(str(bin_id), here.now + timedelta(minutes=n % 59)) for n, bin_id in enumerate(chosen)]
         found: JsonObject = {**_timed("lookup", here, questions, _look_up), **_timed("live", here, questions, _what_if)}
+        found |= _timed("answer", here, questions, _answered)
     if renewed_bins:
         many = _repeated(histories, renewed_bins)
         with serving(many, member, at, rates) as here:
             found |= {"refresh_bins": renewed_bins, "refresh_cpu_s": round(here.renew(), 2)}
+        found |= cold_figures(histories, member, at, renewed_bins)
     return found
+
+
+def cold_figures(histories: Sequence[BinHistory], member: Member, at: np.datetime64, bins: int) -> JsonObject:
+    """`cold_cpu_s` of the first renewal of a process that has nothing in memory, and how many readings it read."""
+    since = at - np.timedelta64(COLD_DAYS, "D")
+    lately = [_since(history.until(at), since) for history in histories]
+    many = _repeated([history for history in lately if len(history.readings)], bins)
+    with _stored(many, at) as (store, moment, folder):
+        _put_readings(store, many)
+        if isinstance(member, Ensemble):
+            trained = Label("measured", moment - timedelta(days=COLD_DAYS))
+            (folder / "models" / "measured").mkdir(parents=True)
+            for name, data in to_files(member, trained).items():
+                (folder / "models" / "measured" / name).write_bytes(data)
+        began = time.process_time()
+        models = stocked_models(store, CITY, (folder / "models",), moment - timedelta(days=1))
+        renewal = Refresher(store, models, load_operation(store, CITY), fixed_clock(moment)).whole()
+        spent = time.process_time() - began
+    if renewal.bins != len(many) or renewal.generation is None:
+        raise RuntimeError(f"the cold renewal came to {renewal}, not to {len(many)} bins")
+    readings = sum(len(history.readings) for history in many)
+    return {"cold_bins": len(many), "cold_readings": readings, "cold_cpu_s": round(spent, 2)}
+
+
+def _since(history: BinHistory, since: np.datetime64) -> BinHistory:
+    kept = history.read_at > since
+    return BinHistory(
+        history.bin_id, history.stream, history.site_id, read_at=history.read_at[kept],
+        readings=history.readings[kept], step_pct=history.step_pct,
+    )  # fmt: skip
+
+
+def _put_readings(store: Store, histories: Sequence[BinHistory]) -> None:
+    """The readings of all bins as records."""
+    rows: list[JsonRow] = []
+    for history in histories:
+        moments = [at.replace(tzinfo=UTC) for at in history.read_at.astype(datetime)]
+        rows += [
+            {"city": CITY, "bin_id": history.bin_id, "read_at": moment, "fill_pct": level}
+            for moment, level in zip(moments, history.readings.tolist(), strict=True)
+        ]
+        if len(rows) >= ROWS_A_WRITE:
+            _write(store, rows)
+            rows = []
+    _write(store, rows)
+
+
+def _write(store: Store, rows: Sequence[JsonRow]) -> None:
+    if rows:
+        with store.write() as session:
+            session.execute(insert(Reading), rows)
 
 
 @contextmanager
 def serving(histories: Sequence[BinHistory], member: Member, at: np.datetime64, rates: Rates) -> Iterator[Serving]:
     """These histories as a city in a database that is thrown away; `rates` are what forecasts are explained by."""
-    moment = at.astype("datetime64[s]").astype(datetime).replace(tzinfo=UTC)
     known = [history.until(at) for history in histories]
+    with _stored(known, at) as (store, moment, folder):
+        yield Serving(store, load_operation(store, CITY), Given(store, known, member, rates), moment, folder)
+
+
+@contextmanager
+def _stored(histories: Sequence[BinHistory], at: np.datetime64) -> Iterator[tuple[Store, datetime, Path]]:
+    """A database with a city of these bins and no records of them, its moment and its folder; thrown away."""
+    moment = at.astype("datetime64[s]").astype(datetime).replace(tzinfo=UTC)
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="roundsman-")))
         store = ending.enter_context(closing(Store(f"sqlite:///{folder / 'roundsman.db'}")))
         store.migrate()
-        _put_city(store, known, moment)
-        yield Serving(store, load_operation(store, CITY), Given(store, known, member, rates), moment)
+        _put_city(store, histories, moment)
+        yield store, moment, folder
 
 
 def _put_city(store: Store, histories: Sequence[BinHistory], moment: datetime) -> None:
@@ -149,7 +238,7 @@ def _put_city(store: Store, histories: Sequence[BinHistory], moment: datetime) -
 def _timed(
     name: str, here: Serving, questions: Sequence[tuple[str, datetime]], ask: Callable[[Serving, str, datetime], int]
 ) -> JsonObject:
-    """p50 and p99 of single questions, after the first, which loads what is kept."""
+    """p50, p95 and p99 of single questions, after the first, which loads what is kept."""
     ask(here, *questions[0])
     wall, cpu = [], []
     for bin_id, at in questions:
@@ -158,8 +247,8 @@ def _timed(
         wall.append(time.perf_counter() - began[0])
         cpu.append(time.process_time() - began[1])
     return {
-        f"{name}_p50_ms": _ms(wall, 50), f"{name}_p99_ms": _ms(wall, 99),
-        f"{name}_cpu_p50_ms": _ms(cpu, 50), f"{name}_cpu_p99_ms": _ms(cpu, 99),
+        f"{name}_p50_ms": _ms(wall, 50), f"{name}_p95_ms": _ms(wall, 95), f"{name}_p99_ms": _ms(wall, 99),
+        f"{name}_cpu_p50_ms": _ms(cpu, 50), f"{name}_cpu_p95_ms": _ms(cpu, 95), f"{name}_cpu_p99_ms": _ms(cpu, 99),
     }  # fmt: skip
 
 
@@ -174,6 +263,12 @@ def _look_up(here: Serving, bin_id: str, at: datetime) -> int:
 def _what_if(here: Serving, bin_id: str, at: datetime) -> int:
     """What if a truck came in three hours?"""
     return len(here.table.with_visits(here.city, at, 24.0, {bin_id: [at + timedelta(hours=3)]}))
+
+
+def _answered(here: Serving, bin_id: str, at: datetime) -> int:
+    """How full will it be tomorrow? With reasons, chart and table, as the tool answers."""
+    question = Call("forecast_fill", {"bins": [bin_id], "by": "tomorrow 18:00"})
+    return len(use(question, replace(here.asking, now=at)).result.why)
 
 
 def _ms(seconds: Sequence[float], share: float) -> float:

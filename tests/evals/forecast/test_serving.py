@@ -25,10 +25,12 @@ def histories() -> list[BinHistory]:
 
 def test_every_lookup_is_one_and_live_answers_are_timed_beside_it(histories: list[BinHistory]) -> None:
     figures = serving_figures(histories, HourOfWeek(fit_rates(histories)), AT, renewed_bins=12)
-    for name in ("lookup", "live"):
+    for name in ("lookup", "live", "answer"):
         assert 0 < float(str(figures[f"{name}_p50_ms"])) <= float(str(figures[f"{name}_p99_ms"]))
-    assert figures["refresh_bins"] == 12
+    assert figures["refresh_bins"] == figures["cold_bins"] == 12
     assert float(str(figures["refresh_cpu_s"])) > 0
+    assert float(str(figures["cold_cpu_s"])) > 0
+    assert figures["cold_readings"] == 12 * 84
 
 
 def test_what_is_served_is_the_members_own_forecast(histories: list[BinHistory]) -> None:
