@@ -14,7 +14,7 @@ from tools.fill import data_age, last_emptied
 from tools.planning import REASONS_CUT, watched
 from tools.replan import Replanned
 
-FULL_MILLI = 1000
+MILLI = 1000  # of milli-currency in one unit of the currency
 SEARCH_SHARE = 0.25  # of `solve_seconds` for each of the new searches behind a reason
 Told = tuple["ExplanationFacts", list[Reason], list[str]]
 
@@ -130,10 +130,10 @@ def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) 
         figures |= {
             "extra_km": round(reason.extra.metres / 1000, 2),
             "extra_minutes": round(reason.extra.seconds / 60, 1),
-            "extra_cost": round(reason.extra.milli / FULL_MILLI, 2),
+            "extra_cost": round(reason.extra.milli / MILLI, 2),
         }
     if reason.prize is not None:
-        figures |= {"worth": round(reason.prize / FULL_MILLI, 2), "flip_chance_pct": chance}
+        figures |= {"worth": round(reason.prize / MILLI, 2), "flip_chance_pct": chance}
         figures |= parts_of(seen.worths.get(reason.stop_id))
     return facts.model_copy(update=figures)
 
@@ -143,10 +143,10 @@ def parts_of(worth: Worth | None) -> dict[str, float]:
     if worth is None:
         return {}
     parts = {"worth_of_overflow": worth.overflow, "worth_of_haul": worth.haul, "worth_of_spared_visit": worth.spared}
-    told = {name: round(milli / FULL_MILLI, 2) for name, milli in parts.items()}
+    told = {name: round(milli / MILLI, 2) for name, milli in parts.items()}
     largest = max(parts, key=lambda name: parts[name])  # so that the parts told add up to the whole told
     others = sum(value for name, value in told.items() if name != largest)
-    return {**told, largest: round(round(worth.prize / FULL_MILLI, 2) - others, 2)}
+    return {**told, largest: round(round(worth.prize / MILLI, 2) - others, 2)}
 
 
 def _worth_words(facts: ExplanationFacts, *, alone: bool) -> list[str]:
@@ -241,7 +241,7 @@ def _left_words(reason: StopReason, facts: ExplanationFacts) -> list[str]:
 
 
 def _more(extra: Delta, facts: ExplanationFacts) -> str:
-    cost = f"{extra.milli / FULL_MILLI:.2f} {facts.currency}"
+    cost = f"{extra.milli / MILLI:.2f} {facts.currency}"
     return f"{extra.metres / 1000:.2f} km, {extra.seconds / 60:.1f} min and {cost}"
 
 
@@ -337,8 +337,8 @@ def explain_plan(ctx: Ctx, seen: Replanned, question: str) -> Result[Explanation
     detours = sorted((detour_of(seen.problem, seen.plan, s) for s in seen.plan.served), key=lambda d: -d.milli)
     rows: list[list[str | int | float | None]] = [
         [
-            ctx.city.bins[d.stop_id].label, d.truck, round(d.metres / 1000, 2), round(d.milli / FULL_MILLI, 2),
-            None if d.prize is None else round(d.prize / FULL_MILLI, 2),
+            ctx.city.bins[d.stop_id].label, d.truck, round(d.metres / 1000, 2), round(d.milli / MILLI, 2),
+            None if d.prize is None else round(d.prize / MILLI, 2),
         ]
         for d in detours
     ]  # fmt: skip
@@ -393,5 +393,5 @@ def _option_row(option: Option) -> list[str | int | float | None]:
     return [
         option.goal.value, len(plan.served), len(plan.unserved), round(plan.metres / 1000, 1),
         round(plan.seconds / 3600, 1), round(plan.cost, 2), round(plan.g_co2e / 1000, 1),
-        round(option.prizes_left / FULL_MILLI, 2), option.beaten_by.value if option.beaten_by else None,
+        round(option.prizes_left / MILLI, 2), option.beaten_by.value if option.beaten_by else None,
     ]  # fmt: skip
