@@ -28,6 +28,7 @@ from domain.store import Store, StoreLimits
 from domain.values import Actor
 from engines.routing.distances import HaversineMatrix
 from engines.routing.kernels import KERNELS
+from feeds.forecasters import forecaster_in
 from feeds.maps import distances_of
 from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
@@ -35,6 +36,7 @@ from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
+from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
@@ -54,7 +56,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     search = open_search(store, settings, city.name, embedder_of(settings))
     index = IndexKeeper(store, search, city.name, city_folder(settings, ROOT), renew_patterns)
     index.start(following=ticking)
-    fill = stocked_models(store, city.name, model_shelves(settings, city_folder(settings, ROOT), city.name), clock())
+    shelves, outside = model_shelves(settings, city_folder(settings, ROOT), city.name), forecaster_in(settings)
+    outsider = Outsider(outside, settings.forecaster_share) if outside is not None else None
+    fill = stocked_models(store, city.name, shelves, clock(), outsider)
     forecasts = Ticking(Refresher(store, fill, city, clock), clock)
     if ticking:
         KERNELS.begin()
@@ -86,20 +90,10 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         store.close()
 
     return ApiParts(
-        asks=assistant,
-        decides=approvals,
-        store=store,
-        ledger=ledger,
-        operation=city,
-        run_tool=assistant.run_tool,
-        health=lambda: health_of(Examined(store, ledger, model, search, city, forecasts)),
-        settings=settings,
-        index=index,
-        forecasts=forecasts,
-        register=MlflowRegister(settings.home),
-        clock=clock,
-        close=close,
-    )
+        asks=assistant, decides=approvals, store=store, ledger=ledger, operation=city, run_tool=assistant.run_tool,
+        health=lambda: health_of(Examined(store, ledger, model, search, city, forecasts)), settings=settings,
+        index=index, forecasts=forecasts, register=MlflowRegister(settings.home), clock=clock, close=close,
+    )  # fmt: skip
 
 
 def _model(settings: Settings) -> LanguageModel:

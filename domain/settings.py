@@ -65,6 +65,18 @@ class Settings(BaseSettings):
     weaviate_wait_s: float = Field(
         0.3, gt=0, le=10, description="Longest wait of one search for Weaviate; then it is answered without."
     )
+    forecaster: Literal["chronos", "timesfm"] | None = Field(
+        None,
+        description="A foundation forecaster beside the trained members, for bins with sensors; needs forecaster_at.",
+    )
+    forecaster_at: str | None = Field(
+        None,
+        description="HTTP address of the forecaster, or for `chronos` a folder with its weights; nothing is fetched.",
+    )
+    forecaster_key: SecretStr | None = Field(None, description="Bearer token for the server at forecaster_at.")
+    forecaster_share: float = Field(
+        0.25, gt=0, lt=1, description="How much the forecaster's levels count beside the members'; stated, not learnt."
+    )
     postgres_statement_timeout_ms: int = Field(15_000, gt=0, description="Longest SQL statement on PostgreSQL.")
 
     def url(self) -> str:

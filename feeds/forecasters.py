@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from domain.errors import BadData
 from domain.ports import DECILES, Forecaster, Foretold
+from domain.settings import Settings
 
 Series = Sequence[npt.NDArray[np.float64]]
 Table = npt.NDArray[np.float64]
@@ -247,6 +248,19 @@ class LocalChronos:
         except (_Failed, OSError, ValueError, RuntimeError) as error:
             sentence = f"Chronos cannot be used ({type(error).__name__}): the forecast is made without it"
             return Foretold(None, self.name, sentence)
+
+
+def forecaster_in(settings: Settings) -> Forecaster | None:
+    """The forecaster that the settings name, None without one. Raises BadData as `forecaster_of`, and for one of the
+    two settings without the other."""
+    if settings.forecaster is None and settings.forecaster_at is None:
+        return None
+    if settings.forecaster is None or settings.forecaster_at is None:
+        raise BadData(
+            "a forecaster needs both settings, forecaster (chronos or timesfm) and forecaster_at (where it is)"
+        )
+    key = settings.forecaster_key.get_secret_value() if settings.forecaster_key else None
+    return forecaster_of(settings.forecaster, settings.forecaster_at, key)
 
 
 def forecaster_of(kind: str, where: str, token: str | None = None) -> Forecaster:

@@ -30,6 +30,7 @@ from tools.fits import Fits
 from tools.generations import Generations
 from tools.histories import Believed, histories_of, newest_of, read_records, same_records
 from tools.model_shelf import Chosen, ModelShelf
+from tools.outside_forecaster import Outsider
 
 KEPT_FITS = 4
 LEARNT_AHEAD_H, LEARNT_FROM_H, EVERY_H = 24.0, 28 * 24.0, 6.0
@@ -70,9 +71,10 @@ class FillModels:
     """One per process. Rates for a moment are fitted on what was known at the midnight before it, so that the same
     question at the same moment always sees the same rates."""
 
-    def __init__(self, store: Store, shelf: ModelShelf | None = None) -> None:
+    def __init__(self, store: Store, shelf: ModelShelf | None = None, outsider: Outsider | None = None) -> None:
         self._store = store
         self._shelf = shelf or ModelShelf(store, ())
+        self._outsider = outsider
         self._turn = threading.Lock()
         self._pasts: dict[tuple[str, str], _Pasts] = {}
         self._rates: Fits[tuple[str, str, str], Rates] = Fits(KEPT_FITS)
@@ -114,13 +116,22 @@ class FillModels:
 
     def identity(self, city: Operation, at: datetime) -> Identity:
         """Who forecasts at a moment."""
-        return _identity(city, at, self._shelf.choose(city, at))
+        return self._identity(city, at, self._shelf.choose(city, at))
 
     def forecaster(self, city: Operation, at: datetime) -> Forecaster:
         """The model of a moment, ready: the trained one with the day's rates, or those rates alone."""
         chosen, rates = self._shelf.choose(city, at), self.rates(city, at)
         member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(city, at, chosen, rates)
-        return Forecaster(_identity(city, at, chosen), member, rates, chosen.found)
+        if self._outsider is not None:
+            member = self._outsider.beside(member)
+        return Forecaster(self._identity(city, at, chosen), member, rates, chosen.found)
+
+    def _identity(self, city: Operation, at: datetime, chosen: Chosen) -> Identity:
+        own = _identity(city, at, chosen)
+        if self._outsider is None:
+            return own
+        told = "; ".join(filter(None, (own.degraded, self._outsider.trouble)))
+        return Identity(own.name, f"{own.version}/{self._outsider.name}", told or None)
 
     def _moved(self, city: Operation, at: datetime, chosen: Chosen, rates: Rates) -> Ensemble:
         """The trained model with the day's rates, its bands moved by what came of it up to midnight."""
@@ -184,11 +195,13 @@ def _held(records: Mapping[str, BinRecords], name: str, each: BinRecords) -> boo
     return name in records and same_records(records[name], each)
 
 
-def stocked_models(store: Store, city: str, shelves: Sequence[Path], at: datetime) -> FillModels:
+def stocked_models(
+    store: Store, city: str, shelves: Sequence[Path], at: datetime, outsider: Outsider | None = None
+) -> FillModels:
     """The models of a city with those on its shelves registered, at a moment of its clock. Raises StoreUnavailable."""
     shelf = ModelShelf(store, shelves)
     shelf.stock(city, at)
-    return FillModels(store, shelf)
+    return FillModels(store, shelf, outsider)
 
 
 def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime, until: datetime) -> Ensemble:

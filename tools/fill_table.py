@@ -26,6 +26,7 @@ from engines.forecast.predict import FillForecast
 from tools.fill_models import FillModels
 from tools.generations import Generation, hour_of
 from tools.model_shelf import INSTEAD
+from tools.outside_forecaster import WITHOUT
 
 OLDEST_STANDING = timedelta(hours=24)
 RENEWED_EVERY = timedelta(hours=1)
@@ -208,4 +209,4 @@ def _damage(rows: int) -> tuple[str, ...]:
 
 def stays_true(told: str) -> bool:
     """Whether a sentence of an answer would be said again at the same moment: not of what somebody will repair."""
-    return not told.endswith((DAMAGED, INSTEAD))
+    return not told.endswith((DAMAGED, INSTEAD, WITHOUT))

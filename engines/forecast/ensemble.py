@@ -25,7 +25,7 @@ from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_win
 from engines.forecast.point import best_level
 from engines.forecast.predict import Ask, FillForecast, LevelAt, find_starts
 from engines.forecast.rates import Rates, fit_rates
-from engines.forecast.stack import Unseen, Weights, fit_weights, mixed
+from engines.forecast.stack import EVERY, Unseen, Weights, fit_weights, mixed
 from engines.forecast.stories import stories_of
 
 Fit = Callable[[Sequence[BinHistory], int], Member]
@@ -130,6 +130,16 @@ class Ensemble:
         """The same with rates that were fitted since."""
         members = tuple(HourOfWeek(rates) if isinstance(m, HourOfWeek) else m for m in self.members)
         return replace(self, members=members)
+
+    def beside(self, other: Member, share: float) -> Ensemble:
+        """The same with another member beside its own, at a stated share of the weight; where that cannot tell, its
+        own answer as before."""
+        names = (*self.weights.members, other.name)
+        of = {key: np.append(each * (1 - share), share) for key, each in self.weights.of.items()}
+        if not of:
+            own = len(self.members)
+            of = {(0, EVERY): np.append(np.full(own, (1 - share) / own), share)}
+        return replace(self, members=(*self.members, other), weights=Weights(names, of))
 
     def learned(self, outcomes: Outcomes) -> Ensemble:
         """The same with offsets moved by outcomes that have come since."""

@@ -24,7 +24,7 @@ TAIL = (1.645 - 1.282) / (1.282 - 0.842)  # of a normal distribution: from the 2
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """A forecaster as a member. `sentences` of the last answer say why it had none."""
+    """A forecaster as a member. `answer` says with a sentence why it had none."""
 
     forecaster: Forecaster
     name: str = "outside"
@@ -36,10 +36,15 @@ class Outside:
     def answer(self, windows: Windows) -> tuple[Floats, str | None]:
         """(levels, the sentence for the answer when the forecaster cannot be used)."""
         told = np.full((len(windows), len(windows.ahead_h), len(SHARES_OUT)), np.nan)
-        asked, histories, able = asked_of(windows)
-        span = int(np.ceil(windows.ahead_h[-1])) + 1
+        near = int(np.searchsorted(windows.ahead_h, MOST_HOURS - 1, side="right"))
+        if not near:
+            return told, None
+        asked, histories, able = asked_of(
+            Windows(windows.histories, windows.at, windows.ahead_h[:near], windows.planned, windows.shift_h)
+        )
+        span = int(np.ceil(windows.ahead_h[near - 1])) + 1
         rows = np.flatnonzero(able)
-        if not len(rows) or span > MOST_HOURS:
+        if not len(rows):
             return told, None
         first, last = np.full(len(histories), np.inf), np.full(len(histories), -np.inf)
         np.minimum.at(first, asked.bins, asked.at)
@@ -51,7 +56,7 @@ class Outside:
         foretold = self.forecaster.foretell(list(grown), span)
         if foretold.values is None:
             return told, foretold.degraded
-        told[rows] = _levels(foretold.values, asked.where(rows), now)
+        told[rows, :near] = _levels(foretold.values, asked.where(rows), now)
         return told, None
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.ports import Foretold
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory
 from engines.forecast.member import SHARES_OUT, Windows
 from engines.forecast.outside import Outside
+from engines.forecast.stack import Weights
 
 START = np.datetime64("2025-01-06T00:00:00")
 FIRST_H = float(START.astype(np.int64)) / 3600
@@ -32,6 +34,17 @@ class Steady:
         pace = np.array([(each[-1] - each[-25]) / 24 for each in series])
         hour = np.arange(1, hours + 1)[None, :, None]
         return Foretold(pace[:, None, None] * hour * (1 + np.arange(-4, 5) / 10), self.name)
+
+
+@dataclass
+class Flat:
+    """Says the same level of every bin at every hour."""
+
+    level: float
+    name: str = "flat"
+
+    def quantiles(self, windows: Windows) -> npt.NDArray[np.float64]:
+        return np.full((len(windows), len(windows.ahead_h), len(SHARES_OUT)), self.level)
 
 
 def sensor(pace: float = 0.5) -> BinHistory:
@@ -86,6 +99,10 @@ def test_a_forecaster_that_fails_leaves_the_window_to_the_others_with_its_senten
 def test_weeks_beyond_its_reach_and_bins_without_a_sensor_are_not_asked_for() -> None:
     forecaster = Steady()
     assert np.isnan(Outside(forecaster).quantiles(windows([400.0]))).all()
+    assert forecaster.seen == []
+    both = Outside(Steady()).quantiles(windows([24.0, 400.0]))
+    assert np.isfinite(both[:, 0]).all()
+    assert np.isnan(both[:, 1]).all()
     bare = BinHistory("new", "glass", "s")
     assert np.isnan(Outside(forecaster).quantiles(Windows([bare], np.array([FIRST_H]), np.array([5.0])))).all()
     assert forecaster.seen == []
@@ -95,3 +112,20 @@ def test_every_window_has_its_seven_levels_in_range() -> None:
     levels = Outside(Steady()).quantiles(windows([1 / 60, 300.0], bins=3))
     assert levels.shape == (3, 2, len(SHARES_OUT))
     assert ((levels >= 0) & (levels <= 100)).all()
+
+
+# ---------------------------------------------------------------- beside the members
+
+
+def test_its_levels_count_by_the_share_that_is_stated() -> None:
+    alone = Ensemble((Flat(20.0),), Weights(("flat",), {}))
+    both = alone.beside(Outside(Steady()), 0.25)
+    asked = windows([24.0, 400.0])
+    outside = Outside(Steady()).quantiles(asked)
+    np.testing.assert_allclose(both.quantiles(asked)[:, 0], 0.75 * 20.0 + 0.25 * outside[:, 0])
+    np.testing.assert_allclose(both.quantiles(asked)[:, 1], 20.0)
+
+
+def test_where_it_fails_the_members_answer_as_if_it_were_not_there() -> None:
+    both = Ensemble((Flat(20.0),), Weights(("flat",), {})).beside(Outside(Steady(fails="down")), 0.25)
+    np.testing.assert_array_equal(both.quantiles(windows([24.0])), np.full((1, 1, len(SHARES_OUT)), 20.0))
