@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -56,9 +56,20 @@ class Columns:
 
     def count_kinds(self, places: Numbers) -> dict[str, int]:
         """How many of the documents are of each kind, without kinds of which none is."""
-        kinds = self.kinds if len(places) == len(self.kinds) else self.kinds[places]
-        counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
+        if len(places) == len(self.kinds):
+            return {**self._kind_counts}
+        counts = np.bincount(self.kinds[places], minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
+
+    @cached_property
+    def _kind_counts(self) -> Mapping[str, int]:
+        counts = np.bincount(self.kinds, minlength=len(KINDS)).tolist()
+        return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
+
+    @property
+    def all_kinds(self) -> Set[str]:
+        """The kinds of which there are documents."""
+        return self._kind_counts.keys()
 
     def newest_of_texts(self, texts: Numbers, mask: Mask, most: int) -> Iterator[list[int]]:
         """For each text the places of its newest documents that a mask leaves."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+import numpy as np
+
 __all__ = ["fuse", "relative"]
 
 ROUNDING = 9  # decimals: sums of the same shares in another order are the same score
@@ -34,7 +36,7 @@ def fuse(
     """
     by_words, by_meaning = relative(words), relative(meaning)
     by_meaning |= {row: by_words[row] for row in unread & by_words.keys()}
-    return {
-        row: round(alpha * by_meaning.get(row, 0.0) + (1 - alpha) * by_words.get(row, 0.0), ROUNDING)
-        for row in by_words.keys() | by_meaning.keys()
-    }
+    rows = [*(by_words.keys() | by_meaning.keys())]
+    near = np.fromiter((by_meaning.get(row, 0.0) for row in rows), dtype=np.float64, count=len(rows))
+    held = np.fromiter((by_words.get(row, 0.0) for row in rows), dtype=np.float64, count=len(rows))
+    return dict(zip(rows, (alpha * near + (1 - alpha) * held).round(ROUNDING).tolist(), strict=True))

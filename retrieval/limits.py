@@ -52,7 +52,7 @@ def left_of(connection: sqlite3.Connection, columns: Columns, request: SearchReq
     places = columns.everything if candidates is None else candidates
     if near is not None:
         places = places[_near(columns, places, near)]
-    if request.kinds:
+    if request.kinds and not columns.all_kinds <= {*request.kinds}:
         wanted = np.array([kind in request.kinds for kind in KINDS])
         places = places[wanted[columns.kinds[places]]]
     places = _known(columns, _within_window(columns, places, request), request)
