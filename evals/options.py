@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engines.forecast.ensemble import FITS, USUAL
 from evals.routing.ablation import ARMS
@@ -88,6 +89,7 @@ def _forecast(suite: Parser) -> None:
     suite.add_argument(
         "--until", type=day, help="nothing from this date on is read: to choose settings on other months"
     )
+    suite.add_argument("--zone", type=clock, help="the clock that bins are filled by, such as Europe/Prague")
     told = f"of {', '.join(FITS)}, with commas between (default: {','.join(USUAL)})"
     suite.add_argument("--members", type=names, default=frozenset(USUAL), help=told)
     suite.add_argument("--no-serving", dest="serving", action="store_false", help="not how fast they are served")
@@ -144,6 +146,14 @@ def _several(words: str) -> int:
     if number < 2:
         raise ValueError(words)
     return number
+
+
+def clock(words: str) -> ZoneInfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(words)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise argparse.ArgumentTypeError(f"{words!r} is no time zone such as Europe/Prague") from None
 
 
 def day(words: str) -> date:

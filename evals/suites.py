@@ -170,7 +170,7 @@ def forecast(options: argparse.Namespace) -> Measured:
     data = _needed(options, "FILE (readings as container,time_utc,fill_pct, or emptyings)")
     asked = fill.Asked(
         data, options.test_from, options.unseen, options.ablation, options.seed, options.members, options.serving,
-        options.until,
+        options.until, options.zone,
     )  # fmt: skip
     found = fill.measure(asked)
     return Measured(found.figures, found.baselines, found.cases, found.chart)

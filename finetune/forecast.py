@@ -36,10 +36,10 @@ from engines.forecast.history import BinHistory
 from engines.forecast.member import Member
 from engines.forecast.model_files import FOUND, Label, from_files, to_files
 from engines.forecast.stack import Weights
-from engines.forecast.wall_clock import on_clock_of
 from evals.forecast.emptyings import Emptied, read_emptyings
 from evals.forecast.found import measure_found
 from evals.forecast.readings import is_readings, read_readings
+from evals.options import clock
 from finetune.stage import run_stage
 
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,9 +88,9 @@ def train(order: Order) -> Path:
 def _read(order: Order) -> Taught:
     if not order.data.is_dir() and is_readings(order.data):
         zone = order.zone or "UTC"
-        readings = read_readings(order.data)
+        readings = read_readings(order.data, ZoneInfo(zone))
         readings = readings if order.until is None else readings.until(_moment(order.until))
-        return Taught(on_clock_of(readings.cleaned().histories, ZoneInfo(zone)), zone)
+        return Taught([*readings.cleaned().histories], zone)
     zone = order.zone or _zone_of(order.data)
     emptied = read_emptyings(order.data)
     if order.until is not None:
@@ -181,13 +181,15 @@ def main(words: Sequence[str] | None = None) -> None:
     asked.add_argument("--data", type=Path, required=True, help="a csv of readings or emptyings, or a city folder")
     asked.add_argument("--out", type=Path, required=True, help="the model's folder")
     asked.add_argument("--until", type=date.fromisoformat, help="learn only from what is before this date")
-    asked.add_argument("--zone", help="the clock that bins are filled by, such as Europe/Prague; readings come in UTC")
+    asked.add_argument(
+        "--zone", type=clock, help="the clock that bins are filled by, such as Europe/Prague; readings come in UTC"
+    )
     asked.add_argument("--version", help="default: the folder's name")
     asked.add_argument("--members", default=",".join(USUAL), help=f"of {', '.join(FITS)}")
     asked.add_argument("--seed", type=int, default=0)
     said = asked.parse_args(words)
     members = tuple(name for name in FITS if name in said.members.split(","))
-    made = train(Order(said.data, said.out, said.until, said.version, members, said.seed, said.zone))
+    made = train(Order(said.data, said.out, said.until, said.version, members, said.seed, said.zone and said.zone.key))
     size = sum(file.stat().st_size for file in made.iterdir())
     print(f"{made}: {size / 1e6:.1f} MB, {time.process_time():.0f} CPU s in all")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from engines.forecast.history import BinHistory, Times, local_moment
+from engines.forecast.history import Times, local_moment
 
 SLOT_S = 1800  # clocks are changed at full and half hours
 
@@ -27,16 +25,6 @@ def local_times(utc: Times, zone: ZoneInfo) -> Times:
     for row in np.flatnonzero(twice[place]):
         shown[row] = local_moment(datetime.fromtimestamp(int(seconds[row]), UTC).astimezone(zone))
     return shown
-
-
-def on_clock_of(histories: Sequence[BinHistory], zone: ZoneInfo) -> list[BinHistory]:
-    """The same histories, kept in UTC until now."""
-    return [
-        replace(
-            history, emptied_at=local_times(history.emptied_at, zone), read_at=local_times(history.read_at, zone)
-        )
-        for history in histories
-    ]  # fmt: skip
 
 
 def _shift_s(at: datetime) -> int:

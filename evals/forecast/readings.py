@@ -18,6 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from domain.errors import BadData
 from engines.forecast.history import BinHistory
 from engines.forecast.hygiene import on_arrival
 from engines.forecast.records import BinRecords, history_of
+from engines.forecast.wall_clock import local_times
 
 COLUMNS = ("container", "time_utc", "fill_pct")
 FEWEST = 50  # readings of a container; fewer tell nothing about a forecast
@@ -69,13 +71,14 @@ def is_readings(path: Path) -> bool:
     return set(COLUMNS) <= {name.strip().strip('"') for name in head.split(",")}
 
 
-def read_readings(path: Path) -> Readings:
-    """The readings of a csv, packed or not. Raises BadData with the line that cannot be read."""
+def read_readings(path: Path, zone: ZoneInfo | None = None) -> Readings:
+    """The readings of a csv, packed or not, on the wall clock of a zone (None: of UTC). Raises BadData with the line
+    that cannot be read."""
     rows: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for line, row in _rows(path, COLUMNS):
         rows[row["container"]].append((_moment(row["time_utc"], path, line), _level(row["fill_pct"], path, line)))
     streams = streams_beside(path)
-    found = [_records(bin_id, streams.get(bin_id, NO_STREAM), rows[bin_id]) for bin_id in sorted(rows)]
+    found = [_records(bin_id, streams.get(bin_id, NO_STREAM), rows[bin_id], zone) for bin_id in sorted(rows)]
     arrived = [on_arrival(each.read_at, each.readings) for each in found]
     kept = [each for each, left in zip(found, arrived, strict=True) if len(left.readings) >= FEWEST]
     if not kept:
@@ -86,8 +89,9 @@ def read_readings(path: Path) -> Readings:
     return Readings(tuple(kept), tuple(note for note in notes if not note.startswith("0 ")))
 
 
-def _records(bin_id: str, stream: str, pairs: Sequence[tuple[datetime, float]]) -> BinRecords:
+def _records(bin_id: str, stream: str, pairs: Sequence[tuple[datetime, float]], zone: ZoneInfo | None) -> BinRecords:
     at = np.array([when for when, _ in pairs], dtype="datetime64[s]")
+    at = at if zone is None else local_times(at, zone)
     level = np.array([value for _, value in pairs], dtype=np.float64)
     return BinRecords(bin_id, stream, bin_id, read_at=at, readings=level, step_pct=0.0)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,8 @@ REASONED = 500  # windows whose reasons are checked
 @dataclass(frozen=True)
 class Asked:
     """What to measure: the data, from when on, which containers are kept from training, by which members, whether each
-    of them too, and whether how fast it is served. `until`: nothing from then on is read, to choose settings on."""
+    of them too, and whether how fast it is served. `until`: nothing from then on is read, to choose settings on.
+    `zone`: the clock that bins are filled by, and that the dates are of; None for UTC."""
 
     data: Path
     test_from: date | None = None
@@ -72,6 +74,7 @@ class Asked:
     members: frozenset[str] = frozenset(USUAL)
     serving: bool = True
     until: date | None = None
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,7 @@ class Watch:
 def measure(asked: Asked) -> Measurement:
     """The suite. Raises BadData for data that is neither readings nor emptyings, or too short to cut in two."""
     if not asked.data.is_dir() and is_readings(asked.data):
-        data = read_readings(asked.data)
+        data = read_readings(asked.data, asked.zone)
         return _on_readings(asked, data if asked.until is None else data.until(_before(asked.until)))
     emptied = read_emptyings(asked.data)
     figures, baselines, cases = measure_found(emptied, _cut(asked, emptied.histories), asked.unseen)

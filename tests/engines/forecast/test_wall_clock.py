@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from engines.forecast.history import BinHistory
-from engines.forecast.wall_clock import local_times, on_clock_of
+from engines.forecast.wall_clock import local_times
 
 PRAGUE = ZoneInfo("Europe/Prague")
 
@@ -26,14 +25,3 @@ def test_the_shift_changes_at_the_very_second_of_the_clock_change() -> None:
     assert told.tolist() == times("2025-03-30T01:59:59", "2025-03-30T03:00:00", "2025-10-26T02:58:59").tolist()
     lord_howe = local_times(times("2025-10-04T15:29:59", "2025-10-04T15:30:00"), ZoneInfo("Australia/Lord_Howe"))
     assert lord_howe.tolist() == times("2025-10-05T01:59:59", "2025-10-05T02:30:00").tolist()
-
-
-def test_a_history_keeps_its_levels_and_gets_the_citys_hours() -> None:
-    history = BinHistory(
-        "b", "paper", "s", times("2025-07-01T04:00"), np.array([60.0]), times("2025-07-01T05:00"), np.array([5.0])
-    )
-    (moved,) = on_clock_of([history], PRAGUE)
-    assert (moved.emptied_at.tolist(), moved.read_at.tolist()) == (
-        times("2025-07-01T06:00").tolist(), times("2025-07-01T07:00").tolist(),
-    )  # fmt: skip
-    assert (moved.levels.tolist(), moved.readings.tolist()) == ([60.0], [5.0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -76,6 +77,16 @@ def test_times_with_a_zone_are_put_on_one_clock(tmp_path: Path) -> None:
     rows = [f"a,2024-01-0{1 + k // 24}T{k % 24:02}:30:00+02:00,{k % 50}" for k in range(72)]
     file.write_text("container,time_utc,fill_pct\n" + "\n".join(rows) + "\n", encoding="utf-8")
     assert read_readings(file).histories[0].read_at[0] == np.datetime64("2023-12-31T22:30:00")
+
+
+def test_readings_are_put_on_the_clock_of_the_zone(tmp_path: Path) -> None:
+    file = write(tmp_path / "readings.csv", [filling("a", 1.0, weeks=14)])
+    utc, prague = read_readings(file).histories[0], read_readings(file, ZoneInfo("Europe/Prague")).histories[0]
+    assert prague.read_at[0] - utc.read_at[0] == np.timedelta64(1, "h")
+    assert prague.read_at[-1] - utc.read_at[-1] == np.timedelta64(2, "h")
+    assert prague.emptied_at[0] - utc.emptied_at[0] == np.timedelta64(1, "h")
+    with pytest.raises(SystemExit):
+        read(["forecast", "--data", str(file), "--zone", "Middle/Earth"])
 
 
 def test_emptyings_are_not_taken_for_readings(tmp_path: Path) -> None:
