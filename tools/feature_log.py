@@ -1,8 +1,9 @@
-"""What the forecasts of a day were computed from, kept in `feature_store` for whoever asks or trains.
+"""What the forecasts of a day were computed from, kept in `feature_store` and held against what is computed later.
 
 Written by the day's first renewal, by the very function that trains and serves (`engines/forecast/features.py`): a row
 of figures a bin, for a day ahead if nobody comes. A value is true from the moment of its forecast and known from the
-renewal on, so a reader as of an earlier moment does not see it.
+renewal on, so a reader as of an earlier moment does not see it. `features_repeat` computes them again, as training
+does, from the records of now as of that moment: records that came late, or code that sees more than it did, show.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from domain.operation import Operation
-from domain.repositories.features import FeatureRow, add_features, newest_event, thin_features
+from domain.repositories.features import FeatureRow, add_features, features_as_of, newest_event, thin_features
 from domain.store import Store
 from engines.forecast.boosted import Boosted
 from engines.forecast.columns import hours
@@ -32,6 +33,7 @@ FEATURE = "fill"
 RATES_VERSION = "rates-1"
 AHEAD_H = 24.0
 BINS_A_PART = 500
+MOST_COMPARED = 200
 KEPT = timedelta(days=35)
 
 
@@ -55,6 +57,24 @@ def log_features(store: Store, models: FillModels, city: Operation, moment: date
     return logged
 
 
+def features_repeat(store: Store, models: FillModels, city: Operation, now: datetime) -> tuple[int, int]:
+    """(bins whose newest features known at `now` are kept, how many of them are the same when computed again).
+
+    Only bins of the newest generation of features are compared, at most `MOST_COMPARED`. Raises StoreUnavailable.
+    """
+    version = version_of(models.forecaster(city, now))
+    with store.read() as session:
+        kept = features_as_of(session, city.name, (FEATURE, version), now, [*city.bins])
+    if not kept:
+        return 0, 0
+    known_at = max(row.known_at for row in kept.values())
+    bins = [bin_id for bin_id, row in sorted(kept.items()) if row.known_at == known_at][:MOST_COMPARED]
+    histories = models.believed(city, known_at).histories(bins)
+    again = feature_rows(models.forecaster(city, known_at), histories, city, known_at)
+    made = {row.entity: (row.version, row.value) for row in again}
+    return len(bins), sum(made.get(bin_id) == (version, kept[bin_id].value) for bin_id in bins)
+
+
 def version_of(forecaster: Forecaster) -> str:
     """The version of the features that a model looks at."""
     return FEATURES_VERSION if _trees(forecaster) is not None else RATES_VERSION
@@ -76,9 +96,7 @@ def feature_rows(
 
 def _trees(forecaster: Forecaster) -> Boosted | None:
     """The trees of an ensemble; None for a model without any."""
-    member = forecaster.member
-    members = member.members if isinstance(member, Ensemble) else ()
-    return next((each for each in members if isinstance(each, Boosted)), None)
+    return forecaster.member.trees if isinstance(forecaster.member, Ensemble) else None
 
 
 def _of_trees(trees: Boosted, histories: Sequence[BinHistory], at: Times) -> list[JsonValue]:

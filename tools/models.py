@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.errors import NotNow, UnknownName
@@ -13,6 +13,7 @@ from domain.repositories.service import first_and_last
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import ModelArg
 from tools.context import Ctx
+from tools.feature_log import features_repeat
 from tools.model_shelf import model_name
 from tools.outcomes import Accuracy, accuracy_of
 from tools.registry import Example, tool
@@ -54,6 +55,8 @@ class ModelFacts(Facts):
     live_naive_mae_pct: float | None = None
     live_within10_pct: float | None = None
     live_coverage80_pct: float | None = None
+    features_kept: int | None = None
+    features_same: int | None = None
     baseline_mae_pct: float | None = None
     embeddings_model: str | None = None
     embeddings_documents: int | None = None
@@ -128,7 +131,8 @@ def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
     if name == "vision":
         return _vision(registered.get("vision"))
     accuracy = accuracy_of(ctx.store, ctx.city, ctx.now)
-    return _fill(name, registered.get(name) or registered.get(model_name(ctx.city.name)), accuracy)
+    part = _fill(name, registered.get(name) or registered.get(model_name(ctx.city.name)), accuracy)
+    return _with_features(ctx, part) if name == "fill" else part
 
 
 def _language(ctx: Ctx) -> _Part:
@@ -165,6 +169,16 @@ def _fill(name: str, version: Registered | None, accuracy: Accuracy | None) -> _
     figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
     missing = "" if told["fill_mae_pct"] is not None else "The registered version states no error."
     return _Part(name, version.name, version.version, told, why, missing, figures)
+
+
+def _with_features(ctx: Ctx, part: _Part) -> _Part:
+    """The part with how many of the figures kept of the newest day come out the same when they are computed again."""
+    kept, same = features_repeat(ctx.store, ctx.fill, ctx.city, ctx.now)
+    if not kept:
+        return part
+    text = f"{part.why.text} Of {counted(kept, 'bin')}, the figures kept for {same} are as they are computed again."
+    facts = {**part.facts, "features_kept": kept, "features_same": same}
+    return replace(part, facts=facts, why=part.why.model_copy(update={"text": text}))
 
 
 def _live(accuracy: Accuracy | None) -> tuple[dict[str, int | float | None], str]:

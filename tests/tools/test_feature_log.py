@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scene import NOW, a_ctx
+from scene import NOW, a_ctx, ask
 
 from domain.clock import fixed_clock
 from domain.errors import BadData
+from domain.records import Reading
 from domain.repositories.features import FeatureRow, add_features, features_as_of
 from domain.store import Store
 from engines.forecast.boosted import Boosted
@@ -24,7 +25,7 @@ from engines.forecast.known import BUCKETS, Weeks
 from engines.forecast.member import Windows
 from engines.forecast.stack import Weights
 from tools.context import Ctx
-from tools.feature_log import FEATURE, RATES_VERSION, feature_rows, log_features, version_of
+from tools.feature_log import FEATURE, RATES_VERSION, feature_rows, features_repeat, log_features, version_of
 from tools.fill_models import FillModels, Forecaster
 from tools.refresh import Refresher
 
@@ -67,6 +68,27 @@ def test_a_renewal_keeps_what_its_forecasts_were_computed_from_once_a_day(ctx: C
     assert isinstance(value, dict)
     assert value["age_h"] is not None
     assert rows["105"].known_at == NOW
+
+
+def test_features_computed_again_are_those_that_were_kept(ctx: Ctx, store: Store) -> None:
+    assert features_repeat(store, ctx.fill, ctx.city, NOW) == (0, 0)
+    Refresher(store, ctx.fill, ctx.city, fixed_clock(NOW)).whole()
+    later = FillModels(store)
+    kept, same = features_repeat(store, later, ctx.city, NOW + timedelta(hours=5))
+    assert kept == same > 5
+    assert features_repeat(store, later, ctx.city, NOW - timedelta(seconds=1)) == (0, 0)
+
+
+def test_a_record_that_came_late_shows_in_the_features(ctx: Ctx, store: Store) -> None:
+    Refresher(store, ctx.fill, ctx.city, fixed_clock(NOW)).whole()
+    with store.write() as session:
+        late = NOW - timedelta(hours=1)
+        session.add(Reading(city="smalltown", bin_id="105", read_at=late, fill_pct=7.0))
+    kept, same = features_repeat(store, FillModels(store), ctx.city, NOW)
+    assert kept - same == 1
+    told = ask(replace(ctx, fill=FillModels(store)), "model_status", model="fill")
+    assert (told.facts.features_kept, told.facts.features_same) == (kept, same)
+    assert any("as they are computed again" in reason.text for reason in told.why)
 
 
 def test_the_features_kept_are_those_that_the_trees_look_at(ctx: Ctx) -> None:
