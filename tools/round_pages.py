@@ -12,6 +12,7 @@ from engines.routing.contrast import Contrast, Figures
 from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
+from tools.loads import load_reason
 from tools.planning import MOST_STOPS, Solved
 from tools.round_problem import Wish
 from tools.scope import restate_near
@@ -40,6 +41,7 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
         Reason(text=_distance_words(solved), evidence=[stated]),
     ]
     reasons += [Reason(text=_truck_words(each, ctx), evidence=[plan]) for each in solved.plan.rounds if each.stop_ids]
+    reasons += [load_reason(ctx, solved.problem, solved.plan, [plan, stated])] if solved.plan.served else []
     reasons += [_left_reason(solved, plan)] if solved.plan.unserved or solved.left_out else []
     if solved.baseline is None:
         reasons.append(Reason(text=f"No baseline: {_no_baseline(solved)}.", evidence=[stated]))

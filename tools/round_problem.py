@@ -16,6 +16,7 @@ from engines.routing.crowd import Fleet
 from engines.routing.problem import Goal, Problem, Stop, Truck
 from engines.routing.problem import Place as RoutingPlace
 from tools.context import Ctx
+from tools.loads import load_share
 
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
 
@@ -109,7 +110,10 @@ def fleet_of(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Fleet:
     """The trucks as the solver knows them, where they begin, and how long each may be out."""
     depots = list(dict.fromkeys((t.depot, t.depot_lat, t.depot_lon) for t in trucks)) or [_any_depot(ctx)]
     hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
-    return Fleet([_truck(t, depots) for t in trucks], [RoutingPlace(*depot) for depot in depots], round(hours * 3600))
+    share = load_share(ctx)
+    return Fleet(
+        [_truck(t, depots, share) for t in trucks], [RoutingPlace(*depot) for depot in depots], round(hours * 3600)
+    )
 
 
 def _any_depot(ctx: Ctx) -> tuple[str, float, float]:
@@ -135,12 +139,12 @@ def stop_of(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
     )
 
 
-def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]]) -> Truck:
+def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]], share: float) -> Truck:
     start, end = _seconds(info.shift_start), _seconds(info.shift_end)
     return Truck(
         name=info.name,
-        capacity_l=round(info.capacity_l * info.compaction_ratio),
-        capacity_kg=round(info.capacity_kg),
+        capacity_l=round(share * info.capacity_l * info.compaction_ratio),
+        capacity_kg=round(share * info.capacity_kg),
         streams=info.streams,
         shift_start_s=start,
         shift_end_s=end if end > start else end + 86_400,
