@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import Select, select
+from sqlalchemy import DateTime, Select, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.operation import BinInfo, Operation
@@ -120,8 +120,9 @@ def _levels_of(
     city: Operation,
     bin_ids: Sequence[str] | None,
 ) -> Select[str, datetime, float | None, str | None]:
+    moment = type_coerce(at, DateTime())  # as the database gives it: millions are read
     query = (
-        select(record.bin_id, at, record.fill_pct, record.fill_class)
+        select(record.bin_id, moment, record.fill_pct, record.fill_class)
         .where(record.city == city.name)
         .order_by(record.bin_id, at)
     )
@@ -133,7 +134,8 @@ def _by_bin(rows: Sequence[Told], city: Operation, classes: Mapping[str, float])
     if not rows:
         return {}
     names = [row[0] for row in rows]
-    at = local_times(np.array([row[1].replace(tzinfo=None) for row in rows], dtype="datetime64[s]"), city.zone)
+    utc = [row[1] if row[1].tzinfo is None else row[1].astimezone(UTC).replace(tzinfo=None) for row in rows]
+    at = local_times(np.array(utc, dtype="datetime64[s]"), city.zone)
     exact = np.array([row[2] is not None for row in rows], dtype=np.bool_)
     unknown = float("nan")
     level = np.array(

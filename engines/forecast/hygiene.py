@@ -112,12 +112,24 @@ def clean(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 
     Times after `until` are clock jumps. Raises BadData when times and levels differ in number or are no times or
     numbers at all; a single bad value is marked, not raised.
     """
-    sifted = _arrived(*_columns(read_at, readings), until)
+    return _judged(_arrived(*_columns(read_at, readings), until))
+
+
+def judged(read_at: Times, readings: Floats) -> Cleaned:
+    """The same of what `on_arrival` left, in time order."""
+    return _judged(_untouched(read_at, readings))
+
+
+def _judged(sifted: _Sifted) -> Cleaned:
     at, level = sifted.at, sifted.level
-    for length in [*range(1, LONGEST_SPIKE + 1)] * 2:
-        spikes = _spikes(_hours(at[sifted.alive]), level[sifted.alive], length)
-        sifted.run[sifted.alive[spikes]] = length
-        sifted.mark(spikes, "spike")
+    for _ in range(2):
+        before = len(sifted.alive)
+        for length in range(1, LONGEST_SPIKE + 1) if (np.diff(level[sifted.alive]) >= SPIKE_PCT).any() else ():
+            spikes = _spikes(_hours(at[sifted.alive]), level[sifted.alive], length)
+            sifted.run[sifted.alive[spikes]] = length
+            sifted.mark(spikes, "spike")
+        if len(sifted.alive) == before:  # a second look would see the same
+            break
     sifted.mark(_stuck(_hours(at[sifted.alive]), level[sifted.alive]), "stuck")
     return _kept(sifted)
 
@@ -139,14 +151,17 @@ class _Sifted:
 
 
 def _arrived(at: Times, level: Floats, until: np.datetime64 | None) -> _Sifted:
-    sifted = _Sifted(
-        at, level, np.full(len(at), "", dtype=object), np.ones(len(at), dtype=np.int64), np.arange(len(at))
-    )
+    sifted = _untouched(at, level)
     sifted.mark(np.isnat(at) | ~(np.isfinite(level) & (level >= 0) & (level <= 100)), "out_of_range")
     sifted.mark(_jumps(at[sifted.alive], until), "clock_jump")
     sifted.alive = sifted.alive[np.argsort(at[sifted.alive], kind="stable")]
     sifted.mark(_doubles(at[sifted.alive], level[sifted.alive]), "duplicate")
     return sifted
+
+
+def _untouched(at: Times, level: Floats) -> _Sifted:
+    run, alive = np.ones(len(at), dtype=np.int64), np.arange(len(at))
+    return _Sifted(at, level, np.full(len(at), "", dtype=object), run, alive)
 
 
 def _kept(sifted: _Sifted) -> Cleaned:

@@ -25,6 +25,7 @@ PRIOR_INTERVALS = 4.0
 HALF_LIFE_H = 120 * 24.0  # an interval counts half after this: Berkeley's levels drifted from 60 to 39 in two years
 PROFILE_PRIOR = 0.15
 ROUNDS = 6
+MOST_INTERVALS = 400_000  # of all bins, which then have about forty each in a city of ten thousand
 FOLDS = (0.5, 0.65, 0.8, 0.9)
 FALLBACK_RATE = 0.5  # points an hour when there is not one interval anywhere: full in about eight days
 
@@ -79,7 +80,7 @@ class _Groups:
 
 def fit_rates(histories: Sequence[BinHistory]) -> Rates:
     """Fit on everything in `histories`; cut them with `until` to fit on the past only. Deterministic, no chance."""
-    rows = intervals(histories)
+    rows = _thinned(intervals(histories))
     groups = _group(histories)
     order = np.argsort(rows.end, kind="stable")
     rows = rows.where(order)
@@ -90,6 +91,12 @@ def fit_rates(histories: Sequence[BinHistory]) -> Rates:
     outcomes = learn_outcomes(rows.where(tested), expected, _stream_names(rows.where(tested), groups))
     until = max((h.emptied_at[-1] for h in histories if len(h.emptied_at)), default=None)
     return replace(final, outcomes=outcomes, fitted_until=until)
+
+
+def _thinned(rows: Intervals) -> Intervals:
+    """Every so many-th interval of each bin, where there are more than MOST_INTERVALS in all."""
+    every = -(-len(rows) // MOST_INTERVALS)
+    return rows.where(np.arange(len(rows)) % every == 0) if every > 1 else rows
 
 
 def _future_expectations(

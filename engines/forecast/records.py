@@ -13,6 +13,7 @@ Where the records hold no emptying of a bin yet, its emptyings are read off fall
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,7 +27,7 @@ from engines.forecast.history import (
     no_levels,
     no_times,
 )
-from engines.forecast.hygiene import Cleaned, clean, on_arrival
+from engines.forecast.hygiene import Cleaned, judged, on_arrival
 
 GOES_ON_PCT = 0.5  # a sensor that stands still gives the same level to the half point
 
@@ -48,6 +49,11 @@ class BinRecords:
     step_pct: float = 20.0
     in_percent: bool = True
 
+    @functools.cached_property
+    def arrived(self) -> Cleaned:
+        """The readings without what is seen on arrival."""
+        return on_arrival(self.read_at, self.readings)
+
     def until(self, at: np.datetime64) -> BinRecords:
         """What had been recorded by a moment (inclusive)."""
         moment = local_moment(at)
@@ -64,11 +70,11 @@ class BinRecords:
 def history_of(records: BinRecords, believed_until: np.datetime64 | None = None) -> tuple[BinHistory, tuple[str, ...]]:
     """The history, and a sentence for each kind of reading that was ignored. Raises BadData for levels of emptyings
     outside 0 to 100."""
-    arrived = on_arrival(records.read_at, records.readings)
+    arrived = records.arrived
     at, level, notes = arrived.read_at, arrived.readings, arrived.sentences(records.bin_id)
     if believed_until is not None and len(at):
-        at, level, judged = _believed(at, level, local_moment(believed_until))
-        notes += judged.sentences(records.bin_id)
+        at, level, found = _believed(at, level, local_moment(believed_until))
+        notes += found.sentences(records.bin_id)
     seen, before = _seen(records, at, level)
     history = BinHistory(
         records.bin_id, records.stream, records.site_id, np.concatenate([seen, records.emptied_at]),
@@ -80,16 +86,16 @@ def history_of(records: BinRecords, believed_until: np.datetime64 | None = None)
 def _believed(at: Times, level: Floats, until: np.datetime64) -> tuple[Times, Floats, Cleaned]:
     """Readings up to a moment without what could not be true as was known then, and all later ones but repetitions."""
     past = int(np.searchsorted(at, until, side="right"))
-    judged = clean(at[:past], level[:past])
-    if not judged.marks:
-        return at, level, judged
-    begin = past + (_repeated(level[past:], judged, at[:past]) if past else 0)
-    return np.concatenate([judged.read_at, at[begin:]]), np.concatenate([judged.readings, level[begin:]]), judged
+    found = judged(at[:past], level[:past])
+    if not found.marks:
+        return at, level, found
+    begin = past + (_repeated(level[past:], found, at[:past]) if past else 0)
+    return np.concatenate([found.read_at, at[begin:]]), np.concatenate([found.readings, level[begin:]]), found
 
 
-def _repeated(later: Floats, judged: Cleaned, past: Times) -> int:
+def _repeated(later: Floats, found: Cleaned, past: Times) -> int:
     """How many readings go on with the level that the sensor stood at, where it stood still to the last."""
-    newest = max(judged.marks, key=lambda mark: mark.at)
+    newest = max(found.marks, key=lambda mark: mark.at)
     if newest.kind != "stuck" or newest.at != past[-1]:
         return 0
     moved = np.flatnonzero(np.abs(later - newest.level_pct) > GOES_ON_PCT)
