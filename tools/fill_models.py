@@ -126,6 +126,11 @@ class FillModels:
             member = self._outsider.beside(member)
         return Forecaster(self._identity(city, at, chosen), member, rates, chosen.found)
 
+    def rivals(self, city: Operation, at: datetime) -> tuple[Chosen, Chosen] | None:
+        """(the champion, the canary) of a moment, as they were trained; None without a canary."""
+        canary = self._shelf.canary(city, at)
+        return None if canary is None else (self._shelf.choose(city, at), canary)
+
     def _identity(self, city: Operation, at: datetime, chosen: Chosen) -> Identity:
         own = _identity(city, at, chosen)
         if self._outsider is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -65,19 +65,29 @@ class ModelShelf:
         self._turn = threading.Lock()
         self._chosen: dict[tuple[tuple[str, Wanted], ...], Chosen] = {}
 
+    def canary(self, city: Operation, at: datetime) -> Chosen | None:
+        """The canary of a moment; None without one, and `degraded` when it cannot be used. Raises StoreUnavailable."""
+        found = self._chosen_of(city, at, ("canary",))
+        if found.version is None and not found.degraded:
+            return None
+        return replace(found, degraded=found.degraded.removesuffix(f"; {FALLBACK}") if found.degraded else None)
+
     def choose(self, city: Operation, at: datetime) -> Chosen:
         """The champion of a moment, else the version before it, else none. Raises StoreUnavailable."""
+        return self._chosen_of(city, at, ORDER)
+
+    def _chosen_of(self, city: Operation, at: datetime, order: Sequence[str]) -> Chosen:
         name = model_name(city.name)
         with self._store.read() as session:
             aliases = aliases_at(session, name, at)
             digests = digests_of(session, name, aliases.values()) if aliases else {}
-        if not aliases:
+        wanted = {alias: Wanted(version, digests.get(version)) for alias, version in aliases.items() if alias in order}
+        if not wanted:
             return Chosen()
-        wanted = {alias: Wanted(version, digests.get(version)) for alias, version in aliases.items() if alias in ORDER}
         key = tuple(sorted(wanted.items(), key=lambda pair: pair[0]))
         with self._turn:
             if key not in self._chosen:
-                self._chosen[key] = _choose(self.shelves, wanted)
+                self._chosen[key] = _choose(self.shelves, wanted, order)
             return self._chosen[key]
 
     def stock(self, city: str, at: datetime) -> None:
@@ -174,7 +184,7 @@ def as_registered(name: str, model: Shelved) -> Registered:
     )
 
 
-def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
+def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted], order: Sequence[str]) -> Chosen:
     loaded: list[tuple[Ensemble, FoundModel | None]] = []
 
     def load(model: Shelved) -> None:
@@ -185,7 +195,7 @@ def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted]) -> Chosen:
         except OSError as error:
             raise BadData(f"{model.folder.name} cannot be read ({error.strerror})") from None
 
-    picked = pick(shelves, {str(alias): version for alias, version in wanted.items()}, FITS_HERE, usable=load)
+    picked = pick(shelves, {str(alias): version for alias, version in wanted.items()}, FITS_HERE, order, load)
     if picked.model is None:
         return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
     manifest = picked.model.manifest

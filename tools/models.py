@@ -12,6 +12,7 @@ from domain.repositories.models import Registered, live_models
 from domain.repositories.service import first_and_last
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import ModelArg
+from tools.canary import canary_compared
 from tools.context import Ctx
 from tools.feature_log import features_repeat
 from tools.model_shelf import model_name
@@ -57,6 +58,10 @@ class ModelFacts(Facts):
     live_coverage80_pct: float | None = None
     features_kept: int | None = None
     features_same: int | None = None
+    canary_version: str | None = None
+    canary_cases: int | None = None
+    canary_mae_pct: float | None = None
+    champion_same_mae_pct: float | None = None
     baseline_mae_pct: float | None = None
     embeddings_model: str | None = None
     embeddings_documents: int | None = None
@@ -132,7 +137,7 @@ def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
         return _vision(registered.get("vision"))
     accuracy = accuracy_of(ctx.store, ctx.city, ctx.now)
     part = _fill(name, registered.get(name) or registered.get(model_name(ctx.city.name)), accuracy)
-    return _with_features(ctx, part) if name == "fill" else part
+    return _with_canary(ctx, _with_features(ctx, part)) if name == "fill" else part
 
 
 def _language(ctx: Ctx) -> _Part:
@@ -178,7 +183,33 @@ def _with_features(ctx: Ctx, part: _Part) -> _Part:
         return part
     text = f"{part.why.text} Of {counted(kept, 'bin')}, the figures kept for {same} are as they are computed again."
     facts = {**part.facts, "features_kept": kept, "features_same": same}
-    return replace(part, facts=facts, why=part.why.model_copy(update={"text": text}))
+    return replace(part, facts=facts, why=_told(part, text))
+
+
+def _with_canary(ctx: Ctx, part: _Part) -> _Part:
+    """The part with how the canary does beside the champion, where there is one."""
+    canary = canary_compared(ctx.fill, ctx.city, ctx.now)
+    if canary is None:
+        return part
+    if canary.mae is None or canary.champion_mae is None:
+        text = f"{part.why.text} The canary is not compared: {canary.why_not}."
+        return replace(part, facts={**part.facts, "canary_version": canary.version}, why=_told(part, text))
+    facts = {
+        **part.facts,
+        "canary_version": canary.version,
+        "canary_cases": canary.cases,
+        "canary_mae_pct": round(canary.mae, 2),
+        "champion_same_mae_pct": round(canary.champion_mae, 2),
+    }
+    text = (
+        f"{part.why.text} The canary {canary.version} answers nothing yet; on {counted(canary.cases, 'case')} since "
+        f"both were trained it is {canary.mae:.1f} points off and the champion {canary.champion_mae:.1f}."
+    )
+    return replace(part, facts=facts, why=_told(part, text))
+
+
+def _told(part: _Part, text: str) -> Reason:
+    return part.why.model_copy(update={"text": text})
 
 
 def _live(accuracy: Accuracy | None) -> tuple[dict[str, int | float | None], str]:
