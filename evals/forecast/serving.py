@@ -23,13 +23,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import JsonValue
-from sqlalchemy import insert
 
 from domain.clock import fixed_clock
 from domain.ledger import Ledger, load_keys
 from domain.operation import Operation, load_operation
 from domain.ports import ModelIdentity
-from domain.records import Bin, City, Reading, Site
+from domain.records import Bin, City, Site
 from domain.store import Store
 from domain.values import Actor, Call, Role
 from engines.forecast.ensemble import Ensemble
@@ -49,11 +48,10 @@ from tools.use import use
 QUESTIONS = 300
 RENEWED_BINS = 10_000
 COLD_DAYS = 28
-ROWS_A_WRITE = 200_000
+PUT_READING = "INSERT INTO readings (city, bin_id, read_at, fill_pct) VALUES (?, ?, ?, ?)"
 CITY, SITE = "measured", "site"
 THRESHOLD_PCT = 80.0
 JsonObject = dict[str, JsonValue]
-JsonRow = dict[str, str | float | datetime]
 
 
 class Given(FillModels):
@@ -178,24 +176,13 @@ def _since(history: BinHistory, since: np.datetime64) -> BinHistory:
 
 
 def _put_readings(store: Store, histories: Sequence[BinHistory]) -> None:
-    """The readings of all bins as records."""
-    rows: list[JsonRow] = []
-    for history in histories:
-        moments = [at.replace(tzinfo=UTC) for at in history.read_at.astype(datetime)]
-        rows += [
-            {"city": CITY, "bin_id": history.bin_id, "read_at": moment, "fill_pct": level}
-            for moment, level in zip(moments, history.readings.tolist(), strict=True)
-        ]
-        if len(rows) >= ROWS_A_WRITE:
-            _write(store, rows)
-            rows = []
-    _write(store, rows)
-
-
-def _write(store: Store, rows: Sequence[JsonRow]) -> None:
-    if rows:
-        with store.write() as session:
-            session.execute(insert(Reading), rows)
+    """The readings of all bins as records: millions, so past the mapper and as SQLite keeps times."""
+    with store.write() as session:
+        connection = session.connection()
+        for history in histories:
+            moments = (str(at).replace("T", " ") for at in history.read_at.astype("datetime64[us]"))
+            rows = [(CITY, history.bin_id, *row) for row in zip(moments, history.readings.tolist(), strict=True)]
+            connection.exec_driver_sql(PUT_READING, rows)
 
 
 @contextmanager
