@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -108,3 +109,12 @@ def test_the_answer_names_the_chance_from_which_a_warning_is_worth_it(ctx: Ctx) 
     assert "from which a warning is worth it" in result.sentence()
     elsewhere = ask(ctx, "forecast_fill", by="tomorrow noon", bins=["101"], threshold_pct=60)
     assert (elsewhere.facts.warn_from_pct, elsewhere.facts.bins_to_warn_of) == (None, None)
+
+
+def test_what_the_trees_add_and_days_like_it_are_told_of_a_bin_with_a_sensor(ctx: Ctx) -> None:
+    for result in (
+        ask(ctx, "forecast_fill", by="tomorrow noon", bins=["102"]),
+        ask(replace(ctx, thread=replace(ctx.thread, last_subject="forecast")), "explain", bin="102"),
+    ):
+        (why,) = [each for each in result.why if any("trees" in evidence.label for evidence in each.evidence)]
+        assert re.search(r"(adds|takes) \d+ points", why.text)
