@@ -33,7 +33,7 @@ OWN_COPY = (
 ALONE = "meaning search is off, documents were found by words alone: {why}"
 WORDS_ALONE = "words alone"
 MOST_WAITING = 2_000  # documents that are compared here until Weaviate has them
-SHORT = 2_000  # candidates of which all scores by words are read at once
+SHORT = 10_000  # candidates of which all scores by words are read at once: asking twice takes longer
 NOTHING = Nearest(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 

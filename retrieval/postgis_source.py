@@ -57,21 +57,20 @@ class Candidates:
 def read_candidates(connection: Connection, limits: Limits, most: int) -> Candidates | None:
     """All of them, or None when there are more than `most`."""
     sql = (
-        "SELECT array_agg(row), array_agg(meaning), array_agg(kind), array_agg(at), array_agg(sent) FROM"  # noqa: S608
+        "SELECT kind, array_agg(row), array_agg(meaning), array_agg(at), array_agg(sent) FROM"  # noqa: S608
         f" (SELECT row, meaning, kind, at, sent FROM search_documents d WHERE {limits.sql} LIMIT %(most)s) c"
+        " GROUP BY kind"
     )
-    found = connection.cursor(binary=True).execute(sql, limits.values | {"most": most + 1}).fetchone()
-    rows, texts, kinds, at, sent = found if found and found[0] is not None else ([], [], [], [], [])
+    found = connection.cursor(binary=True).execute(sql, limits.values | {"most": most + 1}).fetchall()
+    rows, texts, at, sent = (
+        np.concatenate([np.array(each[column], dtype=dtype) for each in found]) if found else np.zeros(0, dtype=dtype)
+        for column, dtype in enumerate((np.int64, np.int64, np.float64, np.bool_), 1)
+    )
     if len(rows) > most:
         return None
-    order = np.argsort(np.array(rows, dtype=np.int64))
-    return Candidates(
-        np.array(rows, dtype=np.int64)[order],
-        np.array(texts, dtype=np.int64)[order],
-        [kinds[n] for n in order],
-        np.array(at, dtype=np.float64)[order],
-        np.array(sent, dtype=np.bool_)[order],
-    )
+    order = np.argsort(rows)
+    kinds = [kind for kind, among, *_ in found for _ in among]
+    return Candidates(rows[order], texts[order], [kinds[n] for n in order.tolist()], at[order], sent[order])
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ class PostgisSearch:
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
         self._queries = QueryVectors(embedder)
         self._next_look = 0.0
+        self._untidied = 0  # documents marked as sent since the tables were tidied
         self._background = Background(self._brought_up, lambda: self._purged(BRIEF_MS), "the vector index is behind")
 
     # ------------------------------------------------------------ writing
@@ -223,9 +224,15 @@ class PostgisSearch:
             self._look_for_losses(sending)
         while time.monotonic() < ends and sending.embed_some():
             pass
-        while sending.send_some() and time.monotonic() < ends:  # at least one part, or a slow model would starve it
-            pass
-        return sending.left()
+        while some := sending.send_some():  # at least one part, or a slow model would starve it
+            self._untidied += some
+            if time.monotonic() >= ends:
+                break
+        left = sending.left()
+        if not left and self._untidied >= MANY:
+            self._connections.tidy()
+            self._untidied = 0
+        return left
 
     def _look_for_losses(self, sending: postgis_sending.Sending) -> None:
         """Now and then, whether Weaviate still holds what it was sent: a disk may be lost or exchanged."""

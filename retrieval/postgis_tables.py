@@ -43,6 +43,14 @@ END IF; END $$
 """
 # The same stemmer as the embedded back end's, and no list of stop words: `retrieval.words` knows them.
 
+PLACED = """
+CREATE INDEX IF NOT EXISTS search_documents_placed ON search_documents (city, lat)
+    INCLUDE (lon, row, meaning, kind, at, sent, known_from, known_until);
+DROP INDEX IF EXISTS search_documents_globe
+"""
+# All that a search must know of a document within a circle, so that it reads the index alone. Tables made earlier have
+# another one in its place.
+
 TABLES = f"""
 CREATE EXTENSION IF NOT EXISTS postgis;
 {WORDS};
@@ -65,7 +73,6 @@ CREATE INDEX search_documents_site ON search_documents (city, site_id) WHERE sit
 CREATE INDEX search_documents_area ON search_documents (city, area) WHERE area IS NOT NULL;
 CREATE INDEX search_documents_unsent ON search_documents (city, row) WHERE NOT sent;
 CREATE INDEX search_documents_spot ON search_documents USING gist (spot);
-CREATE INDEX search_documents_globe ON search_documents USING gist ((spot::geography));
 CREATE TABLE search_postings (
     city int NOT NULL, term text NOT NULL, row bigint NOT NULL, kind text NOT NULL, current bool NOT NULL,
     count int NOT NULL, length int NOT NULL, PRIMARY KEY (city, term, row) INCLUDE (kind, current, count, length));
@@ -73,6 +80,7 @@ CREATE TABLE search_gone (
     city int NOT NULL, kind text NOT NULL, row bigint NOT NULL, PRIMARY KEY (city, kind, row));
 CREATE TABLE search_notes (name text PRIMARY KEY, value text NOT NULL);
 INSERT INTO search_notes VALUES ('form', '{FORM}');
+{PLACED};
 """  # noqa: S608  # constants
 # `sent`: Weaviate holds the document's vector as it is now. `search_gone`: documents that it must still forget.
 
@@ -196,6 +204,7 @@ class PostgisConnections:
 
     def _opened(self) -> _Connection:
         options = f"-c lock_timeout={LOCK_MS} -c timezone=UTC -c plan_cache_mode=force_custom_plan -c jit=off"
+        options += " -c max_parallel_workers_per_gather=0"  # starting workers takes longer than a search
         return _Connection.connect(
             self._where, autocommit=True, connect_timeout=CONNECT_S, options=options, cursor_factory=_Cursor
         )
@@ -215,6 +224,10 @@ def _make_tables(connection: Connection) -> None:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
             if connection.execute(KNOWN).fetchone() == (None,):
                 connection.execute(TABLES)
+    if connection.execute("SELECT to_regclass('search_documents_placed')").fetchone() == (None,):
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
+            connection.execute(PLACED)
     form = connection.execute("SELECT value FROM search_notes WHERE name = 'form'").fetchone()
     if form != (FORM,):
         raise StoreUnavailable("The search tables were made by another Roundsman: drop those named search_*.")

@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 from weaviate_double import Double
 
 from domain.spatial import haversine_m
+from retrieval.postgis_limits import limits_of
 from retrieval.postgis_store import PostgisSearch
 from retrieval.regions import Area, Circle, Polygon
 from retrieval.store import Document, SearchRequest
@@ -174,3 +175,11 @@ def test_a_search_with_a_floor_counts_all_that_reach_it(crowd: PostgisSearch) ->
         int(each.text[1:]) <= 100 and inside(each, replace(within, floor=None)) for each in EVERY
     )  # fmt: skip
     assert crowd.search(within).matching == expected
+
+
+def test_what_a_circle_holds_is_read_from_an_index_alone(crowd: PostgisSearch) -> None:
+    limits = limits_of(SearchRequest("note", near=Circle(*SATHER, 3_000)), 1)
+    asked = f"EXPLAIN SELECT row, meaning, kind, at, sent FROM search_documents d WHERE {limits.sql}"
+    with crowd._connections.read() as connection:
+        plan = " ".join(line for (line,) in connection.execute(asked, limits.values).fetchall())
+    assert "Index Only Scan using search_documents_placed" in plan
