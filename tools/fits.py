@@ -1,10 +1,9 @@
-"""What takes long to make is made once, outside every lock: who asks for the same meanwhile waits for that one."""
+"""What takes long to make is made once, under a lock of its own: who asks for the same meanwhile waits, others do not."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -16,24 +15,26 @@ class Fits(Generic[Key, Made]):
 
     def __init__(self, most: int) -> None:
         self._most, self._turn = most, threading.Lock()
-        self._held: dict[Key, Future[Made]] = {}
+        self._held: dict[Key, _Fit[Made]] = {}
 
     def get(self, key: Key, make: Callable[[], Made]) -> Made:
-        """What was made for the key, else what `make` gives. Raises what that raised."""
+        """What was made for the key, else what `make` gives. Raises what that raises."""
         with self._turn:
-            held = self._held.get(key)
-            mine = held is None
-            future: Future[Made] = Future() if held is None else held
-            if mine:
+            if key not in self._held:
                 while len(self._held) >= self._most:
                     self._held.pop(next(iter(self._held)))
-                self._held[key] = future
-        if mine:
-            try:
-                future.set_result(make())
-            except BaseException as error:
-                with self._turn:
-                    self._held.pop(key, None)
-                future.set_exception(error)
-                raise
-        return future.result()
+                self._held[key] = _Fit()
+            fit = self._held[key]
+        return fit.get(make)
+
+
+class _Fit(Generic[Made]):
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._made: list[Made] = []
+
+    def get(self, make: Callable[[], Made]) -> Made:
+        with self._turn:
+            if not self._made:
+                self._made.append(make())
+            return self._made[0]
