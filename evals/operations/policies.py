@@ -119,7 +119,7 @@ STRATEGIES: dict[str, Policy] = {
         Policy(
             "threshold_tuned", threshold_tuned, "level in percent from which a bin is served", LEVELS, load_share=0.9
         ),
-        Policy("ours", ours, "cost of a full bin and day, times the chance believed in", COSTS, load_share=0.9),
-        Policy("oracle", oracle, "cost of a full bin and day that is sure to come", COSTS, sees_truth=True),
+        Policy("ours", ours, "cost of a full bin and day, times the chance believed in", COSTS, load_share=0.96),
+        Policy("oracle", oracle, "cost of a full bin and day that is sure to come", COSTS, True, load_share=0.96),
     )
 }
