@@ -5,21 +5,24 @@
         --weaviate http://127.0.0.1:PORT --grpc-port PORT
 
 The database must be one to throw away, with PostGIS. `vector_ms` is the planner's part, nearly all of it Weaviate's;
-`without_vector_ms` everything else. Of the stand-in only the latter means anything.
+`without_vector_ms` everything else. Of the stand-in only the latter means anything. `outages`: the same questions where
+Weaviate takes connections and never answers, and where nobody listens.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import socket
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import JsonValue
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from domain.spatial import haversine_m
 from evals.progress import say
@@ -28,7 +31,7 @@ from retrieval.postgis_store import PostgisSearch
 from retrieval.store import DEFAULT_VECTOR, SearchRequest
 from retrieval.weaviate_side import WeaviateAddress, WeaviateSide
 
-__all__ = ["figures", "main"]
+__all__ = ["figures", "main", "outages"]
 
 SHARES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 K = 10
@@ -61,6 +64,44 @@ def figures(search: PostgisSearch, world: World, questions: int) -> dict[str, Js
         }
         say(f"{share:.2%}: {found[f'{share:.2%}']}")
     return found
+
+
+def outages(database: URL, world: World, questions: int) -> dict[str, JsonValue]:
+    """Milliseconds of each answer without Weaviate, the first ones included, and the share of them that say so."""
+    found: dict[str, JsonValue] = {}
+    for name, listening in (("hangs", True), ("gone", False)):
+        with (
+            _no_weaviate(listening) as address,
+            closing(PostgisSearch(database, CITY, WeaviateSide(address), world)) as search,
+        ):
+            search.warm()
+            took, said = [], []
+            for question in [each for share in SHARES for each in world.questions(share, questions)]:
+                request = SearchRequest(
+                    question.text, K, near=question.circle, vectors={DEFAULT_VECTOR: question.vector}
+                )
+                wall = time.perf_counter()
+                answer = search.search(request)
+                took.append(1_000 * (time.perf_counter() - wall))
+                said.append(bool(answer.degraded))
+        found[name] = {
+            **_percentiles("wall", took),
+            "wall_worst_ms": round(max(took), 1),
+            "says_so": float(np.mean(said)),
+        }
+        say(f"Weaviate {name}: {found[name]}")
+    return found
+
+
+@contextmanager
+def _no_weaviate(listening: bool) -> Iterator[WeaviateAddress]:
+    """Two ports where somebody takes connections and says nothing, or where nobody is."""
+    with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("127.0.0.1", 0)) as grpc:
+        address = WeaviateAddress(f"http://127.0.0.1:{http.getsockname()[1]}", grpc.getsockname()[1])
+        if not listening:
+            http.close()
+            grpc.close()
+        yield address
 
 
 def _asked(search: PostgisSearch, world: World, question: Question) -> _Took:
@@ -118,7 +159,9 @@ def main() -> None:
             say(f"{min(options.bins, first + BLOCK)} documents in PostgreSQL")
         while left := search.embed_pending(PATIENT_S):
             say(f"{left} left for Weaviate")
-        sys.stdout.write(json.dumps(figures(search, world, options.questions), indent=1) + "\n")
+        found = figures(search, world, options.questions)
+    found["outages"] = outages(make_url(options.database), world, max(1, options.questions // 10))
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 from weaviate_double import Double
 
-from evals.search.production import SHARES, figures
+from evals.search.production import SHARES, figures, outages
 from evals.search.world import World
 from retrieval.postgis_store import PostgisSearch
 from retrieval.weaviate_side import WeaviateAddress, WeaviateSide
@@ -30,8 +30,14 @@ def test_the_figures_have_every_bucket_and_find_all_of_the_nearest(postgres_url:
         while search.embed_pending(30):
             pass
         found = figures(search, world, 2)
+    without = outages(url, world, 1)
     assert list(found) == [f"{share:.2%}" for share in SHARES]
     for bucket in found.values():
         assert isinstance(bucket, dict)
         assert bucket["recall10"] == 1.0
         assert float(str(bucket["wall_p50_ms"])) >= float(str(bucket["vector_p50_ms"])) > 0
+    assert {*without} == {"hangs", "gone"}
+    for each in without.values():
+        assert isinstance(each, dict)
+        assert each["says_so"] == 1.0
+        assert float(str(each["wall_worst_ms"])) < 2_000  # half a second on a machine without other work
