@@ -17,19 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engines.forecast import falls
 from engines.forecast.columns import Ints
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.known import SPAN_H, Known, Tracks, Weeks, on_grid
 from engines.forecast.member import Windows
 
-FEATURES_VERSION = "fill-1"
+FEATURES_VERSION = "fill-2"
 NAMES = (
     "hours", "told", "start", "level", "fell_1", "fell_2", "fell_3", "middle", "age_h", "gap_h", "since_emptied_h",
     "grown_since_emptied", "usual_fresh", "found_mean", "found_max", "cycle_h", "day_1", "day_2", "day_mean", "week_1",
     "week_median", "week_spread", "grown_6h", "grown_12h", "grown_24h", "grown_96h", "ahead_6h", "ahead_24h",
     "ahead_96h", "rate_84d", "rate_7d", "expected_7d", "expected_28d", "expected_84d", "profile_h", "hour", "weekday",
     "end_hour", "end_weekday", "season", "level_p95", "level_p50", "room", "noise", "stream", "habit_4w", "habit_8w",
-    "same_hours_26w", "same_hours_8w", "same_hours_days", "open_28d", "pace_7d", "pace_48h",
+    "same_hours_26w", "same_hours_8w", "same_hours_days", "open_28d", "pace_7d", "pace_48h", *falls.NAMES,
 )  # fmt: skip
 PLACE = {name: column for column, name in enumerate(NAMES)}
 DAY_H, WEEK_H = 24.0, 168.0
@@ -129,6 +130,7 @@ def _columns(known: Known, end: Floats, planned: Floats) -> Floats:
     _rates(found, known, begin, end)
     _windows_before(found, known, begin, end)
     _levels(found, known)
+    found |= falls.falls(known, begin, end)
     found["room"] = found["level_p95"] - found["start"]
     found["stream"] = known.tracks.stream[known.bin].astype(np.float64)
     return np.stack([found[name] for name in NAMES], axis=1)

@@ -35,6 +35,9 @@ DRIVERS: dict[str, tuple[str, ...]] = {
         "grown_6h", "grown_12h", "grown_24h", "grown_96h", "ahead_6h", "ahead_24h", "ahead_96h", "pace_7d", "pace_48h",
     ),
     "the time since its last emptying": ("since_emptied_h", "grown_since_emptied", "cycle_h", "habit_4w", "habit_8w"),
+    "the hours at which it is found less full": (
+        "fell_8w", "fell_26w", "fell_days", "since_fell_h", "falls_to", "falls_from",
+    ),
     "the hour and the weekday": ("hour", "weekday", "end_hour", "end_weekday"),
     "the time of the year": ("season",),
     "how full it usually gets": ("level_p95", "level_p50", "found_mean", "found_max"),

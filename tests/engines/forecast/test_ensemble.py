@@ -15,6 +15,7 @@ from domain.errors import BadData
 from engines.forecast.boosted import fit_boosted
 from engines.forecast.columns import hours
 from engines.forecast.ensemble import FITS, Ensemble, fit_ensemble, predict, predict_all
+from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.history import BinHistory
 from engines.forecast.horizons import HOURS
 from engines.forecast.member import MEDIAN, Windows
@@ -168,6 +169,6 @@ def test_a_folder_that_lacks_a_file_is_refused(ensemble: Ensemble, name: str) ->
 
 def test_a_model_of_other_features_is_refused(ensemble: Ensemble) -> None:
     files = to_files(ensemble, LABEL)
-    files[MANIFEST] = files[MANIFEST].replace(b'"features": "fill-1"', b'"features": "fill-0"')
+    files[MANIFEST] = files[MANIFEST].replace(FEATURES_VERSION.encode(), b"fill-0")
     with pytest.raises(BadData, match="fill-0"):
         from_files(files)

@@ -13,7 +13,7 @@ from sensed import START, sensed, town
 from domain.errors import BadData
 from engines.forecast.columns import hours
 from engines.forecast.features import NAMES, PLACE, features
-from engines.forecast.history import BinHistory
+from engines.forecast.history import BinHistory, emptyings_from_readings
 from engines.forecast.known import Known, Tracks, Weeks, fit_weeks
 from engines.forecast.member import Windows
 
@@ -103,6 +103,30 @@ def test_an_emptying_not_yet_confirmed_leaves_the_figures_of_other_bins_alone(
     for place, each in enumerate(just):
         alone = features(Windows([each], at[:1], np.array([24.0])), weeks).rows[0]
         assert together.rows[place].tobytes() == alone.tobytes()
+
+
+def test_a_fall_too_small_for_an_emptying_is_told_by_the_hours_of_the_week_at_which_it_comes(weeks: Weeks) -> None:
+    hour = np.arange(0, 13 * 168, 3)
+    level = 5.0 + (hour % 168) / 10.5  # up to 21, and down by 16 at midnight of Monday
+    at = START + (hour * 3600).astype("timedelta64[s]")
+    bin_ = BinHistory("small", "paper", "x", read_at=at, readings=level, step_pct=0.0)
+    assert not len(emptyings_from_readings(at, level)[0])
+    monday = hours(np.array([START]))[0] + 12 * 168
+    rows = features(Windows([bin_] * 2, np.array([monday - 12, monday + 60]), np.array([24.0])), weeks).rows
+    for name in ("fell_8w", "fell_26w"):
+        assert rows[:, PLACE[name]].tolist() == [1.0, 0.0]
+    assert rows[0, PLACE["fell_days"]] == pytest.approx(1 / 7, abs=0.03)
+    assert rows[:, PLACE["since_fell_h"]] == pytest.approx([156, 60], abs=3)
+    assert rows[:, PLACE["falls_to"]] == pytest.approx(5.0, abs=1.0)
+    assert rows[:, PLACE["falls_from"]] == pytest.approx(20.7, abs=1.0)
+
+
+def test_of_a_bin_whose_level_never_falls_nothing_is_told_of_falls(weeks: Weeks) -> None:
+    at = START + (np.arange(0, 1000, 3) * 3600).astype("timedelta64[s]")
+    bin_ = BinHistory("still", "paper", "x", read_at=at, readings=np.full(len(at), 30.0), step_pct=0.0)
+    row = features(Windows([bin_], hours(at[-1:]), np.array([24.0])), weeks).rows[0]
+    assert row[PLACE["fell_8w"]] == 0.0
+    assert np.isnan(row[[PLACE[name] for name in ("since_fell_h", "falls_to", "falls_from")]]).all()
 
 
 def test_a_planned_emptying_starts_the_window_anew(bins: list[BinHistory], weeks: Weeks) -> None:
