@@ -1,4 +1,4 @@
-"""What takes long to make is made once, under a lock of its own: who asks for the same meanwhile waits, others do not."""
+"""What takes long to make is made once, under a lock of its own: who asks for it meanwhile waits, others do not."""
 
 from __future__ import annotations
 
