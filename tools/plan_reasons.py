@@ -15,7 +15,7 @@ from tools.planning import REASONS_CUT, watched
 from tools.replan import Replanned
 
 MILLI = 1000  # of milli-currency in one unit of the currency
-SEARCH_SHARE = 0.25  # of `solve_seconds` for each of the new searches behind a reason
+SEARCH_SHARE = 0.5  # of `solve_seconds` for each of the new searches behind a reason
 Told = tuple["ExplanationFacts", list[Reason], list[str]]
 
 

@@ -195,6 +195,13 @@ class Problem:
         """The stop of a point."""
         return self.stops[point - self.first_stop]
 
+    def index_of(self, stop_id: str) -> int:
+        """Which of `stops` has the name. Raises BadData where none has."""
+        for index, stop in enumerate(self.stops):
+            if stop.id == stop_id:
+                return index
+        raise BadData(f"the problem has no stop {stop_id}")
+
     def place_at(self, point: int) -> Place:
         """The depot or dump of a point."""
         return self.depots[point] if point < self.first_dump else self.dumps[point - self.first_dump]

@@ -1,8 +1,8 @@
 """Reasons by solving again: why a stop is served or left, why by this truck, why in this order, what would change it.
 
 Every figure is the difference of two plans. The other plan comes from the best place in the rounds as they are (a stop
-put in or taken out) and, with a stop rule, also from a short search that goes on from the plan with the stop forced in
-or forced out; the better of the two counts. What forbids a place is found by forgiving that one rule and driving the
+put in or taken out) and, with a stop rule, also from searches with the stop forced in or forced out (sides.py); the
+better one counts. What forbids a place is found by forgiving that one rule and driving the
 round.
 """
 
@@ -14,12 +14,11 @@ from typing import TypeVar
 
 from domain.errors import BadData
 from engines.routing.insertion import detour_of
-from engines.routing.params import Params
 from engines.routing.places import cheapest_order
 from engines.routing.plan import RoundPlan, TruckRound, Why
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule, Truck
 from engines.routing.rounds import Order, assemble, drive, objective_of, orders_of, with_dumps
-from engines.routing.solve import solve
+from engines.routing.sides import Side, Sides, side_of
 
 T = TypeVar("T")
 
@@ -57,7 +56,8 @@ class StopReason:
     `truck` who does or would. `flip_prize` is the prize in milli-currency at which the decision turns: the same
     difference, from 0. `displaced` are stops that would be left for it. `searched` says that a new search found one of
     the two plans or both; `overturned` that the one which decides otherwise is better than its worth allows, so that a
-    longer search would decide so. Not `repeatable`: a person or a clock ended a search.
+    longer search would decide so. Not `repeatable`: a person or a clock ended a search. `serving_milli` and
+    `leaving_milli` are the objectives of the two plans without the stop's own prize.
     """
 
     stop_id: str
@@ -71,6 +71,8 @@ class StopReason:
     searched: bool = False
     overturned: bool = False
     repeatable: bool = True
+    serving_milli: int | None = None
+    leaving_milli: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,10 @@ def _why_served(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
     stop = problem.stop_at(point)
     found = detour_of(problem, plan, stop.id)
     extra = Delta(found.metres, found.seconds, found.cost, found.milli)
-    return StopReason(stop.id, True, found.truck, extra, stop.prize, max(0, found.milli))
+    return StopReason(
+        stop.id, True, found.truck, extra, stop.prize, max(0, found.milli), serving_milli=plan.objective,
+        leaving_milli=plan.objective - found.milli,
+    )  # fmt: skip
 
 
 def _why_left(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
@@ -126,40 +131,18 @@ def _why_left(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
             best = (truck.name, tried)
     extra = None if best is None else _delta(problem, plan, best[1], stop)
     flip = None if extra is None else max(0, extra.milli)
-    return StopReason(stop.id, False, best[0] if best else None, extra, stop.prize, flip, tuple(bindings))
+    leaving = plan.objective - (stop.prize or 0)
+    return StopReason(
+        stop.id, False, best[0] if best else None, extra, stop.prize, flip, tuple(bindings),
+        serving_milli=None if extra is None else leaving + extra.milli, leaving_milli=leaving,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Side:
-    """The best plan known that serves the stop, or the best one that leaves it: metres, seconds, currency,
-    milli-currency without the stop's own prize, who serves the stop, and the other stops that are served."""
-
-    metres: int
-    seconds: int
-    cost: float
-    milli: int
-    truck: str | None
-    others: frozenset[str]
-    new: bool = False
-
-    def less(self, other: _Side) -> Delta:
-        """What this side takes more than the other."""
-        return Delta(
-            self.metres - other.metres, self.seconds - other.seconds, self.cost - other.cost, self.milli - other.milli
-        )
-
-
-def _side(plan: RoundPlan, stop_id: str, milli: int, *, new: bool = False) -> _Side:
-    mine = plan.round_of(stop_id)
-    others = frozenset(plan.served) - {stop_id}
-    return _Side(plan.metres, plan.seconds, plan.cost, milli, mine.truck if mine else None, others, new)
-
-
-def _moved(side: _Side, by: Delta | None, sign: int, truck: str | None) -> _Side | None:
+def _moved(side: Side, by: Delta | None, sign: int, truck: str | None) -> Side | None:
     """The other side of a plan as the best place alone tells it; None where there is none."""
     if by is None:
         return None
-    return _Side(
+    return Side(
         side.metres + sign * by.metres, side.seconds + sign * by.seconds, side.cost + sign * by.cost,
         side.milli + sign * by.milli, truck, side.others,
     )  # fmt: skip
@@ -168,64 +151,39 @@ def _moved(side: _Side, by: Delta | None, sign: int, truck: str | None) -> _Side
 def _searched(problem: Problem, plan: RoundPlan, reason: StopReason, how: tuple[StopRule, int]) -> StopReason:
     """The reason from the best plan with the stop and the best without it, new searches for both among them."""
     stop = problem.stop_at(_point(problem, reason.stop_id))
-    onward = Params(start=plan, reasoned=False)
-    inside, outside = (solve(each, *how, onward) for each in (forced(problem, stop.id), without(problem, stop.id)))
-    reason = replace(reason, repeatable=inside.repeatable and outside.repeatable)
-    own = _side(plan, stop.id, plan.objective if reason.served else plan.objective - (stop.prize or 0))
-    serving = own if reason.served else _moved(own, reason.extra, 1, reason.truck)
-    leaving = own if not reason.served else _moved(own, reason.extra, -1, None)
-    covers = stop.id in inside.served and not _worse_coverage(problem, inside, plan, stop)
-    if covers and (serving is None or inside.objective < serving.milli):
-        serving = _side(inside, stop.id, inside.objective, new=True)
-    spared = not _worse_coverage(problem, outside, plan, stop)
-    if spared and (leaving is None or outside.objective < leaving.milli):
-        leaving = _side(outside, stop.id, outside.objective, new=True)
-    return reason if serving is None or leaving is None else _told(reason, stop, serving, leaving)
+    own = side_of(plan, stop)
+    other = _moved(own, reason.extra, -1 if reason.served else 1, None if reason.served else reason.truck)
+    sides = Sides(problem, plan, stop, *((own, other) if reason.served else (other, own)))
+    sides.search(*how)
+    reason = replace(reason, repeatable=sides.repeatable)
+    if sides.serving is None or sides.leaving is None:
+        return reason
+    return _told(reason, stop, sides.serving, sides.leaving)
 
 
-def _told(reason: StopReason, stop: Stop, serving: _Side, leaving: _Side) -> StopReason:
+def _told(reason: StopReason, stop: Stop, serving: Side, leaving: Side) -> StopReason:
     """The reason as the difference of its two sides, from which the prize at which it turns is told as well."""
-    extra = serving.less(leaving)
+    milli = serving.milli - leaving.milli
     worth = LONGEST if stop.prize is None or stop.must_serve else stop.prize
     return replace(
         reason,
         truck=serving.truck,
-        extra=extra,
-        flip_prize=max(0, extra.milli),
+        extra=Delta(
+            serving.metres - leaving.metres, serving.seconds - leaving.seconds, serving.cost - leaving.cost, milli
+        ),
+        flip_prize=max(0, milli),
         displaced=() if reason.served else tuple(sorted(leaving.others - serving.others)),
         searched=serving.new or leaving.new,
-        overturned=(worth < extra.milli) if reason.served else (worth > extra.milli),
+        overturned=(worth < milli) if reason.served else (worth > milli),
+        serving_milli=serving.milli,
+        leaving_milli=leaving.milli,
     )
-
-
-def forced(problem: Problem, stop_id: str, prize: int | None = None) -> Problem:
-    """The problem in which the stop must be served, or with `prize` is worth that much."""
-    point = _point(problem, stop_id)
-    stop = replace(problem.stop_at(point), must_serve=prize is None, prize=prize)
-    index = point - problem.first_stop
-    return replace(problem, stops=(*problem.stops[:index], stop, *problem.stops[index + 1 :]))
-
-
-def without(problem: Problem, stop_id: str) -> Problem:
-    """The problem in which no truck may serve the stop and nothing is lost by that; who has begun it passes it by."""
-    point = _point(problem, stop_id)
-    index = point - problem.first_stop
-    nobody = replace(problem.stops[index], must_serve=False, prize=0, volume_l=LONGEST)
-    trucks = tuple(replace(t, locked=tuple(each for each in t.locked if each != stop_id)) for t in problem.trucks)
-    return replace(problem, stops=(*problem.stops[:index], nobody, *problem.stops[index + 1 :]), trucks=trucks)
 
 
 def _delta(problem: Problem, plan: RoundPlan, other: RoundPlan, stop: Stop) -> Delta:
     """Another plan that serves the stop less this one that does not; the stop's own prize left out."""
     milli = objective_of(problem, other.rounds) - (plan.objective - (stop.prize or 0))
     return Delta(other.metres - plan.metres, other.seconds - plan.seconds, other.cost - plan.cost, milli)
-
-
-def _worse_coverage(problem: Problem, other: RoundPlan, plan: RoundPlan, stop: Stop) -> bool:
-    """Whether the other plan leaves more stops that no money is worth leaving (must-serve ones, ones without prize)."""
-    counted = [each for each in problem.stops if each.id != stop.id and (each.prize is None or each.must_serve)]
-    theirs, ours = set(other.served), set(plan.served)
-    return sum(each.id not in theirs for each in counted) > sum(each.id not in ours for each in counted)
 
 
 # ---------------------------------------------------------------- what binds
@@ -357,10 +315,7 @@ def _between(plan: RoundPlan, other: RoundPlan) -> Delta:
 
 
 def _point(problem: Problem, stop_id: str) -> int:
-    for index, stop in enumerate(problem.stops):
-        if stop.id == stop_id:
-            return problem.first_stop + index
-    raise BadData(f"the problem has no stop {stop_id}")
+    return problem.first_stop + problem.index_of(stop_id)
 
 
 def _swapped(values: Sequence[T], changed: Mapping[int, T]) -> tuple[T, ...]:

@@ -31,7 +31,8 @@ from engines.routing.confirm import Confirmation, confirm
 from engines.routing.kernels import KERNELS
 from engines.routing.params import Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.reasons import StopReason, forced, why_stop, without
+from engines.routing.reasons import StopReason, why_stop
+from engines.routing.sides import forced, without
 from engines.routing.solve import solve
 from evals.bench import Bench, bench
 from evals.progress import say
@@ -93,9 +94,11 @@ class Sample:
 def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
     """The suite's figures. Raises BadData for a folder without a city that can be planned for.
 
-    `agree_share` with `ci95` (Wilson 1927) over all bins; `by_decision` and `by_city` the same apart; `overturned`
-    how many reasons said that a longer search would decide otherwise; `against` each bin on which a full search
-    decided otherwise than told; `rounds` what was planned; `cpu_s` what the whole measurement took.
+    `agree_share` with `ci95` (Wilson 1927) over all bins: no full search found a better plan that decides otherwise;
+    `alike_share`: the full searches, which do not know the plans behind the reason, decide alike. `by_decision` and
+    `by_city` the same apart; `overturned` how many reasons said that a longer search would decide otherwise; `against`
+    each bin of which a full search found a better plan that decides otherwise than told; `rounds` what was planned;
+    `cpu_s` what the whole measurement took.
     """
     began = time.process_time()
     KERNELS.wait()  # no round is planned by another core because the annealer's loops are still being compiled
@@ -131,8 +134,10 @@ def confirmed(problem: Problem, reason: StopReason, full: StopRule, seed: int) -
     more = _others_left(problem, inside, reason) - _others_left(problem, outside, reason)
     serves = reason.stop_id in inside.served
     if reason.served:  # right where serving it costs at most one other bin: then as many are served as without it
-        return Confirmation(replace(reason, flip_prize=0), serves and more <= 1, None)
-    return Confirmation(reason, serves and more <= 0, None)
+        right = serves and more <= 1
+        return Confirmation(replace(reason, flip_prize=0), right, None, right)
+    wrong = serves and more <= 0  # there is room for it beside as many others
+    return Confirmation(replace(reason, flip_prize=None), wrong, None, not wrong)
 
 
 def _others_left(problem: Problem, plan: RoundPlan, reason: StopReason) -> int:
@@ -262,10 +267,13 @@ def _decision(reason: StopReason) -> str:
 
 
 def _share(samples: Sequence[Sample]) -> JsonObject:
-    agreed = sum(each.found.agrees for each in samples)
+    agreed, alike = (sum(each) for each in ([s.found.agrees for s in samples], [s.found.alike for s in samples]))
     low, high = wilson(agreed, len(samples))
-    share = round(agreed / len(samples), 4) if samples else None
-    return {"samples": len(samples), "agreed": agreed, "agree_share": share, "ci95": [round(low, 4), round(high, 4)]}
+    share, alone = (round(count / len(samples), 4) if samples else None for count in (agreed, alike))
+    return {
+        "samples": len(samples), "agreed": agreed, "agree_share": share, "ci95": [round(low, 4), round(high, 4)],
+        "alike_share": alone,
+    }  # fmt: skip
 
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:

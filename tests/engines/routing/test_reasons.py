@@ -14,8 +14,9 @@ from engines.routing.contrast import Move, contrast
 from engines.routing.params import Params
 from engines.routing.pareto import marked, sweep
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Why
-from engines.routing.reasons import forced, why_order, why_stop, why_truck, without
+from engines.routing.reasons import why_order, why_stop, why_truck
 from engines.routing.rounds import assemble
+from engines.routing.sides import forced, without
 from engines.routing.solve import solve
 
 QUICK = StopRule(max_seconds=30, max_looks=6_000)
@@ -169,6 +170,15 @@ def test_a_wrong_reason_is_found_out() -> None:
     assert not confirm(problem, replace(reason, flip_prize=500), QUICK).agrees
     assert not confirm(problem, replace(reason, flip_prize=8000), QUICK).agrees
     assert not confirm(problem, replace(reason, flip_prize=None), QUICK).agrees
+
+
+def test_a_full_search_that_ends_worse_than_the_known_plans_refutes_nothing_but_does_not_decide_alike() -> None:
+    problem = line(9000, 9000, 1999)
+    reason = why_stop(problem, solve(problem, QUICK), "s2", QUICK)
+    assert (reason.serving_milli, reason.leaving_milli) == (6000, 4000)
+    cheaper = confirm(problem, replace(reason, flip_prize=500, serving_milli=4600), QUICK)
+    assert (cheaper.agrees, cheaper.alike) == (True, False)
+    assert not confirm(problem, replace(reason, flip_prize=500, serving_milli=4601), QUICK).agrees
 
 
 def test_a_stop_that_nobody_can_serve_agrees_when_a_search_leaves_it() -> None:
