@@ -15,11 +15,13 @@ import numpy as np
 from domain.operation import BinInfo
 from domain.values import Evidence, Reason
 from engines.forecast.found import next_visits
-from engines.forecast.history import local_moment
+from engines.forecast.history import BinHistory, local_moment
+from engines.forecast.visits import FLEET_DAYS
 from tools.context import Ctx
 from tools.fill import last_emptied
 
 SURE = 0.8
+FLEET_BACK = np.timedelta64(max(FLEET_DAYS) + 2, "D")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def crew_finds(ctx: Ctx, visits: Mapping[str, datetime]) -> dict[str, Find]:
     model = ctx.fill.forecaster(ctx.city, ctx.now).found
     if model is None or not visits:
         return {}
-    fleet = [history.until(ctx.now.astimezone(ctx.zone)) for history in ctx.fill.histories(ctx.city).values()]
+    fleet = _known(ctx, visits)
     which = [i for i, h in enumerate(fleet) if h.bin_id in visits and len(h.emptied_at) and not len(h.readings)]
     at = [local_moment(visits[fleet[i].bin_id].astimezone(ctx.zone)) for i in which]
     levels = model.levels(fleet, next_visits(fleet, at, which=which))
@@ -51,6 +53,24 @@ def crew_finds(ctx: Ctx, visits: Mapping[str, datetime]) -> dict[str, Find]:
         fleet[i].bin_id: Find(visits[fleet[i].bin_id], level, least, most, model.visits)
         for i, (level, least, most) in zip(which, found, strict=True)
     }
+
+
+def _known(ctx: Ctx, visits: Mapping[str, datetime]) -> list[BinHistory]:
+    """What is known now: the whole past of the bins visited, the last weeks of others of their streams and sites."""
+    now = local_moment(ctx.now.astimezone(ctx.zone))
+    asked = [info for bin_id in visits if (info := ctx.city.bins.get(bin_id)) is not None]
+    streams, sites = {info.stream for info in asked}, {info.site_id for info in asked}
+    found = []
+    for history in ctx.fill.histories(ctx.city).values():
+        if history.bin_id in visits:
+            found.append(history.until(now))
+        elif history.stream in streams or history.site_id in sites:
+            begin, end = np.searchsorted(history.emptied_at, [now - FLEET_BACK, now], side="right")
+            at, level = history.emptied_at[begin:end], history.levels[begin:end]
+            found.append(
+                BinHistory(history.bin_id, history.stream, history.site_id, at, level, step_pct=history.step_pct)
+            )
+    return found
 
 
 def finds_reason(ctx: Ctx, info: BinInfo, find: Find) -> Reason:

@@ -13,6 +13,8 @@ from sqlalchemy import delete
 
 from domain.records import Emptying, Reading
 from domain.store import Store
+from engines.forecast.found import next_visits
+from engines.forecast.history import local_moment
 from engines.forecast.model_files import FOUND
 from tools.context import Ctx
 from tools.crew_finds import crew_finds
@@ -73,6 +75,17 @@ def test_later_records_do_not_change_what_is_found(store: Store, ctx: Ctx) -> No
         session.add(Emptying(city="smalltown", bin_id=BIN, emptied_at=NOW + timedelta(hours=1), fill_pct=100.0))
     fresh = replace(ctx, fill=FillModels(store, ModelShelf(store, ctx.fill.shelves)))
     assert crew_finds(fresh, when) == before
+
+
+def test_the_last_weeks_of_other_bins_are_all_that_is_needed_of_them(ctx: Ctx) -> None:
+    found = crew_finds(ctx, {BIN: NOW + timedelta(hours=20)})[BIN]
+    fleet = [each.until(NOW) for each in ctx.fill.histories(ctx.city).values()]
+    which = next(place for place, each in enumerate(fleet) if each.bin_id == BIN)
+    model = ctx.fill.forecaster(ctx.city, NOW).found
+    assert model is not None
+    levels = model.levels(fleet, next_visits(fleet, [local_moment(NOW + timedelta(hours=20))], which=[which]))
+    low, high = levels.interval(0.8)
+    assert (found.level_pct, found.low_pct, found.high_pct) == (levels.median[0], low[0], high[0])
 
 
 def test_bins_with_readings_are_told_by_those(ctx: Ctx) -> None:
