@@ -13,6 +13,8 @@ from engines.routing.plan import RoundPlan
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule
 from engines.routing.solve import solve
 
+TURNS, NEXT_SEED = 2, 10_007  # searches by other chances end in other trips
+
 
 @dataclass(frozen=True)
 class Side:
@@ -50,14 +52,16 @@ class Sides:
     repeatable: bool = True
 
     def search(self, rule: StopRule, seed: int) -> None:
-        """Both anew, each as long as `rule` says, then each half as long from what is known of the other."""
-        for serve in (True, False):
-            self._look(serve, None, (rule, seed))
+        """Both anew, each as long as `rule` says, then each half as long from what is known of the other; twice."""
         half = replace(rule, max_looks=None if rule.max_looks is None else max(1, rule.max_looks // 2))
-        for serve in (False, True):
-            other = self.serving if not serve else self.leaving
-            known = other.plan if other is not None and other.plan is not None else self.plan
-            self._look(serve, known, (half, seed))
+        for turn in range(TURNS):
+            own = seed + turn * NEXT_SEED
+            for serve in (True, False):
+                self._look(serve, None, (rule, own))
+            for serve in (False, True):
+                other = self.leaving if serve else self.serving
+                known = other.plan if other is not None and other.plan is not None else self.plan
+                self._look(serve, known, (half, own))
 
     def _look(self, serve: bool, start: RoundPlan | None, how: tuple[StopRule, int]) -> None:
         asked = forced(self.problem, self.stop.id) if serve else without(self.problem, self.stop.id)

@@ -7,8 +7,8 @@ worth a visit are left. Bins are drawn from each round, half of them served ones
 is told in an answer; then the round is searched for anew, with the bin's prize a little above and a little below the
 one at which the decision is said to turn (`engines/routing/confirm.py`). Where a round has no prizes, because the fixed
 schedule says which bins are due, the round is searched for with and without the bin, and what counts is how many bins
-are left. All searches end by looks, so that the figures are the same on every machine and the run ends: two short
-searches and two full ones for each bin.
+are left. All searches end by looks, so that the figures are the same on every machine and the run ends: four short
+searches of each side and two full ones for each bin.
 """
 
 from __future__ import annotations
