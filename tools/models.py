@@ -11,6 +11,7 @@ from domain.errors import NotNow, UnknownName
 from domain.repositories.models import Registered, live_models
 from domain.repositories.service import first_and_last
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
+from engines.forecast.ensemble import Ensemble
 from tools.arguments import ModelArg
 from tools.canary import canary_compared
 from tools.context import Ctx
@@ -137,7 +138,7 @@ def _part(name: str, ctx: Ctx, registered: dict[str, Registered]) -> _Part:
         return _vision(registered.get("vision"))
     accuracy = accuracy_of(ctx.store, ctx.city, ctx.now)
     part = _fill(name, registered.get(name) or registered.get(model_name(ctx.city.name)), accuracy)
-    return _with_canary(ctx, _with_features(ctx, part)) if name == "fill" else part
+    return _with_canary(ctx, _with_features(ctx, part)) if name == "fill" else _with_warning(ctx, part)
 
 
 def _language(ctx: Ctx) -> _Part:
@@ -184,6 +185,18 @@ def _with_features(ctx: Ctx, part: _Part) -> _Part:
     text = f"{part.why.text} Of {counted(kept, 'bin')}, the figures kept for {same} are as they are computed again."
     facts = {**part.facts, "features_kept": kept, "features_same": same}
     return replace(part, facts=facts, why=_told(part, text))
+
+
+def _with_warning(ctx: Ctx, part: _Part) -> _Part:
+    """The part with from which chance on a warning is worth it, where a model was trained to tell overflows."""
+    member = ctx.fill.forecaster(ctx.city, ctx.now).member
+    if not isinstance(member, Ensemble) or member.trees is None:
+        return part
+    text = (
+        f"{part.why.text} Of bins with a sensor that are below 80 %, the chance at 80 % is that of a model trained on "
+        f"overflows; from {100 * member.warn_at:.0f} % on a warning is worth it."
+    )
+    return replace(part, why=_told(part, text))
 
 
 def _with_canary(ctx: Ctx, part: _Part) -> _Part:

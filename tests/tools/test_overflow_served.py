@@ -107,6 +107,7 @@ def test_the_answer_names_the_chance_from_which_a_warning_is_worth_it(ctx: Ctx) 
     assert result.facts.warn_from_pct == 35
     assert result.facts.bins_to_warn_of == sum(chance >= 35 for chance in chances)
     assert "from which a warning is worth it" in result.sentence()
+    assert "from 35 % on a warning is worth it" in ask(ctx, "model_status", model="overflow").why[0].text
     elsewhere = ask(ctx, "forecast_fill", by="tomorrow noon", bins=["101"], threshold_pct=60)
     assert (elsewhere.facts.warn_from_pct, elsewhere.facts.bins_to_warn_of) == (None, None)
 
