@@ -13,7 +13,7 @@ import numpy as np
 
 from engines.routing.anneal import Best, anneal, empty_best
 from engines.routing.carried import locked_only
-from engines.routing.model import DUMPS, FAR, I64, MIXED, TIMED, Facts, Model
+from engines.routing.model import DUMPS, FAR, I64, MIXED, SCANNED, TIMED, Facts, Model
 from engines.routing.rounds import Order
 from engines.routing.starts import TIERS, fill, load, one_round_each
 from engines.routing.state import BY_ROOM, COST, EVERYWHERE, OVER, PRICE, SERVED, USED, State, empty_state
@@ -24,6 +24,7 @@ FEWEST_MOVES, MOST_MOVES = 200, 5000  # between two looks at the clock: a tenth 
 FEWEST_FOR_SINGLES = 50  # moves per stop below which there is no time to give up a round per stop
 HOT_TO_ORDER, HOT_TO_CHOOSE = 0.05, 0.2  # least first temperatures: which stops pay together is the ruggeder question
 HOT_TO_TRADE, COLD_TO_TRADE = 0.1, 0.05  # first temperature in shares of the mean round, last one of the mean arc
+HOT_IN_WINDOWS, COLD_IN_WINDOWS = 0.6, 0.03  # most and last, where windows put barriers between good plans
 HOT_GROWS = 0.09  # and with the root of the moves per stop
 FILLINGS = 4  # greedy plans, each in another order of stops, of which the best is the first
 GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving a stop out
@@ -43,8 +44,11 @@ def heat_for(model: Model, moves_per_stop: float, warm: bool) -> Heat:
     """Where annealing begins and ends; `warm` is a start from a good plan, which a hot start would burn."""
     timed = bool(model.facts.flags[TIMED])
     coldest = HOT_TO_CHOOSE if any(stop.prize is not None for stop in model.problem.stops) else HOT_TO_ORDER
-    hot = min(1.0, max(coldest, (0.006 if timed else 0.0045) * moves_per_stop**0.5))
-    cold = 0.01 if timed else 0.02
+    if model.facts.flags[SCANNED]:
+        hot, cold = min(HOT_IN_WINDOWS, max(coldest, 0.025 * moves_per_stop**0.5)), COLD_IN_WINDOWS
+    else:
+        hot = min(1.0, max(coldest, (0.006 if timed else 0.0045) * moves_per_stop**0.5))
+        cold = 0.01 if timed else 0.02
     return Heat(min(hot, 0.1) if warm else hot, cold)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engines.routing.blinks import idle_of
 from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.model import DUMPS, Facts
-from engines.routing.state import JUST_TAKEN, OVER, TAKEN, State, take_out, touch
+from engines.routing.state import JUST_TAKEN, OVER, TAKEN, State, drive, park, take_out, touch
 
 IDLE = 0.3  # how often the other truck is an idle one
 TRIES = 5  # near stops looked at for one that a truck of another kind serves
@@ -98,9 +98,11 @@ def _count(facts: Facts, state: State, said: tuple[int, int]) -> None:
     if before == 0 and count > 0:
         state.fleet[k].used += 1
         state.tally[OVER] += state.fleet[k].used > facts.kinds[k].have
+        drive(state, v)
     if before > 0 and count == 0:
         state.tally[OVER] -= state.fleet[k].used > facts.kinds[k].have
         state.fleet[k].used -= 1
+        park(state, v)
 
 
 @compiled

@@ -29,6 +29,7 @@ MOST_ARC = 200_000_000  # arcs are scaled down to this, so that sums of a few st
 ENDLESS = 4 * LONGEST
 MEAN_STOPS_TAKEN = 10  # per move (Christiaens and Vanden Berghe 2020)
 BY_WINDOW_PCT = 100  # of the moves that take out stops near in time as well as in place, where windows bind
+MOST_SCANNED = 2000  # stops up to which every round is looked through for a place, where windows bind
 SHORT_ROUND = 25  # stops per truck up to which annealing begins with one round per stop
 
 
@@ -65,6 +66,7 @@ class Facts(NamedTuple):
     cost: I32  # (g, n, n) from row to column
     cost_in: I32  # (g, n, n) from column to row
     secs: I32  # (n, n) from row to column
+    secs_in: I32  # (n, n) from column to row, where all rounds are scanned for a place; else (1, 1)
     to_dump: Rows  # (g, n + k, d) from a stop, or from where a kind starts
     from_dump: Rows  # (g, d, n)
     dumps: Rows  # (d,)
@@ -73,10 +75,10 @@ class Facts(NamedTuple):
     seconds: I64
     insert_near: I32  # (n, m) where a stop may go in
     remove_near: I32  # (n, m') which stops leave together
-    flags: I64  # the nine below
+    flags: I64  # the ten below
 
 
-TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW, MIXED = range(9)
+TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW, MIXED, SCANNED = range(10)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +111,14 @@ def model_of(problem: Problem) -> Model:
     usable = [[point >= problem.first_dump or point == truck.depot for point in unload] for truck in kinds]
     near = near_lists(cost[0], secs, (stops["early"], stops["late"]))
     to_dump, from_dump = _unloading(problem, (kinds, groups, unload), scale)
+    flags = _flags(problem, kinds, (stops, ends, bool(unload)))
+    secs_in = np.ascontiguousarray(secs.T) if flags[SCANNED] else np.zeros((1, 1), np.int32)
     facts = Facts(
         stops=stops, kinds=_kind_rows(problem, (kinds, members, groups), scale), ends=ends, cost=cost,
-        cost_in=_turned(cost), secs=secs, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
+        cost_in=_turned(cost), secs=secs, secs_in=secs_in, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
         usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=_fixed(problem.metres),
         seconds=_fixed(problem.seconds), insert_near=near[0], remove_near=near[1],
-        flags=_flags(problem, kinds, (stops, ends, bool(unload))),
+        flags=flags,
     )  # fmt: skip
     index = {stop.id: i for i, stop in enumerate(problem.stops)}
     locked = {
@@ -145,7 +149,8 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     timed = bound or _shift_may_bind(problem, kinds, ends)
     by_window = BY_WINDOW_PCT if windows else 0
     mixed = len({(milli_rates(problem, t), t.capacity_l, t.capacity_kg, fixed_milli(problem, t)) for t in kinds}) > 1
-    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window, mixed]
+    scanned = windows and not unloads and len(stops) <= MOST_SCANNED
+    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window, mixed, scanned]
     return np.array(said, dtype=np.int64)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
 from engines.routing.compiled import below, compiled, folded, unit
-from engines.routing.model import FAR, TIMED, Facts
+from engines.routing.model import FAR, SCANNED, TIMED, Facts
+from engines.routing.scan import scanned_cheapest
 from engines.routing.state import (
     BLINK,
     BY_ROOM,
@@ -47,7 +48,9 @@ def recreate(facts: Facts, state: State) -> None:
 @compiled
 def insert(facts: Facts, state: State, c: int, against: float) -> bool:
     """Put one stop at its cheapest place, if it has one and is worth it; with chance `against` even if it is not."""
-    if facts.flags[TIMED] == 1:
+    if facts.flags[SCANNED] == 1 and state.tally[EVERYWHERE] == 0:
+        cost = scanned_cheapest(facts, state, c)
+    elif facts.flags[TIMED] == 1:
         cost = timed_cheapest(facts, state, c)
     elif state.tally[EVERYWHERE] != 0:
         cost = _plain_anywhere(facts, state, c)

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 SOURCES = (
-    "anneal", "blinks", "compiled", "exact", "exchange", "model", "place", "ruin", "starts", "state", "timed_place",
-    "times",
+    "anneal", "blinks", "compiled", "exact", "exchange", "model", "place", "ruin", "scan", "starts", "state",
+    "timed_place", "times",
 )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ NODE_ROW = _layout(
     "arc leg start latest rest_s rest_end lead_s lead_latest filled_l filled_kg to_fill_l to_fill_kg",
     "after before truck dump_after",
 )
-TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at shared", "kind count dumps room")
+TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at shared", "kind count dumps place")
 
 
 def _fleet_row() -> np.dtype[np.void]:
@@ -66,6 +66,7 @@ class State(NamedTuple):
     saved_tally: I64
     spot: I64
     peers: I32  # (2, n) successors in the two neighbouring replicas, -1 for none
+    driven: I64  # (v,) the trucks in use, in no order; tally[USED] of them count, and each knows its `place` here
     rng: Rng
 
 
@@ -88,7 +89,7 @@ def empty_state(facts: Facts, seed: int) -> State:
     return State(
         nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),
         tally, tally.copy(), np.zeros(4, np.int64),
-        np.full((2, n), -1, np.int32), seeded(seed),
+        np.full((2, n), -1, np.int32), np.zeros(v, np.int64), seeded(seed),
     )  # fmt: skip
 
 
@@ -126,6 +127,25 @@ def touch(state: State, v: int) -> None:
     tally[SAVED] = at
 
 
+@folded
+def drive(state: State, v: int) -> None:
+    """Note that a truck is in use now."""
+    place = state.tally[USED]
+    state.driven[place] = v
+    state.trucks[v].place = place
+    state.tally[USED] = place + 1
+
+
+@folded
+def park(state: State, v: int) -> None:
+    """Note that a truck is idle now; the last one in use takes its place."""
+    last = state.tally[USED] - 1
+    other = state.driven[last]
+    state.driven[state.trucks[v].place] = other
+    state.trucks[other].place = state.trucks[v].place
+    state.tally[USED] = last
+
+
 @compiled
 def take_out(facts: Facts, state: State, c: int) -> None:
     """Unlink a stop; arcs and times of its round are repaired by the caller."""
@@ -148,7 +168,7 @@ def take_out(facts: Facts, state: State, c: int) -> None:
         k = state.trucks[v].kind
         state.tally[OVER] -= state.fleet[k].used > facts.kinds[k].have
         state.fleet[k].used -= 1
-        state.tally[USED] -= 1
+        park(state, v)
 
 
 @folded
@@ -179,7 +199,7 @@ def put_in(facts: Facts, state: State, c: int) -> None:
         k = state.trucks[v].kind
         state.fleet[k].used += 1
         state.tally[OVER] += state.fleet[k].used > facts.kinds[k].have
-        state.tally[USED] += 1
+        drive(state, v)
 
 
 @compiled
@@ -195,7 +215,7 @@ def undo(facts: Facts, state: State) -> None:
         v = state.touched[x].truck
         _relink(facts, state, (v, state.touched[x].begin, state.touched[x].count))
         state.nodes[n + v].dump_after = state.touched[x].first_dump
-    for i in (PENALTY, SERVED, USED, OVER):
+    for i in (PENALTY, SERVED, OVER):
         state.tally[i] = state.saved_tally[i]
 
 
@@ -219,4 +239,8 @@ def _relink(facts: Facts, state: State, part: tuple[int, int, int]) -> None:
     state.nodes[n + v].before = i
     state.trucks[v].load_l, state.trucks[v].load_kg = litres, kilos
     state.fleet[state.trucks[v].kind].used += int(count > 0) - int(state.trucks[v].count > 0)
+    if count > 0 and state.trucks[v].count == 0:
+        drive(state, v)
+    elif count == 0 and state.trucks[v].count > 0:
+        park(state, v)
     state.trucks[v].count = count

@@ -113,7 +113,7 @@ def _try(facts: Facts, state: State, at: tuple[int, int, int], best: int) -> int
     spare = facts.kinds[k].most_dumps - state.trucks[v].dumps + state.nodes[i].dump_after
     for way in range(4):
         if marks >> way & 1 and (way >> 1) + (way & 1) <= spare:
-            best = _judge(facts, state, (c, i, v, way >> 1, way & 1), best)
+            best = judge(facts, state, (c, i, v, way >> 1, way & 1), best)
     return best
 
 
@@ -163,7 +163,7 @@ def _secs_to(facts: Facts, k: int, ends: tuple[int, int]) -> int:
 
 
 @folded
-def _judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], best: int) -> int:
+def judge(facts: Facts, state: State, place: tuple[int, int, int, int, int], best: int) -> int:
     """The better of `best` and one place with its marks, (stop, node, truck, mark before, mark behind)."""
     c, i, v, first, second = place
     n, k = len(facts.stops), state.trucks[v].kind
