@@ -168,14 +168,14 @@ def _asked(
     costs = {}
     for plan in Plan:
         search.planner = Planner(only=plan, sample_every=0)
-        found = search.search(both)
+        found, cost = _repeated(search, both)
         if found.trace and found.trace.plan == plan:
-            costs[plan] = min(found.trace.cost_ms, _cost(search.search(both)))
-            alone[plan].append(costs[plan])
+            costs[plan] = cost
+            alone[plan].append(cost)
         if plan == Plan.LIMITS_FIRST:
             exact = found
     search.planner = taught
-    chosen = min(_cost(hybrid), _cost(search.search(both)))
+    _, chosen = _repeated(search, both)
     kept = {hit.document.id for hit in exact.hits}
     same = len(kept & {hit.document.id for hit in hybrid.hits}) / max(1, len(kept))
     trace = hybrid.trace
@@ -186,9 +186,13 @@ def _asked(
     return _Took(recall, same, 1_000 * wall, 1_000 * busy, regret, trace.plan, error, 1_000 * counting, floored.plan)
 
 
-def _cost(found: Found) -> float:
+def _repeated(search: SqliteSearch, request: SearchRequest) -> tuple[Found, float]:
+    """A search, and the cost of its plan in ms when it comes again at once: each finds its own caches."""
+    found = search.search(request)
+    again = search.search(request).trace
     assert found.trace is not None
-    return found.trace.cost_ms
+    assert again is not None
+    return found, min(found.trace.cost_ms, again.cost_ms)
 
 
 def _exact(world: World, questions: Sequence[Question]) -> list[set[int]]:
