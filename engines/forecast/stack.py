@@ -3,7 +3,8 @@
 The ensemble's level at a share is the weighted mean of the members' levels at that share (quantile averaging; Busetti
 2017, Lichtendahl et al., Management Science 2013), with weights that are not negative and sum to 1. They make the
 pinball loss least (exponentiated gradient; Kivinen and Warmuth 1997). A member whose absence costs less than
-`LEAST_GAIN` of the loss gets 0, so what counts must help.
+`LEAST_GAIN` of a band's loss over all streams gets 0 in that band, so what counts must help. A stream's weights are
+drawn towards those of all streams: a stream has few bins, and its best weights of one season are partly chance.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ FEWEST_ROWS = 400
 LEAST_GAIN = 0.015
 MOST_ROWS = 2_000  # of a band and stream, evenly taken: two or three weights need no more
 ROUNDS, STEP = 100, 2.0
+OWN_SHARE = 0.75
+"""How much of a stream's weights is its own; of four quarters the least loss in Prague from July to October 2024."""
 EVERY = ""
 """The stream name of the weights for bins of a stream without its own."""
 
@@ -86,12 +89,23 @@ def fit_weights(members: Sequence[str], unseen: Unseen) -> Weights:
     """The weights that would have been best, by band and stream, and by band over all streams."""
     bands, found = band_of(unseen.ahead_h), {}
     usable = np.all([np.isfinite(levels).all(axis=1) for levels in unseen.levels], axis=0)
+
+    def rows_of(band: int, stream: str) -> Ints:
+        rows = np.flatnonzero(usable & (bands == band) & ((unseen.streams == stream) | (stream == EVERY)))
+        return rows[:: max(1, len(rows) // MOST_ROWS)]
+
     for band in range(len(BANDS)):
-        for stream in (EVERY, *dict.fromkeys(unseen.streams.tolist())):
-            rows = np.flatnonzero(usable & (bands == band) & ((unseen.streams == stream) | (stream == EVERY)))
-            rows = rows[:: max(1, len(rows) // MOST_ROWS)]
+        rows = rows_of(band, EVERY)
+        if len(rows) < FEWEST_ROWS:
+            continue
+        found[band, EVERY] = every = _best(np.stack([each[rows] for each in unseen.levels]), unseen.truth[rows])
+        kept = np.flatnonzero(every > 0)
+        for stream in dict.fromkeys(unseen.streams.tolist()):
+            rows = rows_of(band, str(stream))
             if len(rows) >= FEWEST_ROWS:
-                found[band, str(stream)] = _best(np.stack([each[rows] for each in unseen.levels]), unseen.truth[rows])
+                own, _ = _descend(np.stack([unseen.levels[k][rows] for k in kept]), unseen.truth[rows])
+                found[band, str(stream)] = (1 - OWN_SHARE) * every
+                found[band, str(stream)][kept] += OWN_SHARE * own
     return Weights(tuple(members), found)
 
 

@@ -78,6 +78,20 @@ def test_two_members_that_err_apart_share_the_weight() -> None:
     assert found.at(0, "glass").sum() == pytest.approx(1)
 
 
+def test_a_streams_weights_are_drawn_towards_those_of_all_streams() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(10.0, 90.0, 4000)
+    paper = np.arange(4000) % 4 == 0
+    off_on_paper, off_elsewhere = (np.where(rows, rng.normal(0, 8, 4000), 0.5) for rows in (paper, ~paper))
+    said = tuple((truth + off)[:, None] + np.linspace(-1, 1, 7) for off in (off_on_paper, off_elsewhere))
+    streams = np.where(paper, "paper", "glass").astype(object)
+    found = fit_weights(["one", "other"], Unseen(said, truth, np.full(4000, 6.0), streams))
+    every, own = found.at(0, EVERY), found.at(0, "paper")
+    assert every[0] > every[1] > 0.0  # glass is most of the windows
+    assert own[1] > 0.6  # paper's own answer is the other member
+    assert own[0] >= 0.2 * every[0]
+
+
 def test_streams_and_bands_without_weights_of_their_own_take_the_nearest() -> None:
     weights = Weights(("a", "b"), {(2, EVERY): np.array([0.2, 0.8]), (2, "paper"): np.array([1.0, 0.0])})
     assert weights.at(4, "paper").tolist() == [1.0, 0.0]
