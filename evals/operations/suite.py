@@ -16,6 +16,7 @@ from statistics import fmean
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from engines.routing.kernels import KERNELS
 from evals.operations.chart import trade_off_svg
 from evals.operations.compare import KPIS, RATE, Curve, overflows_per_1000_bin_days, saving, saving_pct
 from evals.operations.data import read_records
@@ -92,6 +93,7 @@ def figures(asked: Asked) -> JsonObject:
 def play_all(asked: Asked) -> Played:
     """Look for each policy's knob on the training part, then play around it on the test part."""
     assert asked.data is not None
+    KERNELS.wait()  # no round is planned by another core because the annealer's loops are still being compiled
     records = with_trucks(read_records(asked.data), asked.truck_times)
     if asked.until is not None:
         records = known_before(records, _midnight(asked.until))
