@@ -109,7 +109,7 @@ def _unsent(connection: Connection, asked: Asked) -> Numbers:
     """The texts of the newest documents that Weaviate does not hold yet, once for each document."""
     sql = (
         "SELECT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
-        f" WHERE NOT d.sent AND {asked.limits.sql} ORDER BY d.row DESC LIMIT {MOST_WAITING}"
+        f" WHERE NOT d.sent AND {asked.limits.checks} ORDER BY d.row DESC LIMIT {MOST_WAITING}"
     )
     found = connection.execute(sql, asked.limits.values).fetchall()
     return np.array(found, dtype=np.int64).reshape(-1)
@@ -135,7 +135,7 @@ def rank(connection: Connection, asked: Asked, meanings: Meanings) -> Ranked:
     wanted = Wanted(among, None if every else 2 * asked.depth)
     holding = read_holding(connection, asked.city, asked.limits, asked.words, wanted)
     by_meaning = _of_texts(connection, asked, meanings.nearest)
-    facts = _Facts(connection, [*_most_wordy(asked, holding), *by_meaning])
+    facts = _facts(connection, asked, [*_most_wordy(asked, holding), *by_meaning])
     by_words: dict[int, float] = {}
     listed = {*by_meaning}
     if meanings.vector is None or request.alpha < 1:
@@ -149,7 +149,7 @@ def rank(connection: Connection, asked: Asked, meanings: Meanings) -> Ranked:
     if request.floor is not None:
         matching = _matching(connection, asked, holding, meanings)
         scores = {row: score for row, score in scores.items() if row in matching}
-    best = sorted(scores, key=lambda row: (-scores[row], -facts.at[row], facts.ids[row]))[: request.k]
+    best = _first(connection, scores, facts, request.k)
     plan = WORDS_ALONE if meanings.trace is None else meanings.trace.plan
     hits = tuple(
         Hit(document, scores[row], by_words.get(row), cosines[row], _distance(request, document), plan)
@@ -193,24 +193,26 @@ def _of_texts(connection: Connection, asked: Asked, nearest: Nearest) -> list[in
     """Documents of the texts within the limits, the newest k of each: those of one wording may be thousands."""
     if not len(nearest.numbers):
         return []
+    if asked.candidates is not None:
+        places = np.flatnonzero(np.isin(asked.candidates.texts, nearest.numbers))
+        _, alike = np.unique(asked.candidates.texts[places], return_counts=True)
+        if not len(places) or alike.max() <= asked.request.k:
+            return asked.candidates.rows[places].tolist()  # type: ignore[no-any-return]
     sql = (
         "SELECT row FROM (SELECT d.row, row_number() OVER"  # noqa: S608  # conditions of ours
         ' (PARTITION BY d.meaning ORDER BY coalesce(d.at, 0) DESC, d.id COLLATE "C") AS nth FROM search_documents d'
-        f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}) n WHERE nth <= %(most)s"
+        f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.checks}) n WHERE nth <= %(most)s"
     )
     values = asked.limits.values | {"texts": numbers_text(nearest.numbers.tolist()), "most": asked.request.k}
     return [row for (row,) in connection.execute(sql, values)]
 
 
+@dataclass(frozen=True)
 class _Facts:
-    """What the fusion must know of documents: their texts, times (0 without) and ids, by row."""
+    """What the fusion must know of documents: their texts and times (0 without), by row."""
 
-    def __init__(self, connection: Connection, rows: Sequence[int]) -> None:
-        sql = "SELECT row, meaning, coalesce(at, 0), id FROM search_documents WHERE row = ANY(%s::bigint[])"
-        found = connection.execute(sql, (numbers_text({*rows}),)).fetchall()
-        self.texts = {row: text for row, text, _, _ in found}
-        self.at = {row: at for row, _, at, _ in found}
-        self.ids = {row: id_ for row, _, _, id_ in found}
+    texts: Mapping[int, int]
+    at: Mapping[int, float]
 
     def cosines(self, connection: Connection, meanings: Meanings) -> dict[int, float | None]:
         """The cosine of each document; of what is in no list by meaning from the database's copy. None: no vector."""
@@ -223,6 +225,32 @@ class _Facts:
         return {row: known.get(text) for row, text in self.texts.items()}
 
 
+def _facts(connection: Connection, asked: Asked, rows: Sequence[int]) -> _Facts:
+    """From the candidates, where these were read."""
+    told: list[tuple[int, int, float]]
+    if asked.candidates is not None:
+        known = asked.candidates
+        places = np.searchsorted(known.rows, np.array(sorted({*rows}), dtype=np.int64))
+        columns = known.rows[places], known.texts[places], np.nan_to_num(known.at[places])
+        told = list(zip(*(column.tolist() for column in columns), strict=True))
+    else:
+        sql = "SELECT row, meaning, coalesce(at, 0) FROM search_documents WHERE row = ANY(%s::bigint[])"
+        told = connection.execute(sql, (numbers_text({*rows}),)).fetchall()
+    return _Facts({row: text for row, text, _ in told}, {row: at for row, _, at in told})
+
+
+def _first(connection: Connection, scores: Mapping[int, float], facts: _Facts, count: int) -> list[int]:
+    """The best, of equals the newest, then by id, which is asked for only where it decides."""
+    places = {row: (-score, -facts.at[row]) for row, score in scores.items()}
+    order = sorted(places, key=places.__getitem__)
+    among = [row for row in order if places[row] <= places[order[count - 1]]] if len(order) > count > 0 else order
+    if len({places[row] for row in among}) < len(among):
+        sql = "SELECT row, id FROM search_documents WHERE row = ANY(%s::bigint[])"
+        ids: dict[int, str] = dict(connection.execute(sql, (numbers_text(among),)).fetchall())
+        among.sort(key=lambda row: (places[row], ids[row]))
+    return among[:count]
+
+
 # ---------------------------------------------------------------- what is a hit
 
 
@@ -232,7 +260,7 @@ def _matching(connection: Connection, asked: Asked, holding: Holding, meanings: 
     if len(meanings.reaching):
         sql = (
             "SELECT coalesce(array_agg(d.row), '{}') FROM search_documents d"  # noqa: S608  # conditions of ours
-            f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.sql}"
+            f" WHERE d.meaning = ANY(%(texts)s::bigint[]) AND {asked.limits.checks}"
         )
         values = asked.limits.values | {"texts": numbers_text(meanings.reaching.tolist())}
         matching.update(*(connection.cursor(binary=True).execute(sql, values).fetchone() or ()))

@@ -131,7 +131,7 @@ class VectorSearch:
             return np.zeros(0, dtype=np.bool_)
         sql = (
             "SELECT DISTINCT d.meaning FROM search_documents d"  # noqa: S608  # conditions of ours
-            f" WHERE d.meaning = ANY(%(asked)s::bigint[]) AND {self._limits.sql}"
+            f" WHERE d.meaning = ANY(%(asked)s::bigint[]) AND {self._limits.checks}"
         )
         left = self._connection.execute(sql, self._limits.values | {"asked": numbers_text(numbers.tolist())}).fetchall()
         return np.isin(numbers, np.array(left, dtype=np.int64).reshape(-1))
@@ -148,14 +148,14 @@ class VectorSearch:
         near = Near(self.name, self.vector, self.kinds, min(fetch, MOST_RESULTS), placed=self._narrow)
         found = self._asked(near)
         self._exhausted = len(found) < near.limit
-        return self._texts(found, None)
+        return self._texts(found, self.candidates)
 
     def at_least(self, floor: float) -> Nearest:
         """Everything within the limits that is so near; of more than 10,000 a kind, the nearest."""
         near = Near(self.name, self.vector, self.kinds, MOST_RESULTS, most_distance=1 - floor, placed=self._narrow)
         if self.candidates is not None and (self._request.filters or not self._narrow.cells):
             return self._by_ids(self.within(), MOST_RESULTS, near.most_distance)
-        found = self._texts(self._asked(near), None)
+        found = self._texts(self._asked(near), self.candidates)
         return found.only(self.passes(found.numbers))
 
     # ------------------------------------------------------------ Weaviate
@@ -203,7 +203,7 @@ class VectorSearch:
         pairs = [(row, each.cosine) for each in found if (row := row_of(self._city, each.uuid)) is not None]
         rows = np.array([row for row, _ in pairs], dtype=np.int64)
         cosines = np.array([cosine for _, cosine in pairs], dtype=np.float64).round(DECIMALS)
-        texts = _looked_up(rows, candidates) if candidates else self._read_texts(rows)
+        texts = self._read_texts(rows) if candidates is None else _looked_up(rows, candidates)
         known = texts >= 0
         texts, cosines = texts[known], cosines[known]
         _, first = np.unique(texts, return_index=True)
@@ -219,5 +219,7 @@ class VectorSearch:
 
 
 def _looked_up(rows: Numbers, candidates: Candidates) -> Numbers:
+    if not len(candidates.rows):
+        return np.full(len(rows), -1)
     places = np.searchsorted(candidates.rows, rows).clip(max=len(candidates.rows) - 1)
     return np.where(candidates.rows[places] == rows, candidates.texts[places], -1)

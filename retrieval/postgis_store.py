@@ -249,12 +249,16 @@ class PostgisSearch:
         self._background.begin()
 
     def warm(self) -> None:
-        """Connect to both servers and count where documents are, so that the first search need not wait for it."""
+        """Connect to both servers, count where documents are and read the words that many of them hold.
+
+        So that the first search need not wait for it.
+        """
         self._side.warm()
         with self._connections.read() as connection:
             city = read_city(connection, self.city)
             if city is not None:
                 self._census.current(connection, city)
+                self._words.lists.read_ahead(connection, city)
 
     def _brought_up(self) -> bool:
         return self.embed_pending(PORTION_S) == 0 or self._embedder is None

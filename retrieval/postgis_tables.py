@@ -21,7 +21,7 @@ from sqlalchemy import URL
 from domain.errors import DeadlineExceeded, StoreUnavailable
 from domain.store_faults import outside_fault
 
-__all__ = ["LOCK_MS", "CityRow", "Connection", "PostgisConnections", "numbers_text", "read_city"]
+__all__ = ["LOCK_MS", "STRIPE", "CityRow", "Connection", "PostgisConnections", "numbers_text", "read_city"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 TABLES_KEY, WRITER_KEY = 7_207_003, 7_207_004  # any constants: keys of advisory locks, beside those of domain/store.py
@@ -29,7 +29,8 @@ LOCK_MS = 5_000
 WRITE_MS = 60_000
 CONNECT_S = 5
 RETOLD_BELOW = 0.8  # of what the server was told a statement may take: with less left it is told anew
-FORM = "1"  # of the tables
+FORM = "2"  # of the tables
+FILLED = "search_documents, search_texts, search_vectors, search_postings, search_terms"
 KNOWN = "SELECT to_regclass('search_notes')"
 
 WORDS = """
@@ -43,13 +44,28 @@ END IF; END $$
 """
 # The same stemmer as the embedded back end's, and no list of stop words: `retrieval.words` knows them.
 
-PLACED = """
-CREATE INDEX IF NOT EXISTS search_documents_placed ON search_documents (city, lat)
-    INCLUDE (lon, row, meaning, kind, at, sent, known_from, known_until);
-DROP INDEX IF EXISTS search_documents_globe
+STRIPE = "floor({lat} * 100)::int"  # of latitudes, 1.1 km wide
+STRIPED = f"""
+CREATE INDEX IF NOT EXISTS search_documents_striped ON search_documents (city, ({STRIPE.format(lat="lat")}), lon)
+    INCLUDE (lat, row, meaning, kind, at, sent, known_from, known_until);
+DROP INDEX IF EXISTS search_documents_globe, search_documents_placed
 """
-# All that a search must know of a document within a circle, so that it reads the index alone. Tables made earlier have
-# another one in its place.
+# All that a search must know of a document within a circle, so that it reads the index alone, and of each stripe only
+# the longitudes between. Tables made earlier have another one in its place.
+
+TERMS = """
+CREATE TABLE search_terms (
+    city int NOT NULL, term text NOT NULL, held int NOT NULL, PRIMARY KEY (city, term) INCLUDE (held));
+CREATE INDEX search_terms_unheld ON search_terms (city) WHERE held = 0
+"""
+# How many documents hold a word, which to count takes longer than the rest of a search.
+
+UPGRADE = f"""
+{TERMS};
+INSERT INTO search_terms SELECT city, term, count(*) FROM search_postings GROUP BY city, term;
+UPDATE search_notes SET value = '{FORM}' WHERE name = 'form'
+"""  # noqa: S608  # constants
+OLDER = ("1",)  # forms that are brought up to date; processes of that time must have ended
 
 TABLES = f"""
 CREATE EXTENSION IF NOT EXISTS postgis;
@@ -80,7 +96,8 @@ CREATE TABLE search_gone (
     city int NOT NULL, kind text NOT NULL, row bigint NOT NULL, PRIMARY KEY (city, kind, row));
 CREATE TABLE search_notes (name text PRIMARY KEY, value text NOT NULL);
 INSERT INTO search_notes VALUES ('form', '{FORM}');
-{PLACED};
+{TERMS};
+{STRIPED};
 """  # noqa: S608  # constants
 # `sent`: Weaviate holds the document's vector as it is now. `search_gone`: documents that it must still forget.
 
@@ -148,7 +165,7 @@ class PostgisConnections:
     def tidy(self) -> None:
         """Tell PostgreSQL what the tables hold now, and let its indexes answer alone where they can."""
         with self._borrowed(writes=True) as connection:
-            connection.execute("VACUUM (ANALYZE) search_documents, search_postings, search_texts, search_vectors")
+            connection.execute(f"VACUUM (ANALYZE) {FILLED}")
 
     def rewrite(self, wait_ms: int = LOCK_MS) -> bool:
         """Write the tables anew, so that nothing of removed rows is left in their files; False when they are in use.
@@ -159,7 +176,7 @@ class PostgisConnections:
             with self._borrowed(writes=True) as connection:
                 connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(wait_ms),))
                 try:
-                    connection.execute("VACUUM (FULL) search_documents, search_texts, search_vectors, search_postings")
+                    connection.execute(f"VACUUM (FULL) {FILLED}")
                 finally:
                     connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(LOCK_MS),))
         except StoreUnavailable:
@@ -224,13 +241,23 @@ def _make_tables(connection: Connection) -> None:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
             if connection.execute(KNOWN).fetchone() == (None,):
                 connection.execute(TABLES)
-    if connection.execute("SELECT to_regclass('search_documents_placed')").fetchone() == (None,):
+    if connection.execute("SELECT to_regclass('search_documents_striped')").fetchone() == (None,):
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
-            connection.execute(PLACED)
-    form = connection.execute("SELECT value FROM search_notes WHERE name = 'form'").fetchone()
-    if form != (FORM,):
+            connection.execute(STRIPED)
+    if _form(connection) in OLDER:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_KEY,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_KEY,))
+            if _form(connection) in OLDER:
+                connection.execute(UPGRADE)
+    if _form(connection) != FORM:
         raise StoreUnavailable("The search tables were made by another Roundsman: drop those named search_*.")
+
+
+def _form(connection: Connection) -> str:
+    found = connection.execute("SELECT value FROM search_notes WHERE name = 'form'").fetchone()
+    return str(found[0]) if found else ""
 
 
 def numbers_text(numbers: Iterable[int]) -> str:

@@ -36,8 +36,24 @@ RETURNING row
 """  # noqa: S608  # column names
 POSTINGS = """
 INSERT INTO search_postings
-SELECT %(city)s, lexeme, %(row)s, %(kind)s, %(known_until)s::float8 IS NULL, cardinality(positions), %(length)s
-FROM unnest(to_tsvector('search_words', %(words)s))
+SELECT d.city, t.lexeme, d.row, d.kind, d.known_until IS NULL, cardinality(t.positions), d.length
+FROM unnest(%s::bigint[], %s::text[]) n (number, words) JOIN search_documents d ON d.row = n.number
+CROSS JOIN LATERAL unnest(to_tsvector('search_words', n.words)) t
+"""
+HELD = """
+INSERT INTO search_terms SELECT city, unnest(terms) AS term, count(*) FROM search_documents
+WHERE row = ANY(%s::bigint[]) GROUP BY city, term ORDER BY term
+ON CONFLICT (city, term) DO UPDATE SET held = search_terms.held + excluded.held
+"""
+GONE = """
+WITH gone AS (DELETE FROM search_documents WHERE row = ANY(%s::bigint[]) RETURNING city, row, kind, terms, length),
+words AS (SELECT city, row, unnest(terms) AS term FROM gone),
+unposted AS (DELETE FROM search_postings p USING words w WHERE p.city = w.city AND p.term = w.term AND p.row = w.row),
+unheld AS (UPDATE search_terms t SET held = t.held - w.count
+    FROM (SELECT city, term, count(*) AS count FROM words GROUP BY city, term) w
+    WHERE t.city = w.city AND t.term = w.term),
+noted AS (INSERT INTO search_gone SELECT city, kind, row FROM gone)
+SELECT count(*), coalesce(sum(length), 0) FROM gone
 """
 
 
@@ -76,14 +92,8 @@ def write(connection: Connection, city: CityRow, documents: Sequence[Document]) 
 
 def remove(connection: Connection, city: CityRow, rows: Sequence[int]) -> None:
     """Remove documents by row, and note that Weaviate must forget them."""
-    gone = (
-        "WITH gone AS (DELETE FROM search_documents WHERE row = ANY(%s::bigint[]) RETURNING row, kind, terms, length),"
-        " words AS (DELETE FROM search_postings p USING (SELECT row, unnest(terms) AS term FROM gone) g"
-        "  WHERE p.city = %s AND p.term = g.term AND p.row = g.row),"
-        " noted AS (INSERT INTO search_gone SELECT %s, kind, row FROM gone)"
-        " SELECT count(*), coalesce(sum(length), 0) FROM gone"
-    )
-    count, words = connection.execute(gone, (list(rows), city.number, city.number)).fetchone() or (0, 0)
+    count, words = connection.execute(GONE, (list(rows),)).fetchone() or (0, 0)
+    connection.execute("DELETE FROM search_terms WHERE city = %s AND held = 0", (city.number,))
     _counted(connection, city, -count, -words)
 
 
@@ -134,7 +144,9 @@ def _insert(connection: Connection, city: CityRow, new: Sequence[tuple[Document,
             assert found is not None
             each["row"] = found[0]
             cursor.nextset()
-        cursor.executemany(POSTINGS, values)
+    rows = [each["row"] for each in values]
+    connection.execute(POSTINGS, (rows, [each["words"] for each in values]))
+    connection.execute(HELD, (rows,))
     _counted(connection, city, len(values), sum(each["length"] for each in values))
 
 

@@ -182,4 +182,4 @@ def test_what_a_circle_holds_is_read_from_an_index_alone(crowd: PostgisSearch) -
     asked = f"EXPLAIN SELECT row, meaning, kind, at, sent FROM search_documents d WHERE {limits.sql}"
     with crowd._connections.read() as connection:
         plan = " ".join(line for (line,) in connection.execute(asked, limits.values).fetchall())
-    assert "Index Only Scan using search_documents_placed" in plan
+    assert "Index Only Scan using search_documents_striped" in plan
