@@ -73,13 +73,15 @@ def model_fault(connection: Connection, embedder: Embedder) -> str | None:
 
 def texts_without(connection: Connection, city: CityRow, after: int, most: int) -> list[tuple[int, str]]:
     """The next texts of a city that have no vector, by number."""
-    sql = (
-        "SELECT number, text FROM search_texts t WHERE number > %s"
-        " AND NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = t.number)"
-        " AND EXISTS (SELECT 1 FROM search_documents d WHERE d.meaning = t.number AND d.city = %s)"
-        " ORDER BY number LIMIT %s"
+    sql = (  # where to begin is said of each table: else two are read from their beginning, for each part
+        "SELECT number, text FROM search_texts t WHERE number > %(after)s"
+        " AND NOT EXISTS (SELECT 1 FROM search_vectors v WHERE v.text = t.number AND v.text > %(after)s)"
+        " AND EXISTS (SELECT 1 FROM search_documents d"
+        "  WHERE d.meaning = t.number AND d.meaning > %(after)s AND d.city = %(city)s)"
+        " ORDER BY number LIMIT %(most)s"
     )
-    return [(int(number), str(text)) for number, text in connection.execute(sql, (after, city.number, most))]
+    values = {"after": after, "city": city.number, "most": most}
+    return [(int(number), str(text)) for number, text in connection.execute(sql, values)]
 
 
 def write_vectors(connection: Connection, embedder: Embedder, texts: Sequence[int], vectors: Floats) -> None:
