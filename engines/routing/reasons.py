@@ -167,7 +167,7 @@ def _told(reason: StopReason, stop: Stop, serving: Side, leaving: Side) -> StopR
     worth = LONGEST if stop.prize is None or stop.must_serve else stop.prize
     return replace(
         reason,
-        truck=serving.truck,
+        truck=reason.truck if reason.served else serving.truck,  # of the plan in question, not of a better one
         extra=Delta(
             serving.metres - leaving.metres, serving.seconds - leaving.seconds, serving.cost - leaving.cost, milli
         ),
