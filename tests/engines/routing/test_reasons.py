@@ -11,7 +11,7 @@ from routing_cases import TRUCK, grid, with_stop, with_stops
 from domain.errors import BadData
 from engines.routing.confirm import confirm
 from engines.routing.contrast import Move, contrast
-from engines.routing.params import Core, Params
+from engines.routing.params import Params
 from engines.routing.pareto import marked, sweep
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Why
 from engines.routing.reasons import why_order, why_stop, why_truck
@@ -145,17 +145,15 @@ def test_the_other_truck_costs_more_or_is_forbidden_by_a_rule_with_its_name() ->
 
 
 def test_a_served_stops_reason_names_the_truck_that_serves_it_in_the_plan_however_poor_that_plan_is() -> None:
-    named = []
-    for seed in range(3):
-        problem = with_stops(grid(24, 3, seed=seed, capacity_l=900), prize=4000)
-        plan = solve(problem, StopRule(max_seconds=30, max_looks=1), seed, Params(core=Core.insertion))
-        for stop_id in plan.served[::3]:
-            driven = plan.round_of(stop_id)
-            assert driven is not None
-            reason = why_stop(problem, plan, stop_id, PLACE)
-            named.append(reason.searched)
-            assert reason.truck == driven.truck
-    assert any(named)  # of some a better plan was found
+    problem = with_stops(grid(14, 2, capacity_l=5000, dump=False), prize=40_000)
+    points = list(range(problem.first_stop, problem.size))
+    plan = assemble(problem, [points[::2], points[1::2]], "annealer", 0)
+    for stop_id in plan.served[::3]:
+        driven = plan.round_of(stop_id)
+        assert driven is not None
+        reason = why_stop(problem, plan, stop_id, PLACE)
+        assert reason.searched  # a better plan was found, where another truck may serve the stop
+        assert reason.truck == driven.truck
 
 
 def test_other_orders_of_a_round_are_longer_or_forbidden() -> None:
