@@ -1,6 +1,6 @@
 """Which core searches, and for how much of the budget: a few rules on features that are known before the search.
 
-docs/decisions/0005-route-engine.md says why; the figures for the two numbers below are not filed yet.
+docs/decisions/0005-route-engine.md says why.
 """
 
 from __future__ import annotations
