@@ -111,6 +111,11 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
     assert [name for name in weak if name not in NAMES_WITH_REASON] == []
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [file.name for file in TESTS if file.name not in ("conftest.py", "__init__.py")]
+    assert sorted(names) == sorted(set(names)), "pytest collects files without packages by their names"
+
+
 def test_libraries_do_not_print() -> None:
     speaking = ("finetune/", "evals/", "cities/", "assistant/surfaces/", MIGRATIONS)
     found = [
