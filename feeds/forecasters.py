@@ -16,6 +16,7 @@ import importlib
 import importlib.util
 import json
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ FEWEST_VALUES = 5
 MOST_HOURS = 720
 LONGEST_ANSWER = 100_000_000  # bytes
 CONNECT_S = 2.0
+KEY = re.compile(r"[!-~]*")  # what a header carries
 PACKAGES = {"chronos": ("chronos", "chronos-forecasting"), "timesfm": ("timesfm", "timesfm")}
 
 
@@ -193,7 +195,7 @@ def _post(http: httpx.Client, url: str, body: dict[str, Any], until: float) -> A
         raise _Failed("it did not answer in time") from None
     except httpx.HTTPError as error:
         raise _Failed(f"the connection failed, {type(error).__name__}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _Failed("its answer is no JSON") from None
 
 
@@ -201,7 +203,7 @@ def _table(rows: list[Any], shape: tuple[int, int]) -> Table:
     """Deciles (n, hours, 9), put in order where a model lets them cross. Raises _Failed for anything else."""
     try:
         table = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _Failed("its quantiles are not all numbers") from None
     if table.shape != (*shape, len(DECILES)):
         raise _Failed(f"it answered {table.shape} values instead of {(*shape, len(DECILES))}")
@@ -266,7 +268,8 @@ def forecaster_in(settings: Settings) -> Forecaster | None:
 def forecaster_of(kind: str, where: str, token: str | None = None) -> Forecaster:
     """The forecaster that the settings name: `kind` chronos or timesfm, `where` an http address or a folder.
 
-    Raises BadData with what to do: an unknown kind, no such folder, or a package that is not installed.
+    Raises BadData with what to do: an unknown kind, a key that no request can carry, no such folder, or a package that
+    is not installed.
     """
     if kind not in DIALECTS:
         raise BadData(f"a forecaster must be {' or '.join(DIALECTS)}, not {kind!r}")
@@ -275,6 +278,8 @@ def forecaster_of(kind: str, where: str, token: str | None = None) -> Forecaster
             httpx.URL(where)
         except httpx.InvalidURL:
             raise BadData("the forecaster's address cannot be read") from None
+        if token is not None and not KEY.fullmatch(token):
+            raise BadData("the forecaster's key must be of plain ASCII letters, digits and signs, without a space")
         return ForecastServer(DIALECTS[kind](), where, token)
     folder = Path(where)
     if not (folder / "config.json").is_file():

@@ -67,6 +67,8 @@ def test_deciles_that_cross_are_put_in_order(oracle: Oracle) -> None:
         (json.dumps({"predictions": [{f"{s:g}": [1.0, "x"] for s in DECILES}]}), "not all numbers"),
         (json.dumps({"predictions": [{f"{s:g}": [1.0, float("nan")] for s in DECILES}]}), "not all numbers"),
         (json.dumps({"predictions": [{f"{s:g}": [1.0] * (1 + (s > 0.5)) for s in DECILES}]}), "differ in length"),
+        (json.dumps({"predictions": [{f"{s:g}": [1.0, 10**400] for s in DECILES}]}), "not all numbers"),
+        ("[" * 200_000, "its answer is no JSON"),
     ],
 )
 def test_an_answer_that_is_no_forecast_is_a_sentence(oracle: Oracle, garbage: str, why: str) -> None:
@@ -129,6 +131,13 @@ def test_a_wrong_setting_says_what_to_do(tmp_path: Path) -> None:
         if importlib.util.find_spec(kind) is None:
             with pytest.raises(BadData, match=f"need the package {package}"):
                 forecaster_of(kind, str(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["cl\u00e9", "two words", "key\n"])
+def test_a_key_that_no_request_can_carry_is_refused_without_being_told(key: str) -> None:
+    with pytest.raises(BadData, match="key must be of plain ASCII") as refused:
+        forecaster_of("chronos", "http://127.0.0.1:9/chronos", key)
+    assert key not in str(refused.value)
 
 
 def test_the_dialects_say_how_many_series_a_request_may_hold() -> None:
