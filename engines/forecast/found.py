@@ -115,11 +115,11 @@ class FoundModel:
 
     @functools.cached_property
     def _plain(self) -> Trees:
-        return read_trees(self.plain)
+        return _read(self.plain)
 
     @functools.cached_property
     def _told(self) -> Trees | None:
-        return None if self.told is None else read_trees(self.told)
+        return None if self.told is None else _read(self.told)
 
     def to_json(self) -> str:
         """The model as text; the same model gives the same text."""
@@ -129,7 +129,7 @@ class FoundModel:
 
     @classmethod
     def from_json(cls, text: str) -> FoundModel:
-        """Raises BadData for a text of another version, or none of ours."""
+        """Raises BadData for a text of another version, or none of ours, also where its trees are damaged."""
         try:
             kept = json.loads(text)
             version = kept["visits_version"]
@@ -141,7 +141,25 @@ class FoundModel:
             raise BadData(f"the model of levels found cannot be read: {error}") from error
         if version != VISITS_VERSION:
             raise BadData(f"the model of levels found is of features version {version}, not {VISITS_VERSION}")
+        model._check()
         return model
+
+    def _check(self) -> None:
+        """Raises BadData for trees that cannot be read or are not of these steps and features: better now than when a
+        question needs them."""
+        for trees, columns in ((self._plain, len(NAMES)), (self._told, len(NAMES) + 1)):
+            if trees is not None and (trees.classes != len(self.steps) or trees.columns > columns):
+                raise BadData(
+                    f"the model of levels found cannot be read: trees of {trees.classes} steps and {trees.columns} "
+                    f"features, where there are {len(self.steps)} and {columns}"
+                )
+
+
+def _read(text: str) -> Trees:
+    try:
+        return read_trees(text)
+    except BadData as error:
+        raise BadData(f"the model of levels found cannot be read: {error}") from None
 
 
 def fit_found(histories: Sequence[BinHistory], alerted: Sequence[Floats] | None = None, seed: int = 0) -> FoundModel:

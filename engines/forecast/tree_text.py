@@ -42,6 +42,11 @@ class Trees:
     words: Ints
     bits: Ints
 
+    @property
+    def columns(self) -> int:
+        """How many columns its rows must have at least."""
+        return int(self.feature.max(initial=-1)) + 1
+
     def scores(self, rows: Floats) -> Floats:
         """Raw scores (n, classes): the sum of the leaves of each class' trees, one round after the other."""
         found = np.empty((len(rows), self.classes))
@@ -91,13 +96,15 @@ class Trees:
 
 
 def read_trees(text: str) -> Trees:
-    """The trees of a LightGBM text. Raises BadData for a text that holds none."""
+    """The trees of a LightGBM text. Raises BadData for a text that holds none, or not all that its head tells of."""
     try:
         head, *blocks = text.split("\nTree=")
-        classes = int(_fields(head)["num_tree_per_iteration"])
-        parts = [_fields(block.split("\n\n")[0]) for block in blocks]
-        return _joined(classes, parts)
-    except (KeyError, ValueError, IndexError) as error:
+        told = _fields(head)
+        classes, sizes = int(told["num_tree_per_iteration"]), told["tree_sizes"].split()
+        if len(sizes) != len(blocks):
+            raise ValueError(f"{len(blocks)} trees of {len(sizes)}")
+        return _joined(classes, [_fields(block.split("\n\n")[0]) for block in blocks])
+    except (KeyError, ValueError, IndexError, OverflowError) as error:
         raise BadData(f"its trees are no LightGBM text: {error!s:.80}") from None
 
 
@@ -106,7 +113,7 @@ def _fields(block: str) -> dict[str, str]:
 
 
 def _joined(classes: int, parts: Sequence[dict[str, str]]) -> Trees:
-    if not parts or len(parts) % classes:
+    if not parts or classes < 1 or len(parts) % classes:
         raise ValueError(f"{len(parts)} trees for {classes} classes")
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("feature", "threshold", "decision", "left", "right")}
     leaves, root, first_bit, words, bits = [], [], [], [], []
@@ -114,9 +121,12 @@ def _joined(classes: int, parts: Sequence[dict[str, str]]) -> Trees:
     for part in parts:
         leaf = _floats(part["leaf_value"])
         splits = len(leaf) - 1
+        if splits < 0 or not np.isfinite(leaf).all():
+            raise ValueError("a tree without leaves, or with one that is no number")
         root.append(nodes if splits else -ends - 1)
         if splits:
             own = _of_tree(part, nodes, ends)
+            _check_tree(own, nodes, ends, splits)
             begin, count, sets = _category_sets(part, own["decision"], own["threshold"])
             first_bit.append(begin + set_words)
             words.append(count)
@@ -148,17 +158,30 @@ def _of_tree(part: dict[str, str], nodes: int, ends: int) -> dict[str, np.ndarra
     }
 
 
+def _check_tree(own: dict[str, np.ndarray], nodes: int, ends: int, splits: int) -> None:
+    """Raises ValueError unless every node has all its columns, and each child comes after its node or is a leaf."""
+    if any(len(values) != splits for values in own.values()) or (own["feature"] < 0).any():
+        raise ValueError("a tree whose nodes are not whole")
+    here = np.arange(nodes, nodes + splits)
+    for child in (own["left"], own["right"]):
+        as_node, as_leaf = (child > here) & (child < nodes + splits), (child < -ends) & (child >= -ends - splits - 1)
+        if not (as_node | as_leaf).all():
+            raise ValueError("a tree whose nodes do not lead to its leaves")
+
+
 def _category_sets(part: dict[str, str], decision: Ints, threshold: Floats) -> tuple[Ints, Ints, Ints]:
     """(first word, number of words) of each node's category set, and the words."""
     begin = np.zeros(len(decision), dtype=np.int64)
     count = np.zeros(len(decision), dtype=np.int64)
     if not int(part["num_cat"]):
         return begin, count, np.zeros(0, dtype=np.int64)
-    edges = _ints(part["cat_boundaries"])
+    edges, sets = _ints(part["cat_boundaries"]), _ints(part["cat_threshold"])
     which = np.flatnonzero(decision & CATEGORY)
     number = threshold[which].astype(np.int64)
     begin[which], count[which] = edges[number], edges[number + 1] - edges[number]
-    return begin, count, _ints(part["cat_threshold"])
+    if edges[-1] != len(sets):
+        raise ValueError("a tree whose sets of categories are not whole")
+    return begin, count, sets
 
 
 def _ints(text: str) -> Ints:

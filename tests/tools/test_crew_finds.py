@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_without_a_trained_model_nothing_is_said_of_it(plain: Ctx) -> None:
     assert result.facts.top_found_pct is None
     assert "crew_finds_pct" not in result.table.columns
     assert "A crew that comes" not in result.sentence()
+
+
+def test_a_model_whose_trees_of_levels_found_are_cut_off_is_not_used_and_the_answer_says_so(
+    plain: Ctx, tmp_path: Path
+) -> None:
+    until, kept = at("2025-08-25 00:00"), json.loads(SHIPPED.read_text())
+    torn = json.dumps(kept | {"plain": kept["plain"][:2000]}).encode()
+    a_model(plain.fill.rates(plain.city, until), tmp_path / "models" / "1", until, 5.0, {FOUND: torn})
+    shelf = ModelShelf(plain.store, [tmp_path / "models"])
+    shelf.stock("smalltown", until)
+    result = ask(replace(plain, fill=FillModels(plain.store, shelf)), "forecast_fill", by="tomorrow noon", bins=[BIN])
+    assert any("levels found cannot be read" in told and "forecasts instead" in told for told in result.degraded)
+    assert result.facts.top_found_pct is None
 
 
 def test_a_planned_visit_is_asked_about_at_its_own_time(store: Store, ctx: Ctx) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from engines.forecast.found import FoundLevels, FoundModel, fit_found, next_visi
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.visits import NAMES, Visits, past_visits, visit_features
 
+SHIPPED = Path(__file__).parents[3] / "cities" / "berkeley" / "models" / "fill" / "berkeley-1" / "found.json"
 START = np.datetime64("2025-01-06T07:00:00")  # a Monday
 STEPS = np.arange(0, 101, 20.0)
 
@@ -124,6 +128,32 @@ def test_a_model_of_other_features_or_none_is_refused(model: FoundModel) -> None
     for text in ("{}", "[]", json.dumps(torn)):
         with pytest.raises(BadData, match="cannot be read"):
             FoundModel.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:2000],
+        lambda text: text[: text.index("\nTree=6\n")],
+        lambda text: "tree\n",
+        lambda text: text.replace("num_tree_per_iteration=6", "num_tree_per_iteration=0"),
+        lambda text: text.replace("num_tree_per_iteration=6", "num_tree_per_iteration=3"),
+        lambda text: re.sub(r"split_feature=\d+", "split_feature=99", text, count=1),
+        lambda text: re.sub(r"split_feature=\d+ ", "split_feature=", text, count=1),
+        lambda text: re.sub(r"left_child=\S+", "left_child=0", text, count=1),
+        lambda text: re.sub(r"left_child=\S+", "left_child=-999", text, count=1),
+        lambda text: re.sub(r"leaf_value=\S+", "leaf_value=nan", text, count=1),
+        lambda text: re.sub(r"cat_threshold=\d+ ?", "cat_threshold=", text, count=1),
+    ],
+    ids=["cut off", "trees missing", "a head alone", "no class", "other classes", "a feature unknown", "a node short",
+         "a ring", "no such leaf", "no number", "a set short"],
+)  # fmt: skip
+def test_a_model_whose_trees_are_damaged_is_refused_when_it_is_read(damage: Callable[[str], str]) -> None:
+    kept = json.loads(SHIPPED.read_text())
+    damaged = damage(kept["plain"])
+    assert damaged != kept["plain"]
+    with pytest.raises(BadData, match="the model of levels found cannot be read"):
+        FoundModel.from_json(json.dumps(kept | {"plain": damaged}))
 
 
 def test_too_few_emptyings_and_mixed_steps_are_refused(town: list[BinHistory]) -> None:
