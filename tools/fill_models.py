@@ -90,6 +90,10 @@ class FillModels:
         """Every bin's whole past, by bin id; bins without any record have an empty one."""
         return self._past(city).histories
 
+    def records(self, city: Operation) -> Mapping[str, BinRecords]:
+        """All that came of every bin, by bin id, as it was read last: also what no history takes in."""
+        return self._past(city).records
+
     def believed(self, city: Operation, moment: datetime) -> Believed:
         """What models are given for a moment: the pasts as they could be known at the midnight before it."""
         return self._past(city).believed(local_moment(_midnight(city, moment)))
@@ -164,7 +168,7 @@ class _Pasts:
     """The pasts of a city's bins from one reading of its records, and those believed at some midnights."""
 
     def __init__(self, records: dict[str, BinRecords], histories: dict[str, BinHistory] | None = None) -> None:
-        self._records = records
+        self.records = records
         self.histories = histories_of(records) if histories is None else histories
         self._believed: dict[np.datetime64, Believed] = {}
         self._newest: tuple[np.datetime64, np.datetime64 | None] | None = None
@@ -174,7 +178,7 @@ class _Pasts:
         held = self._believed.get(midnight)
         if held is None:
             kept = list(self._believed.items())[1 - KEPT_FITS :]
-            held = Believed(self._records, midnight)
+            held = Believed(self.records, midnight)
             self._believed = {**dict(kept), midnight: held}
         return held
 
@@ -188,11 +192,11 @@ class _Pasts:
 
     def renewed(self, fresh: Mapping[str, BinRecords]) -> _Pasts:
         """The same with these bins' records in place of the older ones; what did not change stays as it was made."""
-        changed = {name: each for name, each in fresh.items() if not _held(self._records, name, each)}
+        changed = {name: each for name, each in fresh.items() if not _held(self.records, name, each)}
         if not changed:
             return self
-        made = _Pasts({**self._records, **changed}, {**self.histories, **histories_of(changed)})
-        made._believed = {day: Believed(made._records, day, old) for day, old in self._believed.items()}
+        made = _Pasts({**self.records, **changed}, {**self.histories, **histories_of(changed)})
+        made._believed = {day: Believed(made.records, day, old) for day, old in self._believed.items()}
         return made
 
 

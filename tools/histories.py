@@ -106,7 +106,7 @@ def same_records(one: BinRecords, other: BinRecords) -> bool:
     )
 
 
-def newest_of(history: BinHistory, moment: np.datetime64) -> np.datetime64 | None:
+def newest_of(history: BinHistory | BinRecords, moment: np.datetime64) -> np.datetime64 | None:
     """The newest emptying or reading of a bin at or before a moment of the city's clock."""
     counts = (
         (times, int(np.searchsorted(times, moment, side="right"))) for times in (history.emptied_at, history.read_at)

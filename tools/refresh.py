@@ -28,7 +28,8 @@ from domain.repositories.predictions import (
     thin_out,
 )
 from domain.store import Store
-from engines.forecast.history import BinHistory, local_moment
+from engines.forecast.history import local_moment
+from engines.forecast.records import BinRecords
 from tools.feature_log import log_features
 from tools.fill_models import FillModels
 from tools.fill_table import FillTable, Standing
@@ -100,11 +101,9 @@ class Refresher:
         city, now = self._city, self._clock()
         with self._store.read() as session:
             newest = newest_between(session, city.name, now - LOOKED_BACK, now)
-        histories, moment = self._models.histories(city), local_moment(now.astimezone(city.zone))
+        records, moment = self._models.records(city), local_moment(now.astimezone(city.zone))
         fresh = [
-            bin_id
-            for bin_id, at in newest.items()
-            if bin_id in histories and _is_news(histories[bin_id], at, city, moment)
+            bin_id for bin_id, at in newest.items() if bin_id in records and _is_news(records[bin_id], at, city, moment)
         ]
         return self.some(sorted(fresh)) if fresh else None
 
@@ -150,9 +149,9 @@ class Refresher:
             thin_out(session, self._city.name, moment, standing)
 
 
-def _is_news(history: BinHistory, at: datetime, city: Operation, now: np.datetime64) -> bool:
-    """Whether a record's moment is after all that a history knows by now."""
-    known = newest_of(history, now)
+def _is_news(records: BinRecords, at: datetime, city: Operation, now: np.datetime64) -> bool:
+    """Whether a record's moment is after all that was read of its bin by now, also of what no history takes in."""
+    known = newest_of(records, now)
     return known is None or bool(local_moment(at.astimezone(city.zone)) > known)
 
 

@@ -88,6 +88,17 @@ def test_the_ticking_table_renews_itself_at_once_and_a_bin_when_a_record_of_it_h
     assert len(_generations(store)) == 2
 
 
+def test_a_reading_that_says_no_level_renews_its_bin_once(ctx: Ctx, store: Store) -> None:
+    refresher = Refresher(store, FillModels(store), ctx.city, fixed_clock(NOW + timedelta(minutes=1)))
+    refresher.whole()
+    with store.write() as session:
+        read_at = NOW - timedelta(minutes=5)
+        session.add(Reading(city="smalltown", bin_id="105", read_at=read_at, fill_class="PURPLE"))
+    first = refresher.arrived()
+    assert (first is not None, first and first.bins) == (True, 1)
+    assert refresher.arrived() is None
+
+
 def _generations(store: Store) -> list[tuple[bool, int]]:
     """Those in force: whole or not, and of how many bins."""
     with store.read() as session:
