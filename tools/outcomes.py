@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,7 @@ from domain.repositories.outcomes import (
     Promise,
     add_outcomes,
     found_between,
+    joined_between,
     outcomes_between,
     promises_between,
 )
@@ -67,7 +68,7 @@ class Joining:
 
 
 def join_outcomes(store: Store, models: FillModels, city: Operation, joining: Joining) -> int:
-    """Joins levels found with what had been forecast; how many had a forecast. The same twice changes nothing.
+    """Joins levels found with what had been forecast; how many were new. The same twice changes nothing.
 
     Begins with the six hours that `since` lies in, of whose readings the first counts. Raises StoreUnavailable.
     """
@@ -75,7 +76,8 @@ def join_outcomes(store: Store, models: FillModels, city: Operation, joining: Jo
     while since < joining.until:
         end = min(since + PART, joining.until)
         with store.read() as session:
-            found = _thinned(found_between(session, city.name, since, end), city)
+            held = joined_between(session, city.name, since - PART, end)
+            found = _new(_thinned(found_between(session, city.name, since, end), city), held, city)
             bins = {each.bin_id for each in found}
             promises = promises_between(session, city.name, bins, since - LONGEST_LEAD, end - LEAD) if bins else []
         rows = list(_outcomes(found, promises, models.histories(city), city))
@@ -131,6 +133,16 @@ def _thinned(found: Sequence[Found], city: Operation) -> list[Found]:
             kept.setdefault((each.bin_id, int(hour_of(each.at, city.zone) // READINGS_EVERY_H)), each)
     emptyings = [each for each in found if each.kind == "emptying"]
     return [each for each in (*emptyings, *kept.values()) if each.bin_id in city.bins]
+
+
+def _new(found: Sequence[Found], held: Collection[tuple[str, datetime, str]], city: Operation) -> list[Found]:
+    """Those not joined yet; of a bin's readings none in six hours of which one is: also when an earlier comes late."""
+
+    def place(bin_id: str, at: datetime, kind: str) -> tuple[str, float | datetime]:
+        return bin_id, at if kind == "emptying" else hour_of(at, city.zone) // READINGS_EVERY_H
+
+    known = {place(*each) for each in held}
+    return [each for each in found if place(each.bin_id, each.at, each.kind) not in known]
 
 
 def _outcomes(

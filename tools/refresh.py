@@ -79,7 +79,7 @@ class Refresher:
             return Renewal(held, 0)
         self._models.renew(self._city)
         renewal = self._write(new, tuple(self._city.bins))
-        self.join(new.moment)
+        self.join(new.moment, new.moment - JOINED_BACK)  # some records come late
         log_features(self._store, self._models, self._city, new.moment)
         self._thin_out(new.moment)
         return renewal
@@ -107,9 +107,10 @@ class Refresher:
         ]
         return self.some(sorted(fresh)) if fresh else None
 
-    def join(self, until: datetime) -> int:
-        """Puts the levels found since the last time (at first: in two days) beside their forecasts; how many."""
-        since = self._joined_until or until - JOINED_BACK
+    def join(self, until: datetime, since: datetime | None = None) -> int:
+        """Puts the levels found since a moment, or since the last time (at first: in two days), beside their forecasts;
+        how many were new."""
+        since = since or self._joined_until or until - JOINED_BACK
         known_from = _since(until, self._clock())
         joined = join_outcomes(self._store, self._models, self._city, Joining(since, until, known_from))
         self._joined_until = until

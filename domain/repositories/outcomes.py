@@ -19,6 +19,7 @@ __all__ = [
     "Promise",
     "add_outcomes",
     "found_between",
+    "joined_between",
     "newest_between",
     "outcomes_between",
     "promises_between",
@@ -108,10 +109,15 @@ def promises_between(
 def add_outcomes(session: Session, city: str, rows: Sequence[OutcomeRow]) -> None:
     """Outcomes by bin, moment and kind. One that is held already stays as it was joined first."""
     first, last = min(row.at for row in rows), max(row.at for row in rows)
-    query = select(Outcome.bin_id, Outcome.at, Outcome.kind).where(Outcome.city == city)
-    held = {tuple(key) for key in session.execute(query.where(Outcome.at >= first, Outcome.at <= last))}
+    held = joined_between(session, city, first, last)
     new = [{"city": city, **row._asdict()} for row in rows if (row.bin_id, row.at, row.kind) not in held]
     upsert(session, Outcome, ("city", "bin_id", "at", "kind"), new)
+
+
+def joined_between(session: Session, city: str, first: datetime, last: datetime) -> set[tuple[str, datetime, str]]:
+    """(bin id, moment, kind) of the outcomes from `first` up to `last`, whenever they were joined."""
+    query = select(Outcome.bin_id, Outcome.at, Outcome.kind).where(Outcome.city == city)
+    return {(bin_id, at, kind) for bin_id, at, kind in session.execute(query.where(Outcome.at.between(first, last)))}
 
 
 def outcomes_between(

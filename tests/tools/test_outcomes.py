@@ -47,7 +47,7 @@ def empty(ctx: Ctx, bin_id: str, at: datetime, level: float) -> None:
 def joined(ctx: Ctx, until: datetime = LATER, known_from: datetime | None = None) -> list[Outcome]:
     join_outcomes(ctx.store, FillModels(ctx.store), ctx.city, Joining(NOW, until, known_from or until))
     with ctx.store.read() as session:
-        return list(session.scalars(select(Outcome).order_by(Outcome.at)))
+        return list(session.scalars(select(Outcome).order_by(Outcome.at, Outcome.bin_id)))
 
 
 def test_a_reading_a_day_later_is_put_beside_the_forecast_for_that_moment(ctx: Ctx) -> None:
@@ -94,6 +94,25 @@ def test_a_renewal_joins_what_arrived_since_the_one_before(ctx: Ctx) -> None:
     Refresher(ctx.store, FillModels(ctx.store), ctx.city, fixed_clock(LATER + timedelta(minutes=30))).whole()
     with ctx.store.read() as session:
         assert len(list(session.scalars(select(Outcome)))) == 1
+
+
+def test_an_outcome_that_comes_late_is_joined_by_the_next_whole_renewal_of_the_same_server(ctx: Ctx) -> None:
+    clock = [NOW + timedelta(hours=33)]
+    running = Refresher(ctx.store, FillModels(ctx.store), ctx.city, lambda: clock[0])
+    running.whole()
+    read(ctx, "105", LATER, 44.0)
+    clock[0] += timedelta(hours=1)
+    running.whole()
+    with ctx.store.read() as session:
+        assert [(o.at, o.joined_at) for o in session.scalars(select(Outcome))] == [(LATER, clock[0])]
+
+
+def test_a_reading_that_comes_late_is_no_second_outcome_of_its_six_hours(ctx: Ctx) -> None:
+    read(ctx, "105", LATER, 44.0)
+    joined(ctx)
+    read(ctx, "105", LATER - timedelta(minutes=10), 43.0)
+    empty(ctx, "101", LATER, 60.0)
+    assert [(o.bin_id, o.found) for o in joined(ctx)] == [("101", 60.0), ("105", 44.0)]
 
 
 def test_accuracy_counts_a_level_inside_its_reported_step_as_hit(ctx: Ctx) -> None:
