@@ -250,7 +250,11 @@ def read_rows(data: bytes, path: Path, format_: FileFormat, known: Known) -> Fil
 def _cells(data: bytes, path: Path, format_: FileFormat) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     """Each line's number and its cells by column, or a reason why it has none. Raises RowProblem for the whole file."""
     reader = csv.reader(io.StringIO(_unpacked(data, path).decode("utf-8-sig"), newline=""), strict=True)
-    header = [name.strip() for name in next(reader, [])]
+    try:
+        header = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        why = "look for a quotation mark that is not closed"
+        raise RowProblem(f"the first line, which names the columns, cannot be read ({error}); {why}") from None
     _check_header(header, format_)
     while True:
         try:

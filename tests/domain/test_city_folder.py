@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.city_cells import Known, LocalTimes
@@ -223,6 +223,7 @@ def test_a_packed_file_comes_before_an_unpacked_one(tmp_path: Path) -> None:
     assert find_file(tmp_path, EMPTYINGS) == tmp_path / "emptyings.csv.gz"
 
 
+@example(b'"', FORMATS[0], False)
 @given(st.binary(max_size=400), st.sampled_from(FORMATS), st.booleans())
 def test_no_bytes_at_all_can_make_reading_fail(data: bytes, format_: FileFormat, packed: bool) -> None:
     path = Path(f"{format_.stem}.csv.gz" if packed else f"{format_.stem}.csv")
