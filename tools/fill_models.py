@@ -75,7 +75,7 @@ class FillModels:
         self._store = store
         self._shelf = shelf or ModelShelf(store, ())
         self._outsider = outsider
-        self._turn = threading.Lock()
+        self._turn, self._renewing = threading.Lock(), threading.Lock()
         self._pasts: dict[tuple[str, str], _Pasts] = {}
         self._rates: Fits[tuple[str, str, str], Rates] = Fits(KEPT_FITS)
         self._moved_by_day: Fits[tuple[str, str, str, str], Ensemble] = Fits(KEPT_FITS)
@@ -154,14 +154,16 @@ class FillModels:
         return self._moved_by_day.get(key, lambda: learned(ensemble, histories, since, midnight))
 
     def renew(self, city: Operation, bin_ids: Sequence[str] | None = None) -> None:
-        """Reads the records of these bins again, or of all: there may be new ones of them."""
-        fresh = read_records(self._store, city, bin_ids)
+        """Reads the records of these bins again, or of all: there may be new ones of them. One renewal at a time, so
+        that none takes back what another has read meanwhile; questions go on with what was read before."""
         key = (city.name, city.digest)
-        with self._turn:
-            old = self._pasts.get(key)
-        renewed = _Pasts(fresh) if old is None and bin_ids is None else (old or self._past(city)).renewed(fresh)
-        with self._turn:
-            self._pasts = {key: renewed}
+        with self._renewing:
+            fresh = read_records(self._store, city, bin_ids)
+            with self._turn:
+                old = self._pasts.get(key)
+            renewed = _Pasts(fresh) if old is None and bin_ids is None else (old or self._past(city)).renewed(fresh)
+            with self._turn:
+                self._pasts = {key: renewed}
 
 
 class _Pasts:

@@ -75,7 +75,7 @@ class Believed:
         self, records: Mapping[str, BinRecords], midnight: np.datetime64, before: Believed | None = None
     ) -> None:
         self._records, self._midnight = records, midnight
-        old = {} if before is None else before._made
+        old = {} if before is None else dict(before._made)  # questions go on adding to it
         self._made: dict[str, tuple[BinHistory, tuple[str, ...]]] = {
             name: made for name, made in old.items() if before and before._records[name] is records[name]
         }

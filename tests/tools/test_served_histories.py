@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Iterator
+from collections import UserDict
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +18,14 @@ from scene import NOW, ZONE, a_ctx, ask, at
 from domain.operation import Operation, load_operation
 from domain.records import Bin, City, Reading, Site
 from domain.store import Store
-from engines.forecast.history import BinHistory
+from engines.forecast.history import BinHistory, local_moment
+from engines.forecast.records import BinRecords
 from evals.forecast.readings import read_readings
 from tools.context import Ctx
 from tools.fill import data_age
 from tools.fill_models import FillModels
 from tools.fits import Fits
+from tools.histories import Believed, read_records
 from tools.result_bytes import result_bytes
 
 EXCERPT = Path(__file__).parents[1] / "engines" / "forecast" / "fixtures" / "prague_excerpt.csv"
@@ -132,6 +135,51 @@ def test_a_renewal_reads_new_records_of_a_bin_and_keeps_the_others_as_they_were_
     after = {name: models.believed(ctx.city, NOW).history(name) for name in ctx.city.bins}
     assert [name for name in ctx.city.bins if after[name] is not before[name]] == ["105"]
     assert after["105"].readings.tolist() == [*before["105"].readings.tolist(), 20.0]
+
+
+def test_two_renewals_beside_each_other_lose_nothing(ctx: Ctx, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tools.fill_models as fill_models
+
+    make, begun, finish = fill_models.histories_of, threading.Event(), threading.Event()
+
+    def slow(records: Mapping[str, BinRecords]) -> dict[str, BinHistory]:
+        if list(records) == ["105"]:
+            begun.set()
+            assert finish.wait(10)
+        return make(records)
+
+    monkeypatch.setattr(fill_models, "histories_of", slow)
+    models = FillModels(ctx.store)
+    models.histories(ctx.city)
+    for bin_id in ("105", "101"):
+        put(ctx, NOW - timedelta(minutes=9), 11.0, bin_id)
+    renewals = [threading.Thread(target=models.renew, args=(ctx.city, [bin_id])) for bin_id in ("105", "101")]
+    renewals[0].start()
+    assert begun.wait(10)
+    renewals[1].start()
+    renewals[1].join(0.5)
+    assert len(models.histories(ctx.city)) == len(ctx.city.bins)
+    finish.set()
+    for each in renewals:
+        each.join(10)
+    newest = local_moment(NOW - timedelta(minutes=9))
+    assert [models.histories(ctx.city)[bin_id].read_at[-1] for bin_id in ("105", "101")] == [newest, newest]
+
+
+def test_a_question_in_the_midst_of_a_renewal_does_not_disturb_it(ctx: Ctx) -> None:
+    midnight, first, second = local_moment(at("2025-09-01 00:00")), *list(ctx.city.bins)[:2]
+
+    class Asked(UserDict[str, BinRecords]):
+        """Records of which a question about another bin is asked as soon as they are looked at."""
+
+        def __getitem__(self, name: str) -> BinRecords:
+            before.history(second)
+            return super().__getitem__(name)
+
+    records = read_records(ctx.store, ctx.city)
+    before = Believed(records, midnight)
+    kept = before.history(first)
+    assert Believed(Asked(records), midnight, before).history(first) is kept
 
 
 def test_while_something_is_fitted_others_are_answered_and_those_who_need_it_wait_for_the_one_fit() -> None:
