@@ -13,10 +13,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.columns import Base, UtcTime
 
-__all__ = ["EVERY", "IndexPosition", "OutboxEntry"]
+__all__ = ["ERASURES", "EVERY", "IndexPosition", "OutboxEntry"]
 
 EVERY = "*"
 """In place of an entity: everything of the kind may have changed."""
+ERASURES = "erasures"
+"""The kind of an entry that asks for what was removed to be overwritten too, written with the erasure itself."""
 
 
 class OutboxEntry(Base):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.errors import BadData, NotNow
-from domain.index_records import EVERY
+from domain.index_records import ERASURES, EVERY
 from domain.repositories.outbox import (
     Entry,
     Position,
@@ -114,7 +114,10 @@ def _told(position: Position) -> str:
 
 
 def take_in(store: Store, search: RetrievalStore, city: str) -> tuple[dict[str, int], int, int]:
-    """Bring the oldest changes into the index: documents written by kind, removed, and changes left. Needs the turn."""
+    """Bring the oldest changes into the index: documents written by kind, removed, and changes left. Needs the turn.
+
+    Where a person was erased, that the index must be purged is noted in it before the entry that asks for it goes.
+    """
     with store.read() as session:
         found = entries(session, city, AT_ONCE)
         before = position_of(session, city)
@@ -122,6 +125,8 @@ def take_in(store: Store, search: RetrievalStore, city: str) -> tuple[dict[str, 
         made = {kind: list(documents_of(session, city, kind, names)) for kind, names in changes.items()}
     written = {kind: _write(search, kind, documents, changes[kind]) for kind, documents in made.items()}
     gone = search.delete(_gone(changes, made)) if found else 0
+    if any(entry.kind == ERASURES for entry in found):
+        search.note_purge()
     position = next_position(before)
     search.remember(POSITION, written_position(position, before, found))
     with store.write() as session:

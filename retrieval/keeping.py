@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -48,7 +49,7 @@ class KeptStore(RetrievalStore, Protocol):
         ...
 
     def purge(self) -> bool:
-        """Overwrite what removed documents left behind; False when that happens only later."""
+        """Overwrite what removed documents left behind; False when others are in the way: it happens later."""
         ...
 
     def close(self) -> None:
@@ -109,9 +110,15 @@ class IndexKeeper:
     def forget(self) -> bool:
         """Take in all that waits and overwrite what that removed; False when some of it happens only later.
 
-        What waits for other cities is taken in by whoever serves them. Raises NotNow.
+        What waits for other cities is taken in by whoever serves them. Raises NotNow, once the purge is noted where
+        that could be.
         """
-        followed = follow(self._store, self._search, self._city, budget_s=PATIENT_S, wait_s=PATIENT_S)
+        try:
+            followed = follow(self._store, self._search, self._city, budget_s=PATIENT_S, wait_s=PATIENT_S)
+        except NotNow:
+            with suppress(NotNow):
+                self._search.purge()
+            raise
         return self._search.purge() and not (followed.left or followed.foreign)
 
     def waiting(self) -> Waiting:

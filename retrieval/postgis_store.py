@@ -10,6 +10,7 @@ object that is there too long is never a hit. Without Weaviate the search goes o
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,6 +87,7 @@ class PostgisSearch:
         self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
         self._queries = QueryVectors(embedder)
         self._next_look = 0.0
+        self._refused = threading.Event()  # a note of a purge
         self._untidied = 0  # documents marked as sent since the tables were tidied
         self._background = Background(self._brought_up, lambda: self._purged(BRIEF_MS), "the vector index is behind")
 
@@ -282,22 +284,38 @@ class PostgisSearch:
         It is then made up for in the background (`embed_in_background`), by whichever process does that. PostgreSQL's
         write-ahead log and its backups keep older pages for as long as they are set to.
         """
-        with self._connections.write() as connection:
-            postgis_writing.sweep_texts(connection)
-            postgis_writing.note_purge(connection)
-            city = read_city(connection, self.city)
         try:
+            self.note_purge()
+            with self._connections.read() as connection:
+                city = read_city(connection, self.city)
             if city is not None:
                 self._forget_gone(city, CARE_S)
+            return self._purged(LOCK_MS)
         except NotNow:
             return False
-        return self._purged(LOCK_MS)
+
+    def note_purge(self) -> None:
+        """Note that the tables must be purged, so that it happens whatever ends now. Raises StoreUnavailable.
+
+        What the database refused to note is noted at the next try of this process.
+        """
+        try:
+            with self._connections.write() as connection:
+                postgis_writing.note_purge(connection)
+        except NotNow:
+            self._refused.set()
+            raise
 
     def _purged(self, wait_ms: int) -> bool:
-        """Whether nothing waits to be purged, once that was tried."""
+        """Whether nothing waits to be purged, once that was tried. Raises NotNow; the note then stands."""
+        if self._refused.is_set():
+            self._refused.clear()  # before, so that a refusal meanwhile is not forgotten
+            self.note_purge()
         with self._connections.read() as connection:
             noted = postgis_writing.noted_purge(connection)
         if noted is not None:
+            with self._connections.write() as connection:
+                postgis_writing.sweep_texts(connection)
             if not self._connections.rewrite(wait_ms):
                 return False
             with self._connections.write() as connection:

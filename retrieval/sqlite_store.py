@@ -35,8 +35,9 @@ from retrieval.quantised import bounded
 from retrieval.query_vectors import QueryVectors
 from retrieval.ranking import Asked, rank
 from retrieval.sidecar import Sidecar
+from retrieval.sqlite_purge import SqlitePurge
 from retrieval.store import Document, Found, SearchHealth, SearchRequest
-from retrieval.tables import Connections, city_number, words_table
+from retrieval.tables import Connections, city_number
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
 
@@ -86,7 +87,8 @@ class SqliteSearch:
         self._closing = threading.Event()
         self._batching: Iterator[bool] | None = None
         fault = "documents without a vector are found by words alone"
-        self._background = Background(self._embed_batch, self._purged, fault)
+        self._purge = SqlitePurge(self._connections, self._sidecar.remove)
+        self._background = Background(self._embed_batch, self._purge.done, fault)
 
     # ------------------------------------------------------------ writing
 
@@ -346,32 +348,17 @@ class SqliteSearch:
                 dict(kinds), texts, embedded, kept_model(connection), (*faults, *([fault] if fault else []))
             )
 
+    def note_purge(self) -> None:
+        """Note in the file that it must be purged, so that it happens whatever ends now. Raises StoreUnavailable."""
+        self._purge.note()
+
     def purge(self) -> bool:
         """Overwrite what removed documents left in the file; False when others are in the way: it happens later.
 
         It is then made up for in the background (`embed_in_background`), by whichever process does that. Vectors in
-        memory, of other processes too, are read anew at the next search; the approximate index is deleted. The
-        full-text index keeps removed words in its older parts until these are joined into one (FTS5, `optimize`).
+        memory, of other processes too, are read anew at the next search; the approximate index is deleted.
         """
-        with self._connections.write() as connection:
-            writing.note_purge(connection)
-            city = city_number(connection, self.city)
-            if city is not None:
-                table = words_table(city)
-                writing.sweep_texts(connection)
-                connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # a number
-        return self._purged()
-
-    def _purged(self) -> bool:
-        """Whether nothing waits to be purged, once that was tried: the file's log cut off, copies deleted."""
-        with self._connections.read() as connection:
-            noted = writing.noted_purge(connection)
-        if noted is not None:
-            if not (self._sidecar.remove() and self._connections.empty_log()):
-                return False
-            with self._connections.write() as connection:
-                writing.forget_purge(connection, noted)
-        return True
+        return self._purge.now()
 
     def close(self) -> None:
         """End the background threads and close the file."""

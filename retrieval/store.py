@@ -192,6 +192,10 @@ class RetrievalStore(Protocol):
         """Keep the digest of what a kind's documents are made from."""
         ...
 
+    def note_purge(self) -> None:
+        """Note, beside the documents, that what removed ones left behind must be overwritten, until that is done."""
+        ...
+
     def embed_pending(self, budget_s: float) -> int:
         """Give vectors to texts that have none, for about so long; gives back how many are left."""
         ...

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from domain.index_records import IndexPosition, OutboxEntry
+from domain.index_records import ERASURES, EVERY, IndexPosition, OutboxEntry
 
 __all__ = [
     "Entry",
     "Position",
     "Waiting",
+    "ask_purge",
     "entries",
     "next_position",
     "position_of",
@@ -99,6 +100,16 @@ def settle(session: Session, city: str, seqs: Iterable[int], position: Position)
         between = OutboxEntry.seq.between(first, last)
         session.execute(delete(OutboxEntry).where(OutboxEntry.city == city, between))
     session.merge(IndexPosition(city=city, epoch=position.epoch, turn=position.turn))
+
+
+def ask_purge(session: Session, city: str) -> None:
+    """Have the city's index overwrite what this transaction's changes remove from it. Write it after these.
+
+    Needs a write session.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    now = func.strftime("%Y-%m-%d %H:%M:%f000", "now") if sqlite else func.clock_timestamp()
+    session.execute(insert(OutboxEntry).values(city=city, kind=ERASURES, entity=EVERY, changed_at=now))
 
 
 def _runs(seqs: list[int]) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ from alembic.operations import Operations
 from sqlalchemy import delete, update
 
 from domain.records import Bin, City, Request, Site
-from domain.repositories.outbox import Position, entries, next_position, position_of, settle, waiting
+from domain.repositories.outbox import Position, ask_purge, entries, next_position, position_of, settle, waiting
 from domain.store import MIGRATIONS, Store
 from domain.upsert import upsert
 from domain.work_records import StoredPlan, Thread
@@ -48,6 +48,22 @@ def test_loading_a_city_leaves_every_site_and_request_waiting(city_store: Store)
     found = waits(city_store)
     assert {kind for kind, _ in found} == {"bins", "requests"}
     assert len(found) == 6 + 8
+
+
+def test_what_was_erased_is_asked_to_be_overwritten_after_it_is_removed_or_not_at_all(city_store: Store) -> None:
+    drained(city_store)
+    with city_store.write() as session:
+        session.execute(update(Site).where(Site.site_id == "town-hall").values(name="Elsewhere"))
+        ask_purge(session, "smalltown")
+    with city_store.read() as session:
+        removed, asked = entries(session, "smalltown")
+    assert (removed.entity, asked.kind) == ("town-hall", "erasures")
+    assert abs((asked.changed_at - removed.changed_at).total_seconds()) < 60
+    drained(city_store)
+    with city_store.write() as session:
+        ask_purge(session, "smalltown")
+        session.rollback()
+    assert waits(city_store) == set()
 
 
 def test_a_change_that_is_rolled_back_waits_for_nobody(city_store: Store) -> None:

@@ -7,20 +7,24 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from embedders import ConceptEmbedder
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import retrieval.keeping
 import retrieval.postings
+import retrieval.tables
 from domain.errors import NotNow
-from domain.records import Site
+from domain.records import Request, Site
+from domain.repositories.outbox import ask_purge
 from domain.store import Store
 from retrieval.keeping import IndexKeeper
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Document, RetrievalStore, SearchRequest
+from retrieval.writing import noted_purge
 
 FINDING = Document("patterns/1", "patterns", "Waste fills faster on Thursdays", "Twice as fast.", "patterns:1")
 
@@ -46,6 +50,12 @@ def until(true: object) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def held(file: Path) -> bytes:
+    """All that the file and its log hold."""
+    log = file.with_name(file.name + "-wal")
+    return file.read_bytes() + (log.read_bytes() if log.exists() else b"")
 
 
 def found(search: SqliteSearch, text: str) -> list[str]:
@@ -122,6 +132,49 @@ def test_a_purge_that_had_to_wait_is_made_up_for_while_a_server_runs(
     assert until(lambda: not log.exists() or b"zzyzx" not in log.read_bytes())
     assert b"zzyzx" not in (tmp_path / "search.db").read_bytes()
     keeper.close()
+
+
+def test_an_erasure_whose_purge_met_a_writer_is_made_up_for_by_another_process(
+    city_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval.keeping, "REPEAT_S", 0.05)
+    monkeypatch.setattr(retrieval.tables, "LOCK_S", 0.2)
+    file = tmp_path / "search.db"
+    terminal = IndexKeeper(city_store, SqliteSearch(file, "smalltown"), "smalltown", None)
+    with city_store.write() as session:
+        chosen = session.scalars(select(Request.request_id).where(Request.city == "smalltown")).first()
+        session.execute(update(Request).where(Request.request_id == chosen).values(title="zzyzx"))
+    terminal.start(following=False)
+    assert b"zzyzx" in held(file)
+    with city_store.write() as session:
+        session.execute(update(Request).where(Request.request_id == chosen).values(title="erased"))
+        ask_purge(session, "smalltown")
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(NotNow):
+            terminal.forget()
+    terminal.close()
+    server = IndexKeeper(city_store, SqliteSearch(file, "smalltown"), "smalltown", None)
+    server.start(following=True)
+    assert until(lambda: b"zzyzx" not in held(file))
+    server.close()
+
+
+def test_a_purge_is_noted_also_when_following_has_to_wait(
+    store: Store, search: SqliteSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(*given: object, **more: object) -> None:
+        raise NotNow("somebody writes")
+
+    keeper = IndexKeeper(store, search, "smalltown", None)
+    search.upsert([FINDING])
+    monkeypatch.setattr(retrieval.keeping, "follow", wait)
+    with search._connections.read() as reading:
+        reading.execute("SELECT count(*) FROM search_documents")
+        with pytest.raises(NotNow, match="somebody writes"):
+            keeper.forget()
+    with search._connections.read() as connection:
+        assert noted_purge(connection) is not None
 
 
 def test_a_reindex_finds_the_patterns_again_when_it_is_asked_to(store: Store, search: SqliteSearch) -> None:

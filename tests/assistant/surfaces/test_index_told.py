@@ -24,7 +24,7 @@ from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
 from domain.embedding_costs import CostBook
-from domain.index_records import OutboxEntry
+from domain.index_records import ERASURES, OutboxEntry
 from domain.ledger import LedgerEntry
 from domain.records import Site
 from domain.settings import Settings
@@ -194,12 +194,17 @@ def test_somebody_is_erased_though_the_search_cannot_be_used(parts: ApiParts, tm
     )  # fmt: skip
     recorded = parts.ledger.append(entry, "test:1")
     rename(parts.store, "City Hall")
+    with parts.store.write() as session:
+        session.add(Thread(id="C-0001", city="smalltown", owner="Ana", created_at=NOW))
     away = SqliteSearch(tmp_path, "smalltown", ConceptEmbedder())  # a folder, where its file should be
     done = running(replace(parts, index=IndexKeeper(parts.store, away, "smalltown", None)))("ledger", "erase", "Ana")
     assert done.exit_code == 1
     assert "Erased. Record 2" in done.stdout
     assert "the search index could not let go of their words now" in done.stderr
     assert parts.ledger.show(recorded.seq).erased
+    with parts.store.read() as session:
+        asked = select(OutboxEntry.kind).order_by(OutboxEntry.seq.desc())
+        assert session.scalars(asked).first() == ERASURES  # what it lets go of later is overwritten too
 
 
 def words_in(file: Path) -> set[bytes]:

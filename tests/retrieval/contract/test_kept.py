@@ -10,6 +10,7 @@ from back_ends import Opens
 from embedders import ConceptEmbedder, NoEmbedder
 
 from domain.errors import BadData
+from retrieval import postgis_tables, tables
 from retrieval.keeping import KeptStore
 from retrieval.store import Circle, Document, SearchRequest
 
@@ -78,6 +79,50 @@ def test_a_deleted_document_is_gone_from_words_places_and_meanings(filled: KeptS
     assert (dict(health.documents), health.texts, health.embedded) == ({"handbook": 1, "requests": 1}, 2, 2)
     assert health.faults == ()
     assert filled.purge()
+    assert ids(filled, "overflowing", alpha=0) == ["requests/2"]
+
+
+def purge_waits(search: KeptStore) -> bool:
+    """Whether a purge is noted where every process can read it."""
+    with search._connections.read() as connection:  # type: ignore[attr-defined]
+        return connection.execute("SELECT 1 FROM search_notes WHERE name = 'purge'").fetchone() is not None
+
+
+def ends(search: KeptStore) -> bool:
+    """Whether what the search does in the background comes to an end."""
+    search.embed_in_background()
+    return bool(search._background.wait(20))  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def impatient(filled: KeptStore, open_search: Opens, monkeypatch: pytest.MonkeyPatch) -> KeptStore:
+    """Another search of the three documents, which waits little for a lock."""
+    monkeypatch.setattr(tables, "LOCK_S", 0.2)
+    monkeypatch.setattr(postgis_tables, "LOCK_MS", 200)
+    return open_search(embedder=ConceptEmbedder())
+
+
+def test_a_purge_that_meets_a_writer_says_so_and_is_made_up_for(filled: KeptStore, impatient: KeptStore) -> None:
+    assert impatient.delete(["requests/1"]) == 1
+    with filled._connections.write():  # type: ignore[attr-defined]
+        assert not impatient.purge()
+    with filled._connections.read() as reading:  # type: ignore[attr-defined]
+        reading.execute("SELECT count(*) FROM search_documents")
+        assert not impatient.purge()
+    assert purge_waits(impatient)
+    assert ends(impatient)
+    assert not purge_waits(impatient)
+
+
+def test_a_noted_purge_outlives_whoever_met_a_writer(filled: KeptStore, impatient: KeptStore) -> None:
+    assert impatient.delete(["requests/1"]) == 1
+    impatient.note_purge()
+    with filled._connections.write():  # type: ignore[attr-defined]
+        assert not impatient.purge()
+    impatient.close()
+    assert purge_waits(filled)
+    assert ends(filled)
+    assert not purge_waits(filled)
     assert ids(filled, "overflowing", alpha=0) == ["requests/2"]
 
 
