@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from doubles import Reply, hangs, model_server, says, sends
 from pydantic import ValidationError
+from whole_program import running
 
 import app
 from assistant.local_model import BASE_DIGEST, adapter_metadata, check_adapter, file_digest, packaged_weights
@@ -22,23 +22,9 @@ from prompts.render import VERSION_OF_STYLE
 from tools.registry import registry_version
 from tools.words import NOTICES
 
-SMALL_CITY = Path(__file__).parent / "small_city"
 ANA = Actor("ana", Role.manager)
 LARGEST_FILE = 16_000_000
 """Bytes of a file in the repository."""
-
-
-@contextmanager
-def running(home: Path, **settings: object) -> Iterator[ApiParts]:
-    """All parts on the small city."""
-    cities = home / "cities"
-    cities.mkdir(exist_ok=True)
-    if not (cities / "smalltown").exists():
-        (cities / "smalltown").symlink_to(SMALL_CITY)
-    told = {"home": home / "var", "cities_folder": cities, "city": "smalltown", "decision_deadline_s": 0.5}
-    parts = app.build(Settings.model_validate({**told, **settings}))
-    yield parts
-    parts.close()
 
 
 async def both(parts: ApiParts) -> tuple[Answer, Answer]:
@@ -76,7 +62,7 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
     made: Callable[[Path], tuple[Path, str]], tmp_path: Path
 ) -> None:
     file, why = made(tmp_path)
-    with running(tmp_path, adapter=file) as parts:
+    with running(tmp_path, adapter=file, decision_deadline_s=0.5) as parts:
         asked, typed = await both(parts)
         (health,) = [each for each in parts.health() if each.name == "language model"]
     assert asked.text == NOTICES["unavailable"]
@@ -99,7 +85,7 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
 async def test_a_server_that_misbehaves_costs_one_deadline_and_tools_still_run(
     reply: Reply, why: str, tmp_path: Path
 ) -> None:
-    with model_server(reply) as server, running(tmp_path, model_url=server.url) as parts:
+    with model_server(reply) as server, running(tmp_path, model_url=server.url, decision_deadline_s=0.5) as parts:
         began = time.monotonic()
         asked, typed = await both(parts)
         assert time.monotonic() - began < 10

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from forecaster_double import Oracle, serving
+from whole_program import running
 
-import app
 from assistant.ports import Inquiry
 from assistant.surfaces.parts import ApiParts
 from domain.errors import BadData
@@ -17,24 +15,9 @@ from domain.settings import Settings
 from domain.values import Actor, Role
 from feeds.forecasters import forecaster_in
 
-SMALL_CITY = Path(__file__).parents[1] / "small_city"
+NO_MODEL = "http://127.0.0.1:9/v1"
 ANA = Actor("ana", Role.manager)
 ASKED = "forecast_fill bins='102' by='tomorrow noon'"
-
-
-@contextmanager
-def running(home: Path, **settings: object) -> Iterator[ApiParts]:
-    """All parts on the small city."""
-    cities = home / "cities"
-    cities.mkdir(exist_ok=True)
-    if not (cities / "smalltown").exists():
-        (cities / "smalltown").symlink_to(SMALL_CITY)
-    told = {"home": home / "var", "cities_folder": cities, "city": "smalltown", "model_url": "http://127.0.0.1:9/v1"}
-    parts = app.build(Settings.model_validate({**told, **settings}))
-    try:
-        yield parts
-    finally:
-        parts.close()
 
 
 async def told(parts: ApiParts) -> str:
@@ -42,11 +25,11 @@ async def told(parts: ApiParts) -> str:
 
 
 async def test_it_is_asked_over_http_with_its_key_and_changes_the_answer(tmp_path: Path) -> None:
-    with running(tmp_path) as parts:
+    with running(tmp_path, model_url=NO_MODEL) as parts:
         without = await told(parts)
     with serving(Oracle()) as oracle:
         named = {"forecaster": "chronos", "forecaster_at": f"{oracle.url}/chronos", "forecaster_key": "s3cret"}
-        with running(tmp_path, **named, forecaster_share=0.9) as parts:
+        with running(tmp_path, model_url=NO_MODEL, **named, forecaster_share=0.9) as parts:
             beside = await told(parts)
     assert oracle.asked
     assert set(oracle.tokens) == {"Bearer s3cret"}
@@ -58,7 +41,7 @@ async def test_it_is_asked_over_http_with_its_key_and_changes_the_answer(tmp_pat
 async def test_when_it_fails_the_members_answer_and_the_answer_says_so(tmp_path: Path) -> None:
     with (
         serving(Oracle(faults=[500] * 20)) as oracle,
-        running(tmp_path, forecaster="timesfm", forecaster_at=f"{oracle.url}/timesfm") as parts,
+        running(tmp_path, model_url=NO_MODEL, forecaster="timesfm", forecaster_at=f"{oracle.url}/timesfm") as parts,
     ):
         answer = await told(parts)
     assert "TimesFM cannot be used (status 500): the forecast is made without it" in answer
