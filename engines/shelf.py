@@ -94,31 +94,42 @@ def check(model: Shelved, signature: Signature, digest: str | None = None) -> No
         raise BadData(f"it needs features {manifest.features} and here are {signature.features}")
     if unknown := sorted({*manifest.members} - signature.members):
         raise BadData(f"it has members that are not known here: {', '.join(unknown)}")
-    for name, wanted in manifest.digests.items():
-        if found := _fault(model.folder, name, wanted):
-            raise BadData(found)
+    files_of(model)
 
 
-def _fault(folder: Path, name: str, wanted: str) -> str | None:
+def files_of(model: Shelved) -> dict[str, bytes]:
+    """Name -> content of the manifest and of every file it lists. Raises BadData unless each is what it says."""
+    return {name: _content(model.folder, name, wanted) for name, wanted in _listed(model)}
+
+
+def _listed(model: Shelved) -> Iterator[tuple[str, str]]:
+    """Names and digests of the files of a model, the manifest's own first."""
+    yield MANIFEST, model.digest
+    yield from model.manifest.digests.items()
+
+
+def _content(folder: Path, name: str, wanted: str) -> bytes:
     file = folder / name
     if Path(name).name != name or file.suffix not in FORMATS:
-        return f"{name} is not a file that a model may have ({', '.join(sorted(FORMATS))})"
+        raise BadData(f"{name} is not a file that a model may have ({', '.join(sorted(FORMATS))})")
     try:
-        with file.open("rb") as data:
-            found = hashlib.file_digest(data, "sha256").hexdigest()
+        data = file.read_bytes()
     except OSError as error:
-        return f"{name} cannot be read ({error.strerror})"
-    return None if found == wanted else f"{name} is damaged or another file (digest {found[:12]}, not {wanted[:12]})"
+        raise BadData(f"{name} cannot be read ({error.strerror})") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != wanted:
+        raise BadData(f"{name} is damaged or another file (digest {found[:12]}, not {wanted[:12]})")
+    return data
 
 
 def models_on(shelves: Sequence[Path]) -> Iterator[Shelved]:
-    """Every model on these shelves: a shelf is a model's folder itself, or holds one a version. Unreadable ones are
-    passed by."""
+    """Every model on these shelves: a shelf is a model's folder itself, or holds one a version. Unreadable ones and
+    those whose name begins with a dot (still being copied) are passed by."""
     for shelf in shelves:
-        folders = [shelf] if (shelf / MANIFEST).exists() else sorted(shelf.glob(f"*/{MANIFEST}"))
-        for folder in folders:
+        manifests = [shelf / MANIFEST] if (shelf / MANIFEST).exists() else sorted(shelf.glob(f"[!.]*/{MANIFEST}"))
+        for manifest in manifests:
             try:
-                yield read_shelved(folder if folder.is_dir() else folder.parent)
+                yield read_shelved(manifest.parent)
             except BadData:
                 continue
 
@@ -136,26 +147,29 @@ def pick(
     aliases: Mapping[str, Wanted],
     signature: Signature,
     order: Sequence[str] = ORDER,
-    usable: Callable[[Shelved], None] = lambda _model: None,
+    usable: Callable[[Shelved], object] = lambda _model: None,
 ) -> Picked:
     """The first alias of `order` whose version lies on a shelf, is whole and fits.
 
-    `usable` may refuse a model that cannot be loaded, by raising BadData.
+    Of a version that lies on several shelves the first copy that is whole is taken, and the fault of the first told
+    when none is. `usable` may refuse a model that cannot be loaded, by raising BadData.
     """
-    here = {model.manifest.version: model for model in models_on(shelves)}
+    here = list(models_on(shelves))
     told: list[str] = []
     for alias in order:
         wanted = aliases.get(alias)
         if wanted is None:
             continue
-        model = here.get(wanted.version)
-        try:
-            if model is None:
-                raise BadData("it is not on the shelf, or its manifest cannot be read")
-            check(model, signature, wanted.digest)
-            usable(model)
-        except BadData as error:
-            told.append(f"the {alias} version {wanted.version} cannot be used: {error}")
-            continue
-        return Picked(model, alias, tuple(told))
+        copies = [model for model in here if model.manifest.version == wanted.version]
+        faults: list[str] = []
+        for model in copies:
+            try:
+                check(model, signature, wanted.digest)
+                usable(model)
+            except BadData as error:
+                faults.append(str(error))
+            else:
+                return Picked(model, alias, tuple(told))
+        why = faults[0] if faults else "it is not on the shelf, or its manifest cannot be read"
+        told.append(f"the {alias} version {wanted.version} cannot be used: {why}")
     return Picked(None, None, tuple(told))

@@ -1,8 +1,8 @@
 """Which trained fill model forecasts for a city at a moment: aliases from the records, files from the shelf.
 
 What an alias stood for at any moment is in the records (`model_aliases`), so a replay asks for the champion of then. A
-model is read and checked once and kept. The register of MLflow is not asked here: it is brought in line when somebody
-registers or promotes (`feeds/model_register.py`).
+champion is read and checked once and kept. The register of MLflow is not asked here: it is brought in line when
+somebody registers or promotes (`feeds/model_register.py`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from domain.store import Store
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import FoundModel
-from engines.forecast.model_files import MANIFEST, MEMBERS, found_in, from_files
-from engines.shelf import ORDER, Shelved, Signature, Wanted, check, models_on, pick, read_shelved
+from engines.forecast.model_files import MEMBERS, found_in, from_files
+from engines.shelf import ORDER, Shelved, Signature, Wanted, check, files_of, models_on, pick, read_shelved
 
 FITS_HERE = Signature(FEATURES_VERSION, MEMBERS)
 INSTEAD = "forecasts instead"
@@ -52,18 +52,29 @@ class Chosen:
     found: FoundModel | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    ensemble: Ensemble
+    found: FoundModel | None
+
+
 def model_name(city: str) -> str:
     """The name under which a city's fill models are registered."""
     return f"fill/{city}"
 
 
 class ModelShelf:
-    """The models on some folders, by what the records say of their aliases. One per process."""
+    """The models on some folders, by what the records say of their aliases. One per process.
+
+    A champion that was read once is kept. What cannot be used is looked at again by each question, since somebody may
+    have repaired it; the same content is loaded once, whether it could be or not.
+    """
 
     def __init__(self, store: Store, shelves: Sequence[Path]) -> None:
         self._store, self.shelves = store, tuple(shelves)
         self._turn = threading.Lock()
         self._chosen: dict[tuple[tuple[str, Wanted], ...], Chosen] = {}
+        self._loaded: dict[str, _Loaded | str] = {}
 
     def canary(self, city: Operation, at: datetime) -> Chosen | None:
         """The canary of a moment; None without one, and `degraded` when it cannot be used. Raises StoreUnavailable."""
@@ -86,9 +97,35 @@ class ModelShelf:
             return Chosen()
         key = tuple(sorted(wanted.items(), key=lambda pair: pair[0]))
         with self._turn:
-            if key not in self._chosen:
-                self._chosen[key] = _choose(self.shelves, wanted, order)
-            return self._chosen[key]
+            chosen = self._chosen.get(key) or self._choose(wanted, order)
+            if not chosen.degraded:
+                self._chosen[key] = chosen
+            return chosen
+
+    def _choose(self, wanted: Mapping[Alias, Wanted], order: Sequence[str]) -> Chosen:
+        named = {str(alias): version for alias, version in wanted.items()}
+        picked = pick(self.shelves, named, FITS_HERE, order, self._load)
+        if picked.model is None:
+            return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
+        manifest, loaded = picked.model.manifest, self._load(picked.model)
+        instead = f"version {manifest.version} {INSTEAD}"
+        degraded = "; ".join((*picked.told, instead)) if picked.told else None
+        version = f"{manifest.version}.{picked.model.digest[:8]}"
+        return Chosen(loaded.ensemble, version, manifest.trained_until, degraded, loaded.found)
+
+    def _load(self, model: Shelved) -> _Loaded:
+        """What is in a model's files. Raises BadData, the same for the same content."""
+        held = self._loaded.get(model.digest)
+        if held is None:
+            files = files_of(model)
+            try:
+                held = _Loaded(from_files(files), found_in(files))
+            except BadData as error:
+                held = str(error)
+            self._loaded[model.digest] = held
+        if isinstance(held, str):
+            raise BadData(held)
+        return held
 
     def stock(self, city: str, at: datetime) -> None:
         """Registers every model on the shelves that is not; the newest becomes champion where there was none.
@@ -160,11 +197,27 @@ def take_in(store: Store, city: str, shelf: Path, folder: Path) -> str:
         part = shelf / f".{version}.part"
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(folder, part)
-        shutil.rmtree(shelf / version, ignore_errors=True)
-        part.rename(shelf / version)
+        _put(part, shelf / version)
     with store.write() as session:
         register_model(session, as_registered(model_name(city), model))
     return version
+
+
+def _put(part: Path, place: Path) -> None:
+    """Moves a whole copy to its place; what lies there is moved out of the way and then removed."""
+    aside = place.with_name(f".{place.name}.old")
+    _remove(aside)
+    if place.exists() or place.is_symlink():
+        place.rename(aside)
+    part.rename(place)
+    _remove(aside)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _lies_whole(folder: Path, digest: str) -> bool:
@@ -182,25 +235,3 @@ def as_registered(name: str, model: Shelved) -> Registered:
     return Registered(
         name, told.version, model.digest, dict(told.metrics), told.trained_until, told.features, told.trained_until
     )
-
-
-def _choose(shelves: Sequence[Path], wanted: Mapping[Alias, Wanted], order: Sequence[str]) -> Chosen:
-    loaded: list[tuple[Ensemble, FoundModel | None]] = []
-
-    def load(model: Shelved) -> None:
-        names = (MANIFEST, *model.manifest.digests)
-        try:
-            files = {name: (model.folder / name).read_bytes() for name in names}
-            loaded.append((from_files(files), found_in(files)))
-        except OSError as error:
-            raise BadData(f"{model.folder.name} cannot be read ({error.strerror})") from None
-
-    picked = pick(shelves, {str(alias): version for alias, version in wanted.items()}, FITS_HERE, order, load)
-    if picked.model is None:
-        return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
-    manifest = picked.model.manifest
-    instead = f"version {manifest.version} {INSTEAD}"
-    degraded = "; ".join((*picked.told, instead)) if picked.told else None
-    ensemble, found = loaded[-1]
-    version = f"{manifest.version}.{picked.model.digest[:8]}"
-    return Chosen(ensemble, version, manifest.trained_until, degraded, found)

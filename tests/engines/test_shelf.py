@@ -147,6 +147,23 @@ def test_a_shelf_is_a_folder_of_versions_or_a_model_itself(shelf: Path, tmp_path
     assert [model.manifest.version for model in found] == ["3", "1", "2", "3"]
 
 
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_of_two_copies_of_a_version_the_whole_one_is_taken_wherever_it_lies(
+    shelf: Path, tmp_path: Path, whole_first: bool
+) -> None:
+    a_model(tmp_path / "home", "2")
+    damaged(shelf / "2")
+    shelves = [tmp_path / "home", shelf] if whole_first else [shelf, tmp_path / "home"]
+    picked = pick(shelves, BOTH, HERE)
+    assert picked.model is not None
+    assert (picked.model.folder, picked.told) == (tmp_path / "home" / "2", ())
+
+
+def test_a_copy_that_is_still_being_made_is_on_no_shelf(shelf: Path) -> None:
+    (shelf / "2").rename(shelf / ".2.part")
+    assert [model.manifest.version for model in models_on([shelf])] == ["1", "3"]
+
+
 def test_a_moment_without_a_zone_is_no_moment(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="trained_until has no time zone"):
         a_model(tmp_path, "1", trained_until="2025-08-01T00:00:00")
