@@ -1,17 +1,20 @@
 """Forecasts as documents: what the newest generation in force says of each bin, in words that seldom change.
 
 An hour's renewal changes every number a little. A document says a level in steps of ten and a chance in words, and
-names its bin only in fields, so that most stay as they are, and the few wordings are embedded once for all bins.
+names its bin only in fields, so that most stay as they are, and the few wordings are embedded once for all bins. It is
+known from the first of the generations that said the same one after the other, as far back as their forecasts are held:
+of what was said in between nothing may be made up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from domain.records import Bin, City, Site
@@ -24,6 +27,7 @@ CALLED = "prediction forecast expected"
 PROBABLY, PERHAPS = 0.5, 0.1  # chances from which a bin is said to overflow probably, or perhaps
 STEP_PCT = 10
 OVERFLOW_PCT = 80.0  # where the city's assumptions name no threshold
+LOOKED_BACK = timedelta(days=2)  # older forecasts are not held
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,31 @@ class Foretold:
     threshold_pct: float
 
 
+class _Line(NamedTuple):
+    """A generation in force, without its forecasts."""
+
+    id: int
+    whole: bool
+    begun_at: datetime
+    in_force_from: datetime
+
+
+Standing = dict[str, Foretold]
+
+
 def prediction_documents(session: Session, city: str, entities: Sequence[str] | None = None) -> Iterator[Document]:
     """The forecasts in force of these bins, of all without; none while there is no table of the records as they are."""
     records = session.get_one(City, city)
-    generations = _in_force(session, records)
-    assumed = records.assumptions.get("overflow_threshold_pct")
-    threshold = float(assumed) if isinstance(assumed, int | float) else OVERFLOW_PCT
-    newest: dict[str, Document] = {}
-    for of, site, p50, p_overflow, abstained, since in session.execute(_query(city, generations, entities)):
-        foretold = Foretold(p50, p_overflow, abstained, since, threshold)
-        newest[of.bin_id] = prediction_document(of, site, foretold)
-    yield from (newest[bin_id] for bin_id in sorted(newest))
+    lines = _in_force(session, records)
+    if not lines:
+        return
+    standing = _standing(lines, _foretold(session, records, lines, entities))
+    among = [] if entities is None else [Bin.bin_id.in_(entities)]
+    places = (Site.city == Bin.city) & (Site.site_id == Bin.site_id)
+    query = select(Bin, Site).join(Site, places).where(Bin.city == city, *among).order_by(Bin.bin_id)
+    for of, site in session.execute(query):
+        if of.bin_id in standing:
+            yield prediction_document(of, site, standing[of.bin_id])
 
 
 def prediction_document(of: Bin, site: Site, foretold: Foretold) -> Document:
@@ -79,28 +97,74 @@ def _said(stream: str, foretold: Foretold) -> tuple[str, str]:
     return f"{stream}: will {likely} overflow within a day", full
 
 
-def _in_force(session: Session, city: City) -> Sequence[Generation]:
-    """The newest whole generation in force of the records as they are, and the parts begun after it."""
-    ours = select(Generation).where(
-        Generation.city == city.name, Generation.digest == city.digest, Generation.in_force_from.is_not(None)
+def _in_force(session: Session, city: City) -> list[_Line]:
+    """The newest whole generation in force of the records as they are, what came in force after it, and before it.
+
+    The oldest first; before it only as far back as the forecasts of all are held, and those of other records are none.
+    """
+    of_city = (Generation.city == city.name, Generation.in_force_from.is_not(None))
+    wholes = select(Generation.in_force_from, Generation.id).where(
+        *of_city, Generation.whole, Generation.digest == city.digest
     )
-    latest = ours.where(Generation.whole).order_by(Generation.in_force_from.desc(), Generation.id.desc()).limit(1)
-    whole = session.scalars(latest).first()
-    if whole is None:
+    newest = session.execute(wholes.order_by(Generation.in_force_from.desc(), Generation.id.desc()).limit(1)).first()
+    if newest is None or newest.in_force_from is None:
         return []
-    parts = ours.where(Generation.whole.is_(False), Generation.begun_at > whole.begun_at)
-    return [whole, *session.scalars(parts)]
-
-
-def _query(city: str, generations: Sequence[Generation], entities: Sequence[str] | None) -> Select[*tuple[Any, ...]]:
-    """Forecasts with their bins and sites, the oldest generation first; never the packed levels."""
-    among = [] if entities is None else [Prediction.bin_id.in_(entities)]
-    of_these = Prediction.generation.in_([each.id for each in generations])
-    return (
-        select(Bin, Site, Prediction.p50, Prediction.p_overflow, Prediction.abstained, Generation.in_force_from)
-        .join(Generation, Generation.id == Prediction.generation)
-        .join(Bin, (Bin.city == Prediction.city) & (Bin.bin_id == Prediction.bin_id))
-        .join(Site, (Site.city == Bin.city) & (Site.site_id == Bin.site_id))
-        .where(Prediction.city == city, of_these, *among)
-        .order_by(Generation.in_force_from, Generation.id)
+    held = exists().where(Prediction.generation == Generation.id)
+    lines = (
+        select(Generation.id, Generation.whole, Generation.begun_at, Generation.in_force_from, Generation.digest, held)
+        .where(*of_city, Generation.in_force_from > newest.in_force_from - LOOKED_BACK)
+        .order_by(Generation.in_force_from.desc(), Generation.id.desc())
     )
+    found: list[_Line] = []
+    for id_, whole, begun_at, since, digest, is_held in session.execute(lines):
+        assert since is not None
+        before = (since, id_) < tuple(newest)
+        if digest == city.digest and (is_held or not before):
+            found.append(_Line(id_, whole, begun_at, since))
+        elif before and (whole or digest == city.digest):
+            break
+    return found[::-1]
+
+
+def _foretold(
+    session: Session, city: City, lines: Sequence[_Line], entities: Sequence[str] | None
+) -> Mapping[int, Standing]:
+    """Generation -> bin -> its forecast there; never the packed levels."""
+    assumed = city.assumptions.get("overflow_threshold_pct")
+    threshold = float(assumed) if isinstance(assumed, int | float) else OVERFLOW_PCT
+    known_from = {line.id: line.in_force_from for line in lines}
+    columns = (Prediction.generation, Prediction.bin_id, Prediction.p50, Prediction.p_overflow, Prediction.abstained)
+    query = select(*columns).where(Prediction.generation.in_(known_from))
+    if entities is not None:
+        query = query.where(Prediction.bin_id.in_(entities))
+    found: dict[int, Standing] = defaultdict(dict)
+    for generation, bin_id, p50, p_overflow, abstained in session.execute(query):
+        found[generation][bin_id] = Foretold(p50, p_overflow, abstained, known_from[generation], threshold)
+    return found
+
+
+def _standing(lines: Sequence[_Line], foretold: Mapping[int, Standing]) -> Standing:
+    """Bin -> its forecast in force in the end, known from when the same was first said without a break.
+
+    A whole generation replaces all that was begun before it, a part its bins.
+    """
+    standing: Standing = {}
+    whole: _Line | None = None
+    for nth, line in enumerate(lines):
+        told, before = foretold.get(line.id, {}), standing
+        if line.whole:
+            whole, standing = line, {}
+            for part in lines[:nth]:
+                if not part.whole and part.begun_at > line.begun_at:
+                    told = {**told, **foretold.get(part.id, {})}
+        elif whole is None or line.begun_at <= whole.begun_at:
+            continue
+        for bin_id, each in told.items():
+            earlier = before.get(bin_id)
+            standing[bin_id] = earlier if earlier is not None and _same(earlier, each) else each
+    return standing
+
+
+def _same(one: Foretold, other: Foretold) -> bool:
+    """Whether two forecasts of a bin are told in the same words."""
+    return one.abstained == other.abstained and _said("", one) == _said("", other)

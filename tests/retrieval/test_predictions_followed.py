@@ -19,6 +19,7 @@ from domain.repositories.predictions import (
     add_predictions,
     begin_generation,
     put_in_force,
+    thin_out,
 )
 from domain.store import Store
 from retrieval.following import Followed, follow
@@ -184,3 +185,67 @@ def test_an_index_made_anew_says_the_same(city_store: Store, search: SqliteSearc
     search.replace("predictions", [], "")
     reindex(city_store, search, "smalltown", None)
     assert foretold(search) == before != {}
+
+
+def rebuilt(store: Store, search: SqliteSearch) -> dict[str, Document]:
+    """The forecasts that are found once the index has lost them and was made anew."""
+    search.replace("predictions", [], "")
+    reindex(store, search, "smalltown", None)
+    return foretold(search)
+
+
+def test_in_an_index_made_anew_words_are_known_from_the_first_of_the_generations_that_said_them(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    foresee(city_store, {**FIRST, "103": (97.0, 0.99)})
+    follow(city_store, search, "smalltown")
+    for hour, chance in ((1, 0.83), (2, 0.9)):
+        foresee(city_store, {**FIRST, "101": (91.0, chance)}, AT + hour * HOUR)
+        follow(city_store, search, "smalltown")
+    before = foretold(search)
+    assert {bin_id: found.known_from for bin_id, found in before.items()} == {"101": AT, "103": AT + HOUR, "105": AT}
+    assert rebuilt(city_store, search) == before
+    assert {*foretold(search, as_of=AT)} == {"101", "105"}
+
+
+def test_words_that_were_taken_back_in_between_are_known_from_when_they_were_said_again(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    for hour, level in ((0, 91.0), (1, 12.0), (2, 91.0), (3, 88.0)):
+        foresee(city_store, {**FIRST, "101": (level, 0.83)}, AT + hour * HOUR)
+    assert rebuilt(city_store, search)["101"].known_from == AT + 2 * HOUR
+
+
+def test_a_part_in_between_that_said_otherwise_ends_what_was_said_before(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    foresee(city_store, FIRST)
+    foresee(city_store, {"103": (97.0, 0.99)}, AT + HOUR / 4, whole=False)
+    foresee(city_store, FIRST, AT + HOUR)
+    found = rebuilt(city_store, search)
+    assert (found["101"].known_from, found["103"].known_from) == (AT, AT + HOUR)
+
+
+def test_nobody_is_said_to_have_known_what_a_generation_said_whose_forecasts_are_gone(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    for hour in range(8):
+        foresee(city_store, FIRST, AT + hour * HOUR)
+    with city_store.write() as session:
+        assert thin_out(session, "smalltown", AT + 7 * HOUR) > 0
+    known_from = rebuilt(city_store, search)["101"].known_from
+    assert known_from is not None
+    assert AT + HOUR < known_from <= AT + 4 * HOUR  # three hours are held, before them every third
+
+
+def test_forecasts_of_other_records_in_between_end_what_was_said_before(
+    city_store: Store, search: SqliteSearch
+) -> None:
+    foresee(city_store, FIRST)
+    with city_store.read() as session:
+        digest = session.get_one(City, "smalltown").digest
+    for hour, loaded in ((1, "another"), (2, digest)):
+        with city_store.write() as session:
+            session.execute(update(City).values(digest=loaded))
+        foresee(city_store, FIRST, AT + hour * HOUR)
+    assert rebuilt(city_store, search)["101"].known_from == AT + 2 * HOUR
