@@ -91,7 +91,10 @@ def at_noon(problem: Problem, plan: RoundPlan) -> Problem:
 
 
 def figures(bins: int = BINS, crowd: int = CROWD, seconds: float = SECONDS) -> JsonObject:
-    """`first_plan_s`, `replan_first_s` (a checked plan at once), `replan_s` and what it gained, `crowd_s`."""
+    """`first_plan_s`, `replan_first_s` (a checked plan at once), `replan_s` and what it gained, `crowd_s`.
+
+    `peak_mb` is the most held up to the re-plan, `crowd_peak_mb` with the crowd.
+    """
     if not KERNELS.wait():
         raise RuntimeError(KERNELS.fault)
     problem = town(bins, max(3, TRUCKS * bins // BINS))
@@ -100,7 +103,7 @@ def figures(bins: int = BINS, crowd: int = CROWD, seconds: float = SECONDS) -> J
     noon = at_noon(problem, plan)
     at_once_s, at_once = timed(lambda: solve(noon, AT_ONCE, params=Params(start=plan)))
     replan_s, after = timed(lambda: solve(noon, StopRule(max_cpu_seconds=0.6 * seconds), params=Params(start=plan)))
-    begun = {truck.name: truck.locked for truck in noon.trucks}
+    begun, town_mb = {truck.name: truck.locked for truck in noon.trucks}, peak_mb()
     crowd_s, (kept, served, faults) = timed(lambda: crowded(crowd))
     return {
         "bins": bins, "trucks": len(problem.trucks), "first_plan_s": first_s, "first_objective": first.objective,
@@ -110,7 +113,7 @@ def figures(bins: int = BINS, crowd: int = CROWD, seconds: float = SECONDS) -> J
         "changed_stops": changed(noon, plan, after), "crowd_bins": crowd, "crowd_planned_for": kept,
         "crowd_served": served, "crowd_s": crowd_s,
         "faults": [*check(problem, first), *check(problem, plan), *check(noon, at_once), *check(noon, after), *faults],
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mb": town_mb, "crowd_peak_mb": peak_mb(),
     }  # fmt: skip
 
 
@@ -122,6 +125,11 @@ def figures_apart(module: str = "evals.routing.stated") -> JsonObject:
         return {"failure": f"ended with {done.returncode}: {done.stderr.strip()[-LAST_WORDS:]}"}
     found: JsonObject = json.loads(done.stdout)
     return found
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far, MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def timed(work: Callable[[], Found]) -> tuple[float, Found]:

@@ -47,6 +47,7 @@ def test_a_small_case_gives_every_figure_and_no_fault() -> None:
     assert found["objective"] <= found["first_objective"]  # type: ignore[operator]
     assert found["replan_objective"] <= found["replan_first_objective"]  # type: ignore[operator]
     assert found["crowd_planned_for"] == 1_200
+    assert 0 < found["peak_mb"] <= found["crowd_peak_mb"]  # type: ignore[operator]
     assert "re-plan" in stated_line(found)
 
 
