@@ -126,12 +126,19 @@ def _in_force(session: Session, city: City) -> list[_Line]:
     return found[::-1]
 
 
+def _threshold_pct(city: City) -> float:
+    """The level from which a bin counts as overflowing, of the `[operation]` part of the city's assumptions."""
+    part = city.assumptions.get("operation")
+    entry = part.get("overflow_threshold_pct") if isinstance(part, dict) else None
+    value = entry.get("value") if isinstance(entry, dict) else None
+    return float(value) if isinstance(value, int | float) else OVERFLOW_PCT
+
+
 def _foretold(
     session: Session, city: City, lines: Sequence[_Line], entities: Sequence[str] | None
 ) -> Mapping[int, Standing]:
     """Generation -> bin -> its forecast there; never the packed levels."""
-    assumed = city.assumptions.get("overflow_threshold_pct")
-    threshold = float(assumed) if isinstance(assumed, int | float) else OVERFLOW_PCT
+    threshold = _threshold_pct(city)
     known_from = {line.id: line.in_force_from for line in lines}
     columns = (Prediction.generation, Prediction.bin_id, Prediction.p50, Prediction.p_overflow, Prediction.abstained)
     query = select(*columns).where(Prediction.generation.in_(known_from))

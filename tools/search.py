@@ -19,6 +19,7 @@ from retrieval.words import terms
 from tools.arguments import Limit, Metres, PlaceArg, SinceArg, TextArg, UntilArg
 from tools.context import Ctx
 from tools.patterns import renew_patterns
+from tools.predictions import StandingPredictions, standing_predictions
 from tools.registry import Example, tool
 from tools.scope import ONE_MINUTE, reach_m, restate_near, window
 
@@ -34,10 +35,7 @@ OPENED = {
     "patterns": "patterns:",
     "predictions": "records:bins",
 }
-UNMADE = {
-    "customers": "its records name no customers",
-    "predictions": "a server makes them with its table of forecasts; ask for a forecast instead",
-}  # fmt: skip
+UNMADE = {"customers": "its records name no customers"}
 FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
 EMBED_PATTERNS_S = 2.0
@@ -69,12 +67,16 @@ class SearchFacts(Facts):
 
 @dataclass(frozen=True)
 class _Asked:
-    """The request, and what was understood of place and time; `notes` says which limits could not apply."""
+    """The request, and what was understood of place and time; `notes` says which limits could not apply.
+
+    `predictions`: of when they are, where they are asked for.
+    """
 
     request: SearchRequest
     where: str
     period: str
     notes: dict[str, str]
+    predictions: StandingPredictions | None = None
 
 
 @tool(
@@ -117,17 +119,17 @@ def search_records(
     asked = _asked(ctx, query, kind, (near, within_m), (since, until), limit)
     looks = kind == "patterns" and not ctx.tuning.replaying
     stale = [*_caught_up(ctx), *(_patterns_renewed(ctx) if looks else [])]
-    found = _found(ctx, asked.request)
+    found = _found(ctx, asked)
     facts = _facts(ctx, query, asked, found)
     return Result[SearchFacts](
         headline=_headline(facts),
         facts=facts,
         why=_why(ctx, asked, found),
         understood=asked.notes,
-        data_age=_data_age(ctx, found),
+        data_age=asked.predictions.age_told if asked.predictions else _data_age(ctx, found),
         table=_table(ctx, found, terms(query)),
         map=_map(ctx, found, terms(query)),
-        degraded=[*stale, *found.degraded, *_quoted(found)],
+        degraded=[*stale, *found.degraded, *_late(asked), *_quoted(found)],
     )
 
 
@@ -166,7 +168,7 @@ def _asked(
         floor=FLOOR,
         deadline_s=DEADLINE_S / 2,
     )
-    return _Asked(request, where, period, notes)
+    return _Asked(request, where, period, notes, standing_predictions(ctx) if kind == "predictions" else None)
 
 
 def _region(near: Place, within_m: int | None) -> Circle | Area:
@@ -215,8 +217,14 @@ def _patterns_renewed(ctx: Ctx) -> list[str]:
     return []
 
 
-def _found(ctx: Ctx, request: SearchRequest) -> Found:
-    """Search; a question with a number finds what holds all of its words, and what is near only when nothing does."""
+def _found(ctx: Ctx, asked: _Asked) -> Found:
+    """Search; a question with a number finds what holds all of its words, and what is near only when nothing does.
+
+    Forecasts that are too old to be told are not there.
+    """
+    request = asked.request
+    if asked.predictions is not None and not asked.predictions.current:
+        return Found((), 0, 0, None, "nothing")
     if any(NUMBER.search(word) for word in terms(request.text)):
         exact = ctx.search.search(replace(request, floor=EXACT))
         if exact.hits:
@@ -275,9 +283,11 @@ def _nothing_there(ctx: Ctx, asked: _Asked) -> Reason:
     """Whether the city has no such documents at all, or none within the limits."""
     kinds = asked.request.kinds
     kind = kinds[0] if len(kinds) == 1 else None
-    there = ctx.search.estimate(SearchRequest("", kinds=kinds, as_of=ctx.now))
+    refused = asked.predictions.refused if asked.predictions and not asked.predictions.current else None
+    there = 0 if refused else ctx.search.estimate(SearchRequest("", kinds=kinds, as_of=ctx.now))
     what = f"{kind} documents" if kind else "documents"
-    unmade = f": {UNMADE[kind]}" if kind in UNMADE else ""
+    reason = refused or UNMADE.get(kind or "")
+    unmade = f": {reason}" if reason else ""
     limits = f" {asked.where}, {asked.period}; it has {there} in all" if there else unmade
     ref = _opened(kind) if kind else "records:"
     return Reason(
@@ -352,6 +362,11 @@ def _map(ctx: Ctx, found: Found, words: tuple[str, ...]) -> dict[str, JsonValue]
         if hit.document.lat is not None
     ]
     return {"type": "FeatureCollection", "features": points} if points else None
+
+
+def _late(asked: _Asked) -> tuple[str, ...]:
+    """The sentence for forecasts that should have been renewed meanwhile."""
+    return asked.predictions.degraded if asked.predictions and asked.predictions.current else ()
 
 
 def _data_age(ctx: Ctx, found: Found) -> str:

@@ -139,6 +139,16 @@ def test_words_that_stay_are_neither_written_nor_embedded_again(city_store: Stor
     assert embedder.given == ["forecast"]  # the question: a wording is one text, whichever bin has it
 
 
+def test_the_level_that_counts_as_overflowing_is_the_city_s_own(city_store: Store, search: SqliteSearch) -> None:
+    with city_store.write() as session:
+        assumed = session.get_one(City, "smalltown").assumptions
+        operation = {**assumed["operation"], "overflow_threshold_pct": {"value": 65}}  # type: ignore[dict-item]
+        session.execute(update(City).values(assumptions={**assumed, "operation": operation}))
+    foresee(city_store, FIRST)
+    follow(city_store, search, "smalltown")
+    assert foretold(search)["101"].text.endswith("65 % counts as overflowing.")
+
+
 def test_a_part_of_a_generation_replaces_its_bins_alone(city_store: Store, search: SqliteSearch) -> None:
     foresee(city_store, FIRST)
     follow(city_store, search, "smalltown")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,14 @@ from scene import a_ctx, ask, at
 from domain.clock import fixed_clock
 from domain.errors import AskAgain, MissingPiece, OutOfRange
 from domain.store import Store
+from domain.values import Result
 from domain.work_records import StoredPlan
 from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Document
 from tools.context import Ctx
 from tools.refresh import Refresher
+from tools.search import SearchFacts
 
 
 @pytest.fixture
@@ -111,6 +113,36 @@ def test_a_forecast_is_found_by_its_kind_at_its_bin_and_only_where_forecasts_are
     assert str(made.table.rows[0][2]).startswith("Public Library: A day later it is expected about")
     assert made.map is not None
     assert ask(ctx, "search_records", query="overflow within a day").facts.searched_documents == before
+
+
+def test_forecasts_are_told_with_their_moment_and_for_a_day_at_most(ctx: Ctx) -> None:
+    Refresher(ctx.store, ctx.fill, ctx.city, fixed_clock(ctx.now)).whole()
+
+    def asked(hours: float) -> Result[SearchFacts]:
+        later = replace(ctx, now=ctx.now + timedelta(hours=hours))
+        return ask(later, "search_records", query="overflow forecast", kind="predictions")
+
+    fresh, late, old = asked(0.5), asked(23.5), asked(24.5)
+    assert fresh.facts.searched_documents == late.facts.searched_documents == 12
+    assert fresh.data_age == late.data_age == "the forecasts are those of 2025-09-01 08:00"
+    told = "the forecasts are those of 2025-09-01 08:00, 23 h 30 min old: the table has not been renewed since"
+    assert told in late.degraded
+    assert not any("old:" in each for each in fresh.degraded)
+    assert (old.facts.searched_documents, old.table, old.map) == (0, None, None)
+    assert old.why[0].text == (
+        "Smalltown has no predictions documents: the newest are those of 2025-09-01 08:00, and after 24 hours "
+        "forecasts say nothing of now; ask for a forecast instead."
+    )
+    assert old.data_age == "the forecasts are those of 2025-09-01 08:00"
+
+
+def test_forecasts_of_other_records_are_told_nowhere(ctx: Ctx) -> None:
+    Refresher(ctx.store, ctx.fill, ctx.city, fixed_clock(ctx.now)).whole()
+    assert ask(ctx, "search_records", query="forecast", kind="predictions").facts.searched_documents == 12
+    other = replace(ctx, city=replace(ctx.city, digest="another"))
+    refused = ask(other, "search_records", query="forecast", kind="predictions")
+    assert refused.facts.searched_documents == 0
+    assert refused.why[0].text.startswith("Smalltown has no predictions documents: a server makes them")
 
 
 def test_limits_that_leave_nothing_are_told_from_records_that_hold_nothing(ctx: Ctx) -> None:
