@@ -6,16 +6,16 @@ from domain.values import BinSet, Evidence, Facts, Reason, Result, Table, TruckS
 from engines.routing.insertion import detour_of
 from engines.routing.pareto import Option, marked, option_of, sweep
 from engines.routing.plan import TruckRound, Why
-from engines.routing.problem import Goal, StopRule
+from engines.routing.problem import Goal
 from engines.routing.reasons import Binding, Delta, OtherOrder, StopReason, why_order, why_stop, why_truck
 from engines.routing.worth import LEAST_PCT, Worth
 from tools.context import Ctx
 from tools.fill import data_age, last_emptied
-from tools.planning import REASONS_CUT, watched
+from tools.planning import REASONS_CUT
+from tools.reason_searches import bin_reason, search_rule
 from tools.replan import Replanned
 
 MILLI = 1000  # of milli-currency in one unit of the currency
-SEARCH_SHARE = 0.5  # of `solve_seconds` for each of the new searches behind a reason
 Told = tuple["ExplanationFacts", list[Reason], list[str]]
 
 
@@ -108,15 +108,12 @@ def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
     if bin_id not in {stop.id for stop in seen.problem.stops}:
         why = seen.left_out.get(bin_id, "it is outside the place, stream or service that the plan is for")
         return facts, [Reason(text=f"{label} was not considered: {why}.", evidence=[plan, record])], []
-    reason = why_stop(seen.problem, seen.plan, bin_id, _search(ctx, seen) if first else None, ctx.tuning.seed)
+    at = (seen.problem, seen.plan, bin_id)
+    reason = bin_reason(ctx.tuning, *at) if first else why_stop(*at)
     facts = _with_figures(facts, seen, reason)
     words = _served_words(seen, reason, facts) if reason.served else _left_words(reason, facts)
     words += _worth_words(facts, alone=outlook is not None and outlook.level_pct < LEAST_PCT)
     return facts, [Reason(text=text, evidence=[plan, record]) for text in words], _doubts(facts, reason)
-
-
-def _search(ctx: Ctx, seen: Replanned) -> StopRule:
-    return watched(ctx, StopRule.of_work(len(seen.problem.stops), ctx.tuning.solve_seconds * SEARCH_SHARE))
 
 
 def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) -> ExplanationFacts:
@@ -360,9 +357,8 @@ def explain_plan(ctx: Ctx, seen: Replanned, question: str) -> Result[Explanation
 def _other_goals(ctx: Ctx, seen: Replanned, facts: ExplanationFacts, plan: Evidence) -> Result[ExplanationFacts]:
     """The trade-off: the plan beside a new one for every other goal."""
     others = [goal for goal in Goal if goal is not seen.problem.goal]
-    found = marked(
-        [option_of(seen.problem, seen.plan), *sweep(seen.problem, _search(ctx, seen), ctx.tuning.seed, others)]
-    )
+    rule = search_rule(ctx.tuning, len(seen.problem.stops), len(others))
+    found = marked([option_of(seen.problem, seen.plan), *sweep(seen.problem, rule, ctx.tuning.seed, others)])
     own = seen.plan
     saved = {
         "saves_km": round(max(own.metres - each.plan.metres for each in found) / 1000, 1),

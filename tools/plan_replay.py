@@ -56,7 +56,7 @@ def _searched(ctx: Ctx, stored: StoredPlan, problem: Problem) -> RoundPlan:
     """The search of a stored plan once more: as many looks, from the plan that it went on from."""
     looks = stored.problem["looks"]
     assert isinstance(looks, int)
-    rule = watched(ctx, StopRule(max_looks=looks))
+    rule = watched(ctx.tuning, StopRule(max_looks=looks))
     return solve(problem, rule, stored.seed, Params(start=_went_on_from(ctx, stored)))
 
 

@@ -24,7 +24,7 @@ from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHO
 from engines.routing.problem import Problem, RoundPlan, Stop, StopRule
 from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
-from tools.context import Ctx
+from tools.context import Ctx, Tuning
 from tools.departure import choose_trucks, round_start
 from tools.fill import forecast_notes, forecasts
 from tools.fill_table import stays_true
@@ -98,7 +98,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     left_out |= later
     built, worths = _priced(ctx, build_problem(ctx, wish, [(outlooks[b], None) for b in wanted], trucks), wanted)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
-    rule = watched(ctx, _within(rule, LONGEST_PLAN_S))
+    rule = watched(ctx.tuning, within(rule, LONGEST_PLAN_S))
     start = as_start(start, built.problem)
     plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
@@ -115,7 +115,8 @@ def as_start(plan: RoundPlan | None, problem: Problem) -> RoundPlan | None:
     return None if plan is None or plan.problem_hash == problem.hash else plan
 
 
-def _within(rule: StopRule, seconds: float) -> StopRule:
+def within(rule: StopRule, seconds: float) -> StopRule:
+    """The rule with a clock of at most so many seconds."""
     return replace(rule, max_seconds=min(rule.wall_seconds, seconds))
 
 
@@ -125,9 +126,9 @@ def repeats(degraded: Sequence[str]) -> bool:
     return not {*degraded} & ended and all(stays_true(told) for told in degraded)
 
 
-def watched(ctx: Ctx, rule: StopRule) -> StopRule:
+def watched(tuning: Tuning, rule: StopRule) -> StopRule:
     """The rule, told of to whoever follows the search, who may end it early."""
-    watching = ctx.tuning.watching
+    watching = tuning.watching
     return rule if watching is None else replace(rule, progress=watching.progress, cancelled=watching.ended)
 
 
@@ -256,7 +257,7 @@ def _baseline(
     if built.travel.source != source:
         return None
     rule = StopRule.of_work(len(stops), ctx.tuning.solve_seconds * BASELINE_SHARE)
-    rule = _within(rule, LONGEST_BASELINE_S)
+    rule = within(rule, LONGEST_BASELINE_S)
     rule = replace(rule, cancelled=ctx.tuning.watching.ended) if ctx.tuning.watching else rule
     return fixed_schedule(built.problem, due, rule, ctx.tuning.seed)
 

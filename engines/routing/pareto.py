@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from engines.routing.plan import RoundPlan
 from engines.routing.problem import Goal, Problem, StopRule
+from engines.routing.shared_clock import SharedClock
 from engines.routing.solve import solve
 
 Scores = tuple[float, ...]
@@ -30,9 +31,11 @@ class Option:
 
 
 def sweep(problem: Problem, rule: StopRule, seed: int = 0, goals: Sequence[Goal] = tuple(Goal)) -> tuple[Option, ...]:
-    """One plan per goal, each searched for as long as `rule` says, in the order of `goals`; `weights` are put aside."""
-    problems = [replace(problem, goal=goal, weights=None) for goal in goals]
-    return marked([option_of(each, solve(each, rule, seed)) for each in problems])
+    """One plan per goal, in the order of `goals`; `weights` are put aside. The looks of `rule` are those of each
+    search, its clock is that of all together."""
+    clock, problems = SharedClock(rule), [replace(problem, goal=goal, weights=None) for goal in goals]
+    turns = zip(problems, range(len(problems), 0, -1), strict=True)
+    return marked([option_of(each, solve(each, clock.turn(1 / left), seed)) for each, left in turns])
 
 
 def marked(options: Sequence[Option]) -> tuple[Option, ...]:

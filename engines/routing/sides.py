@@ -2,6 +2,7 @@
 
 Where bins pay only together with the trip that empties them, a search that goes on from a plan keeps that plan's trips.
 So each side is searched for anew, and then once more from what the other side found, the stop put in or taken out.
+Whoever waits for a reason waits for all these searches, so they share one clock.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from dataclasses import dataclass, replace
 from engines.routing.params import Params
 from engines.routing.plan import RoundPlan
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule
+from engines.routing.shared_clock import SharedClock
 from engines.routing.solve import solve
 
 TURNS, NEXT_SEED = 2, 10_007  # searches by other chances end in other trips
+SEARCHES = 3 * TURNS  # as many whole ones are as long as all: in each turn two whole and two half ones
+OF_TIME_LEFT = 0.5  # for the next search at most, so that on a slow machine the other side has its turn as well
 
 
 @dataclass(frozen=True)
@@ -52,20 +56,25 @@ class Sides:
     repeatable: bool = True
 
     def search(self, rule: StopRule, seed: int) -> None:
-        """Both anew, each as long as `rule` says, then each half as long from what is known of the other; twice."""
-        half = replace(rule, max_looks=None if rule.max_looks is None else max(1, rule.max_looks // 2))
+        """Both anew, each with as many looks as `rule` says, then each with half as many from what is known of the
+        other; twice. The clock of `rule` is that of all together; what the plan does not do is searched for first."""
+        clock, served = SharedClock(rule), self.plan.round_of(self.stop.id) is not None
         for turn in range(TURNS):
             own = seed + turn * NEXT_SEED
-            for serve in (True, False):
-                self._look(serve, None, (rule, own))
+            for serve in (not served, served):
+                self._look(serve, None, (clock, 1.0, own))
             for serve in (False, True):
                 other = self.leaving if serve else self.serving
                 known = other.plan if other is not None and other.plan is not None else self.plan
-                self._look(serve, known, (half, own))
+                self._look(serve, known, (clock, 0.5, own))
 
-    def _look(self, serve: bool, start: RoundPlan | None, how: tuple[StopRule, int]) -> None:
+    def _look(self, serve: bool, start: RoundPlan | None, how: tuple[SharedClock, float, int]) -> None:
+        clock, of_looks, seed = how
+        if clock.over:
+            self.repeatable = False
+            return
         asked = forced(self.problem, self.stop.id) if serve else without(self.problem, self.stop.id)
-        found = solve(asked, *how, Params(start=start, reasoned=False))
+        found = solve(asked, clock.turn(OF_TIME_LEFT, of_looks), seed, Params(start=start, reasoned=False))
         self.repeatable = self.repeatable and found.repeatable
         if (serve and self.stop.id not in found.served) or self._covers_less(found):
             return

@@ -7,8 +7,8 @@ worth a visit are left. Bins are drawn from each round, half of them served ones
 is told in an answer; then the round is searched for anew, with the bin's prize a little above and a little below the
 one at which the decision is said to turn (`engines/routing/confirm.py`). Where a round has no prizes, because the fixed
 schedule says which bins are due, the round is searched for with and without the bin, and what counts is how many bins
-are left. All searches end by looks, so that the figures are the same on every machine and the run ends: four short
-searches of each side and two full ones for each bin.
+are left. Full searches end by looks alone. Those of a told reason end by looks and by the clock of an answer: where
+it cuts some short, the reason is what was known by then, and the figures say how many those are.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from engines.routing.confirm import Confirmation, confirm
 from engines.routing.kernels import KERNELS
 from engines.routing.params import Params
 from engines.routing.problem import Problem, RoundPlan, StopRule
-from engines.routing.reasons import StopReason, why_stop
+from engines.routing.reasons import StopReason
 from engines.routing.sides import forced, without
 from engines.routing.solve import solve
 from evals.bench import Bench, bench
 from evals.progress import say
 from tools.context import Ctx, Tuning
-from tools.plan_reasons import SEARCH_SHARE
 from tools.planning import PLAN_SHARE, make_round
+from tools.reason_searches import bin_reason
 from tools.resolve import Setting, resolve
 from tools.round_problem import Wish
 
 JsonObject = dict[str, JsonValue]
-Tell = Callable[[Problem, RoundPlan, str, StopRule | None, int], StopReason]
+Tell = Callable[[Tuning, Problem, RoundPlan, str], StopReason]
 DAYS_BACK = (0, 2, 5, 10, 17, 29, 45, 60)
 """Days before the newest record on which rounds are planned: different weekdays, weeks and months."""
 SHIFTS_H = (2, 4, 3)  # one truck, so long: what is left over is worth explaining
@@ -51,6 +51,7 @@ WHOLE_CITY_BINS = 300  # a larger city is planned by areas
 AREA_BINS = (40, 150)
 FROM_A_ROUND = 8  # bins drawn, half of them served
 DECISIONS = ("served", "skipped", "served without a prize", "skipped without a prize")
+SURFACE = "measurement"
 Z95 = 1.959964  # the normal quantile of a two-sided 95 % interval
 
 
@@ -83,20 +84,22 @@ class Round:
 
 @dataclass(frozen=True)
 class Sample:
-    """A bin's reason, what full searches made of it, and the CPU seconds of both."""
+    """A bin's reason, what full searches made of it, how long one waited for it, and the CPU seconds of both."""
 
     round: Round
     found: Confirmation
+    told_s: float
     told_cpu_s: float
     confirmed_cpu_s: float
 
 
-def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
+def figures(asked: Asked, tell: Tell = bin_reason) -> JsonObject:
     """The suite's figures. Raises BadData for a folder without a city that can be planned for.
 
     `agree_share` with `ci95` (Wilson 1927) over all bins: no full search found a better plan that decides otherwise;
     `alike_share`: the full searches, which do not know the plans behind the reason, decide alike. `by_decision` and
-    `by_city` the same apart; `overturned` how many reasons said that a longer search would decide otherwise; `against`
+    `by_city` the same apart; `overturned` how many reasons said that a longer search would decide otherwise;
+    `cut_short` of how many the clock of an answer ended searches; `told_s_max` the longest wait for a reason; `against`
     each bin of which a full search found a better plan that decides otherwise than told; `rounds` what was planned;
     `cpu_s` what the whole measurement took.
     """
@@ -113,15 +116,14 @@ def figures(asked: Asked, tell: Tell = why_stop) -> JsonObject:
 def put_to_test(rounds: Iterator[Round], asked: Asked, tell: Tell) -> Iterator[Sample]:
     """Bins of round after round, with their reasons and what became of them."""
     for number, each in enumerate(rounds):
-        stops = len(each.problem.stops)
-        short = _by_looks(StopRule.of_work(stops, Tuning().solve_seconds * SEARCH_SHARE))
-        full = _by_looks(StopRule.of_work(stops, asked.seconds))
+        full = _by_looks(StopRule.of_work(len(each.problem.stops), asked.seconds))
+        tuning = Tuning(seed=asked.seed, surface=SURFACE)
         for bin_id in drawn(each.plan, np.random.default_rng([asked.seed, number])):
-            began = time.process_time()
-            reason = tell(each.problem, each.plan, bin_id, short, asked.seed)
-            between = time.process_time()
+            asked_at, began = time.perf_counter(), time.process_time()
+            reason = tell(tuning, each.problem, each.plan, bin_id)
+            told_s, between = time.perf_counter() - asked_at, time.process_time()
             found = confirmed(each.problem, reason, full, asked.seed + 1)
-            yield Sample(each, found, between - began, time.process_time() - between)
+            yield Sample(each, found, told_s, between - began, time.process_time() - between)
 
 
 def confirmed(problem: Problem, reason: StopReason, full: StopRule, seed: int) -> Confirmation:
@@ -223,7 +225,7 @@ def _areas(city: Operation) -> Sequence[str | None]:
 
 def planned(where: Bench, name: str, now: str, parameters: JsonObject) -> Round:
     """A round as `plan_round` makes it. Raises AskAgain for one that cannot be meant."""
-    ctx: Ctx = replace(where.ctx(name, "manager", now), tuning=Tuning(surface="measurement"))
+    ctx: Ctx = replace(where.ctx(name, "manager", now), tuning=Tuning(surface=SURFACE))
     at = datetime.fromisoformat(now).replace(tzinfo=ctx.zone)
     wish = Wish(**resolve(Call("plan_round", parameters), Setting(ctx.city, at)).values)
     solved = make_round(wish, ctx)
@@ -254,7 +256,9 @@ def told(samples: Sequence[Sample]) -> JsonObject:
         },
         "by_city": {city: _share([each for each in samples if each.round.city == city]) for city in cities},
         "overturned": sum(each.found.reason.overturned for each in samples),
+        "cut_short": sum(not each.found.reason.repeatable for each in samples),
         "rounds": len({id(each.round) for each in samples}),
+        "told_s_max": round(max(each.told_s for each in samples), 2),
         "told_cpu_s_per_sample": round(float(np.mean([each.told_cpu_s for each in samples])), 2),
         "cpu_s_per_sample": round(float(np.mean(cpu_s)), 2),
         "against": [_against(each) for each in samples if not each.found.agrees],

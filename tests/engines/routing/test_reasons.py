@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +117,52 @@ def test_a_plan_that_is_only_compared_is_the_same_plan_without_the_price_of_each
     assert (told.rounds, told.objective) == (plain.rounds, plain.objective)
     assert all(each.cost_milli is not None for each in told.unserved)
     assert [each.cost_milli for each in plain.unserved] == [None] * len(told.unserved) != []
+
+
+def test_all_searches_of_a_reason_end_by_one_clock() -> None:
+    """Eight searches, none of which would ever end by its looks: they take the second of the rule, not one each."""
+    problem = with_stops(grid(30, 2), prize=9000)
+    plan = solve(problem, QUICK)
+    began = time.monotonic()
+    reason = why_stop(problem, plan, plan.served[0], StopRule(max_seconds=1.0, max_looks=10**9))
+    assert time.monotonic() - began < 4.0
+    assert (reason.repeatable, reason.searched) == (False, True)
+
+
+def test_a_reason_without_any_time_is_that_of_the_best_place_and_says_that_it_was_cut_short() -> None:
+    problem = line(9000, 9000, 1999)
+    plan = solve(problem, QUICK)
+    for stop_id in ("s0", "s2"):
+        told, plain = why_stop(problem, plan, stop_id, StopRule(max_seconds=0.0)), why_stop(problem, plan, stop_id)
+        assert (told.repeatable, told.searched) == (False, False)
+        assert (told.extra, told.flip_prize, told.truck) == (plain.extra, plain.flip_prize, plain.truck)
+
+
+def test_a_reason_that_a_person_ends_begins_no_further_search() -> None:
+    problem = line(9000, 9000, 1999)
+    plan = solve(problem, QUICK)
+    ended = StopRule(max_seconds=30, max_looks=1_000, cancelled=lambda: True)
+    reason = why_stop(problem, plan, "s2", ended)
+    assert (reason.repeatable, reason.searched, reason.flip_prize) == (False, False, 2000)
+
+
+def test_all_searches_of_a_sweep_end_by_one_clock_and_every_goal_has_a_plan() -> None:
+    began = time.monotonic()
+    found = sweep(grid(30, 2), StopRule(max_seconds=1.0, max_looks=10**9))
+    assert time.monotonic() - began < 3.0
+    assert [option.goal for option in found] == list(Goal)
+    assert not any(option.plan.repeatable for option in found)
+    late = sweep(grid(8, 2), StopRule(max_seconds=0.0, max_looks=1_000))
+    assert all(len(option.plan.served) == 8 for option in late)
+
+
+def test_searches_that_end_by_looks_are_the_same_whatever_the_clock_of_all_says() -> None:
+    problem = with_stops(grid(12, 2), prize=700)
+    plan = solve(problem, QUICK, 3)
+    rules = [replace(PLACE, max_seconds=seconds) for seconds in (30.0, 300.0, None)]
+    told = [why_stop(problem, plan, "s0", rule, 3) for rule in rules]
+    assert told[0] == told[1] == told[2]
+    assert told[0].repeatable
 
 
 def test_a_reason_of_a_stop_that_is_not_there_is_refused() -> None:

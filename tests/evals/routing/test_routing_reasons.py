@@ -26,6 +26,8 @@ from evals.routing.reasons import (
     told,
     wilson,
 )
+from tools.context import Tuning
+from tools.reason_searches import bin_reason
 
 CITIES = Path(__file__).parents[3] / "cities"
 
@@ -40,9 +42,9 @@ def line_round(prizes: Sequence[int | None] = (5000, 4000, 3000, 200, 100, 50), 
     return Round("line", "2025-01-01T00:00", {}, problem, solve(problem, StopRule(max_looks=2000)))
 
 
-def lying(problem: Problem, plan: RoundPlan, stop_id: str, again: StopRule | None, seed: int) -> StopReason:
+def lying(tuning: Tuning, problem: Problem, plan: RoundPlan, stop_id: str) -> StopReason:
     """A reason that asks for a far larger prize than is needed."""
-    reason = why_stop(problem, plan, stop_id, again, seed)
+    reason = bin_reason(tuning, problem, plan, stop_id)
     assert reason.flip_prize is not None
     return replace(reason, flip_prize=10 * reason.flip_prize + 10_000)
 
@@ -53,7 +55,7 @@ def asked(**changes: object) -> Asked:
 
 
 def test_true_reasons_are_confirmed() -> None:
-    samples = list(put_to_test(iter([line_round()]), asked(), why_stop))
+    samples = list(put_to_test(iter([line_round()]), asked(), bin_reason))
     assert {each.found.reason.served for each in samples} == {True, False}
     assert told(samples)["agree_share"] == 1.0
 
@@ -66,7 +68,7 @@ def test_false_reasons_are_caught_and_named() -> None:
 
 
 def test_served_and_skipped_bins_are_told_apart() -> None:
-    found = told(list(put_to_test(iter([line_round()]), asked(), why_stop)))
+    found = told(list(put_to_test(iter([line_round()]), asked(), bin_reason)))
     parts = found["by_decision"]
     assert isinstance(parts, dict)
     assert [part["samples"] for part in parts.values() if isinstance(part, dict)] == [3, 3, 0, 0]
@@ -75,7 +77,7 @@ def test_served_and_skipped_bins_are_told_apart() -> None:
 def test_a_due_bin_is_rightly_left_only_where_serving_it_would_leave_another() -> None:
     """Room for three of five bins: which are left is open, but that two are is not. With room for all none may be."""
     tight, roomy = (line_round((None,) * 5, seconds) for seconds in (900, 36_000))
-    samples = list(put_to_test(iter([tight]), asked(), why_stop))
+    samples = list(put_to_test(iter([tight]), asked(), bin_reason))
     assert {each.found.reason.served for each in samples} == {True, False}
     assert told(samples)["agree_share"] == 1.0
     left = why_stop(tight.problem, tight.plan, tight.plan.unserved[0].stop_id)
