@@ -1,10 +1,15 @@
 """Histories and fill rates of a city, read and fitted once per state of its records and day, then kept in memory.
 
+What a day's models are fitted on is what had been recorded by midnight, and a digest of it is part of their version:
+when such a record comes late, the models fitted without it and those fitted with it are two. A process takes late
+records into its models with its next reading of all records, and into the history of a bin at once.
+
 Also who forecasts: `forecaster` is the one place that says which model stands behind every forecast told.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +33,7 @@ from engines.forecast.records import BinRecords
 from engines.forecast.stories import stories_of
 from tools.fits import Fits
 from tools.generations import Generations
-from tools.histories import Believed, histories_of, newest_of, read_records, same_records
+from tools.histories import Believed, histories_of, newest_of, read_records, same_records, state_of
 from tools.model_shelf import Chosen, ModelShelf
 from tools.outside_forecaster import Outsider
 
@@ -77,8 +82,8 @@ class FillModels:
         self._outsider = outsider
         self._turn, self._renewing = threading.Lock(), threading.Lock()
         self._pasts: dict[tuple[str, str], _Pasts] = {}
-        self._rates: Fits[tuple[str, str, str], Rates] = Fits(KEPT_FITS)
-        self._moved_by_day: Fits[tuple[str, str, str, str], Ensemble] = Fits(KEPT_FITS)
+        self._rates: Fits[tuple[str, ...], Rates] = Fits(KEPT_FITS)
+        self._moved_by_day: Fits[tuple[str, ...], Ensemble] = Fits(KEPT_FITS)
         self.generations = Generations(store)
 
     @property
@@ -104,12 +109,16 @@ class FillModels:
 
     def rates(self, city: Operation, now: datetime) -> Rates:
         """Fill rates as they could be known at the midnight before `now`."""
-        midnight = _midnight(city, now)
-        believed = self.believed(city, now)
+        return self._rates_of(self._day(city, now))
+
+    def _rates_of(self, day: _Day) -> Rates:
+        believed = day.learnt.believed(local_moment(day.midnight))
         return self._rates.get(
-            (city.name, city.digest, midnight.isoformat()),
-            lambda: fit_rates([h.until(midnight) for h in believed.histories(city.bins)]),
+            day.key, lambda: fit_rates([h.until(day.midnight) for h in believed.histories(day.city.bins)])
         )
+
+    def _day(self, city: Operation, at: datetime) -> _Day:
+        return _Day(city, _midnight(city, at), self._past(city).learnt)
 
     def _past(self, city: Operation) -> _Pasts:
         key = (city.name, city.digest)
@@ -120,60 +129,85 @@ class FillModels:
 
     def identity(self, city: Operation, at: datetime) -> Identity:
         """Who forecasts at a moment."""
-        return self._identity(city, at, self._shelf.choose(city, at))
+        return self._identity(self._day(city, at), self._shelf.choose(city, at))
 
     def forecaster(self, city: Operation, at: datetime) -> Forecaster:
         """The model of a moment, ready: the trained one with the day's rates, or those rates alone."""
-        chosen, rates = self._shelf.choose(city, at), self.rates(city, at)
-        member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(city, at, chosen, rates)
+        day, chosen = self._day(city, at), self._shelf.choose(city, at)
+        rates = self._rates_of(day)
+        member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(day, chosen, rates)
         if self._outsider is not None:
             member = self._outsider.beside(member)
-        return Forecaster(self._identity(city, at, chosen), member, rates, chosen.found)
+        return Forecaster(self._identity(day, chosen), member, rates, chosen.found)
 
     def rivals(self, city: Operation, at: datetime) -> tuple[Chosen, Chosen] | None:
         """(the champion, the canary) of a moment, as they were trained; None without a canary."""
         canary = self._shelf.canary(city, at)
         return None if canary is None else (self._shelf.choose(city, at), canary)
 
-    def _identity(self, city: Operation, at: datetime, chosen: Chosen) -> Identity:
-        own = _identity(city, at, chosen)
+    def _identity(self, day: _Day, chosen: Chosen) -> Identity:
+        own = _identity(day, chosen)
         if self._outsider is None:
             return own
         told = "; ".join(filter(None, (own.degraded, self._outsider.trouble)))
         return Identity(own.name, f"{own.version}/{self._outsider.name}", told or None)
 
-    def _moved(self, city: Operation, at: datetime, chosen: Chosen, rates: Rates) -> Ensemble:
+    def _moved(self, day: _Day, chosen: Chosen, rates: Rates) -> Ensemble:
         """The trained model with the day's rates, its bands moved by what came of it up to midnight."""
         assert chosen.ensemble is not None
         assert chosen.trained_until is not None
-        midnight = _midnight(city, at)
-        key = (city.name, city.digest, chosen.version or "", midnight.isoformat())
-        histories = list(self.histories(city).values())
-        since = chosen.trained_until.astimezone(city.zone)
+        histories = list(day.learnt.histories.values())
+        since = chosen.trained_until.astimezone(day.city.zone)
         ensemble = chosen.ensemble.with_rates(rates)
-        return self._moved_by_day.get(key, lambda: learned(ensemble, histories, since, midnight))
+        key = (*day.key, chosen.version or "")
+        return self._moved_by_day.get(key, lambda: learned(ensemble, histories, since, day.midnight))
 
     def renew(self, city: Operation, bin_ids: Sequence[str] | None = None) -> None:
         """Reads the records of these bins again, or of all: there may be new ones of them. One renewal at a time, so
-        that none takes back what another has read meanwhile; questions go on with what was read before."""
+        that none takes back what another has read meanwhile; questions go on with what was read before.
+
+        The day's models learn from late records only when all are read: they are then fitted anew."""
         key = (city.name, city.digest)
         with self._renewing:
             fresh = read_records(self._store, city, bin_ids)
             with self._turn:
                 old = self._pasts.get(key)
-            renewed = _Pasts(fresh) if old is None and bin_ids is None else (old or self._past(city)).renewed(fresh)
+            whole = bin_ids is None
+            renewed = _Pasts(fresh) if old is None and whole else (old or self._past(city)).renewed(fresh, whole=whole)
             with self._turn:
                 self._pasts = {key: renewed}
 
 
 class _Pasts:
-    """The pasts of a city's bins from one reading of its records, and those believed at some midnights."""
+    """The pasts of a city's bins from one reading of its records, and those believed at some midnights.
 
-    def __init__(self, records: dict[str, BinRecords], histories: dict[str, BinHistory] | None = None) -> None:
+    `learnt`: the pasts that the day's models are fitted on, those of the last reading of all records: itself, or an
+    earlier one where single bins were read again since.
+    """
+
+    def __init__(
+        self,
+        records: dict[str, BinRecords],
+        histories: dict[str, BinHistory] | None = None,
+        learnt: _Pasts | None = None,
+    ) -> None:
         self.records = records
         self.histories = histories_of(records) if histories is None else histories
+        self._learnt = learnt
+        self._states: dict[np.datetime64, str] = {}
         self._believed: dict[np.datetime64, Believed] = {}
         self._newest: tuple[np.datetime64, np.datetime64 | None] | None = None
+
+    @property
+    def learnt(self) -> _Pasts:
+        """What the day's models are fitted on."""
+        return self._learnt or self
+
+    def state(self, midnight: np.datetime64) -> str:
+        """A digest of all records up to a midnight of the city's clock."""
+        if midnight not in self._states:
+            self._states = {midnight: state_of(self.records.values(), midnight)}
+        return self._states[midnight]
 
     def believed(self, midnight: np.datetime64) -> Believed:
         """As could be known at a midnight of the city's clock."""
@@ -192,14 +226,35 @@ class _Pasts:
             held = self._newest = (moment, max((at for at in each if at is not None), default=None))
         return held[1]
 
-    def renewed(self, fresh: Mapping[str, BinRecords]) -> _Pasts:
-        """The same with these bins' records in place of the older ones; what did not change stays as it was made."""
+    def renewed(self, fresh: Mapping[str, BinRecords], *, whole: bool) -> _Pasts:
+        """The same with these bins' records (`whole`: of all) in place of the older ones; what did not change stays as
+        it was made."""
         changed = {name: each for name, each in fresh.items() if not _held(self.records, name, each)}
-        if not changed:
+        if not changed and (self.learnt is self or not whole):
             return self
-        made = _Pasts({**self.records, **changed}, {**self.histories, **histories_of(changed)})
+        learnt = None if whole else self.learnt
+        made = _Pasts({**self.records, **changed}, {**self.histories, **histories_of(changed)}, learnt)
         made._believed = {day: Believed(made.records, day, old) for day, old in self._believed.items()}
         return made
+
+
+@dataclass(frozen=True, eq=False)
+class _Day:
+    """What the models of a day are fitted on: the pasts `learnt`, up to the midnight before it."""
+
+    city: Operation
+    midnight: datetime
+    learnt: _Pasts
+
+    @functools.cached_property
+    def state(self) -> str:
+        """A digest of what had been recorded by midnight."""
+        return self.learnt.state(local_moment(self.midnight))
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What its fits are kept by."""
+        return self.city.name, self.city.digest, self.midnight.isoformat(), self.state
 
 
 def _held(records: Mapping[str, BinRecords], name: str, each: BinRecords) -> bool:
@@ -230,11 +285,11 @@ def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime
     return ensemble.learned(outcomes) if len(outcomes) else ensemble
 
 
-def _identity(city: Operation, at: datetime, chosen: Chosen) -> Identity:
-    day = f"{FORM}/{_midnight(city, at):%Y-%m-%d}"
+def _identity(day: _Day, chosen: Chosen) -> Identity:
+    version = f"{FORM}/{day.midnight:%Y-%m-%d}/{day.state}"
     if chosen.version is None:
-        return Identity("hour_of_week", day, chosen.degraded)
-    return Identity("fill", f"{chosen.version}/{day}", chosen.degraded)
+        return Identity("hour_of_week", version, chosen.degraded)
+    return Identity("fill", f"{chosen.version}/{version}", chosen.degraded)
 
 
 def _midnight(city: Operation, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,6 +105,18 @@ def same_records(one: BinRecords, other: BinRecords) -> bool:
     return one.in_percent == other.in_percent and all(
         getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in columns
     )
+
+
+def state_of(records: Iterable[BinRecords], until: np.datetime64) -> str:
+    """Eight hex digits over all that was recorded of some bins by a moment of the city's clock (inclusive)."""
+    found = hashlib.blake2b(digest_size=4)
+    for each in records:
+        emptied, read = each.emptied_at <= until, each.read_at <= until
+        columns = (each.emptied_at[emptied], each.levels[emptied], each.read_at[read], each.readings[read])
+        found.update(f"{each.bin_id} {each.in_percent} {[len(column) for column in columns]}".encode())
+        for column in columns:
+            found.update(column.tobytes())
+    return found.hexdigest()
 
 
 def newest_of(history: BinHistory | BinRecords, moment: np.datetime64) -> np.datetime64 | None:

@@ -68,16 +68,17 @@ class Refresher:
         return self._models.shelves
 
     def whole(self) -> Renewal:
-        """Renews all bins from the records as they are now, unless the table holds this very renewal already.
+        """Renews all bins from the records as they are now, unless the table holds this very renewal already: of this
+        moment, by this model, learnt from these records.
 
         Raises StoreUnavailable.
         """
+        self._models.renew(self._city)
         new = self._new(tuple(self._city.bins), whole=True)
         with self._store.read() as session:
             held = held_generation(session, new)
         if held is not None:
             return Renewal(held, 0)
-        self._models.renew(self._city)
         renewal = self._write(new, tuple(self._city.bins))
         self.join(new.moment, new.moment - JOINED_BACK)  # some records come late
         log_features(self._store, self._models, self._city, new.moment)
