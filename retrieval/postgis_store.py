@@ -279,20 +279,31 @@ class PostgisSearch:
         return foreign
 
     def purge(self) -> bool:
-        """Write the tables anew without what removed documents left; False when others are in the way, or Weaviate is.
+        """Write the tables anew without what removed documents left; False when others are in the way, or Weaviate is
+        away: neither keeps the other from being done.
 
         It is then made up for in the background (`embed_in_background`), by whichever process does that. PostgreSQL's
         write-ahead log and its backups keep older pages for as long as they are set to.
         """
         try:
             self.note_purge()
-            with self._connections.read() as connection:
-                city = read_city(connection, self.city)
-            if city is not None:
-                self._forget_gone(city, CARE_S)
-            return self._purged(LOCK_MS)
+            gone = self._vectors_gone()
+            return self._purged(LOCK_MS) and gone
         except NotNow:
             return False
+
+    def _vectors_gone(self) -> bool:
+        """Whether Weaviate holds nothing any more that was removed here."""
+        with self._connections.read() as connection:
+            city = read_city(connection, self.city)
+        if city is None:
+            return True
+        try:
+            self._forget_gone(city, CARE_S)
+        except NotNow as error:
+            log.warning("removed documents are still in the vector index: %s", error)
+            return False
+        return True
 
     def note_purge(self) -> None:
         """Note that the tables must be purged, so that it happens whatever ends now. Raises StoreUnavailable.

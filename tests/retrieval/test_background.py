@@ -49,8 +49,27 @@ def test_it_works_until_nothing_is_left_and_then_asks_until_the_end_is_done() ->
 def test_what_is_in_the_way_is_said_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     away = StoreUnavailable("away")
     with caplog.at_level(logging.WARNING):
-        assert ended(Background(steps(away, away, True), steps(True), "behind"))
+        assert ended(Background(steps(away, away, True), steps(True, True, True), "behind"))
     assert [record.getMessage() for record in caplog.records] == ["behind: away"]
+
+
+def test_what_is_in_the_way_of_the_work_is_not_in_the_way_of_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    away, busy = StoreUnavailable("away"), StoreUnavailable("busy")
+    work, end = steps(away, away, away, True), steps(False, busy, True, True)
+    with caplog.at_level(logging.WARNING):
+        assert ended(Background(work, end, "behind"))
+    assert [record.getMessage() for record in caplog.records] == ["behind: away", "behind: busy"]
+    with pytest.raises(StopIteration):
+        end()
+
+
+def test_the_end_does_not_wait_for_all_of_the_work() -> None:
+    tried = threading.Event()
+    background = Background(lambda: False, lambda: tried.set() or True, "behind", end_every_s=0)  # type: ignore[func-returns-value]
+    background.begin()
+    assert tried.wait(10)
+    assert not background.wait(0)  # there is work left
+    background.close()
 
 
 def test_after_data_that_cannot_be_used_only_the_end_is_left(caplog: pytest.LogCaptureFixture) -> None:

@@ -362,6 +362,35 @@ def test_a_purge_that_had_to_wait_is_made_up_for(search: PostgisSearch, double: 
     assert tells(search, file) == after  # once is enough
 
 
+def test_while_weaviate_is_away_what_was_removed_is_overwritten_here_at_once(
+    search: PostgisSearch, double: Double
+) -> None:
+    file = "SELECT pg_relation_filenode('search_documents')"
+    before = tells(search, file)
+    double.set(unavailable=True)
+    search.delete(["requests/2"])
+    assert not search.purge()  # Weaviate has it still
+    assert tells(search, file) != before
+    assert tells(search, "SELECT count(*) FROM search_notes WHERE name = 'purge'") == 0
+    assert tells(search, "SELECT count(*) FROM search_gone") == 1
+    double.heal()
+    _until(search.purge)
+    assert tells(search, "SELECT count(*) FROM search_gone") == 0
+
+
+def test_a_purge_that_had_to_wait_is_made_up_for_while_weaviate_is_away(search: PostgisSearch, double: Double) -> None:
+    file = "SELECT pg_relation_filenode('search_documents')"
+    before = tells(search, file)
+    double.set(unavailable=True)
+    with search._connections.read() as reading:
+        reading.execute("SELECT count(*) FROM search_documents")
+        search.delete(["requests/2"])
+        assert not search.purge()
+    search.embed_in_background()
+    _until(lambda: tells(search, file) != before)
+    assert double.held()["Requests"] == {"smalltown": 2}
+
+
 def test_tables_that_were_made_earlier_get_the_index_of_places(
     search: PostgisSearch, database: str, double: Double
 ) -> None:

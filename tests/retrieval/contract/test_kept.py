@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -124,6 +125,18 @@ def test_a_noted_purge_outlives_whoever_met_a_writer(filled: KeptStore, impatien
     assert ends(filled)
     assert not purge_waits(filled)
     assert ids(filled, "overflowing", alpha=0) == ["requests/2"]
+
+
+def test_a_purge_is_made_up_for_also_where_texts_wait_for_a_model_that_is_missing(open_search: Opens) -> None:
+    search = open_search(embedder=NoEmbedder())
+    search.upsert(DOCUMENTS)
+    search.note_purge()
+    search.embed_in_background()
+    give_up = time.monotonic() + 20
+    while purge_waits(search) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert not purge_waits(search)
+    assert search.health().texts == 3 != search.health().embedded
 
 
 def test_replacing_a_kind_removes_what_is_no_longer_given(filled: KeptStore) -> None:
