@@ -7,7 +7,7 @@ from domain.operation import BinInfo
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from tools.arguments import BinsArg, Limit, Metres, Percent, PlaceArg, StreamArg
 from tools.context import Ctx
-from tools.fill import Level, basis_reason, bin_points, data_age, forecast_notes, levels_now
+from tools.fill import Level, basis_reason, bin_points, data_age, foresee, levels_now
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
 
@@ -60,7 +60,8 @@ def find_bins(
     if min_fill_pct is not None and max_fill_pct is not None and min_fill_pct > max_fill_pct:
         raise AskAgain(f"No bin is over {min_fill_pct} % and under {max_fill_pct} % at once. Which limit counts?")
     chosen = bins_in_scope(ctx, bins, near, within_m, stream)
-    levels = levels_now(ctx, chosen)
+    foreseen = foresee(ctx, chosen)
+    levels = levels_now(ctx, chosen, foreseen)
     kept = [(b, levels[b.bin_id]) for b in chosen if _inside(levels[b.bin_id], min_fill_pct, max_fill_pct)]
     kept.sort(key=lambda pair: (-(pair[1].p50 if pair[1].p50 is not None else -1.0), pair[0].bin_id))
     shown = kept[:limit]
@@ -82,7 +83,7 @@ def find_bins(
         data_age=data_age(ctx),
         table=_table(shown),
         map=bin_points([(b, level.p50) for b, level in shown]),
-        degraded=forecast_notes(ctx),
+        degraded=[*foreseen.degraded],
     )
 
 

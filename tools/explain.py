@@ -15,7 +15,7 @@ from domain.values import BinSet, Evidence, Reason, Result, TruckSet
 from tools.arguments import BinArg, RefArg, TruckArg, words
 from tools.context import Ctx
 from tools.crew_finds import crew_finds, finds_reason
-from tools.fill import data_age, forecast_notes, forecasts, last_emptied
+from tools.fill import data_age, foresee, last_emptied
 from tools.forecast_reasons import why_filled
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
@@ -101,7 +101,8 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
     info = ctx.city.bins[bins.bin_ids[0]]
     named = {"bin": info.label}
     threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
-    forecast = forecasts(ctx, [info], (DAY_H,), threshold)[0]
+    foreseen = foresee(ctx, [info])
+    (forecast,) = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (DAY_H,), threshold)
     evidence = [
         Evidence(label="last emptying", ref=f"records:emptyings/{info.bin_id}@{last_emptied(ctx, info.bin_id)}"),
         Evidence(label="fill model", ref="models:fill"),
@@ -129,7 +130,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         why=[Reason(text=text, evidence=evidence), *_found_and_why(ctx, info)],
         data_age=data_age(ctx),
         understood=named,
-        degraded=forecast_notes(ctx),
+        degraded=[*foreseen.degraded],
     )
 
 

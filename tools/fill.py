@@ -11,7 +11,6 @@ from pydantic import JsonValue
 from domain.operation import BinInfo
 from domain.values import Evidence, Reason, counted
 from engines.forecast.history import moment_at
-from engines.forecast.predict import FillForecast
 from tools.context import Ctx
 from tools.fill_table import FillTable, Foreseen
 
@@ -39,25 +38,12 @@ def foresee(ctx: Ctx, bins: Sequence[BinInfo]) -> Foreseen:
     return FillTable(ctx.store, ctx.fill).foresee(ctx.city, ctx.now, [b.bin_id for b in bins])
 
 
-def forecasts(
-    ctx: Ctx, bins: Sequence[BinInfo], horizon_hours: Sequence[float], threshold_pct: float
-) -> list[FillForecast]:
-    """One forecast per bin, in order, from what was known at ctx.now."""
-    return foresee(ctx, bins).forecasts(ctx.now.astimezone(ctx.zone), horizon_hours, threshold_pct)
-
-
-def forecast_notes(ctx: Ctx) -> list[str]:
-    """What makes the forecasts of this moment less than they should be, in sentences for the answer."""
-    table = FillTable(ctx.store, ctx.fill)
-    standing = table.standing(ctx.city, ctx.now)
-    return [*standing.degraded, *table.notes_of_model(ctx.city, standing.moment)]
-
-
-def levels_now(ctx: Ctx, bins: Sequence[BinInfo]) -> dict[str, Level]:
-    """The level now of each bin, by bin id."""
+def levels_now(ctx: Ctx, bins: Sequence[BinInfo], foreseen: Foreseen) -> dict[str, Level]:
+    """The level now of each bin, by bin id, from what is foreseen of them."""
     threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
     found: dict[str, Level] = {}
-    for info, forecast in zip(bins, forecasts(ctx, bins, (0.0,), threshold), strict=True):
+    now = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (0.0,), threshold)
+    for info, forecast in zip(bins, now, strict=True):
         last = last_emptied(ctx, info.bin_id)
         if forecast.now is None:
             found[info.bin_id] = Level(None, None, None, last, forecast.abstained)

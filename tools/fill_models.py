@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from domain.store import Store
 from engines.forecast.columns import hours
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.found import FoundModel
-from engines.forecast.history import BinHistory, Times, local_moment
+from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import FORM, Horizons, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
-from engines.forecast.member import Member
+from engines.forecast.member import Member, Windows
 from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.records import BinRecords
@@ -44,32 +44,69 @@ MOST_LEARNT = 20_000
 
 @dataclass(frozen=True)
 class Identity:
-    """Which model forecasts at a moment, known before anything is fitted; `degraded` when it is not the one meant."""
+    """Which model forecasts at a moment, known before anything is fitted; `degraded` when it is not the one meant.
+
+    `beside`: the foundation forecaster that is to take part in it, by its name and share.
+    """
 
     name: str
     version: str
     degraded: str | None = None
+    beside: str | None = None
 
     @property
     def model(self) -> tuple[str, str]:
         """What rows of the table are compared by."""
-        return self.name, self.version
+        return self.name, self.version if self.beside is None else f"{self.version}/{self.beside}"
+
+    @property
+    def alone(self) -> Identity:
+        """The same when that forecaster has no answer."""
+        return replace(self, beside=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Horizons and the model (name, version) that made them; `degraded` when a forecaster had no part in them that was
+    to have one."""
+
+    horizons: Horizons
+    model: tuple[str, str]
+    degraded: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
     """A model ready to forecast, the rates that its forecasts are explained by, and what tells the level that a crew
-    finds (None where none is trained)."""
+    finds (None where none is trained). `outsider` takes part beside `member`."""
 
     identity: Identity
     member: Member
     rates: Rates
     found: FoundModel | None = None
+    outsider: Outsider | None = None
 
-    def horizons(self, histories: Sequence[BinHistory], at: Times) -> Horizons:
-        """The horizons of each bin, made at its moment (n,)."""
-        stories = stories_of(histories, at, self.rates, " ".join(self.identity.model))
-        return horizons_of(self.member, histories, at, stories)
+    def forecast(self, histories: Sequence[BinHistory], at: Times) -> Made:
+        """The horizons of each bin, made at its moment (n,); without the outsider when that has no answer."""
+        trouble = None
+        if self.outsider is not None:
+            heard = self.outsider.beside(self.member)
+            made = self._horizons(heard.member, self.identity, histories, at)
+            if heard.trouble is None:
+                return Made(made, self.identity.model)
+            trouble = heard.trouble
+        who = self.identity.alone
+        return Made(self._horizons(self.member, who, histories, at), who.model, trouble)
+
+    def quantiles(self, windows: Windows) -> tuple[Floats, str | None]:
+        """Levels (n, t, 7) at SHARES_OUT, and what is said when the outsider had no part in all of them."""
+        if self.outsider is None:
+            return self.member.quantiles(windows), None
+        heard = self.outsider.beside(self.member)
+        return heard.member.quantiles(windows), heard.trouble
+
+    def _horizons(self, member: Member, who: Identity, histories: Sequence[BinHistory], at: Times) -> Horizons:
+        return horizons_of(member, histories, at, stories_of(histories, at, self.rates, " ".join(who.model)))
 
 
 class FillModels:
@@ -85,6 +122,11 @@ class FillModels:
         self._rates: Fits[tuple[str, ...], Rates] = Fits(KEPT_FITS)
         self._moved_by_day: Fits[tuple[str, ...], Ensemble] = Fits(KEPT_FITS)
         self.generations = Generations(store)
+
+    @property
+    def unheard(self) -> str | None:
+        """What is said of forecasts of the table that the foundation forecaster took no part in; None without one."""
+        return None if self._outsider is None else self._outsider.unheard
 
     @property
     def shelves(self) -> tuple[Path, ...]:
@@ -136,9 +178,7 @@ class FillModels:
         day, chosen = self._day(city, at), self._shelf.choose(city, at)
         rates = self._rates_of(day)
         member = HourOfWeek(rates) if chosen.ensemble is None else self._moved(day, chosen, rates)
-        if self._outsider is not None:
-            member = self._outsider.beside(member)
-        return Forecaster(self._identity(day, chosen), member, rates, chosen.found)
+        return Forecaster(self._identity(day, chosen), member, rates, chosen.found, self._outsider)
 
     def rivals(self, city: Operation, at: datetime) -> tuple[Chosen, Chosen] | None:
         """(the champion, the canary) of a moment, as they were trained; None without a canary."""
@@ -147,10 +187,7 @@ class FillModels:
 
     def _identity(self, day: _Day, chosen: Chosen) -> Identity:
         own = _identity(day, chosen)
-        if self._outsider is None:
-            return own
-        told = "; ".join(filter(None, (own.degraded, self._outsider.trouble)))
-        return Identity(own.name, f"{own.version}/{self._outsider.name}", told or None)
+        return own if self._outsider is None else replace(own, beside=self._outsider.name)
 
     def _moved(self, day: _Day, chosen: Chosen, rates: Rates) -> Ensemble:
         """The trained model with the day's rates, its bands moved by what came of it up to midnight."""

@@ -23,7 +23,7 @@ from engines.forecast.horizons import Asked, Horizons, forecasts_from, later_of,
 from engines.forecast.member import Windows, padded
 from engines.forecast.point import best_level
 from engines.forecast.predict import FillForecast
-from tools.fill_models import FillModels
+from tools.fill_models import FillModels, Made
 from tools.generations import Generation, hour_of
 from tools.model_shelf import INSTEAD
 from tools.outside_forecaster import WITHOUT
@@ -73,6 +73,25 @@ class Standing:
     age: timedelta | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class WithVisits:
+    """Bin id -> levels (7,) at SHARES_OUT when it is emptied at its visits, without bins that cannot be forecast; and
+    what is said when a forecaster had no part in them that was to have one."""
+
+    levels: Mapping[str, Floats]
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Place of a bin asked about -> where the table has its forecast; how many rows are damaged, and how many were made
+    without the foundation forecaster."""
+
+    rows: dict[int, tuple[Generation, int]]
+    damaged: int
+    unheard: int
+
+
 class FillTable:
     """The table of a store and the models behind it. Cheap to make: what is kept is kept by the models."""
 
@@ -83,10 +102,11 @@ class FillTable:
         """The horizons of these bins for a question at `now`. Raises StoreUnavailable."""
         standing = self.standing(city, now)
         at = self._origins(city, now, standing.moment, bin_ids)
-        found, damaged = self._looked_up(city, standing, bin_ids, at)
-        horizons = self._completed(city, standing.moment, bin_ids, at, found)
-        notes = (*standing.degraded, *self.notes_of_model(city, standing.moment), *_damage(damaged))
-        return Foreseen(horizons, len(found), notes)
+        found = self._looked_up(city, standing, bin_ids, at)
+        horizons, trouble = self._completed(city, standing.moment, bin_ids, at, found.rows)
+        unheard = trouble or (self._models.unheard if found.unheard else None)
+        notes = (*standing.degraded, self._models.identity(city, standing.moment).degraded, unheard)
+        return Foreseen(horizons, len(found.rows), (*filter(None, notes), *_damage(found.damaged)))
 
     def standing(self, city: Operation, now: datetime) -> Standing:
         """Which moment's forecasts answer a question at `now`."""
@@ -100,42 +120,37 @@ class FillTable:
             return Standing(now, generations, (), kept.moment, age)
         return Standing(kept.moment, generations, _age_told(kept, city, now), kept.moment, age)
 
-    def notes_of_model(self, city: Operation, at: datetime) -> tuple[str, ...]:
-        """What is said when another model than the one meant answers."""
-        degraded = self._models.identity(city, at).degraded
-        return (degraded,) if degraded else ()
-
-    def computed(self, city: Operation, moment: datetime, bin_ids: Sequence[str], at: Times | None = None) -> Horizons:
+    def computed(self, city: Operation, moment: datetime, bin_ids: Sequence[str], at: Times | None = None) -> Made:
         """Horizons computed now, as a refresh does it; `at` are their moments when they are not those of `moment`."""
         if at is None:
             whole = [self._models.histories(city)[bin_id] for bin_id in bin_ids]
             at = origins(whole, local_moment(moment.astimezone(city.zone)))
         histories = self._models.believed(city, moment).histories(bin_ids)
-        return self._models.forecaster(city, moment).horizons(histories, at)
+        return self._models.forecaster(city, moment).forecast(histories, at)
 
     def with_visits(
         self, city: Operation, now: datetime, ahead_h: float, visits: Mapping[str, Sequence[datetime]]
-    ) -> dict[str, Floats]:
-        """Bin id -> levels (7,) at SHARES_OUT some hours ahead, when it is emptied at its visits.
-
-        Computed, never stored. Bins that cannot be forecast are left out.
-        """
+    ) -> WithVisits:
+        """Levels some hours ahead of bins that are emptied at their visits. Computed, never stored."""
         moment = self.standing(city, now).moment
         bin_ids = list(visits)
         at = hours(self._origins(city, now, moment, bin_ids))
         planned = [np.array([local_moment(v.astimezone(city.zone)) for v in visits[b]]) for b in bin_ids]
-        member = self._models.forecaster(city, moment).member
+        forecaster = self._models.forecaster(city, moment)
         believed = self._models.believed(city, moment)
         until = hour_of(now, city.zone) + ahead_h
         found: dict[str, Floats] = {}
+        degraded = None
         for origin in np.unique(at):
             rows = np.flatnonzero(at == origin).tolist()
             plan = padded([np.sort(hours(planned[row])) for row in rows], float(origin))
             chosen = believed.histories(bin_ids[row] for row in rows)
             windows = Windows(chosen, np.full(len(rows), origin), np.array([until - origin]), plan)
-            levels = member.quantiles(windows)[:, 0, :]
-            found |= {bin_ids[row]: line for row, line in zip(rows, levels, strict=True) if np.isfinite(line).all()}
-        return found
+            levels, trouble = forecaster.quantiles(windows)
+            degraded = degraded or trouble
+            lines = zip(rows, levels[:, 0, :], strict=True)
+            found |= {bin_ids[row]: line for row, line in lines if np.isfinite(line).all()}
+        return WithVisits(found, degraded)
 
     def _origins(self, city: Operation, now: datetime, moment: datetime, bin_ids: Sequence[str]) -> Times:
         """When the forecast of each bin is made: as of `moment`, but as of `now` for bins with a record since."""
@@ -144,25 +159,25 @@ class FillTable:
         newest = newest_records(histories, local)
         return later_of(origins(histories, then), np.where(newest > then, newest, np.datetime64("NaT")))
 
-    def _looked_up(
-        self, city: Operation, standing: Standing, bin_ids: Sequence[str], at: Times
-    ) -> tuple[dict[int, tuple[Generation, int]], int]:
-        """Place in `bin_ids` -> where the table has the bin's forecast of its moment; and how many rows are damaged."""
-        model = self._models.identity(city, standing.moment).model
+    def _looked_up(self, city: Operation, standing: Standing, bin_ids: Sequence[str], at: Times) -> _Found:
+        """Where the table has the bins' forecasts of their moments."""
+        identity = self._models.identity(city, standing.moment)
+        models = {identity.alone.model, identity.model}
         wanted = hours(at)
         open_places = {bin_id: place for place, bin_id in enumerate(bin_ids)}
         found: dict[int, tuple[Generation, int]] = {}
-        damaged = 0
+        damaged = unheard = 0
         for each in standing.generations:
             generation = self._models.generations.get(each, city)
             damaged += len(generation.damaged & open_places.keys())
             few = generation.row_of if len(generation.row_of) < len(open_places) else open_places
             for bin_id in [bin_id for bin_id in few if bin_id in open_places and bin_id in generation.row_of]:
                 place, row = open_places[bin_id], generation.row_of[bin_id]
-                if generation.horizons.at[row] == wanted[place] and generation.model_of[row] == model:
+                if generation.horizons.at[row] == wanted[place] and generation.model_of[row] in models:
                     found[place] = (generation, row)
+                    unheard += generation.model_of[row] != identity.model
                     del open_places[bin_id]
-        return found, damaged
+        return _Found(found, damaged, unheard)
 
     def _completed(
         self,
@@ -171,17 +186,19 @@ class FillTable:
         bin_ids: Sequence[str],
         at: Times,
         found: dict[int, tuple[Generation, int]],
-    ) -> Horizons:
-        """The rows found and, for all other bins, computed ones; in order."""
+    ) -> tuple[Horizons, str | None]:
+        """The rows found and, for all other bins, computed ones; in order. And what is said of those computed."""
         missing = [place for place in range(len(bin_ids)) if place not in found]
         if not missing and len({id(generation) for generation, _ in found.values()}) == 1:
             generation = found[0][0]
-            return generation.horizons.where([found[place][1] for place in range(len(bin_ids))])
+            return generation.horizons.where([found[place][1] for place in range(len(bin_ids))]), None
+        trouble = None
         rows = {place: (generation.horizons, row) for place, (generation, row) in found.items()}
         if missing:
             made = self.computed(city, moment, [bin_ids[place] for place in missing], at[missing])
-            rows |= {place: (made, row) for row, place in enumerate(missing)}
-        return Horizons.joined([rows[place] for place in range(len(bin_ids))])
+            trouble = made.degraded
+            rows |= {place: (made.horizons, row) for row, place in enumerate(missing)}
+        return Horizons.joined([rows[place] for place in range(len(bin_ids))]), trouble
 
 
 def _same_hour(kept: Kept, city: Operation, now: datetime) -> bool:

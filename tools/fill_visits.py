@@ -28,6 +28,7 @@ class Visits:
     levels: Mapping[str, Floats] = field(default_factory=dict)
     facts: Mapping[str, int] = field(default_factory=dict)
     why: tuple[Reason, ...] = ()
+    degraded: tuple[str, ...] = ()
 
     def cells(self, ctx: Ctx, bin_id: str) -> list[Cell]:
         """The two cells of a bin's row, where the table has these columns."""
@@ -49,11 +50,11 @@ def visits_by(ctx: Ctx, pairs: Sequence[tuple[BinInfo, FillForecast]], until: da
     for visit in found:
         at.setdefault(visit.bin_id, []).append(visit.at)
     ahead_h = (until - ctx.now).total_seconds() / 3600
-    levels = FillTable(ctx.store, ctx.fill).with_visits(ctx.city, ctx.now, ahead_h, at)
-    after = {bin_id: float(chance_of(level, threshold_pct)) for bin_id, level in levels.items()}
+    told = FillTable(ctx.store, ctx.fill).with_visits(ctx.city, ctx.now, ahead_h, at)
+    after = {bin_id: float(chance_of(level, threshold_pct)) for bin_id, level in told.levels.items()}
     chances = (after.get(b.bin_id, f.by[0].chance) for b, f in pairs if f.by)
     facts = {"bins_with_visit": len(at), "bins_likely_with_visits": sum(chance >= LIKELY for chance in chances)}
-    return Visits(at, levels, facts, (_reason(found, len(at)),))
+    return Visits(at, told.levels, facts, (_reason(found, len(at)),), (told.degraded,) if told.degraded else ())
 
 
 def _reason(found: Sequence[PlannedVisit], bins: int) -> Reason:

@@ -131,7 +131,7 @@ def forecast_fill(
         map=bin_points([(b, f.by[0].likely) for b, f in shown]),
         chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
         confidence=_confidence(shown),
-        degraded=[*foreseen.degraded, *_silent(silent)],
+        degraded=[*dict.fromkeys((*foreseen.degraded, *visits.degraded)), *_silent(silent)],
     )
 
 

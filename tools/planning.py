@@ -26,8 +26,8 @@ from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
 from tools.context import Ctx, Tuning
 from tools.departure import choose_trucks, round_start
-from tools.fill import forecast_notes, forecasts
-from tools.fill_table import stays_true
+from tools.fill import foresee
+from tools.fill_table import Foreseen, stays_true
 from tools.lateness import asks_for_the_last, is_due
 from tools.round_problem import (
     UNKNOWN_LEVEL_PCT,
@@ -90,7 +90,8 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     inside = {s.bin_id for s in scope}
     must = dict.fromkeys(wish.must_serve.bin_ids if wish.must_serve else ())
     scope += [ctx.city.bins[b] for b in must if b not in inside]
-    outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, starts_at)}
+    foreseen = foresee(ctx, scope)
+    outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, foreseen, starts_at)}
     serve, degraded = _serve(wish, outlooks)
     due = due_bins(ctx, scope, starts_at)
     wanted, left_out = _wanted(replace(wish, serve=serve), outlooks, due)
@@ -103,7 +104,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
     baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
     looks = rule.max_looks if plan.repeatable else None
-    told = (*degraded, *crowded, *forecast_notes(ctx), *_reduced(built, plan, baseline, outlooks))
+    told = (*degraded, *crowded, *foreseen.degraded, *_reduced(built, plan, baseline, outlooks))
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
         told, tuple(t.name for t in trucks), start is not None, worths,
@@ -146,12 +147,13 @@ def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks
 # ---------------------------------------------------------------- which bins
 
 
-def outlook(ctx: Ctx, bins: Sequence[BinInfo], starts_at: datetime) -> list[Outlook]:
-    """Level when the round comes by, and chance to be full before the next day's round can."""
+def outlook(ctx: Ctx, bins: Sequence[BinInfo], foreseen: Foreseen, starts_at: datetime) -> list[Outlook]:
+    """Level when the round comes by, and chance to be full before the next day's round can, as foreseen of the bins."""
     ahead = (starts_at - ctx.now).total_seconds() / 3600
     hours = (ahead + REACHED_H, ahead + NEXT_CHANCE_H)
     found = []
-    for info, forecast in zip(bins, forecasts(ctx, bins, hours, FULL_PCT), strict=True):
+    told = foreseen.forecasts(ctx.now.astimezone(ctx.zone), hours, FULL_PCT)
+    for info, forecast in zip(bins, told, strict=True):
         if forecast.by:
             level, chance = round(forecast.by[0].p50, 2), round(forecast.by[1].chance, 4)  # as they are stored
             found.append(Outlook(info, level, chance, known=True))

@@ -127,7 +127,7 @@ class Refresher:
         return NewGeneration(city.name, now, city.digest, name, version, whole, len(bin_ids), now)
 
     def _write(self, new: NewGeneration, bin_ids: Sequence[str]) -> Renewal:
-        city, model = self._city, (new.model_name, new.model_version)
+        city = self._city
         threshold = city.assumed("overflow_threshold_pct", 80.0)
         self._models.forecaster(
             city, new.moment
@@ -136,7 +136,8 @@ class Refresher:
             generation = begin_generation(session, new)
         for first in range(0, len(bin_ids), BINS_A_PART):
             part = bin_ids[first : first + BINS_A_PART]
-            rows = as_rows(self._table.computed(city, new.moment, part), model, city.zone, threshold)
+            made = self._table.computed(city, new.moment, part)
+            rows = as_rows(made.horizons, made.model, city.zone, threshold)
             with self._store.write() as session:
                 add_predictions(session, generation, city.name, rows)
         with self._store.write() as session:

@@ -249,7 +249,7 @@ def _look_up(here: Serving, bin_id: str, at: datetime) -> int:
 
 def _what_if(here: Serving, bin_id: str, at: datetime) -> int:
     """What if a truck came in three hours?"""
-    return len(here.table.with_visits(here.city, at, 24.0, {bin_id: [at + timedelta(hours=3)]}))
+    return len(here.table.with_visits(here.city, at, 24.0, {bin_id: [at + timedelta(hours=3)]}).levels)
 
 
 def _answered(here: Serving, bin_id: str, at: datetime) -> int:
