@@ -22,11 +22,12 @@ from engines.routing.crowd import MOST_PLANNED, within_reach
 from engines.routing.params import Params
 from engines.routing.plan import ENDED_EARLY, MEANWHILE, STOPPED_BY_CLOCK, WITHOUT_NUMBA
 from engines.routing.problem import Problem, RoundPlan, Stop, StopRule
+from engines.routing.shared_clock import SharedClock
 from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
 from tools.context import Ctx, Tuning
 from tools.departure import choose_trucks, round_start
-from tools.fill import foresee
+from tools.fill import foresee, hours_ahead
 from tools.fill_table import Foreseen, stays_true
 from tools.lateness import asks_for_the_last, is_due
 from tools.round_problem import (
@@ -43,7 +44,10 @@ from tools.scope import bins_in_scope
 
 MOST_STOPS = MOST_PLANNED
 COUNTED_AS = f"bins without a level in the records counted as {UNKNOWN_LEVEL_PCT:.0f} % full in that"
-LONGEST_PLAN_S, LONGEST_BASELINE_S = 14.0, 6.0  # both fit into the tools' budget, whatever `solve_seconds` says
+ROUND_BUDGET_S = 25.0  # of the tools that plan: who asked waits no longer
+AFTERWARDS_S = 4.0  # of it for the reasons, the table, the map and storing
+LONGEST_PLAN_S, LONGEST_BASELINE_S = 14.0, 6.0  # whatever `solve_seconds` says; less where less is left
+LEAST_BASELINE_S = 1.0  # with less time left there is no fixed schedule's round
 PLAN_SHARE, BASELINE_SHARE = 0.6, 0.2  # of `solve_seconds`: the rest is for levels, insertion and the checker
 UNREPEATABLE = {
     ENDED_EARLY: "the search was ended early on request: this is the best round found by then",
@@ -53,6 +57,7 @@ UNREPEATABLE = {
 }
 """By what ended a search: the sentence of a plan that the same question need not give again."""
 BASELINE_CUT = "the search for the fixed schedule's round was cut short: it may be shorter than shown"
+NO_TIME_FOR_BASELINE = "the machine was busy: there was no time left for the fixed schedule's round"
 REASONS_CUT = "the new searches behind this were ended early or cut short: another try may tell it otherwise"
 ROUND_PLAN = TypeAdapter(RoundPlan)
 
@@ -82,8 +87,13 @@ class Solved:
     worths: Mapping[str, Worth] = field(default_factory=dict)
 
 
-def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
-    """Choose, solve and compare; `start` is a plan to go on from. Raises AskAgain for a round that cannot be meant."""
+def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: float = ROUND_BUDGET_S) -> Solved:
+    """Choose, solve and compare; `start` is a plan to go on from. Raises AskAgain for a round that cannot be meant.
+
+    Levels and distances take what they take of `budget_s`; what they leave is the search's, and what that leaves the
+    fixed schedule's, which is done without where nothing is left.
+    """
+    clock = SharedClock(StopRule(max_seconds=max(0.0, budget_s - AFTERWARDS_S)))
     trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
     starts_at = round_start(wish.when, trucks, ctx)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
@@ -99,12 +109,15 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None) -> Solved:
     left_out |= later
     built, worths = _priced(ctx, build_problem(ctx, wish, [(outlooks[b], None) for b in wanted], trucks), wanted)
     rule = StopRule.of_work(len(built.problem.stops), ctx.tuning.solve_seconds * PLAN_SHARE)
-    rule = watched(ctx.tuning, within(rule, LONGEST_PLAN_S))
+    rule = watched(ctx.tuning, within(rule, min(LONGEST_PLAN_S, clock.seconds_left)))
     start = as_start(start, built.problem)
     plan = solve(built.problem, rule, ctx.tuning.seed, Params(start=start))
-    baseline = _baseline(ctx, wish, outlooks, (due, trucks, built.travel.source))
+    in_time = not due or clock.seconds_left >= LEAST_BASELINE_S
+    given = (due, trucks, built.travel.source)
+    baseline = _baseline(ctx, wish, outlooks, given, clock.seconds_left) if in_time else None
     looks = rule.max_looks if plan.repeatable else None
     told = (*degraded, *crowded, *foreseen.degraded, *_reduced(built, plan, baseline, outlooks))
+    told += () if in_time else (NO_TIME_FOR_BASELINE,)
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
         told, tuple(t.name for t in trucks), start is not None, worths,
@@ -123,7 +136,7 @@ def within(rule: StopRule, seconds: float) -> StopRule:
 
 def repeats(degraded: Sequence[str]) -> bool:
     """Whether the same call gives the same bytes again: no person, busy machine or missing part had a share in it."""
-    ended = {*UNREPEATABLE.values(), BASELINE_CUT, REASONS_CUT}
+    ended = {*UNREPEATABLE.values(), BASELINE_CUT, NO_TIME_FOR_BASELINE, REASONS_CUT}
     return not {*degraded} & ended and all(stays_true(told) for told in degraded)
 
 
@@ -149,7 +162,7 @@ def _reduced(built: Built, plan: RoundPlan, baseline: RoundPlan | None, outlooks
 
 def outlook(ctx: Ctx, bins: Sequence[BinInfo], foreseen: Foreseen, starts_at: datetime) -> list[Outlook]:
     """Level when the round comes by, and chance to be full before the next day's round can, as foreseen of the bins."""
-    ahead = (starts_at - ctx.now).total_seconds() / 3600
+    ahead = hours_ahead(ctx, starts_at)
     hours = (ahead + REACHED_H, ahead + NEXT_CHANCE_H)
     found = []
     told = foreseen.forecasts(ctx.now.astimezone(ctx.zone), hours, FULL_PCT)
@@ -245,7 +258,11 @@ def _priced(ctx: Ctx, built: Built, wanted: Mapping[str, Seen | None]) -> tuple[
 
 
 def _baseline(
-    ctx: Ctx, wish: Wish, outlooks: Mapping[str, Outlook], given: tuple[frozenset[str], list[TruckInfo], str]
+    ctx: Ctx,
+    wish: Wish,
+    outlooks: Mapping[str, Outlook],
+    given: tuple[frozenset[str], list[TruckInfo], str],
+    seconds_left: float,
 ) -> RoundPlan | None:
     """The fixed schedule's bins of the same scope, routed by the same engine over distances of the same source.
 
@@ -259,7 +276,7 @@ def _baseline(
     if built.travel.source != source:
         return None
     rule = StopRule.of_work(len(stops), ctx.tuning.solve_seconds * BASELINE_SHARE)
-    rule = within(rule, LONGEST_BASELINE_S)
+    rule = within(rule, min(LONGEST_BASELINE_S, seconds_left))
     rule = replace(rule, cancelled=ctx.tuning.watching.ended) if ctx.tuning.watching else rule
     return fixed_schedule(built.problem, due, rule, ctx.tuning.seed)
 

@@ -13,7 +13,7 @@ from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
 from tools.loads import load_reason
-from tools.planning import MOST_STOPS, Solved
+from tools.planning import MOST_STOPS, NO_TIME_FOR_BASELINE, Solved
 from tools.round_problem import Wish
 from tools.scope import restate_near
 
@@ -55,6 +55,8 @@ def _no_baseline(solved: Solved) -> str:
         return "the fixed schedule visits none of these bins that day"
     if not solved.trucks:
         return f"there is no truck for the fixed schedule's {due}"
+    if NO_TIME_FOR_BASELINE in solved.degraded:
+        return f"there was no time left to plan the fixed schedule's {due}"
     if len(solved.due) > MOST_STOPS:
         return f"the fixed schedule's {due} are more than one round is planned for"
     return f"the fixed schedule's {due} could not be planned over the same distances"

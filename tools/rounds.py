@@ -27,7 +27,7 @@ from tools.arguments import (
 from tools.context import Ctx
 from tools.departure import changed_trucks
 from tools.fill import data_age
-from tools.planning import Solved, make_round, plan_as_json, plan_from_json
+from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_as_json, plan_from_json
 from tools.registry import Example, tool
 from tools.resolve import Setting, resolve
 from tools.round_pages import change_reasons, change_table, round_map, round_reasons, stop_table, understood_round
@@ -87,7 +87,7 @@ CHANGE = (
 
 
 @tool(
-    budget_s=25,
+    budget_s=ROUND_BUDGET_S,
     examples=[
         Example("Plan tonight's round for two trucks.", {"when": "tonight", "truck_count": 2}),
         Example(
@@ -153,7 +153,7 @@ def plan_round(
 
 
 @tool(
-    budget_s=25,
+    budget_s=ROUND_BUDGET_S,
     examples=[
         Example("what if truck 2 stays home?", {"remove_trucks": ["truck 2"]}),
         Example("and with six hours at most?", {"max_hours": 6}),

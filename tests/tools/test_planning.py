@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,20 @@ from domain.store import Store
 from domain.values import BinSet, Call
 from engines.routing.check import check
 from engines.routing.crowd import FEWEST_PLANNED, HOURS, LOOKS_AT
+from engines.routing.plan import STOPPED_BY_CLOCK
 from tools.context import Ctx, Tuning
-from tools.planning import COUNTED_AS, MOST_STOPS, due_bins, make_round
+from tools.planning import (
+    AFTERWARDS_S,
+    COUNTED_AS,
+    MOST_STOPS,
+    NO_TIME_FOR_BASELINE,
+    UNREPEATABLE,
+    due_bins,
+    make_round,
+    repeats,
+)
 from tools.resolve import Setting, resolve
+from tools.round_pages import round_reasons
 from tools.round_problem import Wish
 
 
@@ -49,6 +61,30 @@ def test_bins_that_must_be_served_stand_in_the_order_in_which_they_were_named(ct
     when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(ctx.city, ctx.now)).values["when"]
     wish = Wish(when=when, serve="min_fill", min_fill_pct=0, stream="nothing", must_serve=BinSet(named, named))
     assert tuple(stop.id for stop in make_round(wish, ctx).problem.stops) == named
+
+
+def test_a_round_for_whose_search_no_time_is_left_is_a_first_plan_without_the_fixed_schedule_and_says_both(
+    ctx: Ctx,
+) -> None:
+    """Levels and distances have taken all the time that somebody waits."""
+    usual, late = make_round(tomorrow(ctx), ctx), make_round(tomorrow(ctx), ctx, budget_s=0.0)
+    assert usual.baseline is not None
+    assert usual.due == late.due
+    assert (late.baseline, late.looks) == (None, None)
+    assert {NO_TIME_FOR_BASELINE, UNREPEATABLE[STOPPED_BY_CLOCK]} <= {*late.degraded} - {*usual.degraded}
+    assert late.plan.served
+    assert not repeats(late.degraded)
+    told = " ".join(reason.text for reason in round_reasons(ctx, late, "P-0001"))
+    assert "there was no time left to plan the fixed schedule's" in told
+
+
+def test_a_search_has_what_levels_and_distances_leave_of_the_time(ctx: Ctx) -> None:
+    """A search that never ends by its looks, in a round that has two seconds beside what comes afterwards."""
+    endless = replace(ctx, tuning=Tuning(solve_seconds=100_000.0))
+    began = time.monotonic()
+    solved = make_round(tomorrow(endless), endless, budget_s=AFTERWARDS_S + 2.0)
+    assert time.monotonic() - began < AFTERWARDS_S + 2.0
+    assert solved.plan.core == STOPPED_BY_CLOCK
 
 
 def crowded(ctx: Ctx) -> tuple[Ctx, str]:
