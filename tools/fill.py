@@ -13,6 +13,7 @@ from domain.values import Evidence, Reason, counted
 from engines.forecast.history import moment_at
 from tools.context import Ctx
 from tools.fill_table import FillTable, Foreseen
+from tools.generations import hour_of
 
 MOST_TOLD = 3  # bins whose ignored readings are told of
 
@@ -36,6 +37,12 @@ class Level:
 def foresee(ctx: Ctx, bins: Sequence[BinInfo]) -> Foreseen:
     """All that is foreseen of the bins, in order, from what was known at ctx.now: from the table, or computed."""
     return FillTable(ctx.store, ctx.fill).foresee(ctx.city, ctx.now, [b.bin_id for b in bins])
+
+
+def hours_ahead(ctx: Ctx, at: datetime) -> float:
+    """Hours from now to a moment by the city's wall clock, as forecasts are asked: not those that pass where the clocks
+    are changed in between."""
+    return hour_of(at, ctx.zone) - hour_of(ctx.now, ctx.zone)
 
 
 def levels_now(ctx: Ctx, bins: Sequence[BinInfo], foreseen: Foreseen) -> dict[str, Level]:

@@ -14,6 +14,7 @@ from engines.forecast.horizons import chance_of
 from engines.forecast.member import MEDIAN
 from engines.forecast.predict import FillForecast
 from tools.context import Ctx
+from tools.fill import hours_ahead
 from tools.fill_table import FillTable
 
 LIKELY = 0.5
@@ -49,8 +50,7 @@ def visits_by(ctx: Ctx, pairs: Sequence[tuple[BinInfo, FillForecast]], until: da
     at: dict[str, list[datetime]] = {}
     for visit in found:
         at.setdefault(visit.bin_id, []).append(visit.at)
-    ahead_h = (until - ctx.now).total_seconds() / 3600
-    told = FillTable(ctx.store, ctx.fill).with_visits(ctx.city, ctx.now, ahead_h, at)
+    told = FillTable(ctx.store, ctx.fill).with_visits(ctx.city, ctx.now, hours_ahead(ctx, until), at)
     after = {bin_id: float(chance_of(level, threshold_pct)) for bin_id, level in told.levels.items()}
     chances = (after.get(b.bin_id, f.by[0].chance) for b, f in pairs if f.by)
     facts = {"bins_with_visit": len(at), "bins_likely_with_visits": sum(chance >= LIKELY for chance in chances)}

@@ -16,7 +16,7 @@ from engines.forecast.predict import Ask, FillForecast, LevelAt
 from tools.arguments import BinsArg, Limit, Metres, MomentArg, Percent, PlaceArg, StreamArg, words
 from tools.context import Ctx
 from tools.crew_finds import Find, crew_finds, finds_reason
-from tools.fill import bin_points, data_age, foresee, ignored_reason, last_emptied
+from tools.fill import bin_points, data_age, foresee, hours_ahead, ignored_reason, last_emptied
 from tools.fill_chart import MOST_BINS, Drawn, Sought, fan_chart
 from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
@@ -26,7 +26,8 @@ from tools.scope import bins_in_scope, restate_near
 
 LONGEST_H = 28 * 24
 MOST_REASONED = 3  # bins whose forecast is explained one by one
-CREW_FINDS = " A crew that comes to it by then will likely find {top_found_pct} %."
+CREW_FINDS = " A crew that comes to it by then will likely find {top_found_pct} %"
+LESS_FOUND = ", less than if nobody came: a bin that has given no alert by then is emptier than others left as long"
 WARNED = " {bins_to_warn_of} reach the chance of {warn_from_pct} % from which a warning is worth it."
 WITH_VISITS = (
     " Dispatched rounds come to {bins_with_visit} of them before; with that, {bins_likely_with_visits} are likely."
@@ -99,8 +100,8 @@ def forecast_fill(
         threshold_pct: The fill level that counts as full or overflowing.
         limit: How many bins to list.
     """
-    ahead_h = (by.at - ctx.now).total_seconds() / 3600
-    _refuse_impossible(ahead_h, by.words, threshold_pct)
+    ahead_h = hours_ahead(ctx, by.at)
+    _refuse_impossible(ahead_h if by.at > ctx.now else 0.0, by.words, threshold_pct)
     chosen = [b for b in bins_in_scope(ctx, bins, near, within_m, stream) if b.in_service or bins]
     foreseen = foresee(ctx, chosen)
     told_of = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (ahead_h,), threshold_pct)
@@ -202,7 +203,9 @@ def _headline(facts: FillForecastFacts) -> str:
         "{top_level_pct} %."
     )
     text += WARNED if facts.bins_to_warn_of is not None else ""
-    text += CREW_FINDS if facts.top_found_pct is not None else ""
+    if facts.top_found_pct is not None:
+        less = facts.top_found_pct < (facts.top_level_pct or 0)
+        text += f"{CREW_FINDS}{LESS_FOUND if less else ''}."
     return text + (WITH_VISITS if facts.bins_with_visit else "")
 
 

@@ -119,3 +119,15 @@ def test_explain_tells_what_a_crew_finds_and_which_emptyings_were_like_it(ctx: C
         each.ref for reason in result.why for each in reason.evidence if each.ref.startswith("records:emptyings/")
     ]
     assert len(opened) >= 3
+
+
+def test_where_a_crew_finds_less_than_the_level_if_nobody_comes_the_answer_says_why(ctx: Ctx) -> None:
+    said = {"lower": [], "other": []}
+    for days in range(1, 26, 3):
+        result = ask(ctx, "forecast_fill", by=f"in {days} days", bins=[BIN])
+        facts = result.facts
+        said["lower" if facts.top_found_pct < facts.top_level_pct else "other"].append(result.sentence())
+    why = "a bin that has given no alert by then is emptier than others left as long"
+    assert said["lower"]
+    assert all(why in each for each in said["lower"])
+    assert not any(why in each for each in said["other"])
