@@ -22,6 +22,7 @@ from domain.repositories.models import (
     Alias,
     Registered,
     aliases_at,
+    anything_recorded,
     digests_of,
     has_aliases,
     is_registered,
@@ -58,6 +59,15 @@ class _Loaded:
     found: FoundModel | None
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """A version that was not made champion at `since`: it has learnt `until` after that."""
+
+    version: str
+    until: datetime
+    since: datetime
+
+
 def model_name(city: str) -> str:
     """The name under which a city's fill models are registered."""
     return f"fill/{city}"
@@ -75,6 +85,7 @@ class ModelShelf:
         self._turn = threading.Lock()
         self._chosen: dict[tuple[tuple[str, Wanted], ...], Chosen] = {}
         self._loaded: dict[str, _Loaded | str] = {}
+        self._ahead: dict[str, _Ahead] = {}
 
     def canary(self, city: Operation, at: datetime) -> Chosen | None:
         """The canary of a moment; None without one, and `degraded` when it cannot be used. Raises StoreUnavailable."""
@@ -85,7 +96,12 @@ class ModelShelf:
 
     def choose(self, city: Operation, at: datetime) -> Chosen:
         """The champion of a moment, else the version before it, else none. Raises StoreUnavailable."""
-        return self._chosen_of(city, at, ORDER)
+        chosen, ahead = self._chosen_of(city, at, ORDER), self._ahead.get(city.name)
+        if chosen.version is not None or chosen.degraded or ahead is None or at < ahead.since:
+            return chosen
+        return Chosen(
+            degraded=f"version {ahead.version} cannot be used: {_seen_too_much(ahead.until, city)}; {FALLBACK}"
+        )
 
     def _chosen_of(self, city: Operation, at: datetime, order: Sequence[str]) -> Chosen:
         name = model_name(city.name)
@@ -97,14 +113,21 @@ class ModelShelf:
             return Chosen()
         key = tuple(sorted(wanted.items(), key=lambda pair: pair[0]))
         with self._turn:
-            chosen = self._chosen.get(key) or self._choose(wanted, order)
+            chosen = self._chosen.get(key)
+            if chosen is None or chosen.trained_until is None or chosen.trained_until > at:
+                chosen = self._choose(city, at, wanted, order)
             if not chosen.degraded:
                 self._chosen[key] = chosen
             return chosen
 
-    def _choose(self, wanted: Mapping[Alias, Wanted], order: Sequence[str]) -> Chosen:
+    def _choose(self, city: Operation, at: datetime, wanted: Mapping[Alias, Wanted], order: Sequence[str]) -> Chosen:
+        def usable(model: Shelved) -> None:
+            if model.manifest.trained_until > at:
+                raise BadData(_seen_too_much(model.manifest.trained_until, city))
+            self._load(model)
+
         named = {str(alias): version for alias, version in wanted.items()}
-        picked = pick(self.shelves, named, FITS_HERE, order, self._load)
+        picked = pick(self.shelves, named, FITS_HERE, order, usable)
         if picked.model is None:
             return Chosen(degraded="; ".join((*picked.told, FALLBACK)))
         manifest, loaded = picked.model.manifest, self._load(picked.model)
@@ -128,24 +151,29 @@ class ModelShelf:
         return held
 
     def stock(self, city: str, at: datetime) -> None:
-        """Registers every model on the shelves that is not; the newest becomes champion where there was none.
+        """Registers every model on the shelves that is not; the newest of them that has learnt from nothing later than
+        `at`, the moment of stocking, becomes champion where there was none.
 
-        It is champion from `at`, the moment of stocking, on: what was answered before stays as it was. Raises
-        StoreUnavailable.
+        It is champion from `at` on, so that what was answered before stays as it was; where the ledger holds no answer
+        yet, from the end of its training on. Raises StoreUnavailable.
         """
-        name = model_name(city)
+        name, here = model_name(city), list(models_on(self.shelves))
         with self._store.read() as session:
-            new = [
-                model for model in models_on(self.shelves) if not is_registered(session, name, model.manifest.version)
-            ]
-        if not new:
-            return
-        with self._store.write() as session:
-            for model in new:
-                register_model(session, as_registered(name, model))
-            newest = max(new, key=lambda model: model.manifest.trained_until).manifest
-            if not has_aliases(session, name):
-                point_alias(session, name, "champion", newest.version, at)
+            new = [model for model in here if not is_registered(session, name, model.manifest.version)]
+            decided, recorded = has_aliases(session, name), anything_recorded(session)
+        able = [model.manifest for model in new if model.manifest.trained_until <= at]
+        champion = max(able, key=lambda told: told.trained_until, default=None)
+        if new:
+            with self._store.write() as session:
+                for model in new:
+                    register_model(session, as_registered(name, model))
+                if champion is not None and not decided:
+                    since = at if recorded else champion.trained_until
+                    point_alias(session, name, "champion", champion.version, since)
+        later = [model.manifest for model in here if model.manifest.trained_until > at]
+        if later and champion is None and not decided:
+            first = min(later, key=lambda told: told.trained_until)
+            self._ahead[city] = _Ahead(first.version, first.trained_until, at)
 
 
 @dataclass(frozen=True)
@@ -178,6 +206,10 @@ def on_shelves(store: Store, city: str, shelves: Sequence[Path], at: datetime) -
         for model in models_on(shelves)
         for told in (model.manifest,)
     ]
+
+
+def _seen_too_much(until: datetime, city: Operation) -> str:
+    return f"it has learnt from records up to {until.astimezone(city.zone):%Y-%m-%d %H:%M}, later than this moment"
 
 
 def take_in(store: Store, city: str, shelf: Path, folder: Path) -> str:

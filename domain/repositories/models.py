@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.errors import BadData
+from domain.ledger_records import LedgerRow
 from domain.upsert import upsert
 from domain.work_records import ModelAlias, ModelVersion
 
@@ -20,6 +21,7 @@ __all__ = [
     "Alias",
     "Registered",
     "aliases_at",
+    "anything_recorded",
     "digests_of",
     "has_aliases",
     "is_registered",
@@ -66,6 +68,11 @@ def is_registered(session: Session, name: str, version: str) -> bool:
 def has_aliases(session: Session, name: str) -> bool:
     """Whether any alias of this model was ever set."""
     return session.scalars(select(ModelAlias).where(ModelAlias.name == name).limit(1)).first() is not None
+
+
+def anything_recorded(session: Session) -> bool:
+    """Whether the ledger holds any decision, which a replay would have to repeat."""
+    return session.scalars(select(LedgerRow.seq).limit(1)).first() is not None
 
 
 def digests_of(session: Session, name: str, versions: Collection[str]) -> dict[str, str]:

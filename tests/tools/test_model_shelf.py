@@ -13,6 +13,7 @@ from shelved import a_model
 
 from domain.clock import fixed_clock
 from domain.errors import BadData
+from domain.ledger import LedgerEntry
 from domain.repositories.models import Registered, aliases_at, is_registered, point_alias, register_model, roll_back
 from domain.store import Store
 from engines.forecast.ensemble import Ensemble
@@ -151,6 +152,11 @@ def test_stocking_twice_changes_nothing_and_a_new_version_waits_to_be_promoted(c
 
 def test_a_model_put_on_an_empty_shelf_changes_no_earlier_answer(ctx: Ctx, tmp_path: Path) -> None:
     before = ask(ctx, "forecast_fill", by="tomorrow noon")
+    entry = LedgerEntry(
+        kind="decision", at=NOW, thread="t-1", actor="ana", role="manager", surface="terminal", city="smalltown",
+        question="which?", answer="these", answer_kind="answer",
+    )  # fmt: skip
+    ctx.ledger.append(entry, "k-1")
     a_model(ctx.fill.rates(ctx.city, EARLY), tmp_path / "models" / "1", EARLY, 5.0)
     stocked = NOW + timedelta(minutes=10)
     fill = stocked_models(ctx.store, "smalltown", (tmp_path / "models",), stocked)
