@@ -34,7 +34,7 @@ from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import fit_found
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Member
-from engines.forecast.model_files import FOUND, Label, from_files, to_files
+from engines.forecast.model_files import FOUND, GAIN_OF_FOUND, Label, from_files, to_files
 from engines.forecast.stack import Weights
 from evals.forecast.emptyings import Emptied, read_emptyings
 from evals.forecast.found import measure_found
@@ -122,7 +122,7 @@ def _tested(emptied: Emptied) -> dict[str, JsonValue]:
         return {}
     naive = baselines[str(figures["best_naive"])]
     assert isinstance(naive, dict)
-    told = {name: figures[name] for name in ("mae", "within20", "coverage80", "within20_gain")}
+    told = {name: figures[name] for name in ("mae", "within20", "coverage80", GAIN_OF_FOUND)}
     test = f"the level found at emptyings from {str(since)[:10]} on; naive: {figures['best_naive']}"
     return {**told, "baseline_mae": naive["mae"], "cases": cases, "test": test}
 

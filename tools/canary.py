@@ -53,6 +53,10 @@ def canary_compared(models: FillModels, city: Operation, now: datetime) -> Compa
     errors = _of_readings(rivals, known, begin)
     if not errors[0].size:
         errors = _of_emptyings(rivals, known, begin)
+        blind = [str(each.version) for each in rivals if each.found is None]
+        if blind and not errors[0].size:
+            told = f"{' and '.join(blind)} cannot tell the level that a crew finds"
+            return Compared(canary.version, why_not=f"no reading has come since both were trained, and {told}")
     usable = np.isfinite(errors[0]) & np.isfinite(errors[1])
     if not usable.any():
         return Compared(canary.version, why_not="no outcome has come since both were trained")

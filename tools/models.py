@@ -12,6 +12,7 @@ from domain.repositories.models import Registered, live_models
 from domain.repositories.service import first_and_last
 from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from engines.forecast.ensemble import Ensemble
+from engines.forecast.model_files import tested_on_found
 from tools.arguments import ModelArg
 from tools.canary import canary_compared
 from tools.context import Ctx
@@ -28,6 +29,7 @@ WORDS = {
     "language": "language llm llama chat text assistant agent smollm smollm2 adapter",
     "embeddings": "embeddings embedding embedder search retrieval vector vectors minilm",
 }
+Told = dict[str, str | int | float | datetime | None]
 RATES = "fill rates by bin and hour of week, fitted from the records"
 
 
@@ -36,7 +38,7 @@ class ModelFacts(Facts):
 
     Errors in points of fill, shares in percent; `baseline_mae_pct` is the naive answer's error on the same cases.
     `fill_...` are figures of the test that a version was registered with; `live_...` those of the forecasts of the last
-    four weeks whose outcome is known, a day ahead.
+    four weeks whose outcome is known, a day ahead, and `found_...` those of a test on the level that crews found.
     """
 
     asked: str
@@ -52,6 +54,11 @@ class ModelFacts(Facts):
     fill_within20_pct: float | None = None
     fill_coverage80_pct: float | None = None
     fill_cases: int | None = None
+    found_mae_pct: float | None = None
+    found_baseline_mae_pct: float | None = None
+    found_within20_pct: float | None = None
+    found_coverage80_pct: float | None = None
+    found_cases: int | None = None
     live_cases: int | None = None
     live_mae_pct: float | None = None
     live_naive_mae_pct: float | None = None
@@ -154,27 +161,57 @@ def _language(ctx: Ctx) -> _Part:
 
 def _fill(name: str, version: Registered | None, accuracy: Accuracy | None) -> _Part:
     """Overflow is read from the same forecast as fill: the chance to reach the threshold."""
-    overflow = " The chance of an overflow is read from the same forecast." if name == "overflow" else ""
     live, sentence = _live(accuracy)
+    if name == "overflow":
+        return _overflow(version, (live, sentence))
     if version is None:
-        text = f"Forecasts come from {RATES}, renewed for each day on what was known at midnight.{overflow} {sentence}"
+        text = f"Forecasts come from {RATES}, renewed for each day on what was known at midnight. {sentence}"
         missing = f"No tested version of the {name} model is registered, so no error of a test can be told."
         return _Part(name, RATES, None, {"fill_model": RATES, **live}, _reason(text, RATES, f"models:{name}"), missing)
     told: dict[str, str | int | float | datetime | None] = {
         "fill_model": version.name, "fill_version": version.version, "fill_registered_at": version.registered_at,
-        "fill_mae_pct": _figure(version, "mae"), "fill_within20_pct": _share(version, "within20"),
-        "fill_coverage80_pct": _share(version, "coverage80"), "baseline_mae_pct": _figure(version, "baseline_mae"),
-        **live,
+        **_of_test(version), **live,
     }  # fmt: skip
-    cases = _figure(version, "cases")
-    told["fill_cases"] = None if cases is None else round(cases)
     test = version.metrics.get("test")
     of = f" ({test})" if isinstance(test, str) else ""
-    text = f"The champion and the figures of the test it was registered with{of}.{overflow} {sentence}"
+    text = f"The champion and the figures of the test it was registered with{of}. {sentence}"
     why = _reason(text, f"{version.name} {version.version}", f"models:{version.name}")
     figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
-    missing = "" if told["fill_mae_pct"] is not None else "The registered version states no error."
-    return _Part(name, version.name, version.version, told, why, missing, figures)
+    return _Part(name, version.name, version.version, told, why, _untested(told), figures)
+
+
+def _overflow(version: Registered | None, accuracy: tuple[Told, str]) -> _Part:
+    """Its version alone: the figures of a test are of levels, and are told with the fill model."""
+    live, sentence = accuracy
+    model = RATES if version is None else version.name
+    told: Told = {"fill_model": model, **live}
+    if version is not None:
+        told |= {"fill_version": version.version, "fill_registered_at": version.registered_at}
+    text = f"The chance of an overflow is read from the forecast of levels. {sentence}"
+    why = _reason(text, " ".join(filter(None, (model, version.version if version else None))), "models:overflow")
+    missing = "No test of overflows is registered; the errors of levels are those of the fill model."
+    return _Part("overflow", model, version.version if version else None, told, why, missing)
+
+
+def _of_test(version: Registered) -> Told:
+    """Facts of the test that a version was registered with, by what it was a test of."""
+    what = "found" if tested_on_found(version.metrics) else "fill"
+    cases = _figure(version, "cases")
+    return {
+        f"{what}_mae_pct": _figure(version, "mae"),
+        f"{what}_within20_pct": _share(version, "within20"),
+        f"{what}_coverage80_pct": _share(version, "coverage80"),
+        f"{what}_cases": None if cases is None else round(cases),
+        "found_baseline_mae_pct" if what == "found" else "baseline_mae_pct": _figure(version, "baseline_mae"),
+    }
+
+
+def _untested(told: Told) -> str:
+    if told.get("fill_mae_pct") is not None:
+        return ""
+    if told.get("found_mae_pct") is not None:
+        return "It was tested on what a crew finds; of the level if nobody comes no error of a test is registered."
+    return "The registered version states no error."
 
 
 def _with_features(ctx: Ctx, part: _Part) -> _Part:
@@ -193,7 +230,7 @@ def _with_warning(ctx: Ctx, part: _Part) -> _Part:
     if not isinstance(member, Ensemble) or member.trees is None:
         return part
     text = (
-        f"{part.why.text} Of bins with a sensor that are below 80 %, the chance at 80 % is that of a model trained on "
+        f"{part.why.text} For bins with a sensor that are below 80 %, the chance at 80 % is that of a model trained on "
         f"overflows; from {100 * member.warn_at:.0f} % on a warning is worth it."
     )
     return replace(part, why=_told(part, text))
@@ -225,11 +262,11 @@ def _told(part: _Part, text: str) -> Reason:
     return part.why.model_copy(update={"text": text})
 
 
-def _live(accuracy: Accuracy | None) -> tuple[dict[str, int | float | None], str]:
+def _live(accuracy: Accuracy | None) -> tuple[Told, str]:
     """Facts of the forecasts whose outcome is known, and a sentence on them beside the naive answer (law 9)."""
     if accuracy is None:
         return {"live_cases": 0}, "No outcome of a forecast is known yet, so it has no live accuracy."
-    facts = {
+    facts: Told = {
         "live_cases": accuracy.cases,
         "live_mae_pct": round(accuracy.mae, 2),
         "live_naive_mae_pct": None if accuracy.naive_mae is None else round(accuracy.naive_mae, 2),
@@ -310,11 +347,17 @@ def _headline(facts: ModelFacts, asked: Sequence[str]) -> str:
         return "The vision model is {vision_model}."
     text = "The {asked} model: {fill_model}"
     text += ", version {fill_version}" if facts.fill_version else ""
+    if asked[0] == "overflow":
+        return text + ". No error of a test of overflows is registered."
     live = (
         ". Its last {live_cases} forecasts with a known outcome were {live_mae_pct} points off"
         if facts.live_cases
         else ""
     )
+    if facts.found_mae_pct is not None:
+        text += ". Of the level that a crew finds, it is {found_mae_pct} points off on average"
+        text += ", the naive answer {found_baseline_mae_pct}" if facts.found_baseline_mae_pct is not None else ""
+        return text + (", over {found_cases} cases" if facts.found_cases is not None else "") + live + "."
     if facts.fill_mae_pct is None:
         return text + live + ". No error of a test is registered."
     text += ". Mean error {fill_mae_pct} points"

@@ -32,6 +32,7 @@ from engines.forecast.stack import Weights
 MANIFEST = "model.json"
 RATES, PATCHES, SEASONAL, OVERFLOW = "rates.json", "patches.safetensors", "seasonal.json", "boosted-overflow.txt"
 FOUND = "found.json"
+GAIN_OF_FOUND = "within20_gain"  # only a test on levels found has it
 DAY, OTHER = (
     tuple(f"boosted-{which}-{round(share * 100):02d}.txt" for share in SHARES_OUT) for which in ("day", "other")
 )
@@ -111,6 +112,11 @@ def from_files(files: Mapping[str, bytes]) -> Ensemble:
     if any(len(found) != len(names) for found in weights.values()):
         raise BadData("the model's weights are not one for each member")
     return Ensemble(members, Weights(names, weights), Offsets(offsets), warn_at)
+
+
+def tested_on_found(metrics: Mapping[str, JsonValue]) -> bool:
+    """Whether the figures of a model's test are of the level that crews found, not of the level if nobody comes."""
+    return GAIN_OF_FOUND in metrics
 
 
 def found_in(files: Mapping[str, bytes]) -> FoundModel | None:

@@ -106,3 +106,16 @@ def test_a_canary_that_cannot_be_used_is_said_to_be(ctx: Ctx, tmp_path: Path) ->
     assert "rates.json is damaged" in told.why_not
     assert "forecasts instead" not in told.why_not
     assert canary_compared(tried.fill, ctx.city, UNTIL - timedelta(seconds=1)) is None
+
+
+def test_rivals_of_which_one_tells_no_levels_found_are_not_said_to_lack_outcomes(ctx: Ctx, tmp_path: Path) -> None:
+    with ctx.store.write() as session:
+        session.execute(delete(Reading))
+    fresh = replace(ctx, fill=FillModels(ctx.store))
+    for name, beside in (("1", {FOUND: SHIPPED.read_bytes()}), ("2", None)):
+        a_model(fresh.fill.rates(ctx.city, UNTIL), tmp_path / "models" / name, UNTIL, 0.0, beside)
+    told = canary_compared(tried_out(fresh, tmp_path / "models").fill, ctx.city, NOW)
+    assert told is not None
+    assert told.why_not is not None
+    assert told.why_not.startswith("no reading has come since both were trained, and 2.")
+    assert told.why_not.endswith("cannot tell the level that a crew finds")

@@ -68,3 +68,33 @@ def test_an_unknown_model_is_asked_back_with_the_choices(ctx: Ctx) -> None:
     with pytest.raises(UnknownName) as asked:
         ask(ctx, "model_status", model="horoscope")
     assert asked.value.choices == ("fill", "overflow", "vision", "language", "embeddings")
+
+
+FOUND: dict[str, JsonValue] = {
+    "mae": 18.5, "within20": 0.78, "coverage80": 0.88, "within20_gain": 0.13, "cases": 13768, "baseline_mae": 24.4,
+    "test": "the level found at emptyings from 2024-12-08 on; naive: recent_mean",
+}  # fmt: skip
+
+
+def champion(store: Store, figures: dict[str, JsonValue]) -> None:
+    with store.write() as session:
+        register_model(session, Registered("fill/smalltown", "1", "d", figures, at("2025-08-20 09:00")))
+        point_alias(session, "fill/smalltown", "champion", "1", at("2025-08-20 09:00"))
+
+
+def test_errors_of_levels_found_are_not_told_as_those_of_the_level_if_nobody_comes(store: Store, ctx: Ctx) -> None:
+    champion(store, FOUND)
+    result = ask(ctx, "model_status", model="fill")
+    facts = result.facts
+    assert (facts.fill_mae_pct, facts.fill_within20_pct, facts.baseline_mae_pct) == (None, None, None)
+    assert (facts.found_mae_pct, facts.found_baseline_mae_pct, facts.found_cases) == (18.5, 24.4, 13768)
+    assert "Of the level that a crew finds, it is 18.5 points off on average" in result.sentence()
+    assert any("of the level if nobody comes no error of a test is registered" in told for told in result.degraded)
+
+
+def test_errors_of_levels_are_not_told_as_those_of_overflows(store: Store, ctx: Ctx) -> None:
+    register(store, "7", "champion", 12.5)
+    result = ask(ctx, "model_status", model="overflow")
+    assert (result.facts.fill_version, result.facts.fill_mae_pct, result.facts.found_mae_pct) == ("7", None, None)
+    assert "No error of a test of overflows is registered" in result.sentence()
+    assert "12.5" not in result.sentence() + " ".join(reason.text for reason in result.why)
