@@ -49,13 +49,15 @@ log = logging.getLogger(__name__)
 class Followed:
     """What a look at the outbox did: documents written and removed, by kind, and changes still waiting.
 
-    `foreign`: the index does not belong to this database's records and must be built again.
+    `foreign`: the index does not belong to this database's records, or its building was cut off; build it again.
+    `building`: another process is at that just now.
     """
 
     changed: Mapping[str, int] = field(default_factory=dict)
     removed: int = 0
     left: int = 0
     foreign: bool = False
+    building: bool = False
 
 
 def follow(
@@ -63,19 +65,20 @@ def follow(
 ) -> Followed:
     """Take in the changes that wait, oldest first, for about so long. Raises NotNow when a store cannot be used.
 
-    Does nothing but count while another process has the turn.
+    Does nothing but count while another process has the turn. Where nothing waits, whether the index is whole is looked
+    at all the same.
     """
     ends = time.monotonic() + budget_s
     with store.read() as session:
         left = waiting(session, city).changes
-    if not left:
+    if not left and in_step(store, search, city):
         return Followed()
     changed: dict[str, int] = defaultdict(int)
     removed = 0
     with my_turn(store, city, wait_s) as mine:
-        if mine and not in_step(store, search, city):
-            return Followed(left=left, foreign=True)
-        while mine:
+        if not in_step(store, search, city):  # of what another has in hand it may be untrue for a moment
+            return Followed(left=left, foreign=mine, building=not mine)
+        while mine and left:
             written, gone, left = take_in(store, search, city)
             removed += gone
             for kind, count in written.items():

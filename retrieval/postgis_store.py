@@ -204,7 +204,7 @@ class PostgisSearch:
             return Meanings(degraded=(ALONE.format(why=fault),))
         try:
             vector = self._queries.asked(asked.request) if given is None else given
-        except NotNow as error:
+        except (NotNow, BadData) as error:
             return Meanings(degraded=(ALONE.format(why=error),))
         until = min(ends, time.monotonic() + self._vector_s)
         limited = Limited(asked.request, asked.limits, asked.candidates)

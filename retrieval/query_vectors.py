@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import OutOfRange
+from domain.errors import BadData, OutOfRange
 from domain.ports import Embedder
 from retrieval.store import DEFAULT_VECTOR, SearchRequest
 from retrieval.words import plain
@@ -26,7 +26,7 @@ class QueryVectors:
         self._kept = lru_cache(maxsize=QUERIES_KEPT)(self._embedded)
 
     def asked(self, request: SearchRequest) -> Floats:
-        """The vector of the request's text; only with an embedder. Raises ModelUnavailable."""
+        """The vector of the request's text; only with an embedder. Raises ModelUnavailable, BadData (wrong width)."""
         return self._kept(" ".join(plain(request.text).split()))
 
     def given(self, request: SearchRequest) -> Floats | None:
@@ -46,4 +46,7 @@ class QueryVectors:
     def _embedded(self, text: str) -> Floats:
         assert self._embedder is not None
         vector: Floats = self._embedder.embed([text])[0]
+        if vector.shape != (self._embedder.dimensions,):
+            wanted = self._embedder.dimensions
+            raise BadData(f"{self._embedder.name} gives a question {vector.size} numbers, not {wanted}")
         return vector

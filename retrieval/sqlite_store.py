@@ -267,7 +267,7 @@ class SqliteSearch:
             return given, None
         try:
             return self._queries.asked(request), None
-        except NotNow as error:
+        except (NotNow, BadData) as error:
             return None, ALONE.format(why=error)
 
     # ------------------------------------------------------------ vectors

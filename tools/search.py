@@ -203,7 +203,10 @@ def _caught_up(ctx: Ctx) -> list[str]:
     except NotNow as error:
         return [f"the newest changes could not be taken into the search: {error}"]
     if followed.foreign:
-        return ["the search was not built from these records and does not follow them; run roundsman reindex"]
+        return ["the search was not built from these records, or not to its end, and does not follow them;"
+                " run roundsman reindex"]  # fmt: skip
+    if followed.building:
+        return ["the search is being built just now, and lacks what is not in it yet"]
     return [f"{followed.left} changes of the records are not in the search yet"] if followed.left else []
 
 
