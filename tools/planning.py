@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter
@@ -25,6 +26,7 @@ from engines.routing.problem import Problem, RoundPlan, Stop, StopRule
 from engines.routing.shared_clock import SharedClock
 from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
+from engines.routing.worth_when_full import may_stay
 from tools.context import Ctx, Tuning
 from tools.departure import choose_trucks, round_start
 from tools.fill import foresee, hours_ahead
@@ -85,6 +87,11 @@ class Solved:
     trucks: tuple[str, ...] = field(default=())
     went_on: bool = False
     worths: Mapping[str, Worth] = field(default_factory=dict)
+
+    @cached_property
+    def may_stay(self) -> frozenset[str]:
+        """The bins that a driver leaves whose truck is full before them."""
+        return may_stay(self.problem, self.plan)
 
 
 def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: float = ROUND_BUDGET_S) -> Solved:

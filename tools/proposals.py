@@ -13,6 +13,7 @@ from domain.operation import BinInfo
 from domain.repositories.plans import get_plan
 from domain.repositories.proposals import NewProposal, store_proposal
 from domain.values import BinSet, Effect, Evidence, Facts, Place, Reason, Result, TruckSet, counted
+from engines.routing.plan import TruckRound
 from tools.arguments import (
     BinArg,
     Count,
@@ -79,8 +80,11 @@ def propose_dispatch(
     chosen = [r for r in found.rounds if r.stop_ids and (trucks is None or r.truck in trucks.names)]
     if not chosen:
         raise AskAgain(f"Plan {plan_id} has no round for {', '.join(trucks.names) if trucks else 'any truck'} to send.")
-    rounds = [r for r in cast(list[JsonValue], content["rounds"]) if _truck_of(r) in {c.truck for c in chosen}]
-    about = "; ".join(f"{r.truck}: {counted(len(r.stop_ids), 'bin')}, {r.metres / 1000:.1f} km" for r in chosen)
+    stay = frozenset(cast(list[str], stored.problem.get("may_stay") or []))  # not in plans of older versions
+    rounds = [
+        _sheet(r, stay) for r in cast(list[JsonValue], content["rounds"]) if _truck_of(r) in {c.truck for c in chosen}
+    ]
+    about = "; ".join(_in_short(each, stay) for each in chosen)
     said: dict[str, JsonValue] = {
         "plan_id": plan_id,
         "plan_hash": stored.content_hash,
@@ -108,6 +112,21 @@ def _still_to_leave(ctx: Ctx, plan_id: str, said: JsonValue) -> datetime | None:
             "For which night or day shall I plan it again?"
         )
     return starts_at
+
+
+def _sheet(each: JsonValue, stay: frozenset[str]) -> JsonValue:
+    """A stored round as its crew gets it: with the bins, in driving order, that a truck which is full leaves."""
+    if not isinstance(each, dict):
+        return each
+    visits = cast(list[dict[str, JsonValue]], each["visits"])
+    return {**each, "may_stay": [visit["stop_id"] for visit in visits if visit["stop_id"] in stay]}
+
+
+def _in_short(each: TruckRound, stay: frozenset[str]) -> str:
+    """A round on the card: bins, kilometres, and how many bins may wait when the truck is full."""
+    waiting = sum(stop_id in stay for stop_id in each.stop_ids)
+    wait = f", {waiting} of which may stay if it is full by then" if waiting else ""
+    return f"{each.truck}: {counted(len(each.stop_ids), 'bin')}, {each.metres / 1000:.1f} km{wait}"
 
 
 def _truck_of(each: JsonValue) -> str:

@@ -12,7 +12,7 @@ from engines.routing.contrast import Contrast, Figures
 from engines.routing.problem import TruckRound
 from tools.context import Ctx
 from tools.fill import point
-from tools.loads import load_reason
+from tools.loads import IF_FULL, load_reason
 from tools.planning import MOST_STOPS, NO_TIME_FOR_BASELINE, Solved
 from tools.round_problem import Wish
 from tools.scope import restate_near
@@ -96,20 +96,20 @@ def understood_round(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, str]:
 
 
 def stop_table(ctx: Ctx, solved: Solved) -> Table:
-    """Every visit in driving order, dump trips among them."""
-    columns = ["truck", "order", "arrival", "bin", "site", "stream", "level_pct", "chance_pct", "load_l"]
+    """Every visit in driving order, dump trips among them; IF_FULL says whether a full truck comes back for the bin."""
+    columns = ["truck", "order", "arrival", "bin", "site", "stream", "level_pct", "chance_pct", "load_l", IF_FULL]
     midnight = solved.starts_at.replace(hour=0, minute=0)
     rows: list[Row] = []
     for each in solved.plan.rounds:
         for number, visit in enumerate(each.visits, 1):
             at = (midnight + timedelta(seconds=visit.arrival_s)).strftime("%H:%M")
             if visit.is_dump:
-                rows.append([each.truck, number, at, visit.stop_id, None, None, None, None, visit.load_l])
+                rows.append([each.truck, number, at, visit.stop_id, None, None, None, None, visit.load_l, None])
                 continue
             seen = solved.outlooks[visit.stop_id]
             rows.append([
                 each.truck, number, at, visit.stop_id, seen.info.site, seen.info.stream, round(seen.level_pct),
-                round(seen.chance * 100), visit.load_l,
+                round(seen.chance * 100), visit.load_l, "leave" if visit.stop_id in solved.may_stay else "come back",
             ])  # fmt: skip
     return Table(columns=columns, rows=rows)
 

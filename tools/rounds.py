@@ -316,6 +316,7 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
         "due": [*sorted(solved.due)],
         "serve": solved.serve,
         "distances": solved.travel.source,
+        "may_stay": [*sorted(solved.may_stay)],
         "looks": solved.looks,
         "went_on": solved.went_on,
         "now": ctx.now.isoformat(),

@@ -1,6 +1,7 @@
 """What to do when a truck is full before its load is planned to end: come back for the rest, or leave it for later.
 
     stay = may_stay(problem, plan)          # ids of the stops at which a full truck may end its load
+    lost = no_time_to_return(problem, plan) # ids of must-serve stops for which a full truck's shift has no other trip
 
 A bin holds more than was expected about as often as less, so a load planned to the brim is too large half of the time.
 Going back then costs a trip of its own, which is the recourse of a capacitated round with uncertain loads (Dror and
@@ -25,6 +26,28 @@ def may_stay(problem: Problem, plan: RoundPlan) -> frozenset[str]:
         for load, unload in _loads(problem, truck, order):
             found.update(_not_worth_a_trip(problem, truck, load, unload))
     return frozenset(found)
+
+
+def no_time_to_return(problem: Problem, plan: RoundPlan) -> tuple[str, ...]:
+    """The stops that must be served, in driving order, to which a truck that is full before them could not come back
+    within its shift: the seconds that its round leaves free are fewer than unloading once more and the way there.
+
+    Not the first stop of a load, before which the truck is empty.
+    """
+    found: list[str] = []
+    for truck, order, each in zip(problem.trucks, orders_of(problem, plan), plan.rounds, strict=True):
+        leave_s = truck.shift_start_s if each.leave_s is None else each.leave_s
+        free_s = problem.shift_end(truck) - leave_s - each.seconds
+        for load, unload in _loads(problem, truck, order):
+            musts = [point for point in load[1:] if problem.stop_at(point).must_serve]
+            found += [problem.stop_at(p).id for p in musts if _another_trip_s(problem, p, unload) > free_s]
+    return tuple(found)
+
+
+def _another_trip_s(problem: Problem, point: int, unload: int) -> int:
+    """Seconds of unloading once more for one stop, and of the way there and back."""
+    service_s = problem.place_at(unload).service_s if problem.is_dump(unload) else 0
+    return int(problem.seconds[point, unload]) + service_s + int(problem.seconds[unload, point])
 
 
 def _loads(problem: Problem, truck: Truck, order: Sequence[int]) -> Iterator[tuple[list[int], int]]:

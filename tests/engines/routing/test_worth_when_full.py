@@ -9,7 +9,7 @@ import pytest
 
 from engines.routing.problem import Place, Problem, RoundPlan, Stop, Truck, Weights
 from engines.routing.rounds import assemble
-from engines.routing.worth_when_full import may_stay
+from engines.routing.worth_when_full import may_stay, no_time_to_return
 
 KM = Weights(per_metre=1.0)
 
@@ -73,3 +73,20 @@ def test_without_a_dump_the_truck_would_come_back_from_where_its_round_ends() ->
 def test_an_empty_plan_has_nothing_to_leave() -> None:
     problem = street([10])
     assert may_stay(problem, plan_of(problem)) == frozenset()
+
+
+def test_a_stop_that_must_be_served_is_at_risk_where_the_free_seconds_are_fewer_than_another_trip_to_it() -> None:
+    """b2 is 300 s from the dump, where unloading takes 300 s: another trip to it is 900 s, to b1 700 s."""
+    problem = street([None, None, None])
+    musts = tuple(replace(stop, must_serve=True) for stop in problem.stops)
+    problem = replace(problem, stops=musts)
+    took = plan_of(problem, [0, 1, 2]).seconds
+    for free_s, lost in ((900, ()), (899, ("b2",)), (700, ("b2",)), (699, ("b1", "b2"))):
+        truck = replace(problem.trucks[0], shift_end_s=took + free_s)
+        tight = replace(problem, trucks=(truck,))
+        assert no_time_to_return(tight, plan_of(tight, [0, 1, 2])) == lost
+    alone = plan_of(tight, [2])
+    hurried = replace(tight, trucks=(replace(problem.trucks[0], shift_end_s=alone.seconds),))
+    assert no_time_to_return(hurried, plan_of(hurried, [2])) == ()  # the truck is empty before it
+    willing = replace(tight, stops=street([None, None, None]).stops)
+    assert no_time_to_return(willing, plan_of(willing, [0, 1, 2])) == ()
