@@ -18,7 +18,7 @@ from domain.values import Actor, Call
 from domain.work_records import Turn
 from prompts.render import Step
 from prompts.render import Turn as SaidTurn
-from tools.context import ThreadView
+from tools.context import AskedFor, ThreadView
 
 JsonObject = dict[str, JsonValue]
 
@@ -79,20 +79,29 @@ class Past:
 
     def view(self, zone: ZoneInfo) -> ThreadView:
         """What tools may know: the newest plan, subject, decision and asked time (shown in the city's `zone`)."""
-        plan = subject = earlier = first = None
+        plan = subject = earlier = first = forecast = None
         for turn in self.turns:
             for step, result in zip(turn.steps, turn.results, strict=False):
                 call = call_of(step.call)
                 facts = cast(JsonObject, result.get("facts") or {})
                 made = str(facts.get("plan_id", ""))
                 plan, subject = (made, made) if PLAN_ID.match(made) else (plan, subject)
-                subject = "forecast" if call.name == "forecast_fill" else subject
+                if call.name == "forecast_fill":
+                    subject, forecast = "forecast", _asked_for(facts, zone)
                 earlier = _time_asked(call, facts, zone) or earlier
                 top = facts.get("top_bin") or facts.get("fullest_bin")
                 first = str(top).split()[0] if top else first
         decisions = [turn.decision_id for turn in self.turns if turn.decision_id]
         newest = decisions[-1] if decisions else None
-        return ThreadView(self.thread_id, plan, subject, newest, earlier, first, tuple(self.said()))
+        return ThreadView(self.thread_id, plan, subject, newest, earlier, first, forecast, tuple(self.said()))
+
+
+def _asked_for(facts: JsonObject, zone: ZoneInfo) -> AskedFor | None:
+    """By when and of which level a forecast told; None where it told of none."""
+    by, threshold = facts.get("by"), facts.get("threshold_pct")
+    if not isinstance(by, str) or not isinstance(threshold, int):
+        return None
+    return AskedFor(datetime.fromisoformat(by).replace(tzinfo=zone), threshold)
 
 
 def _time_asked(call: Call, facts: JsonObject, zone: ZoneInfo) -> datetime | None:

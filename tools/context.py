@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class AskedFor:
+    """What a forecast was asked for: by when, and which level counts as full."""
+
+    by: datetime
+    threshold_pct: int
+
+
+@dataclass(frozen=True)
 class ThreadView:
     """What tools may know of the conversation: its id and the newest plan, subject and decision in it.
 
     `last_subject` is the newest plan or "forecast"; `first_bin` the id of the bin that the newest list began with: what
-    "why is it first?" is about. `said` are the user's earlier words, oldest first: a time that a call carries over is
-    read in the sentence it came from.
+    "why is it first?" is about. `forecast` is what the newest forecast was asked for. `said` are the user's earlier
+    words, oldest first: a time that a call carries over is read in the sentence it came from.
     """
 
     thread_id: str
@@ -35,6 +43,7 @@ class ThreadView:
     last_decision: str | None = None
     earlier_time: datetime | None = None
     first_bin: str | None = None
+    forecast: AskedFor | None = None
     said: tuple[str, ...] = ()
 
 

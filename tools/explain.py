@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import JsonValue
@@ -13,9 +13,9 @@ from domain.operation import BinInfo
 from domain.repositories.plans import get_plan
 from domain.values import BinSet, Evidence, Reason, Result, TruckSet
 from tools.arguments import BinArg, RefArg, TruckArg, words
-from tools.context import Ctx
+from tools.context import AskedFor, Ctx
 from tools.crew_finds import crew_finds, finds_reason
-from tools.fill import data_age, foresee, last_emptied
+from tools.fill import data_age, foresee, hours_ahead, last_emptied
 from tools.forecast_reasons import why_filled
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
@@ -99,10 +99,12 @@ def _subject(ctx: Ctx, said: str) -> tuple[str, str]:
 
 def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
     info = ctx.city.bins[bins.bin_ids[0]]
-    named = {"bin": info.label}
-    threshold = ctx.city.assumed("overflow_threshold_pct", 80.0)
+    asked = _asked_for(ctx)
+    by = f"{asked.by.astimezone(ctx.zone):%Y-%m-%d %H:%M}"
+    named = {"bin": info.label, "by": by, "threshold_pct": str(asked.threshold_pct)}
+    ahead_h = hours_ahead(ctx, asked.by)
     foreseen = foresee(ctx, [info])
-    (forecast,) = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (DAY_H,), threshold)
+    (forecast,) = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (ahead_h,), asked.threshold_pct)
     evidence = [
         Evidence(label="last emptying", ref=f"records:emptyings/{info.bin_id}@{last_emptied(ctx, info.bin_id)}"),
         Evidence(label="fill model", ref="models:fill"),
@@ -115,7 +117,7 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         )
     facts = ExplanationFacts(
         subject="forecast", about=info.label, verdict="forecast", level_pct=round(forecast.now.p50),
-        chance_pct=round(forecast.by[0].chance * 100),
+        chance_pct=round(forecast.by[0].chance * 100), by=by, threshold_pct=asked.threshold_pct,
     )  # fmt: skip
     text = (
         f"It starts from {forecast.starts_from}, {forecast.data_age_hours:.0f} h ago, and usually gains "
@@ -123,21 +125,30 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
     )
     return Result[ExplanationFacts](
         headline=(
-            "{about} is at about {level_pct} % now; its chance to pass the overflow level within a day is "
+            "{about} is at about {level_pct} % now; its chance to be at or above {threshold_pct} % by {by} is "
             "{chance_pct} %."
         ),
         facts=facts,
-        why=[Reason(text=text, evidence=evidence), *_found_and_why(ctx, info)],
+        why=[Reason(text=text, evidence=evidence), *_found_and_why(ctx, info, asked.by)],
         data_age=data_age(ctx),
         understood=named,
         degraded=[*foreseen.degraded],
     )
 
 
-def _found_and_why(ctx: Ctx, info: BinInfo) -> list[Reason]:
-    """What a crew that came a day later would find, what drove the forecast, and what was like it."""
-    finds = crew_finds(ctx, {info.bin_id: ctx.now + timedelta(hours=DAY_H)})
-    return [*(finds_reason(ctx, info, find) for find in finds.values()), *why_filled(ctx, [info], DAY_H)]
+def _asked_for(ctx: Ctx) -> AskedFor:
+    """What the conversation's forecast was asked for; where it is over or there is none, a day and the usual level."""
+    asked = ctx.thread.forecast
+    if asked is not None and asked.by > ctx.now:
+        return asked
+    return AskedFor(ctx.now + timedelta(hours=DAY_H), round(ctx.city.assumed("overflow_threshold_pct", 80.0)))
+
+
+def _found_and_why(ctx: Ctx, info: BinInfo, by: datetime) -> list[Reason]:
+    """What a crew that came then would find, what drove the forecast, and what was like it."""
+    finds = crew_finds(ctx, {info.bin_id: by})
+    found = [finds_reason(ctx, info, find) for find in finds.values()]
+    return [*found, *why_filled(ctx, [info], hours_ahead(ctx, by))]
 
 
 def _explain_decision(ctx: Ctx, decision_id: str) -> Result[ExplanationFacts]:

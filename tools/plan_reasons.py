@@ -27,6 +27,8 @@ class ExplanationFacts(Facts):
     verdict: str
     chance_pct: int | None = None
     level_pct: int | None = None
+    by: str | None = None
+    threshold_pct: int | None = None
     extra_km: float | None = None
     extra_minutes: float | None = None
     extra_cost: float | None = None

@@ -14,7 +14,7 @@ from domain.errors import NotNow, NotPermitted, RoundsmanError
 from domain.ledger import LedgerCall, LedgerEntry, LedgerRecord
 from domain.store import Store
 from domain.values import Actor, Call, Effect, Role
-from tools.context import Ctx, ThreadView
+from tools.context import AskedFor, Ctx, ThreadView
 from tools.registry import TOOLS, Tool, registry_version
 from tools.resolve import COUNTED_FROM, SAID_BEFORE
 from tools.result_bytes import result_hash
@@ -148,8 +148,17 @@ def _thread_then(entry: LedgerEntry, call: LedgerCall, ctx: Ctx) -> ThreadView:
         last_subject=str(subject) if subject else None,
         earlier_time=datetime.fromisoformat(str(time)).replace(tzinfo=ctx.zone) if time else None,
         first_bin=str(named).split()[0] if named and "bin" not in call.parameters else None,
+        forecast=_forecast_then(call, ctx),
         said=(str(before),) if before else (),
     )
+
+
+def _forecast_then(call: LedgerCall, ctx: Ctx) -> AskedFor | None:
+    """What the forecast was asked for that an `explain` was about; None where the record says none."""
+    by, threshold = call.resolved.get("by"), call.resolved.get("threshold_pct")
+    if call.name != "explain" or not by or not threshold:
+        return None
+    return AskedFor(datetime.fromisoformat(str(by)).replace(tzinfo=ctx.zone), int(str(threshold)))
 
 
 class _Undo(Exception):

@@ -117,6 +117,16 @@ async def test_why_is_it_first_is_answered_about_the_plan_of_the_thread(desk: De
     assert plan_id in answer.text
 
 
+async def test_why_is_it_first_is_answered_for_the_time_and_level_of_the_forecast(desk: Desk) -> None:
+    found = await desk.ask("What is at 60 by Friday?", [call("forecast_fill", by="Friday", threshold_pct=60), reply()])
+    told = found.calls[0].result.facts  # type: ignore[union-attr]
+    answer = await desk.ask("why is it first?", [call("explain"), reply()], thread=found.thread)
+    why = answer.calls[0].result.facts  # type: ignore[union-attr]
+    assert (why.about.split()[0], why.by, why.threshold_pct) == (told.top_bin.split()[0], told.by, 60)
+    assert why.chance_pct == told.top_chance_pct
+    assert f"at or above 60 % by {told.by}" in answer.text
+
+
 async def test_last_is_the_plan_of_this_turn_when_the_turn_made_one(desk: Desk) -> None:
     first = await desk.ask("Plan it", [call("plan_round", when="tomorrow", serve="all"), reply()])
     second = await desk.ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from domain.errors import AskAgain, NotPermitted
 from domain.ledger import LedgerCall, LedgerEntry
 from domain.store import Store
 from domain.values import Actor, Role
-from tools.context import Ctx
+from tools.context import AskedFor, Ctx, ThreadView
+from tools.plan_reasons import ExplanationFacts
 
 SAID: dict[str, JsonValue] = {"when": "tonight", "truck_count": 2, "skip": ["Soda Hall", "bin 101"]}
 
@@ -51,6 +53,20 @@ def test_the_asker_and_readers_of_the_ledger_are_told_in_sentences(ctx: Ctx, nam
         "It called plan_round with skip “Soda Hall” and “bin 101”, truck count 2, when “tonight”. "
         "Understood was when: 2025-09-01 22:00."
     )
+
+
+def forecast_told(ctx: Ctx, asked: AskedFor | None) -> ExplanationFacts:
+    """What explain says of bin 105's forecast in a conversation whose forecast was asked for this."""
+    return ask(
+        replace(ctx, thread=ThreadView("t-1", last_subject="forecast", forecast=asked)), "explain", bin="105"
+    ).facts
+
+
+def test_a_forecast_that_is_over_is_explained_for_the_next_day_and_the_city_s_level(ctx: Ctx) -> None:
+    over = forecast_told(ctx, AskedFor(NOW - timedelta(hours=1), 40))
+    assert over == forecast_told(ctx, None)
+    assert over.by == (NOW + timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    assert forecast_told(ctx, AskedFor(NOW + timedelta(days=2), 40)) != over
 
 
 def test_a_call_that_failed_says_why(ctx: Ctx) -> None:

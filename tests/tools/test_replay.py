@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from engines.routing.distances import HaversineMatrix
 from engines.routing.plan import STOPPED_BY_CLOCK
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Truck
 from engines.routing.solve import solve
-from tools.context import Ctx, ThreadView, Tuning
+from tools.context import AskedFor, Ctx, ThreadView, Tuning
 from tools.registry import TOOLS, registry_version
 from tools.replay import replay
 from tools.result_bytes import result_bytes, result_hash
@@ -84,6 +85,13 @@ def test_the_day_after_replays_from_the_time_it_was_counted_from(ctx: Ctx) -> No
     leaning = replace(ctx, thread=ThreadView("t-1", earlier_time=wednesday), question="and the day after?")
     used, kept = record(leaning, "forecast_fill", {"by": "the day after"})
     assert used.result.facts.by.startswith("2025-09-04")
+    assert replay(kept, replace(ctx, thread=ThreadView("t-9"))).reproduced
+
+
+def test_a_forecast_s_reason_replays_for_the_time_and_level_it_was_asked_for(ctx: Ctx) -> None:
+    thread = ThreadView("t-1", last_subject="forecast", first_bin="105", forecast=AskedFor(NOW + timedelta(days=3), 45))
+    used, kept = record(replace(ctx, thread=thread), "explain", {})
+    assert used.result.facts.threshold_pct == 45
     assert replay(kept, replace(ctx, thread=ThreadView("t-9"))).reproduced
 
 
