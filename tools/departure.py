@@ -12,6 +12,8 @@ from domain.values import Moment, TruckSet
 from tools.context import Ctx
 
 EVENING_H = 18
+NOTICE = timedelta(minutes=15)  # crews of a shift that has begun leave at the next quarter hour after it
+LEAST_SHIFT = timedelta(hours=1)  # of a shift with less left nothing is planned any more
 
 # ---------------------------------------------------------------- trucks
 
@@ -98,7 +100,8 @@ def _away_until(ctx: Ctx, when: Moment, truck: TruckInfo) -> datetime | None:
 def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime:
     """Start of the earliest truck's shift that the words mean, local and aware, always after now.
 
-    A day means that day's shift; an evening hour or a night means the round that follows in the early morning.
+    A day means that day's shift; an evening hour or a night means the round that follows in the early morning. Of a
+    shift that has begun what is left is meant, from the next quarter hour after NOTICE, while LEAST_SHIFT is left.
     """
     if when.at <= ctx.now:
         raise AskAgain(f"“{when.words}” is over. For which night or day shall I plan?")
@@ -107,9 +110,32 @@ def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime
     late = local.hour >= EVENING_H and (not when.is_day or _is_night(when.words, ctx.now))
     day = local.date() + timedelta(days=1 if late else 0)
     start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ctx.zone)
-    while start <= ctx.now:
+    if start > ctx.now:
+        return start
+    left = _in_mid_shift(trucks, ctx)
+    return left if left is not None and left.date() == day else _after_now(start, ctx.now)
+
+
+def _after_now(start: datetime, now: datetime) -> datetime:
+    while start <= now:
         start += timedelta(days=1)
     return start
+
+
+def _in_mid_shift(trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime | None:
+    """When crews can leave that are on their shift now, local; None where all shifts of today are nearly over."""
+    soonest = ctx.now.astimezone(ctx.zone) + NOTICE
+    quarter = soonest.replace(minute=soonest.minute // 15 * 15, second=0, microsecond=0)
+    leaves = quarter if quarter == soonest else quarter + NOTICE
+    ends = [_end_of_shift(truck, leaves) for truck in trucks]
+    return leaves if any(end - leaves >= LEAST_SHIFT for end in ends) else None
+
+
+def _end_of_shift(truck: TruckInfo, day: datetime) -> datetime:
+    """When a truck's shift of a day ends, local; on the next day where it works through midnight."""
+    hour, minute = (int(part) for part in truck.shift_end.split(":"))
+    end = day.replace(hour=hour, minute=minute)
+    return end if truck.shift_end > truck.shift_start else end + timedelta(days=1)
 
 
 def _is_night(words: str, now: datetime) -> bool:

@@ -40,6 +40,7 @@ from tools.round_problem import (
     build_problem,
     fleet_of,
     full_milli,
+    second_of_day,
     stop_of,
 )
 from tools.scope import bins_in_scope
@@ -103,6 +104,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: f
     clock = SharedClock(StopRule(max_seconds=max(0.0, budget_s - AFTERWARDS_S)))
     trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
     starts_at = round_start(wish.when, trucks, ctx)
+    wish = replace(wish, leaves_s=second_of_day(starts_at))
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
     inside = {s.bin_id for s in scope}
     must = dict.fromkeys(wish.must_serve.bin_ids if wish.must_serve else ())

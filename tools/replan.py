@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -17,7 +17,7 @@ from engines.routing.worth import Worth
 from tools.context import Ctx
 from tools.planning import plan_from_json
 from tools.resolve import Setting, resolve
-from tools.round_problem import Outlook, Wish, build_problem, full_milli
+from tools.round_problem import Outlook, Wish, build_problem, full_milli, second_of_day
 
 OTHERWISE = "Plan {plan_id} was made with other records or distances; plan again to have it explained."
 
@@ -57,6 +57,7 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
         for bin_id, seen in cast(dict[str, dict[str, float]], inputs["outlooks"]).items()
     }
     wish = Wish(**resolve(Call("plan_round", stored.request), Setting(ctx.city, _made_at(inputs))).values)
+    wish = replace(wish, leaves_s=second_of_day(datetime.fromisoformat(str(stored.plan["starts_at"]))))
     prizes = cast(dict[str, int | None], inputs["prizes"])
     stops = [(outlooks[bin_id], prizes[bin_id]) for bin_id in cast(list[str], inputs["bins"])]
     trucks = [ctx.city.trucks[name] for name in trucks_then]

@@ -89,7 +89,10 @@ def _left_reason(solved: Solved, plan: Evidence) -> Reason:
 
 def understood_round(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, str]:
     """When, where and with what, as it was understood."""
-    told = {"when": f"the round of {solved.starts_at:%a %Y-%m-%d}, shifts from {solved.starts_at:%H:%M}"}
+    begins = min((ctx.city.trucks[name].shift_start for name in solved.trucks), default="")
+    begun = f"{solved.starts_at:%H:%M}" > begins != ""
+    what = "what is left of the shifts" if begun else "shifts"
+    told = {"when": f"the round of {solved.starts_at:%a %Y-%m-%d}, {what} from {solved.starts_at:%H:%M}"}
     told["trucks"] = ", ".join(solved.trucks) or "none"
     told["near"] = restate_near(wish.near, wish.within_m) if wish.near else f"all of {ctx.city.title}"
     return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from engines.routing.problem import Place as RoutingPlace
 from tools.context import Ctx
 from tools.loads import load_share
 
+DAY_S = 86_400
 UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is known; stated in the answer
 
 
@@ -37,6 +39,8 @@ class Wish:
     skip: BinSet | None = None
     must_serve: BinSet | None = None
     max_hours: int | None = None
+    leaves_s: int = 0
+    """Second of the round's day before which no truck leaves: where the shift has begun, when crews can set out."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,9 @@ def fleet_of(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Fleet:
     hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
     share = load_share(ctx)
     return Fleet(
-        [_truck(t, depots, share) for t in trucks], [RoutingPlace(*depot) for depot in depots], round(hours * 3600)
+        [_truck(t, depots, (share, wish.leaves_s)) for t in trucks],
+        [RoutingPlace(*depot) for depot in depots],
+        round(hours * 3600),
     )
 
 
@@ -139,20 +145,28 @@ def stop_of(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
     )
 
 
-def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]], share: float) -> Truck:
+def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]], planned: tuple[float, int]) -> Truck:
+    """The truck with what is `planned` of it: the share of its load, and the second before which it does not leave."""
+    share, leaves_s = planned
     start, end = _seconds(info.shift_start), _seconds(info.shift_end)
+    end = end if end > start else end + DAY_S
     return Truck(
         name=info.name,
         capacity_l=round(share * info.capacity_l * info.compaction_ratio),
         capacity_kg=round(share * info.capacity_kg),
         streams=info.streams,
-        shift_start_s=start,
-        shift_end_s=end if end > start else end + 86_400,
+        shift_start_s=min(max(start, leaves_s), end),
+        shift_end_s=end,
         cost_per_km=info.cost_per_km,
         cost_per_hour=info.cost_per_hour,
         g_co2e_per_km=info.g_co2e_per_km,
         depot=depots.index((info.depot, info.depot_lat, info.depot_lon)),
     )
+
+
+def second_of_day(local: datetime) -> int:
+    """The wall clock of a local moment in seconds."""
+    return local.hour * 3600 + local.minute * 60 + local.second
 
 
 def _seconds(clock: str) -> int:

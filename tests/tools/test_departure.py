@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from domain.times import moment
 from domain.values import TruckSet
 from tools.context import Ctx, ThreadView, Tuning
 from tools.departure import changed_trucks, choose_trucks, round_start
+from tools.plan_replay import repeat_plan
 
 
 @pytest.mark.parametrize(
@@ -46,11 +47,50 @@ def test_a_time_that_is_over_is_asked_back(store: Store, tmp_path: Path) -> None
         round_start(moment("2025-08-01", ctx.now), list(ctx.city.trucks.values()), ctx)
 
 
-def test_a_round_of_today_whose_shift_has_begun_is_tomorrows(store: Store, tmp_path: Path) -> None:
-    ctx = a_ctx(store, tmp_path)
-    start = round_start(moment("today", ctx.now), list(ctx.city.trucks.values()), ctx)
-    assert isinstance(start, datetime)
-    assert start > ctx.now
+@pytest.mark.parametrize(
+    ("now", "words", "leaves"),
+    [
+        ("2025-09-02 05:40", "this morning", "2025-09-02 06:00"),
+        ("2025-09-02 05:40", "tonight", "2025-09-02 06:00"),
+        ("2025-09-02 05:45", "today", "2025-09-02 06:00"),
+        ("2025-09-02 05:46", "today", "2025-09-02 06:15"),
+        ("2025-09-02 11:00", "today", "2025-09-03 04:00"),
+        ("2025-09-02 03:00", "today", "2025-09-02 04:00"),
+        ("2025-09-02 05:40", "tomorrow", "2025-09-03 04:00"),
+    ],
+)
+def test_of_a_shift_that_has_begun_what_is_left_is_meant_while_an_hour_is(
+    fleet: Ctx, now: str, words: str, leaves: str
+) -> None:
+    ctx = replace(fleet, now=at(now))
+    trucks = [replace(truck, shift_start="04:00", shift_end="12:00") for truck in fleet.city.trucks.values()]
+    start = round_start(moment(words, ctx.now.astimezone(ctx.zone)), trucks, ctx)
+    assert f"{start:%Y-%m-%d %H:%M}" == leaves
+
+
+def test_a_shift_through_midnight_is_on_its_way_until_the_morning(fleet: Ctx) -> None:
+    trucks = [replace(truck, shift_start="20:00", shift_end="04:00") for truck in fleet.city.trucks.values()]
+    ctx = replace(fleet, now=at("2025-09-02 21:05"))
+    start = round_start(moment("today", ctx.now.astimezone(ctx.zone)), trucks, ctx)
+    assert f"{start:%Y-%m-%d %H:%M}" == "2025-09-02 21:30"
+
+
+def test_a_plan_in_mid_shift_leaves_later_keeps_the_shifts_end_and_is_explained_from_what_is_stored(
+    store: Store, tmp_path: Path
+) -> None:
+    early = replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.1))
+    begins = min(truck.shift_start for truck in early.city.trucks.values())
+    ctx = replace(early, now=at(f"2025-09-02 {begins}") + timedelta(minutes=40))
+    planned = ask(ctx, "plan_round", when="today", serve="all")
+    leaves = ctx.now.astimezone(ctx.zone) + timedelta(minutes=20)
+    assert planned.facts.round_starts == f"{leaves:%Y-%m-%d %H:%M}"
+    assert "what is left of the shifts" in planned.understood["when"]
+    arrivals = [row[2] for row in planned.table.rows]
+    assert arrivals
+    assert min(arrivals) >= f"{leaves:%H:%M}"
+    thread = replace(ctx, thread=ThreadView("t-1", last_plan=planned.facts.plan_id, last_subject=planned.facts.plan_id))
+    assert planned.facts.plan_id in ask(thread, "explain").sentence()
+    assert repeat_plan(planned.facts.plan_id, ctx).verdict.outcome == "same"
 
 
 # ---------------------------------------------------------------- trucks
