@@ -13,6 +13,7 @@ from tools import (  # noqa: F401  # importing declares
     models,
     proposals,
     reports,
+    round_changes,
     rounds,
     search,
     service,

@@ -33,7 +33,7 @@ from tools.context import Ctx
 from tools.fill import data_age
 from tools.planning import plan_from_json
 from tools.registry import PROPOSERS, Example, tool
-from tools.rounds import which_plan
+from tools.round_changes import which_plan
 from tools.scope import one_zone, zone_around
 
 WHICH_BIN = "Which bin is it? Give its number, or its site and stream."
