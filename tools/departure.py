@@ -12,6 +12,7 @@ from domain.values import Moment, TruckSet
 from tools.context import Ctx
 
 EVENING_H = 18
+QUARTER = timedelta(minutes=15)
 NOTICE = timedelta(minutes=15)  # crews of a shift that has begun leave at the next quarter hour after it
 LEAST_SHIFT = timedelta(hours=1)  # of a shift with less left nothing is planned any more
 
@@ -122,11 +123,16 @@ def _after_now(start: datetime, now: datetime) -> datetime:
     return start
 
 
-def _in_mid_shift(trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime | None:
-    """When crews can leave that are on their shift now, local; None where all shifts of today are nearly over."""
+def soonest_leave(ctx: Ctx) -> datetime:
+    """When a crew at work can set out by another order: the next quarter hour after NOTICE, local."""
     soonest = ctx.now.astimezone(ctx.zone) + NOTICE
     quarter = soonest.replace(minute=soonest.minute // 15 * 15, second=0, microsecond=0)
-    leaves = quarter if quarter == soonest else quarter + NOTICE
+    return quarter if quarter == soonest else quarter + QUARTER
+
+
+def _in_mid_shift(trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime | None:
+    """When crews can leave that are on their shift now, local; None where all shifts of today are nearly over."""
+    leaves = soonest_leave(ctx)
     ends = [_end_of_shift(truck, leaves) for truck in trucks]
     return leaves if any(end - leaves >= LEAST_SHIFT for end in ends) else None
 

@@ -40,7 +40,6 @@ from tools.round_problem import (
     build_problem,
     fleet_of,
     full_milli,
-    second_of_day,
     stop_of,
 )
 from tools.scope import bins_in_scope
@@ -103,14 +102,15 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: f
     """
     clock = SharedClock(StopRule(max_seconds=max(0.0, budget_s - AFTERWARDS_S)))
     trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
-    starts_at = round_start(wish.when, trucks, ctx)
-    wish = replace(wish, leaves_s=second_of_day(starts_at))
+    starts_at = wish.begun.leaves_at if wish.begun else round_start(wish.when, trucks, ctx)
+    wish = wish.leaving(starts_at)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)
     inside = {s.bin_id for s in scope}
     must = dict.fromkeys(wish.must_serve.bin_ids if wish.must_serve else ())
     scope += [ctx.city.bins[b] for b in must if b not in inside]
     foreseen = foresee(ctx, scope)
     outlooks = {o.info.bin_id: o for o in outlook(ctx, scope, foreseen, starts_at)}
+    outlooks |= wish.begun.outlooks if wish.begun else {}
     serve, degraded = _serve(wish, outlooks)
     due = due_bins(ctx, scope, starts_at)
     wanted, left_out = _wanted(replace(wish, serve=serve), outlooks, due)
@@ -211,11 +211,14 @@ def _wanted(
     """Bins to consider, with what their worth is told from (None: served whenever it fits), and why others are out."""
     skip = set(wish.skip.bin_ids) if wish.skip else set()
     must = set(wish.must_serve.bin_ids) if wish.must_serve else set()
+    served = {bin_id: truck for truck, stops in (wish.begun.served if wish.begun else {}).items() for bin_id in stops}
     wanted: dict[str, Seen | None] = {}
     left_out: dict[str, str] = {}
     for bin_id, seen in outlooks.items():
         if bin_id in must:
             wanted[bin_id] = None
+        elif bin_id in served:
+            left_out[bin_id] = f"{served[bin_id]} has served it"
         elif bin_id in skip:
             left_out[bin_id] = "it was to be skipped"
         elif not seen.info.in_service:
@@ -275,11 +278,12 @@ def _baseline(
 ) -> RoundPlan | None:
     """The fixed schedule's bins of the same scope, routed by the same engine over distances of the same source.
 
-    None when it visits none that day, or when its distances come from elsewhere: the two could not be compared.
+    None when it visits none that day, when a part of the round is done, or when its distances come from elsewhere: the
+    two could not be compared.
     """
     due, trucks, source = given
     stops = [(outlooks[b], None) for b in sorted(due)]
-    if not stops or len(stops) > MOST_STOPS or not trucks:
+    if not stops or len(stops) > MOST_STOPS or not trucks or wish.begun:
         return None
     built = build_problem(ctx, replace(wish, must_serve=None, max_hours=None), stops, trucks, source)
     if built.travel.source != source:

@@ -14,10 +14,11 @@ from domain.values import Call
 from domain.work_records import StoredPlan
 from engines.routing.problem import Problem, RoundPlan
 from engines.routing.worth import Worth
+from tools.begun import begun_from_json
 from tools.context import Ctx
 from tools.planning import plan_from_json
 from tools.resolve import Setting, resolve
-from tools.round_problem import Outlook, Wish, build_problem, full_milli, second_of_day
+from tools.round_problem import Outlook, Wish, build_problem, full_milli
 
 OTHERWISE = "Plan {plan_id} was made with other records or distances; plan again to have it explained."
 
@@ -57,7 +58,8 @@ def again(ctx: Ctx, stored: StoredPlan) -> Replanned:
         for bin_id, seen in cast(dict[str, dict[str, float]], inputs["outlooks"]).items()
     }
     wish = Wish(**resolve(Call("plan_round", stored.request), Setting(ctx.city, _made_at(inputs))).values)
-    wish = replace(wish, leaves_s=second_of_day(datetime.fromisoformat(str(stored.plan["starts_at"]))))
+    wish = replace(wish, begun=begun_from_json(stored, outlooks))
+    wish = wish.leaving(datetime.fromisoformat(str(stored.plan["starts_at"])))
     prizes = cast(dict[str, int | None], inputs["prizes"])
     stops = [(outlooks[bin_id], prizes[bin_id]) for bin_id in cast(list[str], inputs["bins"])]
     trucks = [ctx.city.trucks[name] for name in trucks_then]

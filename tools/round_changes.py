@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import JsonValue
 
 from domain.errors import MissingPiece
 from domain.repositories.plans import get_plan
-from domain.values import BinSet, Call, Facts, Result
+from domain.values import BinSet, Call, Facts, Moment, Result, TruckSet
+from domain.work_records import StoredPlan
 from engines.routing.contrast import contrast
 from tools.arguments import BinsArg, Hours, MomentArg, Percent, RefArg, TruckCount, TrucksArg, words
+from tools.begun import OnItsWay, begun_reason, on_its_way
 from tools.context import Ctx
 from tools.departure import changed_trucks
 from tools.fill import data_age
@@ -85,46 +88,75 @@ def what_if(
         max_hours: Longest working time of a truck.
         when: Another night or day.
     """
-    parent_id = which_plan(ctx, plan)
     with ctx.store.read() as session:
-        stored = get_plan(session, ctx.city.name, parent_id)
-    old = _wish_again(ctx, stored.request)
+        stored = get_plan(session, ctx.city.name, which_plan(ctx, plan))
+    change = Change((add_trucks, remove_trucks, truck_count), skip, must_serve, min_fill_pct, goal, max_hours, when)
+    wish = _changed(ctx, stored, change)
     before = plan_from_json(stored.plan)
-    moment, used = when or old.when, [each.truck for each in before.rounds]
-    wish = Wish(
-        when=moment,
-        serve=old.serve,
-        goal=goal or old.goal,
-        trucks=changed_trucks(ctx, moment, used, (add_trucks, remove_trucks, truck_count)),
-        near=old.near,
-        within_m=old.within_m,
-        stream=old.stream,
-        min_fill_pct=min_fill_pct if min_fill_pct is not None else old.min_fill_pct,
-        skip=_joined(old.skip, skip, must_serve),
-        must_serve=_joined(old.must_serve, must_serve, skip),
-        max_hours=max_hours or old.max_hours,
+    solved = make_round(wish, ctx, before if change.small or wish.begun else None)
+    return _told(ctx, stored, wish, solved)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What shall be otherwise; `trucks`: those added, those removed, how many there shall be. None means as before."""
+
+    trucks: tuple[TruckSet | None, TruckSet | None, int | None]
+    skip: BinSet | None
+    must_serve: BinSet | None
+    min_fill_pct: int | None
+    goal: str | None
+    max_hours: int | None
+    when: Moment | None
+
+    @property
+    def small(self) -> bool:
+        """Whether only bins change, so that the search goes on from the plan."""
+        return not any((*self.trucks, self.min_fill_pct is not None, self.goal, self.max_hours, self.when))
+
+
+def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> Wish:
+    """The wish of the stored plan with the change, and what is begun of it when it is on its way."""
+    way = None if change.when else on_its_way(ctx, stored)
+    old = _wish_again(ctx, stored.request, way)
+    when, used = change.when or old.when, [each.truck for each in plan_from_json(stored.plan).rounds]
+    trucks = changed_trucks(ctx, when, used, change.trucks)
+    return replace(
+        old,
+        when=when,
+        goal=change.goal or old.goal,
+        trucks=trucks,
+        truck_count=None,
+        min_fill_pct=change.min_fill_pct if change.min_fill_pct is not None else old.min_fill_pct,
+        skip=_joined(old.skip, change.skip, change.must_serve),
+        must_serve=_joined(old.must_serve, change.must_serve, change.skip),
+        max_hours=change.max_hours or old.max_hours,
+        begun=way.left_to(trucks.names) if way else None,
     )
-    small = not any((add_trucks, remove_trucks, truck_count, min_fill_pct is not None, goal, max_hours, when))
-    solved = make_round(wish, ctx, before if small else None)
-    plan_id = store_round(ctx, wish, solved, parent_id)
-    changed = contrast(before, solved.plan)
-    facts = _change_facts(ctx, solved, (plan_id, parent_id))
+
+
+def _told(ctx: Ctx, stored: StoredPlan, wish: Wish, solved: Solved) -> Result[WhatIfFacts]:
+    """Stores the changed plan and tells it beside the one before it."""
+    ids = (store_round(ctx, wish, solved, stored.id), stored.id)
+    changed = contrast(plan_from_json(stored.plan), solved.plan)
+    served = {stop for stops in (wish.begun.served if wish.begun else {}).values() for stop in stops}
+    on_the_way = [begun_reason(ctx, wish.begun, stored.id)] if wish.begun else []
     return Result[WhatIfFacts](
         headline=CHANGE,
-        facts=facts.model_copy(
+        facts=_change_facts(ctx, solved, ids).model_copy(
             update={
                 "change_km": round(changed.change.metres / 1000, 1),
                 "change_hours": round(changed.change.seconds / 3600, 1),
                 "change_cost": round(changed.change.cost, 2),
                 "change_emissions_kg": round(changed.change.g_co2e / 1000, 1),
                 "bins_gained": len(changed.gained),
-                "bins_lost": len(changed.lost),
+                "bins_lost": len({*changed.lost} - served),
             }
         ),
-        why=[*change_reasons(ctx, changed, (plan_id, parent_id)), *round_reasons(ctx, solved, plan_id)[:2]],
-        understood={**understood_round(ctx, wish, solved), "plan": parent_id},
+        why=[*on_the_way, *change_reasons(ctx, changed, ids), *round_reasons(ctx, solved, ids[0])[:2]],
+        understood={**understood_round(ctx, wish, solved), "plan": stored.id},
         data_age=data_age(ctx),
-        table=change_table(changed),
+        table=change_table(changed, served),
         map=round_map(ctx, solved),
         degraded=list(solved.degraded),
         next_tool="propose_dispatch",
@@ -148,8 +180,10 @@ def _joined(old: BinSet | None, new: BinSet | None, against: BinSet | None) -> B
     return BinSet(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(names))) if ids else None
 
 
-def _wish_again(ctx: Ctx, request: dict[str, JsonValue]) -> Wish:
-    resolved = resolve(Call("plan_round", request), Setting(ctx.city, ctx.now)).values
+def _wish_again(ctx: Ctx, request: dict[str, JsonValue], way: OnItsWay | None) -> Wish:
+    """The wish of a stored plan; of a round on its way the time is its day, which is not over."""
+    asked = request if way is None else {**request, "when": f"{way.leaves_at:%Y-%m-%d}"}
+    resolved = resolve(Call("plan_round", asked), Setting(ctx.city, ctx.now)).values
     return Wish(**resolved)
 
 

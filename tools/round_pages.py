@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -163,20 +163,27 @@ CHANGE_COLUMNS = [
 ]  # fmt: skip
 
 
-def change_table(changed: Contrast) -> Table:
-    """Per truck and in all: before and after, the bins that it got and from whom, and those it gave and to whom."""
+def change_table(changed: Contrast, served: Collection[str] = ()) -> Table:
+    """Per truck and in all: before and after, the bins that it got and from whom, and those it gave and to whom.
+
+    `served` are bins that a truck had served before it was taken out: they are not left.
+    """
     old = {move.stop_id: move.from_truck for move in changed.moves}
     new = {move.stop_id: move.to_truck for move in changed.moves}
+
+    def left(stop: str) -> str:
+        return "served before" if stop in served else "left"
+
     rows: list[Row] = [
         [
             each.truck, *_before_and_after(each.before, each.after),
             _named(each.gained, {stop: f"from {who}" if who else "new" for stop, who in old.items()}),
-            _named(each.lost, {stop: f"to {who}" if who else "left" for stop, who in new.items()}),
+            _named(each.lost, {stop: f"to {who}" if who else left(stop) for stop, who in new.items()}),
         ]
         for each in changed.trucks
     ]  # fmt: skip
-    left = {stop: "left" for stop in changed.lost}
-    total = [_named(changed.gained, {stop: "new" for stop in changed.gained}), _named(changed.lost, left)]
+    lost = {stop: left(stop) for stop in changed.lost}
+    total = [_named(changed.gained, {stop: "new" for stop in changed.gained}), _named(changed.lost, lost)]
     rows.append(["in all", *_before_and_after(changed.before, changed.after), *total])
     return Table(columns=CHANGE_COLUMNS, rows=rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -24,6 +24,35 @@ UNKNOWN_LEVEL_PCT = 75.0  # assumed when a bin must be planned and nothing is kn
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """A bin as the planner sees it at the round: level when reached, and the chance to be full before the next one."""
+
+    info: BinInfo
+    level_pct: float
+    chance: float
+    known: bool
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What is done of a round that is on its way when a change of it sets in at `leaves_at`.
+
+    `rounds`: truck -> (second of the day at which it left, the stops that stay its, in driving order); `served`: truck
+    that drives no more -> the stops that it had served. `outlooks` of the stops that stay, as the trucks met them.
+    """
+
+    leaves_at: datetime
+    rounds: Mapping[str, tuple[int, tuple[str, ...]]]
+    served: Mapping[str, tuple[str, ...]]
+    outlooks: Mapping[str, Outlook]
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """All stops that stay with their trucks."""
+        return tuple(stop_id for _, stops in self.rounds.values() for stop_id in stops)
+
+
+@dataclass(frozen=True)
 class Wish:
     """What a round should be, resolved. None means not said."""
 
@@ -41,16 +70,16 @@ class Wish:
     max_hours: int | None = None
     leaves_s: int = 0
     """Second of the round's day before which no truck leaves: where the shift has begun, when crews can set out."""
+    begun: Begun | None = None
 
-
-@dataclass(frozen=True)
-class Outlook:
-    """A bin as the planner sees it at the round: level when reached, and the chance to be full before the next one."""
-
-    info: BinInfo
-    level_pct: float
-    chance: float
-    known: bool
+    def leaving(self, starts_at: datetime) -> Wish:
+        """The wish for a round that starts then, with what is begun of it as bins that must be served."""
+        wish = replace(self, leaves_s=second_of_day(starts_at))
+        if self.begun is None:
+            return wish
+        must = self.must_serve or BinSet((), ())
+        stops = tuple(dict.fromkeys([*must.bin_ids, *self.begun.stops]))
+        return replace(wish, must_serve=BinSet(stops, must.names))
 
 
 @dataclass(frozen=True)
@@ -116,7 +145,7 @@ def fleet_of(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Fleet:
     hours = wish.max_hours if wish.max_hours is not None else ctx.city.assumed("max_hours", 8.0)
     share = load_share(ctx)
     return Fleet(
-        [_truck(t, depots, (share, wish.leaves_s)) for t in trucks],
+        [_truck(t, depots, share, wish) for t in trucks],
         [RoutingPlace(*depot) for depot in depots],
         round(hours * 3600),
     )
@@ -145,22 +174,24 @@ def stop_of(ctx: Ctx, seen: Outlook, prize: int | None, must: bool) -> Stop:
     )
 
 
-def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]], planned: tuple[float, int]) -> Truck:
-    """The truck with what is `planned` of it: the share of its load, and the second before which it does not leave."""
-    share, leaves_s = planned
+def _truck(info: TruckInfo, depots: Sequence[tuple[str, float, float]], share: float, wish: Wish) -> Truck:
+    """The truck planned to a share of its load; it leaves when it may, or has left with what it has begun."""
     start, end = _seconds(info.shift_start), _seconds(info.shift_end)
     end = end if end > start else end + DAY_S
+    begun = wish.begun.rounds.get(info.name) if wish.begun else None
+    leave, locked = begun or (max(start, wish.leaves_s), ())
     return Truck(
         name=info.name,
         capacity_l=round(share * info.capacity_l * info.compaction_ratio),
         capacity_kg=round(share * info.capacity_kg),
         streams=info.streams,
-        shift_start_s=min(max(start, leaves_s), end),
+        shift_start_s=min(leave, end),
         shift_end_s=end,
         cost_per_km=info.cost_per_km,
         cost_per_hour=info.cost_per_hour,
         g_co2e_per_km=info.g_co2e_per_km,
         depot=depots.index((info.depot, info.depot_lat, info.depot_lon)),
+        locked=locked,
     )
 
 

@@ -22,6 +22,7 @@ from tools.arguments import (
     TrucksArg,
     words,
 )
+from tools.begun import begun_as_json
 from tools.context import Ctx
 from tools.fill import data_age
 from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_as_json
@@ -185,6 +186,7 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
         "may_stay": [*sorted(solved.may_stay)],
         "looks": solved.looks,
         "went_on": solved.went_on,
+        "begun": begun_as_json(wish.begun),
         "now": ctx.now.isoformat(),
         "records": ctx.city.digest,
         "where": restate_near(wish.near, wish.within_m) if wish.near else ctx.city.title,
