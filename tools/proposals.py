@@ -10,9 +10,11 @@ from pydantic import JsonValue
 
 from domain.errors import AskAgain, DeadlineExceeded, MissingPiece
 from domain.operation import BinInfo
+from domain.repositories.fleet import sent_rounds
 from domain.repositories.plans import get_plan
 from domain.repositories.proposals import NewProposal, store_proposal
 from domain.values import BinSet, Effect, Evidence, Facts, Place, Reason, Result, TruckSet, counted
+from domain.work_records import StoredPlan
 from engines.routing.plan import TruckRound
 from tools.arguments import (
     BinArg,
@@ -93,12 +95,28 @@ def propose_dispatch(
         "rounds": rounds,
         "about": f"Dispatch {plan_id}: {about}",
     }
+    replaced = _replaced(ctx, stored)
+    if replaced:
+        said |= {"replaces": [*replaced], "about": f"{said['about']}; in place of {', '.join(replaced)}"}
     why = Reason(
         text=f"Plan {plan_id} as stored, hash {stored.content_hash[:12]}; a changed plan needs a new proposal.",
         evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")],
     )
     result = _proposed(ctx, "dispatch", said, why, (plan_id, starts_at))
     return result.model_copy(update={"understood": {"plan": plan_id}})
+
+
+def _replaced(ctx: Ctx, stored: StoredPlan) -> tuple[str, ...]:
+    """The dispatches in force, of the same day, of plans that this one is a change of: crews would have two orders."""
+    day = datetime.fromisoformat(str(stored.plan["starts_at"])).date()
+    with ctx.store.read() as session:
+        before, parent = set[str](), stored.parent
+        while parent is not None and parent not in before:
+            before.add(parent)
+            parent = get_plan(session, ctx.city.name, parent).parent
+        sent = [each for each in sent_rounds(session, ctx.city.name, ctx.now) if each.plan_id in before]
+    same = [each.dispatch_id for each in sent if each.starts_at.astimezone(ctx.zone).date() == day]
+    return tuple(dict.fromkeys(same))
 
 
 def _still_to_leave(ctx: Ctx, plan_id: str, said: JsonValue) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
 from domain.errors import UnknownName
@@ -107,9 +107,13 @@ def _common(session: Session, effect: OutboxEffect, at: datetime, letter: str) -
 
 
 def _dispatch(session: Session, effect: OutboxEffect, at: datetime) -> Dispatch:
+    """The dispatch; those that it stands in place of are called back with it."""
     said = effect.content
     starts = said.get("starts_at")
-    trucks = said.get("trucks")
+    trucks, replaced = said.get("trucks"), said.get("replaces")
+    if isinstance(replaced, list):
+        older = and_(Dispatch.city == effect.city, Dispatch.id.in_([str(each) for each in replaced]))
+        session.execute(update(Dispatch).where(older).values(state="recalled"))
     return Dispatch(
         **_common(session, effect, at, "R"),
         plan_id=str(said["plan_id"]),

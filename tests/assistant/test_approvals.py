@@ -21,7 +21,7 @@ from domain.ledger import LedgerEntry, LedgerRef
 from domain.repositories.proposals import get_proposal
 from domain.store import Store
 from domain.values import Actor, Call, Role
-from domain.work_records import Proposal
+from domain.work_records import Dispatch, Proposal
 from tools.registry import TOOLS
 
 ATTACK = (
@@ -115,6 +115,47 @@ async def test_a_dispatch_sends_the_approved_rounds(desk: Desk) -> None:
     done = desk.approvals.decide(approve(answer.proposal))
     assert (done.state, done.effect_ref) == ("approved", "R-0001")
     assert desk.products() == 1
+
+
+async def test_a_dispatched_change_calls_the_dispatch_before_it_back_once_it_is_approved(desk: Desk) -> None:
+    planned = await desk.ask(
+        "Plan tomorrow's round and send it",
+        [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()],
+    )
+    assert planned.proposal is not None
+    desk.approvals.decide(approve(planned.proposal))
+    changed = await desk.ask(
+        "without bin 105, and send that",
+        [call("what_if", skip=["bin 105"]), call("propose_dispatch"), reply()],
+        thread=planned.thread,
+    )
+    assert changed.proposal is not None
+    assert "in place of R-0001" in changed.proposal.lines
+    assert states(desk) == {"R-0001": "sent"}
+    desk.approvals.decide(approve(changed.proposal))
+    assert states(desk) == {"R-0001": "recalled", "R-0002": "sent"}
+
+
+async def test_a_change_for_another_day_leaves_the_dispatch_in_force(desk: Desk) -> None:
+    planned = await desk.ask(
+        "Plan tomorrow's round and send it",
+        [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()],
+    )
+    assert planned.proposal is not None
+    desk.approvals.decide(approve(planned.proposal))
+    other = await desk.ask(
+        "and on Thursday? send that", [call("what_if", when="Thursday"), call("propose_dispatch"), reply()],
+        thread=planned.thread,
+    )  # fmt: skip
+    assert other.proposal is not None
+    desk.approvals.decide(approve(other.proposal))
+    assert states(desk) == {"R-0001": "sent", "R-0002": "sent"}
+
+
+def states(desk: Desk) -> dict[str, str]:
+    """Every dispatch and its state."""
+    with desk.store.read() as session:
+        return {each.id: each.state for each in session.scalars(select(Dispatch))}
 
 
 async def test_two_managers_at_once_make_one_product(desk: Desk) -> None:
