@@ -12,14 +12,12 @@ Kinds, in the order in which they are looked for:
 * `stuck`: one and the same level for days in which the bin at its usual pace would have filled by `MISSED_PCT`, or,
   at 100 percent, far longer than the bin was ever left between two emptyings.
 
-A reading is judged by the ones after it as well, so the newest one cannot be a spike yet: `unconfirmed` says when it
-stands alone.
+A reading is judged by the ones after it as well, so the newest one cannot be a spike yet.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -64,15 +62,11 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Cleaned:
-    """The readings that are believed, in time order, and what was taken out.
-
-    `unconfirmed`: the last reading is `SPIKE_PCT` or more above the one before it and nothing came after it yet.
-    """
+    """The readings that are believed, in time order, and what was taken out."""
 
     read_at: Times
     readings: Floats
     marks: tuple[Mark, ...]
-    unconfirmed: bool = False
 
     def count(self, kind: Kind) -> int:
         """Readings marked with a kind."""
@@ -168,9 +162,7 @@ def _kept(sifted: _Sifted) -> Cleaned:
     at, level = sifted.at, sifted.level
     places = np.flatnonzero(sifted.kinds != "")
     marks = tuple(Mark(at[i], float(level[i]), sifted.kinds[i], int(sifted.run[i])) for i in places)
-    kept = level[sifted.alive]
-    alone = len(kept) > 1 and bool(kept[-1] - kept[-2] >= SPIKE_PCT)
-    return Cleaned(at[sifted.alive], kept, marks, alone)
+    return Cleaned(at[sifted.alive], level[sifted.alive], marks)
 
 
 def cleaned_history(history: BinHistory) -> tuple[BinHistory, list[str]]:
@@ -181,16 +173,6 @@ def cleaned_history(history: BinHistory) -> tuple[BinHistory, list[str]]:
     if not cleaned.marks:
         return history, []
     return replace(history, read_at=cleaned.read_at, readings=cleaned.readings), cleaned.sentences(history.bin_id)
-
-
-def emptyings(cleaned: Cleaned, drop_pct: float = DROP_PCT) -> tuple[Times, Floats]:
-    """Times of the first reading after each emptying, and the level just before it.
-
-    An emptying is a fall of `drop_pct` between two believed readings; one that goes on falling counts once.
-    """
-    fall = np.diff(cleaned.readings) <= -drop_pct
-    fall[1:] &= ~fall[:-1]
-    return cleaned.read_at[1:][fall], cleaned.readings[:-1][fall]
 
 
 def _columns(read_at: npt.ArrayLike, readings: npt.ArrayLike) -> tuple[Times, Floats]:
@@ -333,9 +315,3 @@ def _ignored(bin_id: str, count: int) -> str:
 
 def _sentence(bin_id: str, kind: Kind, count: int) -> str:
     return f"{_ignored(bin_id, count)}: {_REASONS[kind][count > 1]}"
-
-
-def total(cleaned: Sequence[Cleaned]) -> dict[Kind, int]:
-    """Marked readings of many bins by kind."""
-    kinds: tuple[Kind, ...] = ("out_of_range", "clock_jump", "duplicate", "spike", "stuck")
-    return {kind: sum(each.count(kind) for each in cleaned) for kind in kinds}

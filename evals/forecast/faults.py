@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from domain.errors import BadData
-from engines.forecast.history import BinHistory, Floats, Times
-from engines.forecast.hygiene import Cleaned, clean, emptyings, total
+from engines.forecast.history import BinHistory, Floats, Times, emptyings_from_readings
+from engines.forecast.hygiene import Cleaned, Kind, clean
 from evals.forecast.readings import read_readings
 
 PLANTED_SHARE = 0.01
@@ -73,7 +73,7 @@ def told(histories: Sequence[BinHistory], seed: int) -> list[str]:
     lines = [sentence for h, c in zip(histories, cleaned, strict=True) for sentence in c.sentences(h.bin_id)]
     kinds = ", ".join(f"{kind} {count}" for kind, count in total(cleaned).items())
     lines.append(f"{sum(len(h.readings) for h in histories)} readings of {len(histories)} containers: {kinds}")
-    kept = by_hour(np.concatenate([emptyings(each)[0] for each in cleaned]))
+    kept = by_hour(np.concatenate([emptyings_from_readings(each.read_at, each.readings)[0] for each in cleaned]))
     busy = np.sort(np.argsort(kept)[-6:])
     echoes = _dips(cleaned)
     share = f"{kept[busy].sum():.0%} of the emptyings that are left" if len(echoes) else "no echo was taken out"
@@ -92,6 +92,12 @@ def told(histories: Sequence[BinHistory], seed: int) -> list[str]:
 def _sum_of(what: str, planted: Sequence[Planted]) -> str:
     both = Planted(*(sum(getattr(each, part) for each in planted) for part in ("planted", "found", "wrong")))
     return f"spikes planted in {what}: {both.planted}, recall {both.recall:.3f}, precision {both.precision:.3f}"
+
+
+def total(cleaned: Sequence[Cleaned]) -> dict[Kind, int]:
+    """Marked readings of many bins by kind."""
+    kinds: tuple[Kind, ...] = ("out_of_range", "clock_jump", "duplicate", "spike", "stuck")
+    return {kind: sum(each.count(kind) for each in cleaned) for kind in kinds}
 
 
 def _dips(cleaned: Sequence[Cleaned]) -> Times:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import BadData
-from engines.forecast.history import BinHistory, Floats, Times
-from engines.forecast.hygiene import Cleaned, clean, cleaned_history, emptyings, total
+from engines.forecast.history import BinHistory, Floats, Times, emptyings_from_readings
+from engines.forecast.hygiene import Cleaned, clean, cleaned_history
 
 PRAGUE = Path(__file__).parent / "fixtures" / "prague_excerpt.csv"
 GLASS_ECHOES = {  # 4433_1, set by eye: a level of 5 or about 18 seen for one reading while the container stood at 57
@@ -29,7 +30,11 @@ def prague(container: str) -> tuple[Times, Floats]:
 
 
 def kinds(cleaned: Cleaned) -> dict[str, int]:
-    return {kind: count for kind, count in total([cleaned]).items() if count}
+    return dict(Counter(mark.kind for mark in cleaned.marks))
+
+
+def emptyings(cleaned: Cleaned) -> Times:
+    return emptyings_from_readings(cleaned.read_at, cleaned.readings)[0]
 
 
 def test_the_single_reading_echoes_of_a_real_glass_sensor_are_found() -> None:
@@ -42,13 +47,13 @@ def test_an_echo_that_stays_for_hours_is_no_emptying_of_a_real_glass_container()
     at, level = prague("4433_1")
     wrong = {"2025-02-16T12:57:54", "2025-02-17T06:27:54"}  # 57 -> 17 for four hours, then 57 again
     assert wrong <= {str(moment) for moment in at}
-    assert not wrong & {str(moment) for moment in emptyings(clean(at, level))[0]}
+    assert not wrong & {str(moment) for moment in emptyings(clean(at, level))}
 
 
 def test_a_paper_container_filled_again_within_the_hour_was_emptied_all_the_same() -> None:
     at, level = prague("3528_5")
     cleaned = clean(at, level)
-    emptied = {str(moment)[:13] for moment in emptyings(cleaned)[0]}
+    emptied = {str(moment)[:13] for moment in emptyings(cleaned)}
     assert "2024-10-23T07" in emptied  # 72 -> 3 -> 32 -> 65 in one hour
     assert cleaned.count("spike") <= 2
     assert 5 <= len(emptied) / ((at[-1] - at[0]) / np.timedelta64(7, "D")) <= 7
@@ -58,7 +63,7 @@ def test_a_quiet_plastic_sensor_loses_no_reading_and_has_its_two_emptyings() -> 
     at, level = prague("1785_3")
     cleaned = clean(at, level)
     assert cleaned.marks == ()
-    assert [str(moment)[:10] for moment in emptyings(cleaned)[0]] == ["2024-09-18", "2024-10-15"]
+    assert [str(moment)[:10] for moment in emptyings(cleaned)] == ["2024-09-18", "2024-10-15"]
 
 
 def test_a_real_sensor_that_stood_still_for_a_month_is_told_with_its_dates() -> None:
@@ -118,11 +123,10 @@ def test_readings_from_the_future_are_no_readings() -> None:
     assert kinds(clean(at, level, until=at[189])) == {"clock_jump": 10}
 
 
-def test_the_newest_reading_is_never_a_spike_but_said_to_stand_alone() -> None:
+def test_the_newest_reading_is_never_a_spike() -> None:
     at, level = plastic()
     level[-1] = 99
     cleaned = clean(at, level)
-    assert cleaned.unconfirmed
     assert cleaned.readings[-1] == 99
 
 
@@ -164,7 +168,7 @@ def test_ten_years_of_readings_every_ten_minutes_are_cleaned_in_seconds() -> Non
     begun = time.process_time()
     cleaned = clean(at, level)
     assert time.process_time() - begun < 20
-    assert len(emptyings(cleaned)[0]) == 519
+    assert len(emptyings(cleaned)) == 519
 
 
 def test_a_clock_that_jumps_back_once_does_not_make_a_long_past_slow_to_clean() -> None:
