@@ -12,15 +12,17 @@ from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
+from sqlalchemy.orm import Session
 
-from domain.repositories.fleet import sent_rounds
+from domain.repositories.fleet import SentRound, sent_rounds
+from domain.repositories.plans import get_plan
 from domain.values import Evidence, Reason, counted
 from domain.work_records import StoredPlan
 from engines.routing.plan import RoundPlan, TruckRound
 from tools.context import Ctx
-from tools.departure import soonest_leave
+from tools.departure import choose_trucks, round_start, soonest_leave
 from tools.planning import plan_from_json
-from tools.round_problem import Begun, Outlook, second_of_day
+from tools.round_problem import Begun, Outlook, Wish, second_of_day
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,34 @@ def on_its_way(ctx: Ctx, stored: StoredPlan) -> OnItsWay | None:
     return OnItsWay(plan, _outlooks(ctx, stored), out, begun.served if begun else {}, now_s, leaves_at)
 
 
+def served_so_far(ctx: Ctx, wish: Wish) -> Begun | None:
+    """What the rounds dispatched for today had served by now, for a round that leaves in the shift that has begun.
+
+    None for a round of another time, and where nothing was served. Raises as `choose_trucks` and `round_start` do.
+    """
+    leaves_at = soonest_leave(ctx)
+    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
+    if round_start(wish.when, trucks, ctx) != leaves_at:
+        return None
+    with ctx.store.read() as session:
+        sent = [(each, get_plan(session, ctx.city.name, each.plan_id)) for each in _sent_today(ctx, session, leaves_at)]
+    now_s = second_of_day(ctx.now.astimezone(ctx.zone))
+    served: dict[str, tuple[str, ...]] = {}
+    for truck, stored in sent:
+        before = begun_from_json(stored, {})
+        rounds = [each for each in plan_from_json(stored.plan).rounds if each.truck == truck.truck]
+        done = {each.truck: _stops(each, left_by=now_s) for each in rounds} | dict(before.served if before else {})
+        for name, stops in done.items():
+            served[name] = tuple(dict.fromkeys([*served.get(name, ()), *stops]))
+    served = {truck: stops for truck, stops in served.items() if stops}
+    return Begun(leaves_at, {}, served, {}) if served else None
+
+
+def _sent_today(ctx: Ctx, session: Session, day: datetime) -> list[SentRound]:
+    sent = sent_rounds(session, ctx.city.name, ctx.now)
+    return [each for each in sent if each.starts_at.astimezone(ctx.zone).date() == day.date()]
+
+
 def _stops(each: TruckRound, reached_before: int | None = None, left_by: int | None = None) -> tuple[str, ...]:
     """The round's stops, dumps aside, that are reached before a second of the day, or left by one."""
     return tuple(
@@ -100,6 +130,16 @@ def begun_reason(ctx: Ctx, begun: Begun, plan_id: str) -> Reason:
     load = "; what is on board of it stays there" if begun.served else ""
     text = f"The round is on its way: {', '.join([*kept, *done])}{load}. Told by the plan's times, not by the crews."
     return Reason(text=text, evidence=[Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}")])
+
+
+def served_reason(begun: Begun) -> Reason:
+    """Which bins a new round leaves out because dispatched ones had served them, and how to change such a round."""
+    done = " and ".join(f"{truck} had served {counted(len(stops), 'bin')}" for truck, stops in begun.served.items())
+    text = (
+        f"By now {done}, told by the times of today's dispatched rounds, not by the crews: they are left out here. "
+        "What those trucks still have to do may be in this plan again: to change a round on its way, ask “what if …”."
+    )
+    return Reason(text=text, evidence=[Evidence(label="dispatched rounds", ref="records:dispatches")])
 
 
 def begun_as_json(begun: Begun | None) -> JsonValue:

@@ -9,11 +9,11 @@ from pydantic import JsonValue
 
 from domain.errors import MissingPiece
 from domain.repositories.plans import get_plan
-from domain.values import BinSet, Call, Facts, Moment, Result, TruckSet
+from domain.values import BinSet, Call, Facts, Moment, Reason, Result, TruckSet
 from domain.work_records import StoredPlan
 from engines.routing.contrast import contrast
 from tools.arguments import BinsArg, Hours, MomentArg, Percent, RefArg, TruckCount, TrucksArg, words
-from tools.begun import OnItsWay, begun_reason, on_its_way
+from tools.begun import OnItsWay, begun_reason, on_its_way, served_reason, served_so_far
 from tools.context import Ctx
 from tools.departure import changed_trucks
 from tools.fill import data_age
@@ -91,10 +91,10 @@ def what_if(
     with ctx.store.read() as session:
         stored = get_plan(session, ctx.city.name, which_plan(ctx, plan))
     change = Change((add_trucks, remove_trucks, truck_count), skip, must_serve, min_fill_pct, goal, max_hours, when)
-    wish = _changed(ctx, stored, change)
+    wish, begun = _changed(ctx, stored, change)
     before = plan_from_json(stored.plan)
     solved = make_round(wish, ctx, before if change.small or wish.begun else None)
-    return _told(ctx, stored, wish, solved)
+    return _told(ctx, stored, (wish, begun), solved)
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class Change:
         return not any((*self.trucks, self.min_fill_pct is not None, self.goal, self.max_hours, self.when))
 
 
-def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> Wish:
-    """The wish of the stored plan with the change, and what is begun of it when it is on its way."""
+def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> tuple[Wish, list[Reason]]:
+    """The wish of the stored plan with the change, and what is told of what its or today's rounds have done."""
     way = None if change.when else on_its_way(ctx, stored)
     old = _wish_again(ctx, stored.request, way)
     when, used = change.when or old.when, [each.truck for each in plan_from_json(stored.plan).rounds]
     trucks = changed_trucks(ctx, when, used, change.trucks)
-    return replace(
+    changed = replace(
         old,
         when=when,
         goal=change.goal or old.goal,
@@ -131,16 +131,20 @@ def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> Wish:
         skip=_joined(old.skip, change.skip, change.must_serve),
         must_serve=_joined(old.must_serve, change.must_serve, change.skip),
         max_hours=change.max_hours or old.max_hours,
-        begun=way.left_to(trucks.names) if way else None,
     )
+    if way:
+        begun = way.left_to(trucks.names)
+        return replace(changed, begun=begun), [begun_reason(ctx, begun, stored.id)]
+    done = served_so_far(ctx, changed)
+    return replace(changed, begun=done), [served_reason(done)] if done else []
 
 
-def _told(ctx: Ctx, stored: StoredPlan, wish: Wish, solved: Solved) -> Result[WhatIfFacts]:
+def _told(ctx: Ctx, stored: StoredPlan, asked: tuple[Wish, list[Reason]], solved: Solved) -> Result[WhatIfFacts]:
     """Stores the changed plan and tells it beside the one before it."""
+    wish, begun = asked
     ids = (store_round(ctx, wish, solved, stored.id), stored.id)
     changed = contrast(plan_from_json(stored.plan), solved.plan)
     served = {stop for stops in (wish.begun.served if wish.begun else {}).values() for stop in stops}
-    on_the_way = [begun_reason(ctx, wish.begun, stored.id)] if wish.begun else []
     return Result[WhatIfFacts](
         headline=CHANGE,
         facts=_change_facts(ctx, solved, ids).model_copy(
@@ -153,7 +157,7 @@ def _told(ctx: Ctx, stored: StoredPlan, wish: Wish, solved: Solved) -> Result[Wh
                 "bins_lost": len({*changed.lost} - served),
             }
         ),
-        why=[*on_the_way, *change_reasons(ctx, changed, ids), *round_reasons(ctx, solved, ids[0])[:2]],
+        why=[*begun, *change_reasons(ctx, changed, ids), *round_reasons(ctx, solved, ids[0])[:2]],
         understood={**understood_round(ctx, wish, solved), "plan": stored.id},
         data_age=data_age(ctx),
         table=change_table(changed, served),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +23,7 @@ from tools.arguments import (
     TrucksArg,
     words,
 )
-from tools.begun import begun_as_json
+from tools.begun import begun_as_json, served_reason, served_so_far
 from tools.context import Ctx
 from tools.fill import data_age
 from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_as_json
@@ -107,13 +108,14 @@ def plan_round(
     wish = Wish(
         when, serve, goal, trucks, truck_count, near, within_m, stream, min_fill_pct, skip, must_serve, max_hours
     )
+    wish = replace(wish, begun=served_so_far(ctx, wish))
     solved = make_round(wish, ctx)
     plan_id = store_round(ctx, wish, solved, None)
     facts = _facts(ctx, wish, solved, plan_id)
     return Result[PlanFacts](
         headline=_headline(facts, anything_due=bool(solved.due)),
         facts=facts,
-        why=round_reasons(ctx, solved, plan_id),
+        why=[*([served_reason(wish.begun)] if wish.begun else []), *round_reasons(ctx, solved, plan_id)],
         understood=understood_round(ctx, wish, solved),
         data_age=data_age(ctx),
         table=stop_table(ctx, solved),

@@ -127,3 +127,38 @@ def test_a_round_that_is_over_is_planned_for_the_next_day(out: tuple[Ctx, str]) 
     result = ask(late, "what_if", remove_trucks=[plan_of(ctx, plan_id).rounds[1].truck])
     assert starts_of(ctx, result.facts.plan_id) > late.now
     assert "on its way" not in " ".join(reason.text for reason in result.why)
+
+
+def test_a_new_round_in_the_same_shift_leaves_out_what_was_served_and_says_so(out: tuple[Ctx, str]) -> None:
+    ctx, plan_id = out
+    now = second(ctx, ctx.now)
+    done = {
+        each.truck: [v.stop_id for v in each.visits if not v.is_dump and v.depart_s <= now]
+        for each in plan_of(ctx, plan_id).rounds
+    }
+    served = {stop for stops in done.values() for stop in stops}
+    assert served
+    result = ask(ctx, "plan_round", when="today", serve="all", truck_count=2)
+    anew = plan_of(ctx, result.facts.plan_id)
+    assert starts_of(ctx, result.facts.plan_id).date() == starts_of(ctx, plan_id).date()
+    assert set(anew.served) == set(plan_of(ctx, plan_id).served) - served
+    for truck, stops in done.items():
+        assert f"{truck} had served {len(stops)} bin" in result.why[0].text
+    assert repeat_plan(result.facts.plan_id, ctx).verdict.outcome == "same"
+    changed = ask(ctx, "what_if", plan=result.facts.plan_id, goal="time")
+    assert not served & set(plan_of(ctx, changed.facts.plan_id).served)
+    assert changed.why[0].text == result.why[0].text
+
+
+def test_a_bin_that_was_served_is_planned_again_when_it_must_be(out: tuple[Ctx, str]) -> None:
+    ctx, plan_id = out
+    first = plan_of(ctx, plan_id).rounds[0].stop_ids[0]
+    result = ask(ctx, "plan_round", when="today", serve="all", must_serve=[f"bin {first}"])
+    assert first in plan_of(ctx, result.facts.plan_id).served
+
+
+def test_a_round_of_the_next_day_knows_nothing_of_todays(out: tuple[Ctx, str]) -> None:
+    ctx, plan_id = out
+    result = ask(ctx, "plan_round", when="tomorrow", serve="all")
+    assert set(plan_of(ctx, result.facts.plan_id).served) >= set(plan_of(ctx, plan_id).served)
+    assert "had served" not in " ".join(reason.text for reason in result.why)
