@@ -175,6 +175,15 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     fresh.rename(folder)
 
 
+def members_of(words: str) -> tuple[str, ...]:
+    """The members that a list with commas names, in the order of FITS. Raises BadData for none or an unknown name."""
+    named = {name.strip() for name in words.split(",")} - {""}
+    unknown = named - {*FITS}
+    if unknown or not named:
+        raise BadData(f"--members takes {', '.join(FITS)}; {', '.join(sorted(unknown)) or 'nothing'} is none of them")
+    return tuple(name for name in FITS if name in named)
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """The command line."""
     asked = argparse.ArgumentParser(prog="python -m finetune.forecast", description=__doc__)
@@ -188,7 +197,7 @@ def main(words: Sequence[str] | None = None) -> None:
     asked.add_argument("--members", default=",".join(USUAL), help=f"of {', '.join(FITS)}")
     asked.add_argument("--seed", type=int, default=0)
     said = asked.parse_args(words)
-    members = tuple(name for name in FITS if name in said.members.split(","))
+    members = members_of(said.members)
     made = train(Order(said.data, said.out, said.until, said.version, members, said.seed, said.zone and said.zone.key))
     size = sum(file.stat().st_size for file in made.iterdir())
     print(f"{made}: {size / 1e6:.1f} MB, {time.process_time():.0f} CPU s in all")

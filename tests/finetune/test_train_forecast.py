@@ -18,7 +18,7 @@ from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.member import Member, Windows
 from engines.forecast.model_files import FOUND, MEMBERS, from_files
 from engines.shelf import Signature, check, read_shelved
-from finetune.forecast import Order, main, train
+from finetune.forecast import Order, main, members_of, train
 
 START = np.datetime64("2024-01-01T00:00:00")
 
@@ -124,3 +124,13 @@ def test_models_learn_on_the_clock_of_the_zone_and_the_manifest_names_it(tmp_pat
 def test_data_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="cannot be read"):
         main(["--data", str(tmp_path / "nothing.csv"), "--out", str(tmp_path / "model")])
+
+
+@pytest.mark.parametrize("unknown", ["horoscope", "hour_of_week,horoscope", " , "])
+def test_members_that_there_are_not_are_refused(unknown: str) -> None:
+    with pytest.raises(BadData, match="--members takes hour_of_week, boosted"):
+        members_of(unknown)
+
+
+def test_members_may_stand_in_any_order_with_spaces_between_them() -> None:
+    assert members_of("boosted, hour_of_week") == ("hour_of_week", "boosted")
