@@ -100,5 +100,5 @@ def _render(result: Result[Any]) -> str:
         told = "; ".join(f"{name.replace('_', ' ')}: {words}" for name, words in result.understood.items())
         lines.append(f"Understood: {told}.")
     lines.append(f"Data: {result.data_age}.")
-    lines += [f"Limited: {words}." for words in result.degraded]
+    lines += [f"Limited: {words.removesuffix('.')}." for words in result.degraded]
     return "\n".join(lines)

@@ -30,6 +30,8 @@ WORDS = {
     "embeddings": "embeddings embedding embedder search retrieval vector vectors minilm",
 }
 Told = dict[str, str | int | float | datetime | None]
+SHARES = ("within", "coverage")
+"""How figures of a model that are shares begin."""
 RATES = "fill rates by bin and hour of week, fitted from the records"
 
 
@@ -176,8 +178,7 @@ def _fill(name: str, version: Registered | None, accuracy: Accuracy | None) -> _
     of = f" ({test})" if isinstance(test, str) else ""
     text = f"The champion and the figures of the test it was registered with{of}. {sentence}"
     why = _reason(text, f"{version.name} {version.version}", f"models:{version.name}")
-    figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
-    return _Part(name, version.name, version.version, told, why, _untested(told), figures)
+    return _Part(name, version.name, version.version, told, why, _untested(told), _figures(version))
 
 
 def _overflow(version: Registered | None, accuracy: tuple[Told, str]) -> _Part:
@@ -307,8 +308,14 @@ def _vision(version: Registered | None) -> _Part:
         why = _reason("No version of a vision model is live in the register.", "vision", "models:vision")
         return _Part("vision", None, None, {}, why, "There is no vision model in use: pictures are not judged.")
     why = _reason("The live version in the register.", f"{version.name} {version.version}", "models:vision")
-    figures = tuple((k, float(v)) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float))
-    return _Part("vision", version.name, version.version, {"vision_model": version.version}, why, "", figures)
+    told: Told = {"vision_model": version.version}
+    return _Part("vision", version.name, version.version, told, why, "", _figures(version))
+
+
+def _figures(version: Registered) -> tuple[tuple[str, float], ...]:
+    """The figures it was registered with, by name; shares in percent, because a table shows one decimal."""
+    numbers = {k: float(v) for k, v in sorted(version.metrics.items()) if isinstance(v, int | float)}
+    return tuple((f"{k}_pct", round(100 * v, 1)) if k.startswith(SHARES) else (k, v) for k, v in numbers.items())
 
 
 def _figure(version: Registered, name: str) -> float | None:

@@ -148,3 +148,10 @@ def test_a_misshapen_word_still_makes_an_answer(word: str, parameters: dict[str,
     shown = compose(said(word, **parameters), Past("t"))
     assert shown.text
     assert not has_figure(shown.text)
+
+
+@pytest.mark.parametrize("missing", ["No error of a test is registered.", "no error of a test is registered"])
+def test_what_is_limited_ends_with_one_full_stop(missing: str) -> None:
+    shown = render_results([RESULT.model_copy(update={"degraded": [missing]})])
+    assert shown.endswith("error of a test is registered.")
+    assert ".." not in shown

@@ -98,3 +98,11 @@ def test_errors_of_levels_are_not_told_as_those_of_overflows(store: Store, ctx: 
     assert (result.facts.fill_version, result.facts.fill_mae_pct, result.facts.found_mae_pct) == ("7", None, None)
     assert "No error of a test of overflows is registered" in result.sentence()
     assert "12.5" not in result.sentence() + " ".join(reason.text for reason in result.why)
+
+
+def test_shares_of_a_test_are_told_in_percent_in_the_table_too(store: Store, ctx: Ctx) -> None:
+    register(store, "7", "champion", 12.5)
+    table = ask(ctx, "model_status", model="fill").table
+    assert table is not None
+    told = {row[3]: row[4] for row in table.rows}
+    assert (told["within20_pct"], told["coverage80_pct"], told["mae"]) == (81.0, 79.0, 12.5)
