@@ -9,7 +9,6 @@ import numpy as np
 
 from domain.operation import BinInfo
 from domain.values import Evidence, Reason
-from engines.forecast.boosted import Boosted
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory, local_moment
 from engines.forecast.member import Windows
@@ -23,13 +22,13 @@ def why_filled(ctx: Ctx, bins: Sequence[BinInfo], ahead_h: float) -> list[Reason
     Where the bin has a sensor and the model has trees, what they add to the level; else what earlier crews found.
     """
     member = ctx.fill.forecaster(ctx.city, ctx.now).member
-    trees = member.trees if isinstance(member, Ensemble) else None
+    taught = member if isinstance(member, Ensemble) and member.trees is not None else None
     found = []
     for info in bins:
         (history,) = ctx.fill.believed(ctx.city, ctx.now).histories([info.bin_id])
         history = history.until(ctx.now.astimezone(ctx.zone))
         reason = (
-            _of_trees(ctx, info, history, (trees, ahead_h)) if trees is not None and len(history.readings) else None
+            _of_trees(ctx, info, history, (taught, ahead_h)) if taught is not None and len(history.readings) else None
         )
         reason = reason or _of_emptyings(ctx, info, history, ahead_h)
         if reason is not None:
@@ -37,17 +36,17 @@ def why_filled(ctx: Ctx, bins: Sequence[BinInfo], ahead_h: float) -> list[Reason
     return found
 
 
-def _of_trees(ctx: Ctx, info: BinInfo, history: BinHistory, asked: tuple[Boosted, float]) -> Reason | None:
-    trees, ahead_h = asked
+def _of_trees(ctx: Ctx, info: BinInfo, history: BinHistory, asked: tuple[Ensemble, float]) -> Reason | None:
+    taught, ahead_h = asked
     now = local_moment(ctx.now.astimezone(ctx.zone))
-    (why,) = reasons_of(trees, Windows.of([history], now, (ahead_h,)))
+    (why,) = reasons_of(taught, Windows.of([history], now, (ahead_h,)))
     if why is None or not why.sentences():
         return None
     days = [
         Evidence(label=f"reading of {str(day.at)[:10]}", ref=f"records:readings/{info.bin_id}@{_minute(day.at)}")
         for day in why.like_days
     ]
-    model = Evidence(label="what the trees of the fill model add", ref="models:fill")
+    model = Evidence(label="what the trees of the fill model add to the level told", ref="models:fill")
     return Reason(text=f"{info.label}: {'; '.join(why.sentences())}.", evidence=[model, *days])
 
 

@@ -23,7 +23,7 @@ from domain.errors import BadData
 from engines.forecast.features import NAMES, Table, features
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.known import Weeks, fit_weeks
-from engines.forecast.member import MEDIAN, SHARES_OUT, Windows
+from engines.forecast.member import SHARES_OUT, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 
 DAY_LENGTHS_H = {18.0: 12.0, 24.0: 1.0, 30.0: 12.0}
@@ -64,13 +64,12 @@ class Boosted:
         """Levels (n, t, 7); NaN for bins with fewer than twelve readings by then."""
         if windows.planned is None and len(windows.ahead_h) > len(KNOTS_H):
             return self._between_knots(windows)
-        table = features(windows, self.weeks, self.reach_h)
-        return self._levels(windows, table)
+        return self.levels(windows, self.table(windows))
 
     def chances(self, windows: Windows) -> Floats:
         """Chance (n, t) that a bin now below 80 has two readings in a row at 80 or above within the hours; NaN as
         above."""
-        table = features(windows, self.weeks, self.reach_h)
+        table = self.table(windows)
         found = np.full(len(table.rows), np.nan)
         rows = np.repeat(table.able, len(windows.ahead_h))
         if rows.any():
@@ -78,31 +77,17 @@ class Boosted:
         chances = found.reshape(len(windows), len(windows.ahead_h))
         return np.asarray(np.maximum.accumulate(chances, axis=1))
 
-    def contributions(self, windows: Windows) -> tuple[Floats, Floats]:
-        """For one hour ahead: (features (n, f), what each adds to the median growth in points (n, f + 1), the mean at
-        the end).
-
-        LightGBM's own TreeSHAP values (Lundberg et al. 2020). Rows of bins that this member cannot tell of are NaN.
-        """
-        table = features(windows, self.weeks, self.reach_h)
-        told = np.full((len(table.rows), table.rows.shape[1] + 1), np.nan)
-        trees = self._trees[int(not about_a_day(windows.ahead_h)[0])][MEDIAN]
-        if table.able.any():
-            told[table.able] = trees.predict(table.rows[table.able], pred_contrib=True, num_threads=1)
-        return table.rows, told
-
-    def medians(self, rows: Floats, ahead_h: float) -> Floats:
-        """The median growth in points for rows of features: to see what another figure would have changed."""
-        trees = self._trees[int(not about_a_day(np.array([ahead_h]))[0])][MEDIAN]
-        return np.asarray(trees.predict(rows, num_threads=1))
+    def table(self, windows: Windows) -> Table:
+        """The figures that the trees look at."""
+        return features(windows, self.weeks, self.reach_h)
 
     def _between_knots(self, windows: Windows) -> Floats:
         """Levels at the knots, linear between them: trees are asked a dozen times instead of a hundred."""
         last = windows.ahead_h[-1]
         knots = np.append(KNOTS_H[last > KNOTS_H], last)
         asked = Windows(windows.histories, windows.at, knots)
-        table = features(asked, self.weeks, self.reach_h)
-        levels = self._levels(asked, table)
+        table = self.table(asked)
+        levels = self.levels(asked, table)
         first = np.repeat(table.start.reshape(len(windows), -1)[:, :1, None], len(SHARES_OUT), axis=2)
         levels = np.concatenate([first, levels], axis=1)
         place = np.interp(windows.ahead_h, np.concatenate([[0.0], knots]), np.arange(len(knots) + 1.0))
@@ -110,7 +95,8 @@ class Boosted:
         part = (place - left)[:, None]
         return np.asarray(levels[:, left] * (1 - part) + levels[:, left + 1] * part)
 
-    def _levels(self, windows: Windows, table: Table) -> Floats:
+    def levels(self, windows: Windows, table: Table) -> Floats:
+        """Levels (n, t, 7) from the windows' figures, or from figures changed to see what others would say."""
         shape = (len(windows), len(windows.ahead_h), len(SHARES_OUT))
         levels = np.full((len(table.rows), len(SHARES_OUT)), np.nan)
         able = np.repeat(table.able, len(windows.ahead_h))

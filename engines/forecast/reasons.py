@@ -1,8 +1,7 @@
 """Why a forecast says what it says: what drove it, how the bin fills against its usual pace, days that were like it.
 
-What drove it are the trees' own contributions (TreeSHAP; Lundberg et al., Nature Machine Intelligence 2020), summed
-over figures that say one thing to a dispatcher. A driver is faithful when the forecast moves the way it says once the
-driver's figures are replaced by those of other windows; `faithful` checks that, and a suite counts it.
+What drove it are groups of figures that move the level told away from what it would be if they were as usual for the
+bin, each checked before it is named (`drivers.py`).
 
 Where only emptyings are known there are no trees of the level: the reasons then are the pace at which the bin filled
 lately against its usual one, and what crews found that came after about as long.
@@ -15,51 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import BadData
-from engines.forecast.boosted import Boosted
+from domain.values import counted
 from engines.forecast.columns import hours
+from engines.forecast.drivers import USUAL_H, Driver, Told, named
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import PLACE
-from engines.forecast.history import BinHistory, Floats
+from engines.forecast.history import BinHistory
 from engines.forecast.member import Windows
 from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.visits import past_visits
 
-DRIVERS: dict[str, tuple[str, ...]] = {
-    "the level that it starts from": ("start", "level", "fell_1", "fell_2", "fell_3", "middle", "room", "usual_fresh"),
-    "how long the window is": ("hours", "told", "age_h", "gap_h", "profile_h"),
-    "what grew in the same hours of past days and weeks": (
-        "day_1", "day_2", "day_mean", "week_1", "week_median", "week_spread", "same_hours_26w", "same_hours_8w",
-        "same_hours_days", "expected_7d", "expected_28d", "expected_84d", "open_28d", "rate_84d", "rate_7d",
-    ),
-    "how it filled in the last hours and days": (
-        "grown_6h", "grown_12h", "grown_24h", "grown_96h", "ahead_6h", "ahead_24h", "ahead_96h", "pace_7d", "pace_48h",
-    ),
-    "the time since its last emptying": ("since_emptied_h", "grown_since_emptied", "cycle_h", "habit_4w", "habit_8w"),
-    "the hours at which it is found less full": (
-        "fell_8w", "fell_26w", "fell_days", "since_fell_h", "falls_to", "falls_from",
-    ),
-    "the hour and the weekday": ("hour", "weekday", "end_hour", "end_weekday"),
-    "the time of the year": ("season",),
-    "how full it usually gets": ("level_p95", "level_p50", "found_mean", "found_max"),
-    "its stream and its sensor": ("stream", "noise"),
-}  # fmt: skip
-"""Every figure of `features.py` in the words of a dispatcher."""
-COLUMNS = {name: np.array([PLACE[each] for each in each_of]) for name, each_of in DRIVERS.items()}
-MOST_DRIVERS = 3
-LEAST_POINTS = 0.5  # a driver that adds less is not named
 LIKE_DAYS, LIKE_BACK_H = 3, 84 * 24.0
 FASTER, SLOWER = 1.25, 0.8
+LEAST_PACE = 0.05  # below, and below 0 where a level fell without an emptying, no multiple of the usual is told
 LIKE_VISITS, LATELY_H, FEWEST_LATELY = 3, 28 * 24.0, 3
 ABOUT_AS_LONG = float(np.log(1.5))  # up to half as long again, or as much shorter
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Driver:
-    """What moved a forecast, and by how many points up (above 0) or down against the usual window."""
-
-    words: str
-    points: float
 
 
 @dataclass(frozen=True)
@@ -73,23 +43,28 @@ class LikeDay:
 
 @dataclass(frozen=True)
 class Why:
-    """The reasons of one forecast: drivers, strongest first; the last two days' pace over the usual; like days."""
+    """The reasons of one forecast: drivers, strongest first; the last two days' pace over the usual; like days.
 
-    drivers: tuple[Driver, ...]
+    `drivers` is None where the bin's past is too short to say what is usual.
+    """
+
+    drivers: tuple[Driver, ...] | None
     pace: float | None
     like_days: tuple[LikeDay, ...]
 
     def sentences(self) -> list[str]:
         """The reasons in words."""
-        told = [
-            f"{each.words} {'adds' if each.points > 0 else 'takes'} {abs(each.points):.0f} points"
-            for each in self.drivers
-        ]
-        if self.pace is not None and not SLOWER < self.pace < FASTER:
+        told = [_of_driver(each) for each in self.drivers or ()]
+        told[:1] = [f"against its usual, {each}" for each in told[:1]]
+        if self.drivers == ():
+            told.append("nothing that is known of it surely moves the forecast by a point against its usual")
+        if self.pace is not None and self.pace < LEAST_PACE:
+            told.append("over the last two days it hardly filled")
+        elif self.pace is not None and not SLOWER < self.pace < FASTER:
             way = "faster" if self.pace > 1 else "slower"
             told.append(f"over the last two days it filled {way} than usual ({self.pace:.1f} times its usual pace)")
         if self.like_days:
-            days = ", ".join(f"{day.grown_pct:.0f} points ({str(day.at)[:10]})" for day in self.like_days)
+            days = ", ".join(f"{counted(round(day.grown_pct), 'point')} ({str(day.at)[:10]})" for day in self.like_days)
             told.append(f"on the days most like this one it gained {days}")
         return told
 
@@ -130,60 +105,27 @@ class WhyFound:
         return told
 
 
-def reasons_of(boosted: Boosted, windows: Windows) -> list[Why | None]:
-    """The reasons of each window's median, one hour ahead each; None for bins that the trees cannot tell of.
+def _of_driver(driver: Driver) -> str:
+    points = counted(round(abs(driver.points)), "point")
+    return f"{driver.words} {f'adds {points} to' if driver.points > 0 else f'takes {points} off'} what it gains"
 
-    Raises BadData for windows with more than one hour ahead.
+
+def reasons_of(ensemble: Ensemble, windows: Windows) -> list[Why | None]:
+    """The reasons of each window's level if nobody comes; None for bins that its trees cannot tell of.
+
+    Raises BadData for an ensemble without trees, or for windows with more than one hour ahead.
     """
-    rows, grouped = _grouped(boosted, windows)
+    told = Told.of(ensemble, windows)
+    drivers = named(told.without(USUAL_H))
     found: list[Why | None] = []
     for row, history in enumerate(windows.histories):
-        if not np.isfinite(grouped[row]).all():
+        if not told.own.able[row]:
             found.append(None)
             continue
-        order = np.argsort(-np.abs(grouped[row]))[:MOST_DRIVERS]
-        names = [*DRIVERS]
-        drivers = [Driver(names[i], round(float(grouped[row, i]), 2)) for i in order]
-        pace = float(rows[row, PLACE["pace_48h"]])
+        pace = float(told.own.rows[row, PLACE["pace_48h"]])
         like = _like_days(history, float(windows.at[row]), float(windows.ahead_h[0]))
-        named = tuple(each for each in drivers if abs(each.points) >= LEAST_POINTS)
-        found.append(Why(named, round(pace, 2) if np.isfinite(pace) else None, like))
+        found.append(Why(drivers[row], round(pace, 2) if np.isfinite(pace) else None, like))
     return found
-
-
-def faithful(boosted: Boosted, windows: Windows, others: int = 12) -> tuple[float, int]:
-    """(share, count) of first drivers whose removal moves the forecast the way they say.
-
-    Removed is a driver by giving its figures the values of other windows of the same set, evenly taken, `others` times;
-    what the forecast is without it is the mean of those.
-    """
-    rows, grouped = _grouped(boosted, windows)
-    usable = np.flatnonzero(np.isfinite(grouped).all(axis=1))
-    rows, grouped = rows[usable], grouped[usable]
-    if not len(rows):
-        return 0.0, 0
-    ahead = float(windows.ahead_h[0])
-    first = np.argmax(np.abs(grouped), axis=1)
-    named = np.abs(grouped[np.arange(len(rows)), first]) >= LEAST_POINTS
-    with_it = boosted.medians(rows, ahead)
-    without = np.zeros(len(rows))
-    for turn in range(others):
-        other = (np.arange(len(rows)) + (2 * turn + 1) * len(rows) // (2 * others)) % len(rows)
-        changed = rows.copy()
-        for number, columns in enumerate(COLUMNS.values()):
-            mine = np.flatnonzero(first == number)
-            changed[np.ix_(mine, columns)] = rows[np.ix_(other[mine], columns)]
-        without += boosted.medians(changed, ahead) / others
-    moved = np.sign(with_it - without) == np.sign(grouped[np.arange(len(rows)), first])
-    return (float(moved[named].mean()) if named.any() else 0.0), int(named.sum())
-
-
-def _grouped(boosted: Boosted, windows: Windows) -> tuple[Floats, Floats]:
-    """(features (n, f), points by driver (n, d))."""
-    if len(windows.ahead_h) != 1:
-        raise BadData("reasons are given for one hour ahead at a time")
-    rows, told = boosted.contributions(windows)
-    return rows, np.stack([told[:, columns].sum(axis=1) for columns in COLUMNS.values()], axis=1)
 
 
 def _like_days(history: BinHistory, now: float, ahead_h: float) -> tuple[LikeDay, ...]:

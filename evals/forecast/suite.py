@@ -22,15 +22,14 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from domain.errors import BadData
-from engines.forecast.boosted import Boosted
 from engines.forecast.columns import hours
 from engines.forecast.conformal import keys_of
+from engines.forecast.drivers import faithful
 from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.member import MEDIAN, Member, Windows
 from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_windows
 from engines.forecast.point import best_level
-from engines.forecast.reasons import faithful
 from engines.forecast.stack import BANDS, Weights
 from evals.forecast import naive
 from evals.forecast.chart import reliability_svg
@@ -270,14 +269,19 @@ def _unseen(said: Said, scored: Outcomes) -> JsonObject:
 
 
 def _reasons(ensemble: Ensemble, scored: Outcomes) -> JsonObject:
-    """How often removing the first named driver moves the forecast the way it says; of windows without a collection."""
-    trees = next((member for member in ensemble.members if isinstance(member, Boosted)), None)
-    if trees is None:
+    """Of windows without a collection: how many drivers are named, and how often they move the level as said."""
+    if ensemble.trees is None:
         return {}
     alone = np.flatnonzero(~scored.emptied)
     sample = alone[:: max(1, len(alone) // REASONED)]
-    share, count = faithful(trees, scored.windows.where(sample).without_plan())
-    return {"reasons_faithful": round(share, 4), "reasons_checked": count}
+    found = faithful(ensemble, scored.windows.where(sample).without_plan())
+    return {
+        "reasons_faithful": round(found.share, 4),
+        "reasons_named": found.named,
+        "reasons_named_per_window": round(found.named / max(found.windows, 1), 3),
+        "reasons_windows_named": round(found.told / max(found.windows, 1), 3),
+        "reasons_checked": found.windows,
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,10 +112,23 @@ def test_the_answer_names_the_chance_from_which_a_warning_is_worth_it(ctx: Ctx) 
     assert (elsewhere.facts.warn_from_pct, elsewhere.facts.bins_to_warn_of) == (None, None)
 
 
-def test_what_the_trees_add_and_days_like_it_are_told_of_a_bin_with_a_sensor(ctx: Ctx) -> None:
+def test_days_like_it_are_told_of_a_bin_with_a_sensor_and_without_a_past_no_driver(ctx: Ctx) -> None:
     for result in (
         ask(ctx, "forecast_fill", by="tomorrow noon", bins=["102"]),
         ask(replace(ctx, thread=replace(ctx.thread, last_subject="forecast")), "explain", bin="102"),
     ):
         (why,) = [each for each in result.why if any("trees" in evidence.label for evidence in each.evidence)]
-        assert re.search(r"(adds|takes) \d+ points", why.text)
+        assert "on the days most like this one it gained" in why.text
+        assert "against its usual" not in why.text  # two days of readings do not say what is usual
+
+
+def test_what_drives_a_bin_that_lately_fills_otherwise_is_told_against_its_usual(ctx: Ctx) -> None:
+    with ctx.store.write() as session:
+        for hour in range(61, 16 * 168, 3):
+            level = min((16 * 168 - hour) * 1.2 % 115, 100.0) if hour > 160 else 40.0
+            session.add(
+                Reading(city="smalltown", bin_id="102", fill_pct=level, read_at=ctx.now - timedelta(hours=hour))
+            )
+    result = ask(ctx, "forecast_fill", by="tomorrow noon", bins=["102"])
+    (why,) = [each for each in result.why if any("trees" in evidence.label for evidence in each.evidence)]
+    assert re.search(r"against its usual, .* (adds \d+ points? to|takes \d+ points? off) what it gains", why.text)

@@ -1,4 +1,4 @@
-"""Reasons: every figure has a driver that speaks for it, what is named moves the forecast, like days are past."""
+"""Reasons: what they say, and that like days and like emptyings are past."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from sensed import START, town
 
 from domain.errors import BadData
-from engines.forecast.boosted import Boosted, fit_boosted
-from engines.forecast.columns import hours
-from engines.forecast.features import NAMES
+from engines.forecast.boosted import fit_boosted
+from engines.forecast.drivers import Driver
+from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Windows
-from engines.forecast.past_windows import Span, past_windows
-from engines.forecast.reasons import DRIVERS, Driver, LikeDay, Why, faithful, reasons_of, why_found
+from engines.forecast.reasons import LikeDay, Why, reasons_of, why_found
+from engines.forecast.stack import Weights
 
 NOW = START + np.timedelta64(13 * 7 * 24 + 9, "h")
 
@@ -24,29 +24,11 @@ def bins() -> list[BinHistory]:
 
 
 @pytest.fixture(scope="module")
-def trees(bins: list[BinHistory]) -> Boosted:
-    return fit_boosted([b.until(NOW) for b in bins], rounds=25)
+def trees(bins: list[BinHistory]) -> Ensemble:
+    return Ensemble((fit_boosted([b.until(NOW) for b in bins], rounds=25),), Weights(("boosted",), {}))
 
 
-def test_every_figure_has_one_driver_that_speaks_for_it() -> None:
-    named = [each for each_of in DRIVERS.values() for each in each_of]
-    assert sorted(named) == sorted(NAMES)
-
-
-def test_removing_the_first_driver_moves_the_forecast_the_way_it_says(bins: list[BinHistory], trees: Boosted) -> None:
-    later = past_windows(bins, 24.0, Span(float(hours(np.array([NOW]))[0]), every_h=6.0))
-    share, count = faithful(trees, later.windows.without_plan())
-    assert count > 100
-    assert share >= 0.9
-
-
-def test_contributions_add_up_to_the_median(bins: list[BinHistory], trees: Boosted) -> None:
-    windows = Windows.of(bins, NOW, (24.0,))
-    rows, told = trees.contributions(windows)
-    assert told.sum(axis=1) == pytest.approx(trees.medians(rows, 24.0), abs=1e-6)
-
-
-def test_like_days_lie_in_the_past_and_apart(bins: list[BinHistory], trees: Boosted) -> None:
+def test_like_days_lie_in_the_past_and_apart(bins: list[BinHistory], trees: Ensemble) -> None:
     for why in reasons_of(trees, Windows.of(bins[4:], NOW, (24.0,))):
         assert why is not None
         days = [day.at for day in why.like_days]
@@ -55,24 +37,35 @@ def test_like_days_lie_in_the_past_and_apart(bins: list[BinHistory], trees: Boos
         assert len({str(day)[:10] for day in days}) >= 2
 
 
-def test_a_bin_without_readings_has_no_reasons_of_the_trees(trees: Boosted) -> None:
+def test_a_bin_without_readings_has_no_reasons_of_the_trees(trees: Ensemble) -> None:
     assert reasons_of(trees, Windows.of([BinHistory("empty", "paper", "x")], NOW, (24.0,))) == [None]
 
 
-def test_reasons_are_of_one_hour_ahead(bins: list[BinHistory], trees: Boosted) -> None:
+def test_reasons_are_of_one_hour_ahead(bins: list[BinHistory], trees: Ensemble) -> None:
     with pytest.raises(BadData, match="one hour"):
         reasons_of(trees, Windows.of(bins, NOW, (6.0, 24.0)))
 
 
 def test_the_sentences_say_which_way_and_how_much() -> None:
     day = LikeDay(np.datetime64("2025-01-06T09:00:00"), 40.0, 21.0)
-    why = Why((Driver("the hour and the weekday", -6.2), Driver("the time of the year", 3.0)), 1.6, (day,))
+    why = Why((Driver("the hour and the weekday", -6.2), Driver("the time of the year", 1.3)), 1.6, (day,))
     assert why.sentences() == [
-        "the hour and the weekday takes 6 points",
-        "the time of the year adds 3 points",
+        "against its usual, the hour and the weekday takes 6 points off what it gains",
+        "the time of the year adds 1 point to what it gains",
         "over the last two days it filled faster than usual (1.6 times its usual pace)",
         "on the days most like this one it gained 21 points (2025-01-06)",
     ]
+
+
+def test_where_nothing_stands_out_that_is_said_and_where_nobody_knows_it_is_not() -> None:
+    (said,) = Why((), 1.0, ()).sentences()
+    assert said.startswith("nothing that is known of it surely moves the forecast")
+    assert Why(None, 1.0, ()).sentences() == []
+
+
+@pytest.mark.parametrize("pace", [0.0, -8.3])
+def test_a_bin_whose_level_stood_or_fell_is_not_told_a_multiple_of_its_pace(pace: float) -> None:
+    assert Why(None, pace, ()).sentences() == ["over the last two days it hardly filled"]
 
 
 # ---------------------------------------------------------------- where only emptyings are known
