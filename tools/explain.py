@@ -20,6 +20,7 @@ from tools.forecast_reasons import why_filled
 from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replan import again
+from tools.unemptied import left_unemptied
 
 DAY_H = 24.0
 
@@ -109,9 +110,11 @@ def _explain_forecast(ctx: Ctx, bins: BinSet) -> Result[ExplanationFacts]:
         Evidence(label="last emptying", ref=f"records:emptyings/{info.bin_id}@{last_emptied(ctx, info.bin_id)}"),
         Evidence(label="fill model", ref="models:fill"),
     ]
-    if forecast.now is None:
+    left = left_unemptied(ctx, [info])
+    if left or forecast.now is None:
         facts = ExplanationFacts(subject="forecast", about=info.label, verdict="abstained")
-        reason = Reason(text=f"No forecast: {forecast.abstained}.", evidence=evidence)
+        why = left[info.bin_id].why if left else forecast.abstained
+        reason = Reason(text=f"No forecast: {why}.", evidence=evidence)
         return Result[ExplanationFacts](
             headline="I cannot forecast {about}.", facts=facts, why=[reason], data_age=data_age(ctx), understood=named
         )

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from domain.errors import AskAgain, OutOfRange
 from domain.operation import BinInfo
-from domain.values import Confidence, Evidence, Facts, Reason, Result, Table, counted
+from domain.values import Evidence, Facts, Reason, Result, Table, counted
 from engines.forecast.baselines import last_plus_mean_rate
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.predict import Ask, FillForecast, LevelAt
@@ -23,6 +23,8 @@ from tools.fill_visits import LIKELY, Visits, visits_by
 from tools.forecast_reasons import why_filled
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
+from tools.trust import trusted, unchecked_reason
+from tools.unemptied import Left, left_unemptied, unemptied_reason
 
 LONGEST_H = 28 * 24
 MOST_REASONED = 3  # bins whose forecast is explained one by one
@@ -31,6 +33,10 @@ LESS_FOUND = ", less than if nobody came: a bin that has given no alert by then 
 WARNED = " {bins_to_warn_of} reach the chance of {warn_from_pct} % from which a warning is worth it."
 WITH_VISITS = (
     " Dispatched rounds come to {bins_with_visit} of them before; with that, {bins_likely_with_visits} are likely."
+)
+LEFT = (
+    " Not counted in that: {bins_long_unemptied} not emptied for far longer than ever before, whose level cannot be "
+    "told; look after {longest_left_bin}, left for {longest_left_days} days."
 )
 
 
@@ -42,6 +48,8 @@ class FillForecastFacts(Facts):
     likely when it does; both None when no round does. `top_found_pct`: what a crew that comes to the top bin by then
     (on its planned visit, where there is one) will likely find; None where no model of it is trained.
     `bins_to_warn_of`: those whose chance is at least `warn_from_pct`; both None where no overflow model answers.
+    `bins_long_unemptied`: those not emptied for far longer than ever before, of which no level is told (they count as
+    without estimate too); `longest_left_bin` the one left longest, for `longest_left_days`, None without any.
     """
 
     bins_checked: int
@@ -61,6 +69,9 @@ class FillForecastFacts(Facts):
     top_found_pct: int | None = None
     warn_from_pct: int | None = None
     bins_to_warn_of: int | None = None
+    bins_long_unemptied: int = 0
+    longest_left_bin: str | None = None
+    longest_left_days: int | None = None
 
 
 Pair = tuple[BinInfo, FillForecast]
@@ -105,25 +116,29 @@ def forecast_fill(
     chosen = [b for b in bins_in_scope(ctx, bins, near, within_m, stream) if b.in_service or bins]
     foreseen = foresee(ctx, chosen)
     told_of = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (ahead_h,), threshold_pct)
-    pairs = list(zip(chosen, told_of, strict=True))
+    left = left_unemptied(ctx, chosen)
+    pairs = [(b, _unless_left(f, left)) for b, f in zip(chosen, told_of, strict=True)]
     told = sorted((p for p in pairs if p[1].by), key=lambda p: (-p[1].by[0].chance, -p[1].by[0].p50, p[0].bin_id))
-    silent = [p for p in pairs if not p[1].by]
+    silent = [p for p in pairs if not p[1].by and p[0].bin_id not in left]
     said = foreseen.said(ctx.now.astimezone(ctx.zone), ahead_h, [b.bin_id for b, _ in told[:limit]])
     shown = [(b, _saying(f, said[b.bin_id])) for b, f in told[:limit]]
     where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
     facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
     finds = crew_finds(ctx, {b.bin_id: visits.at.get(b.bin_id, (by.at,))[0] for b, _ in shown})
-    naive = {"baseline_likely": _naive_count(ctx, chosen, ahead_h, threshold_pct)}
-    facts = facts.model_copy(update={**naive, **visits.facts, **_top_found(shown, finds), **_warned(ctx, told)})
+    naive = {"baseline_likely": _naive_count(ctx, [b for b, _ in told], ahead_h, threshold_pct)}
+    more = {**naive, **visits.facts, **_top_found(shown, finds), **_warned(ctx, told), **_left(ctx, left)}
+    facts = facts.model_copy(update=more)
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
         why=[
+            *unemptied_reason(ctx, left),
             *_reasons(ctx, shown, silent),
             *ignored_reason(ctx, [b for b, _ in shown]),
             *_further(ctx, shown, finds, ahead_h),
             *visits.why,
+            *unchecked_reason(ctx, [b for b, _ in shown]),
             _baseline_reason(facts),
         ],
         understood={"near": where} if near else {},
@@ -131,9 +146,28 @@ def forecast_fill(
         table=_table(ctx, shown, visits, finds),
         map=bin_points([(b, f.by[0].likely) for b, f in shown]),
         chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
-        confidence=_confidence(shown),
+        confidence=trusted(ctx, [b for b, _ in shown], ahead_h),
         degraded=[*dict.fromkeys((*foreseen.degraded, *visits.degraded)), *_silent(silent)],
     )
+
+
+def _unless_left(forecast: FillForecast, left: Left) -> FillForecast:
+    """The forecast, or why none is told of a bin that nobody has emptied for far longer than ever before."""
+    if forecast.bin_id not in left or not forecast.by:
+        return forecast
+    return FillForecast(forecast.bin_id, forecast.stream, forecast.threshold_pct, abstained=left[forecast.bin_id].why)
+
+
+def _left(ctx: Ctx, left: Left) -> dict[str, int | str]:
+    """The facts of the bins left for far longer than ever before."""
+    if not left:
+        return {}
+    bin_id, longest = next(iter(left.items()))
+    return {
+        "bins_long_unemptied": len(left),
+        "longest_left_bin": ctx.city.bins[bin_id].label,
+        "longest_left_days": round(longest.days),
+    }
 
 
 def _saying(forecast: FillForecast, level: float) -> FillForecast:
@@ -196,7 +230,8 @@ def _headline(facts: FillForecastFacts) -> str:
     if not facts.bins_checked:
         return "No bin matches {where}, so there is nothing to forecast."
     if facts.top_bin is None:
-        return "None of the {bins_checked} bins {where} can be forecast."
+        text = "None of the {bins_checked} bins {where} can be forecast."
+        return text + (LEFT if facts.bins_long_unemptied else "")
     text = (
         "By {by}, {bins_likely} of {bins_checked} bins {where} are likely to be at or above {threshold_pct} % if "
         "nobody comes, and {bins_possible} more may be. First is {top_bin}: chance {top_chance_pct} %, expected level "
@@ -206,7 +241,8 @@ def _headline(facts: FillForecastFacts) -> str:
     if facts.top_found_pct is not None:
         less = facts.top_found_pct < (facts.top_level_pct or 0)
         text += f"{CREW_FINDS}{LESS_FOUND if less else ''}."
-    return text + (WITH_VISITS if facts.bins_with_visit else "")
+    text += WITH_VISITS if facts.bins_with_visit else ""
+    return text + (LEFT if facts.bins_long_unemptied else "")
 
 
 def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
@@ -236,13 +272,6 @@ def _reasons(ctx: Ctx, shown: list[Pair], silent: list[Pair]) -> list[Reason]:
 
 def _silent(silent: list[Pair]) -> list[str]:
     return [f"{counted(len(silent), 'bin')} cannot be forecast: {silent[0][1].abstained}"] if silent else []
-
-
-def _confidence(shown: list[Pair]) -> Confidence | None:
-    if not shown:
-        return None
-    meaning = "the level is expected inside the low to high interval of the table in eight of ten cases"
-    return Confidence(share=0.8, meaning=meaning)
 
 
 def _table(ctx: Ctx, shown: list[Pair], visits: Visits, finds: Mapping[str, Find]) -> Table:

@@ -43,6 +43,7 @@ from tools.round_problem import (
     stop_of,
 )
 from tools.scope import bins_in_scope
+from tools.unemptied import guessed_levels, left_unemptied
 
 MOST_STOPS = MOST_PLANNED
 COUNTED_AS = f"bins without a level in the records counted as {UNKNOWN_LEVEL_PCT:.0f} % full in that"
@@ -127,6 +128,7 @@ def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: f
     looks = rule.max_looks if plan.repeatable else None
     told = (*degraded, *crowded, *foreseen.degraded, *_reduced(built, plan, baseline, outlooks))
     told += () if in_time else (NO_TIME_FOR_BASELINE,)
+    told += tuple(guessed_levels(ctx, left_unemptied(ctx, [b for b in scope if b.in_service]), plan.served))
     return Solved(
         starts_at, built.problem, built.travel, looks, plan, baseline, outlooks, left_out, due, serve,
         told, tuple(t.name for t in trucks), start is not None, worths,

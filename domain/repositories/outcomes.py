@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.records import Emptying, Reading
@@ -19,6 +19,7 @@ __all__ = [
     "Promise",
     "add_outcomes",
     "found_between",
+    "held_by_readings",
     "joined_between",
     "newest_between",
     "outcomes_between",
@@ -130,3 +131,17 @@ def outcomes_between(
     if model is not None:
         query = query.where(tuple_(Outcome.model_name, Outcome.model_version) == model)
     return [OutcomeRow(*row) for row in session.execute(query.order_by(Outcome.at, Outcome.bin_id, Outcome.kind))]
+
+
+def held_by_readings(
+    session: Session, city: str, bin_ids: Collection[str], span: tuple[datetime, datetime]
+) -> tuple[int, int]:
+    """(levels read at these bins, those inside the 80 % interval forecast for them), after a span's begin and known at
+    its end."""
+    since, until = span
+    inside = case((Outcome.found.between(Outcome.p10, Outcome.p90), 1), else_=0)
+    known = Outcome.at <= until, func.coalesce(Outcome.joined_at, Outcome.at) <= until
+    query = select(func.count(), func.sum(inside)).where(Outcome.city == city, Outcome.kind == "reading")
+    query = query.where(Outcome.bin_id.in_(sorted(bin_ids)), Outcome.at > since, *known)
+    found, held = session.execute(query).one()
+    return int(found), int(held or 0)
