@@ -51,6 +51,7 @@ USUAL_H: Floats = 149.0 * np.arange(1.0, 13.0)
 """How long ago the windows that are usual begin: over ten weeks, at all hours and weekdays alike (149 is prime)."""
 OTHERS_H: Floats = USUAL_H - 67.0
 """The same for those that naming never sees."""
+LEAST_SHARE = 0.5  # of the points named must be there when asked again
 FEWEST_USUAL = 4
 ROWS_AT_ONCE = 20_000
 
@@ -178,21 +179,22 @@ class Faithful:
 
     @property
     def share(self) -> float:
-        """Of the drivers named; 0 where none is."""
+        """How many of the drivers named moved it as said; 0 where none is named."""
         return self.moved / self.named if self.named else 0.0
 
 
 def faithful(ensemble: Ensemble, windows: Windows) -> Faithful:
     """Every driver named in windows without a plan, asked again with past windows of the bin that naming never saw.
 
-    It moved the level as said when that, on average over them, moves in the direction named.
+    It moved the level as said when, on average over them, it does so in the direction named and by at least half of the
+    points.
     """
     told = Told.of(ensemble, windows)
     drivers, again = named(told.without(USUAL_H)), told.without(OTHERS_H)
     able = np.flatnonzero(np.isfinite(again).any(axis=(1, 2))).tolist()
     place = {words: number for number, words in enumerate(COLUMNS)}
     moves = [
-        np.sign(np.nanmean(again[row, place[driver.words]])) == np.sign(driver.points)
+        np.nanmean(again[row, place[driver.words]]) / driver.points >= LEAST_SHARE
         for row in able
         for driver in drivers[row] or ()
     ]
