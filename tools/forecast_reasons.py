@@ -12,7 +12,7 @@ from domain.values import Evidence, Reason
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory, local_moment
 from engines.forecast.member import Windows
-from engines.forecast.reasons import reasons_of, why_found
+from engines.forecast.reasons import Why, reasons_of, why_found
 from tools.context import Ctx
 
 
@@ -22,24 +22,22 @@ def why_filled(ctx: Ctx, bins: Sequence[BinInfo], ahead_h: float) -> list[Reason
     Where the bin has a sensor and the model has trees, what they add to the level; else what earlier crews found.
     """
     member = ctx.fill.forecaster(ctx.city, ctx.now).member
-    taught = member if isinstance(member, Ensemble) and member.trees is not None else None
+    now = ctx.now.astimezone(ctx.zone)
+    histories = [each.until(now) for each in ctx.fill.believed(ctx.city, ctx.now).histories([b.bin_id for b in bins])]
+    whys: dict[int, Why | None] = {}
+    sensed = [place for place, history in enumerate(histories) if len(history.readings)]
+    if sensed and isinstance(member, Ensemble) and member.trees is not None:
+        asked = Windows.of([histories[place] for place in sensed], local_moment(now), (ahead_h,))
+        whys = dict(zip(sensed, reasons_of(member, asked), strict=True))
     found = []
-    for info in bins:
-        (history,) = ctx.fill.believed(ctx.city, ctx.now).histories([info.bin_id])
-        history = history.until(ctx.now.astimezone(ctx.zone))
-        reason = (
-            _of_trees(ctx, info, history, (taught, ahead_h)) if taught is not None and len(history.readings) else None
-        )
-        reason = reason or _of_emptyings(ctx, info, history, ahead_h)
+    for place, (info, history) in enumerate(zip(bins, histories, strict=True)):
+        reason = _of_trees(info, whys.get(place)) or _of_emptyings(ctx, info, history, ahead_h)
         if reason is not None:
             found.append(reason)
     return found
 
 
-def _of_trees(ctx: Ctx, info: BinInfo, history: BinHistory, asked: tuple[Ensemble, float]) -> Reason | None:
-    taught, ahead_h = asked
-    now = local_moment(ctx.now.astimezone(ctx.zone))
-    (why,) = reasons_of(taught, Windows.of([history], now, (ahead_h,)))
+def _of_trees(info: BinInfo, why: Why | None) -> Reason | None:
     if why is None or not why.sentences():
         return None
     days = [

@@ -76,7 +76,7 @@ FITS: dict[str, Fit] = {
 }  # fmt: skip
 """Every member that is fitted from histories alone, by name."""
 USUAL = ("hour_of_week", "boosted", "patches")
-"""The members of an ensemble where none are named: those that have earned a weight."""
+"""The members of an ensemble where none are named: two that earn weights, and the rates, which answer for every bin."""
 
 
 @dataclass(frozen=True, eq=False)

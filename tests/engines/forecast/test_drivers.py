@@ -132,6 +132,14 @@ def test_what_comes_later_names_no_other_driver(bins: list[BinHistory], ensemble
     assert found[0] == found[1]
 
 
+def test_the_drivers_of_a_bin_do_not_depend_on_which_others_are_asked_about(
+    bins: list[BinHistory], ensemble: Ensemble
+) -> None:
+    together = named(Told.of(ensemble, Windows.of(bins, NOW, (24.0,))).without(USUAL_H))
+    for each, drivers in zip(bins, together, strict=True):
+        assert named(Told.of(ensemble, Windows.of([each], NOW, (24.0,))).without(USUAL_H)) == [drivers]
+
+
 def test_where_the_trees_count_for_nothing_they_drive_nothing(ensemble: Ensemble, later: Windows) -> None:
     weights = replace(ensemble.weights, of={(2, ""): np.array([1.0, 0.0])})
     assert faithful(replace(ensemble, weights=weights), later.where(np.arange(20))).named == 0
