@@ -1,4 +1,4 @@
-"""The member `prophet`: how a cluster of bins fills by hour, day and season, fitted nightly and kept as a table.
+"""The member `prophet`: how a cluster of bins fills by hour, day and season, fitted in training and kept as a table.
 
 Prophet (Taylor and Letham, The American Statistician 2018) is never fitted or asked on request: `seasonal_training.py`
 turns it into a curve of relative growth, one figure an hour, for each cluster (a site's bins of a stream where there

@@ -1,4 +1,4 @@
-"""How the member `prophet` is made: Prophet on each cluster's growth, turned into hourly tables. A job for the night.
+"""How the member `prophet` is made: Prophet on each cluster's growth, in training only, turned into hourly tables.
 
 Imported only where it is trained: Prophet takes seconds to import and a second or so a cluster to fit.
 """
@@ -28,7 +28,7 @@ MONDAY_SHIFT_H = 72.0
 
 @dataclass(frozen=True)
 class Nights:
-    """What a nightly fit covers: `days` ahead; clusters of a site need `fewest` bins; whole `holidays` (local days)."""
+    """What a fit covers: `days` ahead; clusters of a site need `fewest` bins; whole `holidays` (local days)."""
 
     days: float = 190.0
     fewest: int = 6
