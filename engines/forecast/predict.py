@@ -257,7 +257,7 @@ def _forecast(
 
 def basis_words(basis: str, pace: float, spread: str) -> str:
     """What a forecast's rate and spread rest on; a pace of late that is the usual one is not told."""
-    late = "" if abs(pace - 1) < LEAST_TOLD else f", of late {pace:.1f} times that by what crews found last"
+    late = "" if abs(pace - 1) < LEAST_TOLD else f", after its last emptyings {pace:.1f} times that"
     return f"rate from {BASIS_WORDS[basis]}{late}; spread from {spread}"
 
 

@@ -10,11 +10,14 @@ bin-weeks.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 
+from domain.errors import BadData
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.predict import Ask, predict
 from engines.forecast.rates import fit_rates
@@ -77,18 +80,32 @@ def interval(change: Floats, groups: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Ask and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--from", dest="since", type=np.datetime64, required=True)
-    parser.add_argument("--until", type=np.datetime64, required=True)
-    given = parser.parse_args(argv)
-    span = (each.astype("datetime64[s]") for each in (given.since, given.until))
-    rows = asked(read_emptyings(given.data).histories, *span)
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the comparison; exit code 2 and one line for data that cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m evals.forecast.paces")
+    parser.add_argument("--data", type=Path, required=True, help="emptyings csv")
+    parser.add_argument("--from", dest="since", type=date.fromisoformat, required=True)
+    parser.add_argument("--until", type=date.fromisoformat, required=True)
+    options = parser.parse_args(words)
+    try:
+        print("\n".join(_report(options)))
+    except BadData as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _report(options: argparse.Namespace) -> list[str]:
+    since, until = (np.datetime64(each, "s") for each in (options.since, options.until))
+    rows = asked(read_emptyings(options.data).histories, since, until)
+    if not len(rows):
+        raise BadData(
+            f"{options.data} has no emptying with a level from {options.since} to {options.until} to ask about"
+        )
+    told: list[str] = []
     for name, part in (("all", rows), (f"after {LONG_H:.0f} h or more", rows[rows[:, 2] >= LONG_H])):
-        told = compared(part) if len(part) else ["nothing to compare"]
-        print(f"{name}: {len(part)} emptyings (usual rate -> pace of late)", *told, sep="\n  ")
+        told.append(f"{name}: {len(part)} emptyings (usual rate -> pace of late)")
+        told += [f"  {line}" for line in compared(part)] if len(part) else []
+    return told
 
 
 if __name__ == "__main__":

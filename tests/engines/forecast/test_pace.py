@@ -59,9 +59,8 @@ def test_a_slowed_bin_is_forecast_lower_than_by_its_usual_rate_and_the_basis_say
     slow, usual = predict(town[1], rates, ask), predict(town[1], replace(rates, paced=False), ask)
     assert slow.by[0].p50 < usual.by[0].p50 - 10
     assert slow.by[0].chance <= usual.by[0].chance
-    assert "of late 0." in slow.basis
-    assert "times that by what crews found last" in slow.basis
-    assert "of late" not in predict(town[0], rates, ask).basis
+    assert "the bin's own past, after its last emptyings 0." in slow.basis
+    assert "last emptyings" not in predict(town[0], rates, ask).basis
 
 
 def test_one_emptying_moves_the_pace_less_than_several(rates: Rates) -> None:
