@@ -10,10 +10,17 @@ from tools.context import Ctx
 from tools.fill import Level, basis_reason, bin_points, data_age, foresee, levels_now
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_near
+from tools.unemptied import Left, left_unemptied, unemptied_reason
+
+LEFT = " Not emptied for far longer than ever before, so that they may be full or out of use: {bins_long_unemptied}."
 
 
 class FoundBins(Facts):
-    """What find_bins counted. Levels are estimates now, in percent of capacity."""
+    """What find_bins counted. Levels are estimates now, in percent of capacity.
+
+    `bins_long_unemptied`: those in scope not emptied for far longer than ever before. No level is told of them, so a
+    fill limit leaves them out of `bins_found`; they are counted all the same.
+    """
 
     bins_found: int
     bins_shown: int
@@ -21,6 +28,7 @@ class FoundBins(Facts):
     fullest_bin: str | None
     fullest_fill_pct: int | None
     bins_without_estimate: int
+    bins_long_unemptied: int = 0
 
 
 @tool(
@@ -61,7 +69,8 @@ def find_bins(
         raise AskAgain(f"No bin is over {min_fill_pct} % and under {max_fill_pct} % at once. Which limit counts?")
     chosen = bins_in_scope(ctx, bins, near, within_m, stream)
     foreseen = foresee(ctx, chosen)
-    levels = levels_now(ctx, chosen, foreseen)
+    left = left_unemptied(ctx, [b for b in chosen if b.in_service or bins])
+    levels = {name: _unless_left(name, level, left) for name, level in levels_now(ctx, chosen, foreseen).items()}
     kept = [(b, levels[b.bin_id]) for b in chosen if _inside(levels[b.bin_id], min_fill_pct, max_fill_pct)]
     kept.sort(key=lambda pair: (-(pair[1].p50 if pair[1].p50 is not None else -1.0), pair[0].bin_id))
     shown = kept[:limit]
@@ -74,17 +83,29 @@ def find_bins(
         fullest_bin=fullest[0].label if fullest else None,
         fullest_fill_pct=round(fullest[1].p50 or 0) if fullest else None,
         bins_without_estimate=sum(level.p50 is None for _, level in kept),
+        bins_long_unemptied=len(left),
     )
     return Result[FoundBins](
         headline=_headline(facts),
         facts=facts,
-        why=[basis_reason(ctx, [b for b, _ in shown] or chosen), *_scope_reason(ctx, chosen, where)],
+        why=[
+            basis_reason(ctx, [b for b, _ in shown] or chosen),
+            *unemptied_reason(ctx, left),
+            *_scope_reason(ctx, chosen, where),
+        ],
         understood={"near": where} if near else {},
         data_age=data_age(ctx),
         table=_table(shown),
         map=bin_points([(b, level.p50) for b, level in shown]),
         degraded=[*foreseen.degraded],
     )
+
+
+def _unless_left(bin_id: str, level: Level, left: Left) -> Level:
+    """The level, or why none is told of a bin that nobody has emptied for far longer than ever before."""
+    if bin_id not in left or level.p50 is None:
+        return level
+    return Level(None, None, None, level.last_emptied, left[bin_id].why)
 
 
 def _inside(level: Level, least: int | None, most: int | None) -> bool:
@@ -97,11 +118,12 @@ def _inside(level: Level, least: int | None, most: int | None) -> bool:
 
 def _headline(facts: FoundBins) -> str:
     if not facts.bins_found:
-        return "No bin matches {where}."
+        return "No bin matches {where}." + (LEFT if facts.bins_long_unemptied else "")
     text = "{bins_found} bin matches {where}" if facts.bins_found == 1 else "{bins_found} bins match {where}"
     text += "; the {bins_shown} fullest are shown" if facts.bins_shown < facts.bins_found else ""
     text += ". The fullest is {fullest_bin}, now at about {fullest_fill_pct} %." if facts.fullest_bin else "."
-    return text + (" {bins_without_estimate} have no level in the records." if facts.bins_without_estimate else "")
+    text += " Of {bins_without_estimate} no level can be told." if facts.bins_without_estimate else ""
+    return text + (LEFT if facts.bins_long_unemptied else "")
 
 
 def _scope_reason(ctx: Ctx, chosen: list[BinInfo], where: str) -> list[Reason]:

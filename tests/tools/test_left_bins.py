@@ -80,6 +80,16 @@ def test_a_reading_brings_the_bin_back(ctx: Ctx, tmp_path: Path) -> None:
     assert rows_of(ask(fresh, "forecast_fill", by="tomorrow noon", bins=[LEFT])) == [LEFT]
 
 
+def test_bins_over_a_fill_limit_do_not_hide_the_one_of_which_no_level_is_told(ctx: Ctx) -> None:
+    limited, listed = ask(ctx, "find_bins", min_fill_pct=50), ask(ctx, "find_bins")
+    assert LEFT not in rows_of(limited)
+    assert LEFT in [row[0] for row in listed.table.rows if row[3] is None]
+    for result in (limited, listed):
+        assert result.facts.bins_long_unemptied == 1
+        assert "far longer than ever before, so that they may be full or out of use: 1." in result.sentence()
+        assert any(WORDS in reason.text for reason in result.why)
+
+
 @pytest.mark.parametrize("serve", ["overflow_risk", "scheduled"])
 def test_a_round_names_it_and_says_whether_it_comes_to_it(ctx: Ctx, serve: str) -> None:
     result = ask(ctx, "plan_round", when="tomorrow", serve=serve)
