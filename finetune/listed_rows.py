@@ -26,17 +26,24 @@ from tools.listed_order import ToolOrder
 from tools.registry import TOOLS
 
 SIGNATURE = re.compile(r"(?P<name>\w+)\((?P<parameters>.*)\) - (?P<about>.+)")
+FAMILY = "# family: "
+AMONG_KIN = 0.7
+"""Share of the calls of a tool with a family at which some of its neighbours are listed too."""
 DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
 class ListedFrames:
-    """One invented tool: its signature line, what its slots may hold, its frames, and requests it cannot serve."""
+    """One invented tool: its signature line, what its slots may hold, its frames, requests it cannot serve, its family.
+
+    Tools of a family are neighbours of one trade, between which words must decide.
+    """
 
     signature: str
     values: dict[str, tuple[str, ...]]
     frames: tuple[Frame, ...]
     misfits: tuple[str, ...]
+    family: str = ""
 
     @property
     def name(self) -> str:
@@ -67,16 +74,18 @@ def _read(file: Path) -> ListedFrames:
     if not SIGNATURE.fullmatch(lines[0]):
         raise ValueError(f"{file}: the first line must be `name(param: type, other?: type) - What it does.`")
     values: dict[str, tuple[str, ...]] = {}
-    frames, misfits = [], []
+    frames, misfits, family = [], [], ""
     for line in lines[1:]:
         given = re.fullmatch(r"(\w+) = (.+;.+)", line)
-        if given:
+        if line.startswith(FAMILY):
+            family = line.removeprefix(FAMILY)
+        elif given:
             values[given[1]] = tuple(value.strip() for value in given[2].split(";") if value.strip())
         elif line.startswith("! "):
             misfits.append(line.removeprefix("! "))
         elif not line.startswith("#"):
             frames.append(Frame(line, file.stem))
-    return ListedFrames(lines[0], values, tuple(frames), tuple(misfits))
+    return ListedFrames(lines[0], values, tuple(frames), tuple(misfits), family)
 
 
 def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row | None:
@@ -84,18 +93,20 @@ def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row
     chance = author.chance
     if not listed:
         return None
-    others = [each.signature for each in chance.sample(list(listed), min(chance.randrange(0, 4), len(listed)))]
     kind, header = chance.random(), ONLY_LISTED if chance.random() < 0.7 else ALSO_LISTED
     if kind < 0.48:
         tool = chance.choice(list(listed))
         said = _said(tool, author)
         if said is None:
             return None
-        return _row(author, role, _block(header, [*others, tool.signature], chance), said)
+        return _row(author, role, _block(header, [*_beside(tool, listed, chance), tool.signature], chance), said)
+    others = [each.signature for each in chance.sample(list(listed), min(chance.randrange(0, 4), len(listed)))]
     if kind < 0.72:
         gold = author.single()
         renamed, call = _renamed(gold, chance)
         return _row(author, role, _block(header, [*others, renamed], chance), replace(call, question=gold.question))
+    if kind < 0.82:
+        return _none_of_its_kin(author, listed, role)
     signatures = others or [chance.choice(list(listed)).signature]
     if header == ALSO_LISTED:
         return _row(author, role, _block(header, signatures, chance), author.single())
@@ -105,6 +116,29 @@ def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row
     near = [m for each in listed if each.name in shown for m in each.misfits]
     question = chance.choice(near) if near and chance.random() < 0.5 else chance.choice(alien) if alien else ""
     return _row(author, role, _block(header, signatures, chance), Gold(question or author.single().question, *refused))
+
+
+def _kin(tool: ListedFrames, listed: Sequence[ListedFrames]) -> list[ListedFrames]:
+    return [each for each in listed if each.family and each.family == tool.family and each is not tool]
+
+
+def _beside(tool: ListedFrames, listed: Sequence[ListedFrames], chance: random.Random) -> list[str]:
+    """Signatures to choose between: often some of the tool's own family, and up to three others."""
+    kin = _kin(tool, listed)
+    near = chance.sample(kin, min(len(kin), chance.randrange(1, 5))) if kin and chance.random() < AMONG_KIN else []
+    far = [each for each in listed if each is not tool and each not in kin]
+    return [each.signature for each in [*near, *chance.sample(far, min(len(far), chance.randrange(0, 4)))]]
+
+
+def _none_of_its_kin(author: Author, listed: Sequence[ListedFrames], role: str) -> Row | None:
+    """A request for a tool that is not there, only its neighbours: none of them is the next best thing."""
+    chance = author.chance
+    tool = chance.choice([each for each in listed if _kin(each, listed)] or list(listed))
+    kin, said = _kin(tool, listed), _said(tool, author)
+    if not kin or said is None:
+        return None
+    shown = [each.signature for each in chance.sample(kin, chance.randrange(1, len(kin) + 1))]
+    return _row(author, role, _block(ONLY_LISTED, shown, chance), Gold(said.question, *word("decline:out_of_scope")))
 
 
 def nearest_first(row: Row, order: ToolOrder) -> Row:
@@ -134,7 +168,7 @@ def _said(tool: ListedFrames, author: Author) -> Gold | None:
 
     def fill(slot: str, _variant: str | None, chance: random.Random) -> tuple[str, JsonValue]:
         words = chance.choice(tool.values.get(slot) or (types[slot].split("/")))
-        return words, _value(words, types[slot])
+        return words, None if types[slot] == "string" else _value(words, types[slot])
 
     said: Said = author.chance.choice(tool.frames).expand(fill, author.chance)
     said.segments = roughen(said.segments, author.chance)

@@ -22,6 +22,7 @@ from finetune.adapters import seed_of
 from finetune.authors import Author, Lines, World, copied, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
+from finetune.listed_rows import read_listed
 from finetune.rows import MIX, draw, read_lines, read_material, write_part
 from prompts.row import Row, from_json
 from tools.registry import TOOLS, check_parameters
@@ -158,6 +159,22 @@ def test_every_value_of_every_row_is_literally_in_its_thread(drawn: list[Row]) -
         if call["name"] in TOOLS:
             check_parameters(TOOLS[call["name"]], call["parameters"])
             assert copied(each.prompt("small").replace('\\"', '"'), call["parameters"]), each
+
+
+def test_tools_of_a_family_stand_side_by_side_and_a_request_for_an_absent_one_is_declined(drawn: list[Row]) -> None:
+    family = {tool.name: tool.family for tool in read_listed(FRAMES / "listed")}
+    listed = [each for each in drawn if each.kind == "listed"]
+    shown = [[line.partition("(")[0] for line in each.setting.tools.split("\n")[1:]] for each in listed]
+    names = [json.loads(each.call)["name"] for each in listed]
+    called = [(name, names_shown) for name, names_shown in zip(names, shown, strict=True) if family.get(name)]
+    among_kin = [any(family.get(o) == family[name] for o in others if o != name) for name, others in called]
+    assert sum(among_kin) > len(called) / 2
+    absent = [
+        others
+        for name, others in zip(names, shown, strict=True)
+        if name == "decline" and len(others) > 1 and len({family.get(o, o) for o in others} - {""}) == 1
+    ]
+    assert absent
 
 
 def test_a_listed_tool_is_called_only_when_its_signature_stands_in_the_prompt(drawn: list[Row]) -> None:
