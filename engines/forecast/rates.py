@@ -92,10 +92,10 @@ class _Groups:
     streams: list[str]
 
 
-def fit_rates(histories: Sequence[BinHistory], paced: bool = True) -> Rates:
+def fit_rates(histories: Sequence[BinHistory], paced: bool = False) -> Rates:
     """Fit on everything in `histories`; cut them with `until` to fit on the past only. Deterministic, no chance.
 
-    `paced`: whether bins without readings are followed at their pace of late (`pace.py`).
+    `paced`: whether bins without readings are followed at their pace of late (`pace.py`); why not: decision 9.
     """
     rows = _thinned(intervals(histories))
     groups = _group(histories)

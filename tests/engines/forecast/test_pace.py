@@ -38,7 +38,7 @@ def town() -> list[BinHistory]:
 
 @pytest.fixture(scope="module")
 def rates(town: list[BinHistory]) -> Rates:
-    return fit_rates(town)
+    return fit_rates(town, paced=True)
 
 
 def paces(rates: Rates, histories: list[BinHistory], now: np.datetime64 = NOW) -> list[float]:
