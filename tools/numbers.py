@@ -1,7 +1,8 @@
 """The whole numbers that a text holds, as people write and say them: "80%", "1,500", "a dozen", "half a mile".
 
 What the model may write for an integer argument is limited to these (law 5). The list is generous, each reading of a
-number is in it; which of them an argument means is the model's choice. Digits inside an id ("T1", "P-0812") are none.
+number is in it; which of them an argument means is the model's choice. A number before another unit of length than the
+metre has one reading, in metres: "2 km" is 2000 and never 2. Digits inside an id ("T1", "P-0812") are none.
 """
 
 from __future__ import annotations
@@ -63,11 +64,13 @@ SHARES = _table("""
 """)
 METRES = _table("""
     1000: k km kms kilometer kilometers kilometre kilometres kilómetro kilómetros kilometro kilometros kilomètre
+    1000: kilomètres kilometern
     1609344/1000: mile miles mi milla millas meile meilen
     9144/10000: yard yards yd yds
     3048/10000: foot feet ft
 """)
 """Other lengths in metres; mile, yard and foot are the international ones (NIST Handbook 44, appendix C)."""
+ARTICLES = frozenset(["a", "an"])
 FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
 MOST = 1_000_000
 TOKEN = re.compile(
@@ -80,31 +83,41 @@ GROUPING = re.compile(r",(?=\d{3}(?!\d))")
 def numbers_in(text: str) -> tuple[int, ...]:
     """Every whole number that `text` can mean, ascending, 0 to a million.
 
-    A share is also read as percent ("half" is 50, "two thirds" 67), a length also in metres ("half a mile" is 805).
+    A share is also read as percent ("half" is 50, "two thirds" 67), a length in metres ("half a mile" is 805).
     """
     tokens = [match[0].casefold() for match in TOKEN.finditer(text)]
-    found = {number for start in range(len(tokens)) for number in _readings(tokens, start)}
+    found: set[int] = set()
+    start = 0
+    while start < len(tokens):
+        quantity = _Quantity(tokens, start)
+        found |= {*quantity.readings}
+        start = quantity.end if quantity.is_length else start + 1
     return tuple(sorted(number for number in found if 0 <= number <= MOST))
 
 
-def _readings(tokens: list[str], start: int) -> Iterator[int]:
-    """The readings of what begins at `start`, the longer ones after the shorter."""
-    article = tokens[start] in {"a", "an"}
-    value = Fraction(1) if article else _begun(tokens[start])
-    if value is None:
-        return
-    if not article:
-        yield from _whole(value)
-    for before, token in pairwise(tokens[start : start + 7]):
-        if token in METRES:
-            yield round(value * METRES[token])
-        if token in FILLERS:
-            continue
-        grown = _grown(value, token, added=before in FILLERS and "and" in tokens[start:])
-        if grown is None:
+class _Quantity:
+    """What begins at a token: its `readings`, and whether it is a length, which then ends before `end`."""
+
+    def __init__(self, tokens: list[str], start: int) -> None:
+        self.readings: list[int] = []
+        self.is_length, self.end = False, start
+        article = tokens[start] in ARTICLES
+        value = Fraction(1) if article else _begun(tokens[start])
+        if value is None:
             return
-        value = grown
-        yield from _whole(value)
+        if not article:
+            self.readings += _whole(value)
+        for place, (before, token) in enumerate(pairwise(tokens[start : start + 7]), start + 1):
+            if token in METRES:
+                self.readings, self.is_length, self.end = [round(value * METRES[token])], True, place + 1
+                return
+            if token in FILLERS:
+                continue
+            grown = _grown(value, token, added=before in FILLERS and "and" in tokens[start:])
+            if grown is None:
+                return
+            value = grown
+            self.readings += _whole(value)
 
 
 def _whole(value: Fraction) -> Iterator[int]:

@@ -48,6 +48,28 @@ def test_a_number_is_found_however_it_is_said(text: str, meant: int) -> None:
     assert meant in numbers_in(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "metres"),
+    [
+        ("contamination within 2 km of Sather Gate", 2000),
+        ("within 1 kilometre of 37.87,-122.26", 1000),
+        ("half a mile around it", 805),
+        ("one and a half miles", 2414),
+        ("im Umkreis von zwei Kilometern", 2000),
+        ("a media milla", 805),
+        ("300 feet", 91),
+        ("0.5 km", 500),
+        ("2k", 2000),
+    ],
+)
+def test_a_length_has_no_other_reading_than_its_metres(text: str, metres: int) -> None:
+    assert [n for n in numbers_in(text) if n not in numbers_in("37.87,-122.26")] == [metres]
+
+
+def test_a_length_beyond_everything_is_no_small_number() -> None:
+    assert numbers_in("glass within 20000 km") == ()
+
+
 @pytest.mark.parametrize("text", ["", "truck T1", "plan P-0812", "pic_0412.jpg", "a bin at a gate", "bin #12", "1/0"])
 def test_ids_and_articles_are_no_numbers(text: str) -> None:
     assert numbers_in(text) == ()
