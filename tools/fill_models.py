@@ -38,7 +38,8 @@ from tools.model_shelf import Chosen, ModelShelf
 from tools.outside_forecaster import Outsider
 
 KEPT_FITS = 4
-LEARNT_AHEAD_H, LEARNT_FROM_H, EVERY_H = 24.0, 28 * 24.0, 6.0
+LEARNT_AHEAD_H = (6.0, 12.0, 24.0, 48.0, 168.0)  # one for each band of hours ahead
+LEARNT_FROM_H, EVERY_H = 28 * 24.0, 6.0
 MOST_LEARNT = 20_000
 
 
@@ -315,11 +316,12 @@ def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime
     end = float(hours(np.array([local_moment(until)]))[0])
     begin = max(end - LEARNT_FROM_H, float(hours(np.array([local_moment(since)]))[0]))
     known = [cut for h in histories if len((cut := h.until(until)).readings)]
-    if end - begin < LEARNT_AHEAD_H or not known:
+    if end - begin < LEARNT_AHEAD_H[0] or not known:
         return ensemble
-    every_h = max(EVERY_H, len(known) * (end - begin) / MOST_LEARNT)
-    outcomes = past_windows(known, LEARNT_AHEAD_H, Span(begin, end, every_h))
-    return ensemble.learned(outcomes) if len(outcomes) else ensemble
+    every_h = max(EVERY_H, len(LEARNT_AHEAD_H) * len(known) * (end - begin) / MOST_LEARNT)
+    parts = [past_windows(known, ahead_h, Span(begin, end, every_h)) for ahead_h in LEARNT_AHEAD_H]
+    come = [part for part in parts if len(part)]
+    return ensemble.learned(come) if come else ensemble
 
 
 def _identity(day: _Day, chosen: Chosen) -> Identity:

@@ -1,10 +1,12 @@
-"""Bands that hold what they say: split-conformal offsets by horizon, stream and fill band, kept right while in use.
+"""Bands that hold what they say: split-conformal offsets by horizon, stream, fill band and whether the bin is emptied
+meanwhile, kept right while in use.
 
 Three bands are calibrated, 50, 80 and 90 %: each is made wider or narrower by the points that would have held its
 share of windows that no member had seen (conformalized quantile regression; Romano, Patterson and Candes, NeurIPS
-2019). In use every outcome moves its cell's offset a little, out after a miss and in after a hit, so that coverage
-survives drift (adaptive conformal inference, Gibbs and Candes, NeurIPS 2021, in points: quantile tracking,
-Angelopoulos, Candes and Tibshirani, NeurIPS 2023).
+2019). In use each day's outcomes move their cells' offsets a little, out where too many missed and in where too few
+did, so that coverage survives drift (adaptive conformal inference, Gibbs and Candes, NeurIPS 2021, in points: quantile
+tracking, Angelopoulos, Candes and Tibshirani, NeurIPS 2023). A day moves a cell by the share that missed, not by how
+many did: a city with ten times the bins learns as fast as another.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.forecast.history import Floats
 from engines.forecast.member import MEDIAN, SHARES_OUT
@@ -23,10 +26,23 @@ PAIRS = ((2, 4), (1, 5), (0, 6))
 MISSES = tuple(1 - (SHARES_OUT[high] - SHARES_OUT[low]) for low, high in PAIRS)
 FILL_BANDS = (20.0, 40.0, 60.0, 80.0)
 FEWEST_ROWS = 200
-PACE_PCT = 0.3  # points that one missed outcome moves an offset, less its usual share
+PACE_PCT = 3.0  # points that a day on which all of many outcomes missed moves an offset, less the usual share
+HALF_PACE_AT = 8.0  # outcomes of a cell on a day at which it moves by half of that
+DAY_H = 24.0
 FARTHEST_PCT = 30.0
-Key = tuple[int, str, int]
-"""Horizon band, stream, fill band; "" and -1 stand for all."""
+Key = tuple[int, str, int, int]
+"""Horizon band, stream, fill band, 1 where an emptying lies between and 0 where none does; "" and -1 stand for all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What members said of k windows before any offset, (k, 7), NaN where none could tell, what was found there, (k,),
+    when, in hours since 1970, (k,), and the cells."""
+
+    levels: Floats
+    found: Floats
+    ends: Floats
+    keys: list[Key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +73,36 @@ class Offsets:
         return np.asarray(np.clip(np.concatenate([below, middle, above], axis=1), 0.0, 100.0))
 
     def after(self, levels: Floats, truth: Floats, keys: Sequence[Key]) -> Offsets:
-        """The offsets once outcomes have come: `levels` (k, 7) before any offset, as the members gave them."""
+        """The offsets once a day's outcomes have come: `levels` (k, 7) before any offset, as the members gave them."""
         told = self.applied(levels, keys)
         missed = np.stack([(truth < told[:, low]) | (truth > told[:, high]) for low, high in PAIRS], axis=1)
-        moves = PACE_PCT * (missed - np.array(MISSES))
+        rows: dict[Key, list[int]] = {}
+        for row, key in enumerate(keys):
+            rows.setdefault(key, []).append(row)
         new = dict(self.of)
-        for key, move in zip(keys, moves, strict=True):
-            now = new[key] if key in new else self.at(key)
-            new[key] = np.clip(now + move, -FARTHEST_PCT, FARTHEST_PCT)
+        for key, own in rows.items():
+            pace = PACE_PCT * len(own) / (len(own) + HALF_PACE_AT)
+            move = pace * (missed[own].mean(axis=0) - np.array(MISSES))
+            new[key] = np.clip(self.at(key) + move, -FARTHEST_PCT, FARTHEST_PCT)
         return Offsets(new)
 
+    def carried(self, told: Told, since: float = -np.inf, until: float = np.inf) -> Offsets:
+        """The offsets after the outcomes that came after `since` and up to `until`, learnt day by day."""
+        known = np.isfinite(told.levels).all(axis=1)
+        come = np.flatnonzero(known & (told.ends > since) & (told.ends <= until))
+        days = np.ceil(told.ends[come] / DAY_H)
+        offsets = self
+        for day in np.unique(days):
+            rows = come[days == day]
+            offsets = offsets.after(told.levels[rows], told.found[rows], [told.keys[row] for row in rows])
+        return offsets
 
-def keys_of(ahead_h: Floats, streams: Sequence[str], level: Floats) -> list[Key]:
-    """The cell of each of k windows: hours ahead, stream and the level at the origin."""
+
+def keys_of(ahead_h: Floats, streams: Sequence[str], level: Floats, emptied: npt.NDArray[np.bool_]) -> list[Key]:
+    """The cell of each of k windows: hours ahead, stream, the level at the origin, whether an emptying lies between."""
     bands = band_of(ahead_h)
     fills = np.searchsorted(FILL_BANDS, level, side="right")
-    return [(int(b), str(s), int(f)) for b, s, f in zip(bands, streams, fills, strict=True)]
+    return [(int(b), str(s), int(f), int(e)) for b, s, f, e in zip(bands, streams, fills, emptied, strict=True)]
 
 
 def fit_offsets(levels: Floats, truth: Floats, keys: Sequence[Key]) -> Offsets:
@@ -99,5 +129,9 @@ def _offset(levels: Floats, truth: Floats, pair: int) -> float:
 
 
 def _wider(key: Key) -> tuple[Key, ...]:
-    band, stream, fill = key
-    return ((band, "", fill), (band, stream, -1), (band, "", -1))
+    """Wider cells, the nearest first: of its kind of window, then of windows with and without an emptying alike."""
+    band, stream, fill, emptied = key
+    return (
+        (band, "", fill, emptied), (band, stream, -1, emptied), (band, "", -1, emptied),
+        (band, stream, fill, -1), (band, "", fill, -1), (band, stream, -1, -1), (band, "", -1, -1),
+    )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from domain.errors import BadData
 from engines.forecast.boosted import Boosted, fit_boosted
 from engines.forecast.columns import hours
-from engines.forecast.conformal import Offsets, fit_offsets, keys_of
+from engines.forecast.conformal import Offsets, Told, fit_offsets, keys_of
 from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import HIGH, LOW, Asked, chance_of, forecasts_from, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
@@ -25,7 +25,7 @@ from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_win
 from engines.forecast.point import best_level
 from engines.forecast.predict import Ask, FillForecast, LevelAt, find_starts
 from engines.forecast.rates import Rates, fit_rates
-from engines.forecast.stack import EVERY, Unseen, Weights, fit_weights, mixed
+from engines.forecast.stack import EVERY, Unseen, Weights, band_of, fit_weights, mixed
 from engines.forecast.stories import stories_of
 
 Fit = Callable[[Sequence[BinHistory], int], Member]
@@ -141,12 +141,17 @@ class Ensemble:
             of = {(0, EVERY): np.append(np.full(own, (1 - share) / own), share)}
         return replace(self, members=(*self.members, other), weights=Weights(names, of))
 
-    def learned(self, outcomes: Outcomes) -> Ensemble:
-        """The same with offsets moved by outcomes that have come since."""
-        levels = self.mixed(outcomes.windows)[:, 0]
-        known = np.isfinite(levels).all(axis=1)
-        keys = keys_of(_ahead(outcomes)[known], outcomes.streams[known].tolist(), outcomes.level[known])
-        return replace(self, offsets=self.offsets.after(levels[known], outcomes.found[known], keys))
+    def told(self, parts: Sequence[Outcomes]) -> Told:
+        """What the members say of past windows, NaN where none can tell, and how these ended."""
+        levels = np.concatenate([self.mixed(part.windows)[:, 0] for part in parts])
+        columns = [(part.found, part.windows.ends[:, 0], _ahead(part), part.level, part.emptied) for part in parts]
+        found, ends, ahead, level, emptied = (np.concatenate(each) for each in zip(*columns, strict=True))
+        streams = np.concatenate([part.streams for part in parts])
+        return Told(levels, found, ends, keys_of(ahead, streams.tolist(), level, emptied))
+
+    def learned(self, parts: Sequence[Outcomes]) -> Ensemble:
+        """The same with offsets moved, day by day, by outcomes that have come since."""
+        return replace(self, offsets=self.offsets.carried(self.told(parts)))
 
 
 def predict(history: BinHistory, plan: Times | None, ask: Ask, ensemble: Ensemble) -> FillForecast:
@@ -201,7 +206,8 @@ def calibrated(levels: Floats, windows: Windows, offsets: Offsets) -> Floats:
     start = find_starts(windows.histories, windows.at).level
     n, steps = len(windows), len(windows.ahead_h)
     streams = [h.stream for h in windows.histories for _ in range(steps)]
-    keys = keys_of(np.tile(windows.ahead_h, n), streams, np.repeat(start, steps))
+    emptied = np.isfinite(windows.last_emptied()).ravel()
+    keys = keys_of(np.tile(windows.ahead_h, n), streams, np.repeat(start, steps), emptied)
     moved = offsets.applied(levels.reshape(n * steps, -1), keys)
     return np.where(np.isfinite(levels), moved.reshape(levels.shape), np.nan)
 
@@ -278,14 +284,14 @@ class Judged:
     def mixed(self, weights: Weights) -> Floats:
         """The levels (k, 7) of all members by their weights."""
         streams = self.streams.tolist()
-        table = np.stack([weights.at(band, stream) for band, stream, _ in keys_of(self.ahead_h, streams, self.level)])
+        table = np.stack([weights.at(int(b), s) for b, s in zip(band_of(self.ahead_h), streams, strict=True)])
         return mixed([each[:, None, :] for each in self.said], table[:, None, :])[:, 0]
 
 
 def weighed(judged: Judged) -> tuple[Weights, Offsets]:
     """Weights and offsets from windows that the members have not seen."""
     weights = fit_weights(judged.names, Unseen(judged.said, judged.truth, judged.ahead_h, judged.streams))
-    keys = keys_of(judged.ahead_h, judged.streams.tolist(), judged.level)
+    keys = keys_of(judged.ahead_h, judged.streams.tolist(), judged.level, judged.emptied)
     return weights, fit_offsets(judged.mixed(weights), judged.truth, keys)
 
 

@@ -11,16 +11,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
 from domain.errors import BadData
 from engines.forecast.boosted import Boosted
-from engines.forecast.conformal import Offsets
+from engines.forecast.conformal import Key, Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import FoundModel
+from engines.forecast.history import Floats
 from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.known import Weeks
 from engines.forecast.member import SHARES_OUT, Member
@@ -104,7 +106,7 @@ def from_files(files: Mapping[str, bytes]) -> Ensemble:
             raise BadData(f"the model needs features {manifest['features']}, and here are {FEATURES_VERSION}")
         members = tuple(_member(name, manifest, files) for name in manifest["members"])
         weights = {(int(band), str(stream)): np.array(found) for band, stream, found in manifest["weights"]}
-        offsets = {(int(b), str(s), int(f)): np.array(found) for b, s, f, found in manifest["offsets"]}
+        offsets = dict(_cell(each) for each in manifest["offsets"])
         warn_at = float(manifest["warn_at"])
     except (KeyError, TypeError, ValueError) as error:
         raise BadData(f"the model's files cannot be read: {error!s:.120}") from None
@@ -143,3 +145,9 @@ def _member(name: str, manifest: Mapping[str, JsonValue], files: Mapping[str, by
 def _list(value: JsonValue) -> Sequence[JsonValue]:
     assert isinstance(value, list)
     return value
+
+
+def _cell(entry: list[Any]) -> tuple[Key, Floats]:
+    """One cell's offsets; a model of before windows were told apart by an emptying has them for both alike."""
+    band, stream, fill, *emptied, found = entry
+    return (int(band), str(stream), int(fill), int(emptied[0]) if emptied else -1), np.array(found)

@@ -23,7 +23,6 @@ from pydantic import JsonValue
 
 from domain.errors import BadData
 from engines.forecast.columns import hours
-from engines.forecast.conformal import keys_of
 from engines.forecast.drivers import faithful
 from engines.forecast.ensemble import FITS, USUAL, Ensemble, Fit, fit_ensemble
 from engines.forecast.history import BinHistory, Floats
@@ -32,6 +31,7 @@ from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_win
 from engines.forecast.point import best_level
 from engines.forecast.stack import BANDS, Weights
 from evals.forecast import naive
+from evals.forecast.bands import coverage_by_ahead, moved_by_outcomes
 from evals.forecast.chart import reliability_svg
 from evals.forecast.emptyings import read_emptyings
 from evals.forecast.found import measure_found
@@ -55,7 +55,6 @@ Method = Callable[[Windows], Floats]
 Mask = npt.NDArray[np.bool_]
 AHEAD_H = 24.0
 TEST_SHARE = 0.25  # of the time, where no date is told
-DAY_H = 24.0
 REASONED = 500  # windows whose reasons are checked
 
 
@@ -132,7 +131,8 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
         raise BadData(f"{asked.data} has no container {', '.join(sorted(strangers))}: see --unseen")
     train = data.without(asked.unseen).until(since - np.timedelta64(1, "s"))
     if not train.histories:
-        raise BadData(f"{asked.data} has no readings before {since}: nothing to learn from")
+        others = " of a container that --unseen does not name" if asked.unseen else ""
+        raise BadData(f"{asked.data} has no readings{others} before {since}: nothing to learn from")
     train = train.cleaned(since)
     say(f"{len(train.histories)} containers before {since}: fitting")
     with watch.over("fitting and weighing"):
@@ -147,7 +147,11 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
         figures, baselines, levels = _compared(ensemble, table, known)
         if asked.unseen:
             new = past_windows(data.only(asked.unseen).histories, AHEAD_H, span)
+            if not len(new):
+                raise BadData(f"the containers of --unseen have no reading from {since} on with one a day later")
             _add_unseen((figures, baselines), ensemble, table, new)
+    with watch.over("bands at other hours ahead"):
+        figures["coverage80_by_ahead"] = coverage_by_ahead(ensemble, data.without(asked.unseen).histories, span.since)
     with watch.over("reasons"):
         figures |= _reasons(ensemble, known)
     if asked.serving:
@@ -220,23 +224,6 @@ def _ours(ensemble: Ensemble, scored: Outcomes) -> tuple[Said, Floats]:
     chance = ensemble.chances(scored.windows)[:, 0]
     full = chance >= ensemble.warn_at
     return Said(best_level(levels), best_level(alone), full, levels), levels
-
-
-def moved_by_outcomes(ensemble: Ensemble, scored: Outcomes) -> Floats:
-    """Levels (n, 7) of windows in the order of days: before each day the offsets learn what has come by then."""
-    mixed = ensemble.mixed(scored.windows)[:, 0]
-    keys = keys_of(np.full(len(scored), AHEAD_H), scored.streams.tolist(), scored.level)
-    day, known = np.floor(scored.windows.at / DAY_H), np.isfinite(mixed).all(axis=1)
-    ends = np.where(known, scored.windows.ends[:, 0], np.inf)
-    offsets, levels, since = ensemble.offsets, mixed.copy(), -np.inf
-    for each in np.unique(day):
-        begin = each * DAY_H
-        come = np.flatnonzero((ends > since) & (ends <= begin))
-        if len(come):
-            offsets = offsets.after(mixed[come], scored.found[come], [keys[row] for row in come])
-        now, since = np.flatnonzero((day == each) & known), begin
-        levels[now] = offsets.applied(mixed[now], [keys[row] for row in now]) if len(now) else levels[now]
-    return levels
 
 
 def _more(ensemble: Ensemble, ours: Said, levels: Floats, scored: Outcomes) -> JsonObject:

@@ -20,7 +20,7 @@ def a_model(
     rates: Rates, folder: Path, until: datetime, wider: float, beside: Mapping[str, bytes] | None = None
 ) -> None:
     """A folder named by its version: the rates alone, their 80 % band made wider by some points; files `beside`."""
-    whole = {(band, "", -1): np.array([0.0, wider, wider]) for band in range(5)}
+    whole = {(band, "", -1, -1): np.array([0.0, wider, wider]) for band in range(5)}
     ensemble = Ensemble((HourOfWeek(rates),), Weights(("hour_of_week",), {(0, ""): np.ones(1)}), Offsets(whole))
     folder.mkdir(parents=True)
     label = Label(folder.name, until, metrics={"mae": 4.5, "baseline_mae": 6.0})

@@ -147,7 +147,7 @@ def test_outcomes_widen_the_band_where_it_missed(bins: list[BinHistory], ensembl
     later = past_windows(bins[:2], 24.0, Span(float(hours(np.array([NOW]))[0]), every_h=6.0))
     far = replace(later, found=np.full(len(later), 0.0))
     window = Windows.of(bins[:1], NOW, (24.0,))
-    before, after = (each.quantiles(window)[0, 0] for each in (ensemble, ensemble.learned(far)))
+    before, after = (each.quantiles(window)[0, 0] for each in (ensemble, ensemble.learned([far])))
     assert after[5] - after[1] > before[5] - before[1]
 
 

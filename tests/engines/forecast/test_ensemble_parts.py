@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.forecast.conformal import Offsets, fit_offsets, keys_of
+from engines.forecast.conformal import Offsets, Told, fit_offsets, keys_of
 from engines.forecast.member import MEDIAN, SHARES_OUT
 from engines.forecast.point import PRICE_PCT, best_level
 from engines.forecast.stack import BANDS, EVERY, Unseen, Weights, band_of, fit_weights, mixed
@@ -129,7 +129,7 @@ def held(levels: np.ndarray, truth: np.ndarray) -> float:
 def test_bands_that_are_too_narrow_or_too_wide_are_put_right(width: float) -> None:
     truth = RNG.uniform(30, 70, 6000)
     levels = spread(truth + RNG.normal(0, 8, 6000), width)
-    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, truth)
+    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, truth, np.zeros(6000, dtype=np.bool_))
     offsets = fit_offsets(levels[:3000], truth[:3000], keys[:3000])
     assert held(offsets.applied(levels[3000:], keys[3000:]), truth[3000:]) == pytest.approx(0.8, abs=0.03)
 
@@ -137,7 +137,7 @@ def test_bands_that_are_too_narrow_or_too_wide_are_put_right(width: float) -> No
 def test_after_a_change_in_the_world_outcomes_bring_the_band_back() -> None:
     truth = RNG.uniform(30, 70, 6000)
     levels = spread(truth + RNG.normal(0, 12, 6000), 5.0)
-    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, np.full(6000, 50.0))
+    keys = keys_of(np.full(6000, 24.0), ["paper"] * 6000, np.full(6000, 50.0), np.zeros(6000, dtype=np.bool_))
     offsets, inside = Offsets({}), []
     for begin in range(0, 6000, 60):
         rows = slice(begin, begin + 60)
@@ -147,13 +147,52 @@ def test_after_a_change_in_the_world_outcomes_bring_the_band_back() -> None:
     assert np.mean(inside[20:]) == pytest.approx(0.8, abs=0.02)
 
 
+@pytest.mark.parametrize("copies", [8, 40])
+def test_a_city_of_many_bins_learns_the_same_offsets_as_one_of_few(copies: int) -> None:
+    truth = RNG.uniform(30, 70, 400)
+    levels = spread(truth + RNG.normal(0, 12, 400), 5.0)
+    ends = np.repeat(np.arange(20), 20) * 24.0 + 12
+    cells = keys_of(np.full(400, 24.0), ["paper"] * 400, np.full(400, 50.0), np.zeros(400, dtype=np.bool_))
+    few = Offsets({}).carried(Told(levels, truth, ends, cells))
+    many = Offsets({}).carried(
+        Told(np.tile(levels, (copies, 1)), np.tile(truth, copies), np.tile(ends, copies), cells * copies)
+    )
+    assert few.at(cells[0])[1] > 2
+    np.testing.assert_allclose(many.at(cells[0]), few.at(cells[0]), rtol=0.35)
+    assert held(many.applied(levels, cells), truth) == pytest.approx(0.8, abs=0.06)
+
+
+def test_outcomes_are_learnt_in_the_order_of_their_days_whatever_the_order_they_are_given_in() -> None:
+    truth = RNG.uniform(30, 70, 400)
+    levels = spread(truth + RNG.normal(0, 12, 400), 5.0)
+    ends = np.repeat(np.arange(20), 20) * 24.0 + 12
+    cells = keys_of(np.full(400, 24.0), ["paper"] * 400, np.full(400, 50.0), np.zeros(400, dtype=np.bool_))
+    told = Told(levels, truth, ends, cells)
+    mixed = RNG.permutation(400)
+    other = Told(levels[mixed], truth[mixed], ends[mixed], [cells[row] for row in mixed])
+    by_halves = Offsets({}).carried(told, until=240.0).carried(told, since=240.0)
+    assert Offsets({}).carried(other).at(cells[0]).tolist() == pytest.approx(by_halves.at(cells[0]).tolist())
+
+
+def test_a_bin_that_is_emptied_meanwhile_has_offsets_of_its_own() -> None:
+    truth = RNG.uniform(30, 70, 4000)
+    levels = spread(truth + RNG.normal(0, 8, 4000), 8.0)
+    emptied = np.arange(4000) % 2 == 1
+    levels[emptied] = spread(truth[emptied] + RNG.normal(0, 25, 2000), 8.0)
+    cells = keys_of(np.full(4000, 24.0), ["paper"] * 4000, np.full(4000, 50.0), emptied)
+    offsets = fit_offsets(levels, truth, cells)
+    moved = offsets.applied(levels, cells)
+    for part in (emptied, ~emptied):
+        assert held(moved[part], truth[part]) == pytest.approx(0.8, abs=0.02)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(0, 100), min_size=7, max_size=7),
     st.lists(st.floats(-40, 40), min_size=3, max_size=3),
 )
 def test_levels_never_cross_or_leave_0_to_100(levels: list[float], offsets: list[float]) -> None:
-    moved = Offsets({(2, "", -1): np.array(offsets)}).applied(np.sort([levels]), [(2, "paper", 3)])
+    moved = Offsets({(2, "", -1, -1): np.array(offsets)}).applied(np.sort([levels]), [(2, "paper", 3, 0)])
     assert (np.diff(moved) >= 0).all()
     assert moved.min() >= 0
     assert moved.max() <= 100

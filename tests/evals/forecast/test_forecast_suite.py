@@ -20,9 +20,10 @@ from engines.forecast.past_windows import Mask, Outcomes, Span, past_windows
 from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 from evals.forecast import naive
+from evals.forecast.bands import moved_by_outcomes
 from evals.forecast.readings import is_readings, read_readings
 from evals.forecast.score import Said, coverage_by, figures_of, mae_gain, overflow_figures, reliability
-from evals.forecast.suite import Asked, Watch, measure, moved_by_outcomes
+from evals.forecast.suite import Asked, Watch, measure
 from evals.options import read
 
 START = np.datetime64("2024-01-01T00:00:00")
@@ -208,8 +209,13 @@ def test_the_suite_measures_known_and_unseen_containers_beside_naive_answers(tmp
     assert found.chart.startswith("<svg")
     assert found.cases == len(later_than(bins[:4], date(2024, 3, 1)))
     assert set(found.figures["cpu_s"]) == {  # type: ignore[arg-type]
-        "fitting and weighing", "of it fitting hour_of_week, twice", "asking", "reasons", "ablation"
+        "fitting and weighing", "of it fitting hour_of_week, twice", "asking", "bands at other hours ahead", "reasons",
+        "ablation",
     }  # fmt: skip
+    day = found.figures["coverage80_by_ahead"]["24 h"]  # type: ignore[index, call-overload]
+    assert {*day} == {"no_collection", "collection"}
+    assert 0 <= day["no_collection"]["coverage80"] <= 1
+    assert day["no_collection"]["windows"] > 100
 
 
 def test_a_watch_adds_up_what_a_part_took_and_no_more() -> None:
@@ -231,13 +237,18 @@ def later_than(bins: list[BinHistory], day: date) -> Outcomes:
     ("change", "told"),
     [
         ({"unseen": frozenset({"nobody"})}, "nobody"),
+        ({"unseen": frozenset({"still"})}, "containers of --unseen have no reading"),
+        ({"unseen": frozenset({"a", "b", "still"})}, "of a container that --unseen does not name"),
         ({"test_from": date(2020, 1, 1)}, "nothing to learn from"),
         ({"test_from": date(2030, 1, 1)}, "nothing to measure"),
         ({"members": frozenset({"oracle"})}, "oracle"),
     ],
 )
 def test_what_cannot_be_measured_is_one_clear_line(tmp_path: Path, change: dict[str, object], told: str) -> None:
-    file = write(tmp_path / "readings.csv", [filling("a", 1.0), filling("b", 0.6)])
+    still = filling("still", 0.8)
+    early = still.read_at < np.datetime64("2024-02-15")
+    still = replace(still, read_at=still.read_at[early], readings=still.readings[early])
+    file = write(tmp_path / "readings.csv", [filling("a", 1.0), filling("b", 0.6), still])
     asked = Asked(file, date(2024, 3, 1), members=frozenset({"hour_of_week"}), serving=False)
     with pytest.raises(BadData, match=told):
         measure(replace(asked, **change))  # type: ignore[arg-type]
