@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
+from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -25,10 +27,18 @@ CLOSERS = [
     " - urgent",
     "...",
 ]
+IN_METRES = re.compile(r"\s?(?:m|met(?:re|er)s?|metros?|m[eè]tres?|metern?)(?!\w)", re.IGNORECASE)
+LENGTHS = {"1 km": 1000, "2 km": 2000, "1.5 km": 1500, "3km": 3000, "half a kilometre": 500, "two kilometres": 2000,
+           "half a mile": 805, "a mile": 1609, "1/2 mile": 805, "a quarter mile": 402, "2 miles": 3219, "three miles": 4828,
+           "one and a half miles": 2414, "500 yards": 457, "200 yds": 183, "1,000 feet": 305, "300 ft": 91}  # fmt: skip
+SAID_OTHERWISE = 0.15
+"""Share of the distances in metres that are said in another unit."""
 
 
 def roughen(segments: list[Segment], chance: random.Random) -> list[Segment]:
-    """Surface noise that never touches what a value is: case for all, typos and trimmings outside the slots."""
+    """Surface noise that never touches what a value is: case for all, typos and trimmings outside the slots; and
+    some distances in another unit."""
+    segments = _other_lengths(segments, chance)
     kind = chance.random()
     if kind < 0.38:
         segments = [_lower(s) for s in segments]
@@ -42,6 +52,17 @@ def roughen(segments: list[Segment], chance: random.Random) -> list[Segment]:
         segments = [*segments, Segment(chance.choice(CLOSERS))]
     elif chance.random() < 0.25 and segments and not segments[-1].slots:
         segments = [*segments[:-1], replace(segments[-1], text=segments[-1].text.rstrip("?.! "))]
+    return segments
+
+
+def _other_lengths(segments: list[Segment], chance: random.Random) -> list[Segment]:
+    """A distance before the word for metres, now and then in kilometres, miles, yards or feet."""
+    for place, (segment, after) in enumerate(pairwise(segments)):
+        unit = IN_METRES.match(after.text)
+        if segment.slots[-1:] == ("within_m",) and unit and not after.slots and chance.random() < SAID_OTHERWISE:
+            words, metres = chance.choice([*LENGTHS.items()])
+            said = [replace(segment, text=words, value=metres), replace(after, text=after.text[unit.end() :])]
+            return [*segments[:place], *said, *segments[place + 2 :]]
     return segments
 
 

@@ -24,7 +24,9 @@ from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
 from finetune.listed_rows import read_listed
 from finetune.rows import MIX, draw, read_lines, read_material, write_part
+from finetune.surface_noise import LENGTHS
 from prompts.row import Row, from_json
+from tools.numbers import numbers_in
 from tools.registry import TOOLS, check_parameters
 from tools.use import use
 
@@ -159,6 +161,12 @@ def test_every_value_of_every_row_is_literally_in_its_thread(drawn: list[Row]) -
         if call["name"] in TOOLS:
             check_parameters(TOOLS[call["name"]], call["parameters"])
             assert copied(each.prompt("small").replace('\\"', '"'), call["parameters"]), each
+
+
+def test_distances_are_taught_in_other_units_too_and_each_can_be_read(drawn: list[Row]) -> None:
+    assert all(metres in numbers_in(f"within {words} of it") for words, metres in LENGTHS.items())
+    said = [each.turns[-1].question.casefold() for each in drawn if "within_m" in each.call]
+    assert any(words in question for question in said for words in LENGTHS)
 
 
 def test_tools_of_a_family_stand_side_by_side_and_a_request_for_an_absent_one_is_declined(drawn: list[Row]) -> None:
