@@ -26,8 +26,8 @@ from engines.forecast.found import FoundModel
 from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import FORM, Horizons, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
+from engines.forecast.learning import LEARNT_FROM_H, windows_to_learn
 from engines.forecast.member import Member, Windows
-from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.records import BinRecords
 from engines.forecast.stories import stories_of
@@ -38,9 +38,6 @@ from tools.model_shelf import Chosen, ModelShelf
 from tools.outside_forecaster import Outsider
 
 KEPT_FITS = 4
-LEARNT_AHEAD_H = (6.0, 12.0, 24.0, 48.0, 168.0)  # one for each band of hours ahead
-LEARNT_FROM_H, EVERY_H = 28 * 24.0, 6.0
-MOST_LEARNT = 20_000
 
 
 @dataclass(frozen=True)
@@ -313,14 +310,9 @@ def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime
 
     The same histories and moments give the same bands, so a replay has those of its own day.
     """
-    end = float(hours(np.array([local_moment(until)]))[0])
-    begin = max(end - LEARNT_FROM_H, float(hours(np.array([local_moment(since)]))[0]))
+    end, trained = (float(hours(np.array([local_moment(each)]))[0]) for each in (until, since))
     known = [cut for h in histories if len((cut := h.until(until)).readings)]
-    if end - begin < LEARNT_AHEAD_H[0] or not known:
-        return ensemble
-    every_h = max(EVERY_H, len(LEARNT_AHEAD_H) * len(known) * (end - begin) / MOST_LEARNT)
-    parts = [past_windows(known, ahead_h, Span(begin, end, every_h)) for ahead_h in LEARNT_AHEAD_H]
-    come = [part for part in parts if len(part)]
+    come = windows_to_learn(known, end - LEARNT_FROM_H, end, trained) if end > trained else []
     return ensemble.learned(come) if come else ensemble
 
 

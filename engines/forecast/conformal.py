@@ -27,7 +27,7 @@ MISSES = tuple(1 - (SHARES_OUT[high] - SHARES_OUT[low]) for low, high in PAIRS)
 FILL_BANDS = (20.0, 40.0, 60.0, 80.0)
 FEWEST_ROWS = 200
 PACE_PCT = 3.0  # points that a day on which all of many outcomes missed moves an offset, less the usual share
-HALF_PACE_AT = 8.0  # outcomes of a cell on a day at which it moves by half of that
+HALF_PACE_AT = 8.0  # outcomes of a day at which a cell goes half by its own share, and all move by half of that
 DAY_H = 24.0
 FARTHEST_PCT = 30.0
 Key = tuple[int, str, int, int]
@@ -73,17 +73,25 @@ class Offsets:
         return np.asarray(np.clip(np.concatenate([below, middle, above], axis=1), 0.0, 100.0))
 
     def after(self, levels: Floats, truth: Floats, keys: Sequence[Key]) -> Offsets:
-        """The offsets once a day's outcomes have come: `levels` (k, 7) before any offset, as the members gave them."""
+        """The offsets once a day's outcomes have come: `levels` (k, 7) before any offset, as the members gave them.
+
+        Every cell of a horizon band and kind of window moves with it: by its own share that missed, as far as its own
+        outcomes are many, and else by that of the whole."""
         told = self.applied(levels, keys)
         missed = np.stack([(truth < told[:, low]) | (truth > told[:, high]) for low, high in PAIRS], axis=1)
         rows: dict[Key, list[int]] = {}
         for row, key in enumerate(keys):
-            rows.setdefault(key, []).append(row)
+            for each in (key, *_of_its_kind(key)):
+                rows.setdefault(each, []).append(row)
         new = dict(self.of)
-        for key, own in rows.items():
-            pace = PACE_PCT * len(own) / (len(own) + HALF_PACE_AT)
-            move = pace * (missed[own].mean(axis=0) - np.array(MISSES))
-            new[key] = np.clip(self.at(key) + move, -FARTHEST_PCT, FARTHEST_PCT)
+        for key in dict.fromkeys([*self.of, *keys]):
+            every = rows.get(_of_its_kind(key)[-1], [])
+            if every:
+                share, own = missed[every].mean(axis=0), rows.get(key, [])
+                if own:
+                    share = share + _trust(len(own)) * (missed[own].mean(axis=0) - share)
+                move = PACE_PCT * _trust(len(every)) * (share - np.array(MISSES))
+                new[key] = np.clip(self.at(key) + move, -FARTHEST_PCT, FARTHEST_PCT)
         return Offsets(new)
 
     def carried(self, told: Told, since: float = -np.inf, until: float = np.inf) -> Offsets:
@@ -128,10 +136,23 @@ def _offset(levels: Floats, truth: Floats, pair: int) -> float:
     return float(np.clip(np.quantile(out, share, method="higher"), -FARTHEST_PCT, FARTHEST_PCT))
 
 
+def _trust(outcomes: int) -> float:
+    return outcomes / (outcomes + HALF_PACE_AT)
+
+
+def _of_its_kind(key: Key) -> tuple[Key, ...]:
+    """Wider cells of the same horizon band and kind of window, the nearest first."""
+    band, stream, fill, emptied = key
+    return (band, "", fill, emptied), (band, stream, -1, emptied), (band, "", -1, emptied)
+
+
 def _wider(key: Key) -> tuple[Key, ...]:
     """Wider cells, the nearest first: of its kind of window, then of windows with and without an emptying alike."""
-    band, stream, fill, emptied = key
+    band, stream, fill, _ = key
     return (
-        (band, "", fill, emptied), (band, stream, -1, emptied), (band, "", -1, emptied),
-        (band, stream, fill, -1), (band, "", fill, -1), (band, stream, -1, -1), (band, "", -1, -1),
-    )  # fmt: skip
+        *_of_its_kind(key),
+        (band, stream, fill, -1),
+        (band, "", fill, -1),
+        (band, stream, -1, -1),
+        (band, "", -1, -1),
+    )

@@ -18,6 +18,7 @@ from engines.forecast.member import Windows, padded
 
 NEAREST_H = 3.0
 OVERFLOW_PCT = 80.0
+GOLDEN = 0.618034  # places times this, without whole parts, lie evenly from 0 to 1
 Mask = npt.NDArray[np.bool_]
 
 
@@ -57,16 +58,22 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Span:
-    """Origins from `since` and outcomes before `until` (hours since 1970 local), origins at least `every_h` apart."""
+    """Origins from `since` and outcomes before `until` (hours since 1970 local), one a bin in each `every_h`.
+
+    `staggered`: the slots of each bin begin at another moment, so that few windows of many bins lie on all days."""
 
     since: float = -np.inf
     until: float = np.inf
     every_h: float = 0.0
+    staggered: bool = False
 
 
 def past_windows(histories: Sequence[BinHistory], ahead_h: float, span: Span) -> Outcomes:
     """All windows of `ahead_h` hours in the span, by bin and time."""
-    parts = [_of_bin(history, ahead_h, span) for history in histories]
+    parts = [
+        _of_bin(history, ahead_h, span, place * GOLDEN % 1 * span.every_h if span.staggered else 0.0)
+        for place, history in enumerate(histories)
+    ]
     counts = [len(part.origin) for part in parts]
     columns = [np.concatenate([np.empty(0), *(part.columns[i] for part in parts)]) for i in range(6)]
     chosen = [history for history, count in zip(histories, counts, strict=True) for _ in range(count)]
@@ -85,10 +92,10 @@ class _Part:
     plans: list[Floats]
 
 
-def _of_bin(history: BinHistory, ahead_h: float, span: Span) -> _Part:
+def _of_bin(history: BinHistory, ahead_h: float, span: Span, late_h: float) -> _Part:
     read = np.isfinite(history.readings)
     at, level, emptied = hours(history.read_at[read]), history.readings[read], hours(history.emptied_at)
-    origin = _thinned(at, np.flatnonzero((at >= span.since) & (at < span.until)), span.every_h)
+    origin = _thinned(at, np.flatnonzero((at >= span.since) & (at < span.until)), span.every_h, late_h)
     if not len(origin):
         return _Part(origin, (np.empty(0),) * 6, [])
     end = at[origin] + ahead_h
@@ -107,8 +114,8 @@ def _of_bin(history: BinHistory, ahead_h: float, span: Span) -> _Part:
     return _Part(origin, columns, plans)
 
 
-def _thinned(at: Floats, origin: Ints, every_h: float) -> Ints:
-    """Origins at least `every_h` apart: the first of each slot of that length."""
+def _thinned(at: Floats, origin: Ints, every_h: float, late_h: float) -> Ints:
+    """The first origin of each slot of `every_h` hours, slots beginning `late_h` later."""
     if every_h <= 0 or not len(origin):
         return origin
-    return origin[np.unique(np.floor(at[origin] / every_h), return_index=True)[1]]
+    return origin[np.unique(np.floor((at[origin] - late_h) / every_h), return_index=True)[1]]

@@ -1,5 +1,6 @@
 """How often the 80 % band holds what came, told day by day as a server tells it: each day's offsets know the outcomes
-that had come by then, by the same function as in use (`Offsets.carried`)."""
+that had come by then, by the same function as in use (`Offsets.carried`). By hours ahead, they are those of a server:
+moved by the windows of the lengths that it learns from, of the last four weeks (`engines/forecast/learning.py`)."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import JsonValue
 
-from engines.forecast.conformal import DAY_H
+from engines.forecast.conformal import DAY_H, Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory, Floats
+from engines.forecast.learning import LEARNT_FROM_H, windows_to_learn
 from engines.forecast.past_windows import Outcomes, Span, past_windows
 from evals.forecast.score import inside80
 
@@ -34,11 +36,12 @@ def coverage_by_ahead(ensemble: Ensemble, histories: Sequence[BinHistory], since
     """Share of windows that end within their band, and its mean width in points, by hours ahead: without a collection
     in the window, which is what "if nobody comes" is asked for, and with one, told as planned."""
     found: dict[str, JsonValue] = {}
+    served = _Served(ensemble, histories, since)
     for ahead_h, every_h in AHEAD_H.items():
         scored = past_windows(histories, ahead_h, Span(since, every_h=every_h))
         if not len(scored):
             continue
-        levels = moved_by_outcomes(ensemble, scored)
+        levels = served.levels(scored)
         inside, wide = inside80(levels, scored.found), levels[:, 5] - levels[:, 1]
         found[f"{ahead_h:.0f} h"] = {
             name: {
@@ -50,3 +53,28 @@ def coverage_by_ahead(ensemble: Ensemble, histories: Sequence[BinHistory], since
             if rows.any()
         }
     return found
+
+
+class _Served:
+    """The offsets that a server has on each day, of what it learns from since a model was trained."""
+
+    def __init__(self, ensemble: Ensemble, histories: Sequence[BinHistory], since: float) -> None:
+        parts = windows_to_learn(histories, since, np.inf, since)
+        self._ensemble, self._told = ensemble, ensemble.told(parts) if parts else None
+        self._by_day: dict[float, Offsets] = {}
+
+    def levels(self, scored: Outcomes) -> Floats:
+        """Levels (n, 7) of windows of one length, told on their days."""
+        asked = self._ensemble.told([scored])
+        levels, day = asked.levels.copy(), np.floor(scored.windows.at / DAY_H)
+        known = np.isfinite(levels).all(axis=1)
+        for each in np.unique(day[known]):
+            rows = np.flatnonzero((day == each) & known)
+            levels[rows] = self._on(each * DAY_H).applied(asked.levels[rows], [asked.keys[row] for row in rows])
+        return levels
+
+    def _on(self, midnight: float) -> Offsets:
+        offsets = self._ensemble.offsets
+        if self._told is not None and midnight not in self._by_day:
+            self._by_day[midnight] = offsets.carried(self._told, midnight - LEARNT_FROM_H, midnight)
+        return self._by_day.get(midnight, offsets)

@@ -186,6 +186,20 @@ def test_a_bin_that_is_emptied_meanwhile_has_offsets_of_its_own() -> None:
         assert held(moved[part], truth[part]) == pytest.approx(0.8, abs=0.02)
 
 
+def test_a_cell_of_few_outcomes_moves_with_all_windows_of_its_length_and_kind() -> None:
+    none = np.zeros(101, dtype=np.bool_)
+    streams, truth = ["paper"] * 100 + ["glass"], np.full(101, 90.0)
+    levels = spread(np.full(101, 50.0), 8.0)
+    cells = keys_of(np.full(101, 24.0), streams, np.full(101, 50.0), none)
+    known = Offsets({(cells[0][0], stream, 2, 0): np.zeros(3) for stream in ("paper", "glass", "plastic")})
+    moved = known.after(levels, truth, cells)
+    paper, glass, plastic = (float(moved.of[2, stream, 2, 0][1]) for stream in ("paper", "glass", "plastic"))
+    assert glass == pytest.approx(paper, rel=0.01)
+    assert plastic == pytest.approx(paper, rel=0.01)
+    hit = known.after(levels, np.append(truth[:100], 50.0), cells)
+    assert 0.8 * paper < hit.of[2, "glass", 2, 0][1] < hit.of[2, "plastic", 2, 0][1]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(0, 100), min_size=7, max_size=7),
