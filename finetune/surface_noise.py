@@ -30,7 +30,8 @@ CLOSERS = [
 IN_METRES = re.compile(r"\s?(?:m|met(?:re|er)s?|metros?|m[eè]tres?|metern?)(?!\w)", re.IGNORECASE)
 LENGTHS = {"1 km": 1000, "2 km": 2000, "1.5 km": 1500, "3km": 3000, "half a kilometre": 500, "two kilometres": 2000,
            "half a mile": 805, "a mile": 1609, "1/2 mile": 805, "a quarter mile": 402, "2 miles": 3219,
-           "three miles": 4828, "one and a half miles": 2414, "500 yards": 457, "200 yds": 183, "1,000 feet": 305, "300 ft": 91}  # fmt: skip
+           "three miles": 4828, "one and a half miles": 2414, "500 yards": 457, "200 yds": 183, "1,000 feet": 305,
+           "300 ft": 91}  # fmt: skip
 SAID_OTHERWISE = 0.15
 """Share of the distances in metres that are said in another unit."""
 
