@@ -7,21 +7,33 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from domain.columns import Located, MaybeLocated
 from domain.records import Bin, Request, Site
 from domain.work_records import StoredPlan
+from retrieval.regions import is_on_earth
 from retrieval.store import Document
 
-__all__ = ["plan_document", "request_documents", "site_document"]
+__all__ = ["place_of", "plan_document", "request_documents", "site_document"]
 
 CALLED = {"bins": "site station bins", "requests": "request complaint case", "rounds": "plan round route"}
 """How people name a kind when they mean any of it: as words only, so that "request 42" holds all the words of 42's."""
 ON_TIME = {True: "on time", False: "late overdue", None: None}
 
 
+def place_of(record: Located | MaybeLocated) -> tuple[float | None, float | None]:
+    """Latitude and longitude in degrees, or two None for what was written past the checks of a load and is no place.
+
+    So the record is still found, by all but its place, and keeps no other from being found.
+    """
+    lat, lon = record.lat, record.lon
+    return (lat, lon) if lat is not None and lon is not None and is_on_earth(lat, lon) else (None, None)
+
+
 def site_document(site: Site, bins: Sequence[Bin], aliases: Sequence[str]) -> Document:
     """A site with its bins, by every name that people have for it."""
     streams = ", ".join(sorted({each.stream for each in bins}))
     spoken = ", ".join(aliases)
+    lat, lon = place_of(site)
     fields = {
         "called": CALLED["bins"],
         "site_id": site.site_id,
@@ -37,8 +49,8 @@ def site_document(site: Site, bins: Sequence[Bin], aliases: Sequence[str]) -> Do
         title=site.name,
         text=_sentences(streams and f"Bins for {streams}", spoken and f"Also called {spoken}"),
         url_ref=f"records:sites/{site.site_id}",
-        lat=site.lat,
-        lon=site.lon,
+        lat=lat,
+        lon=lon,
         fields=_said(fields),
     )
 
@@ -74,6 +86,7 @@ def _request(
     request: Request, status: str, known_from: datetime | None = None, known_until: datetime | None = None
 ) -> Document:
     is_open = known_until is not None
+    lat, lon = place_of(request)
     title = request.title or request.kind or "Request"
     kind = None if request.kind == title else request.kind
     fields = {
@@ -92,8 +105,8 @@ def _request(
         title=title,
         text=_sentences(kind, None if is_open else request.note),
         url_ref=f"records:requests/{request.request_id}",
-        lat=request.lat,
-        lon=request.lon,
+        lat=lat,
+        lon=lon,
         at=request.opened_at,
         fields=_said(fields),
         known_from=known_from,

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from domain.records import Bin, City, Site
 from domain.work_records import Generation, Prediction
+from retrieval.documents import place_of
 from retrieval.store import Document
 
 __all__ = ["Foretold", "prediction_document", "prediction_documents"]
@@ -71,6 +72,7 @@ def prediction_documents(session: Session, city: str, entities: Sequence[str] | 
 def prediction_document(of: Bin, site: Site, foretold: Foretold) -> Document:
     """A bin's forecast in words."""
     title, text = _said(of.stream, foretold)
+    lat, lon = place_of(of)
     fields = {"called": CALLED, "bin": of.bin_id, "stream": of.stream, "place": site.name, "site_id": site.site_id,
               "area": site.area, "zone": of.zone, "why": foretold.abstained}  # fmt: skip
     return Document(
@@ -79,8 +81,8 @@ def prediction_document(of: Bin, site: Site, foretold: Foretold) -> Document:
         title=title,
         text=text,
         url_ref=f"records:bins/{of.bin_id}",
-        lat=of.lat,
-        lon=of.lon,
+        lat=lat,
+        lon=lon,
         fields={name: value for name, value in fields.items() if value},
         known_from=foretold.known_from,
     )

@@ -7,7 +7,7 @@ from math import isfinite
 
 from domain.errors import OutOfRange
 
-__all__ = ["MOST_CORNERS", "Area", "Circle", "Polygon", "Region"]
+__all__ = ["MOST_CORNERS", "Area", "Circle", "Polygon", "Region", "is_on_earth"]
 
 MOST_CORNERS = 10_000
 
@@ -70,8 +70,13 @@ class Area:
 Region = Circle | Polygon | Area
 
 
+def is_on_earth(lat: float, lon: float) -> bool:
+    """Whether two numbers are a latitude (-90..90) and a longitude (-180..180) in degrees; NaN and infinity are not."""
+    return isfinite(lat) and isfinite(lon) and abs(lat) <= 90 and abs(lon) <= 180
+
+
 def _check_point(lat: float, lon: float) -> None:
-    if isfinite(lat) and isfinite(lon) and abs(lat) <= 90 and abs(lon) <= 180:
+    if is_on_earth(lat, lon):
         return
     swapped = isfinite(lat) and isfinite(lon) and abs(lon) <= 90 and abs(lat) <= 180
     hint = " It would be with the two exchanged." if swapped else ""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import OutOfRange
-from retrieval.regions import Area, Circle, Polygon, Region
+from domain.errors import BadData, OutOfRange
+from retrieval.regions import Area, Circle, Polygon, Region, is_on_earth
 
 __all__ = [
     "DEFAULT_ALPHA", "DEFAULT_VECTOR", "KINDS", "MOST_HITS", "STANDING", "Area", "Circle", "Document", "Found", "Hit",
@@ -39,7 +40,8 @@ class Document:
     Words are looked for in `title`, `text` and the values of `fields`; the meaning is that of title and text, so what
     differs from row to row (addresses, ids) belongs into `fields`. Of these `site_id` and `area` also place a document.
     `at` is when it happened. A version of a record is known `known_from` (inclusive) to `known_until` (exclusive);
-    None has no limit, so that nobody finds a note before it was written.
+    None has no limit, so that nobody finds a note before it was written. Raises BadData, naming the document, for
+    another kind than `KINDS`, one coordinate without the other, a place off the earth and a time without a zone.
     """
 
     id: str
@@ -53,6 +55,18 @@ class Document:
     fields: Mapping[str, str] = field(default_factory=dict)
     known_from: datetime | None = None
     known_until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no store could find again, before it stands in the way of everything else there."""
+        if self.kind not in KINDS:
+            raise BadData(f"Document “{self.id}” is of the kind “{self.kind}”. Kinds: {', '.join(KINDS)}.")
+        if (self.lat is None) != (self.lon is None):
+            raise BadData(f"Document “{self.id}” has one coordinate. Give latitude and longitude, or neither.")
+        if self.lat is not None and self.lon is not None and not is_on_earth(self.lat, self.lon):
+            raise BadData(f"Document “{self.id}” is at {self.lat:g}, {self.lon:g}, which is not on the earth.")
+        for name in ("at", "known_from", "known_until"):
+            if _is_naive(getattr(self, name)):
+                raise BadData(f"Document “{self.id}”: its time `{name}` has no zone. Give it one, UTC for example.")
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,13 @@ class SearchRequest:
             raise OutOfRange(f"A search gives 1 to {MOST_HITS} hits, not {self.k}. How many do you want?")
         if not 0 <= self.alpha <= 1:
             raise OutOfRange(f"The weight of meaning is a share from 0 to 1, not {self.alpha:g}.")
+        if self.floor is not None and not isfinite(self.floor):
+            raise OutOfRange(f"A floor is a cosine from -1 to 1, not {self.floor:g}.")
+        if not isfinite(self.deadline_s):
+            raise OutOfRange(f"A search ends after a number of seconds, not {self.deadline_s:g}.")
+        for name in ("since", "until", "as_of"):
+            if _is_naive(getattr(self, name)):
+                raise OutOfRange(f"The time `{name}` of a search has no zone, so it could be several moments.")
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
             raise OutOfRange(f"I keep no documents of the kind “{unknown[0]}”. Kinds: {', '.join(KINDS)}.")
@@ -161,6 +182,10 @@ class SearchHealth:
     model: str | None
     faults: tuple[str, ...] = ()
     back_end: str = "SQLite"
+
+
+def _is_naive(moment: datetime | None) -> bool:
+    return moment is not None and moment.utcoffset() is None
 
 
 def holds_value(field_value: str, wanted: str | tuple[str, ...]) -> bool:

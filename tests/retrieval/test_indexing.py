@@ -11,7 +11,7 @@ from embedders import ConceptEmbedder, NoEmbedder
 
 from domain.errors import BadData
 from domain.loading import load_city
-from domain.records import Request
+from domain.records import Request, Site
 from domain.store import Store
 from domain.work_records import StoredPlan
 from retrieval.following import follow
@@ -172,3 +172,16 @@ def test_the_words_of_a_question_and_of_the_page_that_answers_it_may_differ(
     nothing = search.search(SearchRequest("quantum xylophone", floor=0.3, as_of=LATER))
     assert (nothing.hits, nothing.matching) == ((), 0)
     search.close()
+
+
+def test_a_record_that_was_put_nowhere_on_the_earth_is_found_by_words_and_stops_nothing(
+    search: SqliteSearch, store: Store
+) -> None:
+    with store.write() as session:  # past the checks of a load, as a person at the database's prompt may
+        session.get_one(Site, ("smalltown", "public-library")).lat = 200.0
+        session.get_one(Request, ("smalltown", "R1004")).lat = None
+    assert follow(store, search, "smalltown").changed == {"bins": 1, "requests": 1}
+    hit = search.search(SearchRequest("library", k=1)).hits[0].document
+    assert (hit.id, hit.lat, hit.lon) == ("sites/public-library", None, None)
+    hit = search.search(SearchRequest("lid broken", k=1)).hits[0].document
+    assert (hit.id, hit.lat, hit.lon) == ("requests/R1004", None, None)

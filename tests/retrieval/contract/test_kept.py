@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from back_ends import Opens
@@ -16,6 +19,7 @@ from retrieval.keeping import KeptStore
 from retrieval.store import Circle, Document, SearchRequest
 
 SATHER = (37.8703, -122.2595)
+NAIVE = datetime(2025, 6, 1, 12, 0)  # noqa: DTZ001  # a time without a zone is what is tried
 
 
 def note(number: int, text: str, **more: object) -> Document:
@@ -171,6 +175,28 @@ def test_a_write_that_fails_leaves_nothing_behind(filled: KeptStore) -> None:
     with pytest.raises(AttributeError):
         filled.upsert([note(80, "first"), None])  # type: ignore[list-item]
     assert filled.health() == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"kind": "foo"}, "kind “foo”"), ({"lat": math.nan, "lon": 1.0}, "nan, 1"), ({"lat": 1.0, "lon": math.inf}, "inf"),
+     ({"lat": 100.0, "lon": 500.0}, "100, 500"), ({"lat": 37.8}, "one coordinate"), ({"lon": -122.2}, "one coordinate"),
+     ({"at": NAIVE}, "`at`"), ({"known_from": NAIVE}, "`known_from`"), ({"known_until": NAIVE}, "`known_until`")],
+)  # fmt: skip
+def test_a_document_that_could_not_be_found_again_is_refused_by_name_and_all_others_stay(
+    filled: KeptStore, wrong: dict[str, object], named: str
+) -> None:
+    before = filled.search(SearchRequest("rats", near=Circle(*SATHER, 500)))
+    with pytest.raises(BadData, match=f"requests/9.*{re.escape(named)}"):
+        filled.upsert([note(8, "rats"), note(9, "rats", **wrong)])
+    assert filled.embed_pending(30) == 0
+    assert filled.search(SearchRequest("rats", near=Circle(*SATHER, 500))) == before
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(90.0, 180.0), (-90.0, -180.0), (0.0, 0.0)])
+def test_the_ends_of_the_earth_are_places(filled: KeptStore, lat: float, lon: float) -> None:
+    assert filled.upsert([note(9, "rats", lat=lat, lon=lon)]) == 1
+    assert ids(filled, "rats", near=Circle(lat, lon, 10)) == ["requests/9"]
 
 
 def test_readers_see_whole_documents_while_a_writer_writes(filled: KeptStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -93,6 +94,16 @@ def test_a_window_begins_inclusive_ends_exclusive_and_leaves_out_what_has_no_dat
     assert ids(search, since=NOON - day, until=NOON) == {"1"}
     assert ids(search, until=NOON - day) == {"2"}
     assert ids(search, as_of=NOON - day) == {"1", "2", "undated"}
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [{"floor": math.nan}, {"floor": math.inf}, {"deadline_s": math.nan}, {"deadline_s": math.inf},
+     *({name: NOON.replace(tzinfo=None)} for name in ("since", "until", "as_of"))],
+)  # fmt: skip
+def test_a_limit_that_is_no_number_or_no_moment_is_refused_in_words(city: KeptStore, limit: dict[str, object]) -> None:
+    with pytest.raises(OutOfRange, match=r"floor|seconds|no zone"):
+        ids(city, **limit)
 
 
 def test_what_was_known_only_later_is_not_there(search: KeptStore) -> None:
