@@ -30,6 +30,7 @@ from tools.numbers import numbers_in
 from tools.registry import TOOLS, check_parameters
 from tools.use import use
 
+pytestmark = pytest.mark.timeout(400)  # rows are drawn, and a sample of them run, on all three cities
 ROOT = Path(__file__).parent.parent.parent
 FRAMES = ROOT / "finetune" / "frames"
 CITIES = [ROOT / "cities" / name for name in ("berkeley", "boston", "montevideo")]
