@@ -14,7 +14,7 @@ from typing import cast
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
 
-from domain.repositories.fleet import SentRound, sent_rounds
+from domain.repositories.fleet import sent_rounds
 from domain.repositories.plans import get_plan
 from domain.values import Evidence, Reason, counted
 from domain.work_records import StoredPlan
@@ -80,12 +80,13 @@ def served_so_far(ctx: Ctx, wish: Wish) -> Begun | None:
     if round_start(wish.when, trucks, ctx) != leaves_at:
         return None
     with ctx.store.read() as session:
-        sent = [(each, get_plan(session, ctx.city.name, each.plan_id)) for each in _sent_today(ctx, session, leaves_at)]
+        trucks_of = _sent_on(ctx, session, leaves_at)
+        plans = [get_plan(session, ctx.city.name, plan_id) for plan_id in trucks_of]
     now_s = second_of_day(ctx.now.astimezone(ctx.zone))
     served: dict[str, tuple[str, ...]] = {}
-    for truck, stored in sent:
+    for stored in plans:
         before = begun_from_json(stored, {})
-        rounds = [each for each in plan_from_json(stored.plan).rounds if each.truck == truck.truck]
+        rounds = [each for each in plan_from_json(stored.plan).rounds if each.truck in trucks_of[stored.id]]
         done = {each.truck: _stops(each, left_by=now_s) for each in rounds} | dict(before.served if before else {})
         for name, stops in done.items():
             served[name] = tuple(dict.fromkeys([*served.get(name, ()), *stops]))
@@ -93,9 +94,13 @@ def served_so_far(ctx: Ctx, wish: Wish) -> Begun | None:
     return Begun(leaves_at, {}, served, {}) if served else None
 
 
-def _sent_today(ctx: Ctx, session: Session, day: datetime) -> list[SentRound]:
-    sent = sent_rounds(session, ctx.city.name, ctx.now)
-    return [each for each in sent if each.starts_at.astimezone(ctx.zone).date() == day.date()]
+def _sent_on(ctx: Ctx, session: Session, day: datetime) -> dict[str, set[str]]:
+    """The trucks sent on a day's rounds by now, by plan."""
+    trucks_of: dict[str, set[str]] = {}
+    for each in sent_rounds(session, ctx.city.name, ctx.now):
+        if each.starts_at.astimezone(ctx.zone).date() == day.date():
+            trucks_of.setdefault(each.plan_id, set()).add(each.truck)
+    return trucks_of
 
 
 def _stops(each: TruckRound, reached_before: int | None = None, left_by: int | None = None) -> tuple[str, ...]:

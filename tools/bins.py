@@ -9,7 +9,7 @@ from tools.arguments import BinsArg, Limit, Metres, Percent, PlaceArg, StreamArg
 from tools.context import Ctx
 from tools.fill import Level, basis_reason, bin_points, data_age, foresee, levels_now
 from tools.registry import Example, tool
-from tools.scope import bins_in_scope, restate_near
+from tools.scope import bins_in_scope, restate_scope
 from tools.unemptied import Left, left_unemptied, unemptied_reason
 
 LEFT = " Not emptied for far longer than ever before, so that they may be full or out of use: {bins_long_unemptied}."
@@ -75,7 +75,7 @@ def find_bins(
     kept.sort(key=lambda pair: (-(pair[1].p50 if pair[1].p50 is not None else -1.0), pair[0].bin_id))
     shown = kept[:limit]
     fullest = shown[0] if shown and shown[0][1].p50 is not None else None
-    where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
+    where = restate_scope(ctx, bins, near, within_m)
     facts = FoundBins(
         bins_found=len(kept),
         bins_shown=len(shown),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -22,7 +23,7 @@ from tools.fill_table import Foreseen
 from tools.fill_visits import LIKELY, Visits, visits_by
 from tools.forecast_reasons import why_filled
 from tools.registry import Example, tool
-from tools.scope import bins_in_scope, restate_near
+from tools.scope import bins_in_scope, restate_scope
 from tools.trust import trusted, unchecked_reason
 from tools.unemptied import Left, left_unemptied, unemptied_reason
 
@@ -115,27 +116,25 @@ def forecast_fill(
     _refuse_impossible(ahead_h if by.at > ctx.now else 0.0, by.words, threshold_pct)
     chosen = [b for b in bins_in_scope(ctx, bins, near, within_m, stream) if b.in_service or bins]
     foreseen = foresee(ctx, chosen)
-    told_of = foreseen.forecasts(ctx.now.astimezone(ctx.zone), (ahead_h,), threshold_pct)
-    left = left_unemptied(ctx, chosen)
+    now, left = ctx.now.astimezone(ctx.zone), left_unemptied(ctx, chosen)
+    told_of = foreseen.forecasts(now, (ahead_h,), threshold_pct)
     pairs = [(b, _unless_left(f, left)) for b, f in zip(chosen, told_of, strict=True)]
     told = sorted((p for p in pairs if p[1].by), key=lambda p: (-p[1].by[0].chance, -p[1].by[0].p50, p[0].bin_id))
     silent = [p for p in pairs if not p[1].by and p[0].bin_id not in left]
-    said = foreseen.said(ctx.now.astimezone(ctx.zone), ahead_h, [b.bin_id for b, _ in told[:limit]])
-    shown = [(b, _saying(f, said[b.bin_id])) for b, f in told[:limit]]
-    where = restate_near(near, within_m) if near else "among the bins named" if bins else f"in {ctx.city.title}"
-    facts = _facts(pairs, told, shown, (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where))
+    shown = _listed(foreseen, told[:limit], now, ahead_h)
+    where = restate_scope(ctx, bins, near, within_m)
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
     finds = crew_finds(ctx, {b.bin_id: visits.at.get(b.bin_id, (by.at,))[0] for b, _ in shown})
-    naive = {"baseline_likely": _naive_count(ctx, [b for b, _ in told], ahead_h, threshold_pct)}
-    more = {**naive, **visits.facts, **_top_found(shown, finds), **_warned(ctx, told), **_left(ctx, left)}
-    facts = facts.model_copy(update=more)
+    more = {**visits.facts, **_top_found(shown, finds), **_warned(ctx, told), **_left(ctx, left)}
+    naive = _naive_count(ctx, [b for b, _ in told], ahead_h, threshold_pct)
+    asked = (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where)
+    facts = _facts(pairs, told, shown, asked).model_copy(update={**more, "baseline_likely": naive})
     return Result[FillForecastFacts](
         headline=_headline(facts),
         facts=facts,
         why=[
             *unemptied_reason(ctx, left),
             *_reasons(ctx, shown, silent),
-            *ignored_reason(ctx, [b for b, _ in shown]),
             *_further(ctx, shown, finds, ahead_h),
             *visits.why,
             *unchecked_reason(ctx, [b for b, _ in shown]),
@@ -149,6 +148,12 @@ def forecast_fill(
         confidence=trusted(ctx, [b for b, _ in shown], ahead_h),
         degraded=[*dict.fromkeys((*foreseen.degraded, *visits.degraded)), *_silent(silent)],
     )
+
+
+def _listed(foreseen: Foreseen, told: list[Pair], now: datetime, ahead_h: float) -> list[Pair]:
+    """The bins that are listed, each with the level that is said."""
+    said = foreseen.said(now, ahead_h, [b.bin_id for b, _ in told])
+    return [(b, _saying(f, said[b.bin_id])) for b, f in told]
 
 
 def _unless_left(forecast: FillForecast, left: Left) -> FillForecast:
@@ -314,10 +319,11 @@ def _top_found(shown: list[Pair], finds: Mapping[str, Find]) -> dict[str, int | 
 
 
 def _further(ctx: Ctx, shown: list[Pair], finds: Mapping[str, Find], ahead_h: float) -> list[Reason]:
-    """What a crew finds in the first bin, and of the first few what drove the forecast or was like it."""
+    """The readings that were ignored, what a crew finds in the first bin, and of the first few what drove the forecast
+    or was like it."""
     first = [b for b, _ in shown[:MOST_REASONED]]
     found = [finds_reason(ctx, b, finds[b.bin_id]) for b in first[:1] if b.bin_id in finds]
-    return [*found, *why_filled(ctx, first, ahead_h)]
+    return [*ignored_reason(ctx, [b for b, _ in shown]), *found, *why_filled(ctx, first, ahead_h)]
 
 
 def _found(finds: Mapping[str, Find], bin_id: str) -> list[int | None]:

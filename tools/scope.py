@@ -91,6 +91,13 @@ def reach_m(place: Place, within_m: float | None) -> float:
     return float(USUAL_RADIUS_M if within_m is None else within_m)
 
 
+def restate_scope(ctx: Ctx, bins: BinSet | None, near: Place | None, within_m: float | None) -> str:
+    """Which bins a question was understood to be about: around a place, named, or all of the city."""
+    if near:
+        return restate_near(near, within_m)
+    return "among the bins named" if bins else f"in {ctx.city.title}"
+
+
 def restate_near(place: Place, within_m: float | None = None) -> str:
     """The place as it was understood: "within 500 m of U15 Sather Gate", "in Back Bay"."""
     if place.is_area:

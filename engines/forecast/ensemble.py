@@ -15,7 +15,7 @@ import numpy as np
 from domain.errors import BadData
 from engines.forecast.boosted import Boosted, fit_boosted
 from engines.forecast.columns import hours
-from engines.forecast.conformal import Offsets, Told, fit_offsets, keys_of
+from engines.forecast.conformal import DAY_H, Offsets, Told, fit_offsets, keys_of
 from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import HIGH, LOW, Asked, chance_of, forecasts_from, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
@@ -32,7 +32,6 @@ Fit = Callable[[Sequence[BinHistory], int], Member]
 """Fits a member on histories, with a seed. Raises BadData where there is too little to learn from."""
 HELD_OUT_SHARE = 0.25  # of the time, at its end: for weights and bands
 HELD_OUT_MOST_H = 150 * 24.0
-DAY_H = 24.0
 JUDGED_H = {3.0: 12.0, 6.0: 12.0, 12.0: 8.0, 24.0: 4.0, 48.0: 8.0, 72.0: 12.0, 168.0: 12.0}
 """Lengths of the windows on which members are weighed, each with the least hours between origins."""
 

@@ -11,7 +11,6 @@ and in windows that end far below their origin although no emptying was seen.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +27,7 @@ from engines.forecast.history import BinHistory, Floats
 from engines.forecast.past_windows import Outcomes, Span, past_windows
 from engines.forecast.point import best_level
 from evals.forecast.readings import read_readings
+from evals.forecast.report import print_report
 from evals.forecast.score import BANDS, NEAR_PCT
 
 AHEAD_H = 24.0
@@ -130,11 +130,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--unseen", default="", help="containers that are left out, by comma")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
-    try:
-        print("\n".join(_report(options)))
-    except BadData as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    print_report(lambda: _report(options))
 
 
 def _report(options: argparse.Namespace) -> list[str]:

@@ -10,17 +10,16 @@ into the readings by chance (one in a hundred, at least 25 points) must be found
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from domain.errors import BadData
 from engines.forecast.history import BinHistory, Floats, Times, emptyings_from_readings
 from engines.forecast.hygiene import Cleaned, Kind, clean
 from evals.forecast.readings import read_readings
+from evals.forecast.report import print_report
 
 PLANTED_SHARE = 0.01
 PLANTED_PCT = (25.0, 70.0)
@@ -117,11 +116,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="readings csv (container,time_utc,fill_pct)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
-    try:
-        print("\n".join(told(read_readings(options.data).histories, options.seed)))
-    except BadData as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    print_report(lambda: told(read_readings(options.data).histories, options.seed))
 
 
 if __name__ == "__main__":

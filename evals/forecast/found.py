@@ -7,19 +7,18 @@ when it is at most one step (20 points) from the level reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import JsonValue
 
-from engines.forecast.columns import Ints
 from engines.forecast.found import FoundLevels, FoundModel, fit_found
 from engines.forecast.history import Floats
 from engines.forecast.outcomes import SHARES
 from engines.forecast.predict import Start, level_quantiles
 from engines.forecast.rates import fit_rates
 from engines.forecast.visits import Visits, past_visits
+from evals.forecast.clusters import interval_of_mean
 from evals.forecast.emptyings import Emptied
 
 NEAR_PCT = 20.0
@@ -89,7 +88,7 @@ def _interval(levels: FoundLevels, test: Tested) -> dict[str, JsonValue]:
 
 def _point(said: Floats, test: Tested) -> dict[str, JsonValue]:
     near = _near(said, test)
-    low, high = _by_bin(near.astype(np.float64), test.visits.bin, np.mean)
+    low, high = (round(end, 4) for end in interval_of_mean(near.astype(np.float64), test.visits.bin, RESAMPLES))
     mae = float(np.abs(said - test.found).mean())
     return {"within20": _share(near), "within20_ci95": [low, high], "mae": round(mae, 2), "cases": len(near)}
 
@@ -100,16 +99,6 @@ def _share(true: np.ndarray) -> float:
 
 def _near(said: Floats, test: Tested) -> np.ndarray:
     return np.abs(said - test.found) <= NEAR_PCT + 1e-9
-
-
-def _by_bin(value: Floats, bins: Ints, mean: Callable[[Floats], float]) -> tuple[float, float]:
-    """95 % interval of a mean by drawing whole bins (cluster bootstrap), seed 0."""
-    names, place = np.unique(bins, return_inverse=True)
-    total, count = np.bincount(place, value), np.bincount(place)
-    drawn = np.random.default_rng(0).integers(0, len(names), (RESAMPLES, len(names)))
-    means = total[drawn].sum(axis=1) / count[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return round(float(low), 4), round(float(high), 4)
 
 
 def _coverage_inside(levels: FoundLevels, test: Tested) -> float:

@@ -10,7 +10,6 @@ bin-weeks.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,9 @@ from domain.errors import BadData
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.predict import Ask, predict
 from engines.forecast.rates import fit_rates
+from evals.forecast.clusters import interval_of_mean
 from evals.forecast.emptyings import read_emptyings
+from evals.forecast.report import print_report
 
 DAY, WEEK = np.timedelta64(24, "h"), np.timedelta64(7, "D")
 LONG_H = 168.0
@@ -64,20 +65,10 @@ def compared(rows: Floats) -> list[str]:
     chance = rows[:, [6, 8]].mean(axis=0)
     lines = [f"chance of {FULL_PCT:.0f} % told {chance[0]:.3f} -> {chance[1]:.3f}, found so {full.mean():.3f}"]
     for name, each in (("error of the middle level", error), ("Brier score of that chance", brier)):
-        low, high = interval(each[:, 1] - each[:, 0], weeks)
+        low, high = interval_of_mean(each[:, 1] - each[:, 0], weeks, RESAMPLES)
         usual, late = each.mean(axis=0)
         lines.append(f"{name} {usual:.3f} -> {late:.3f} (change {low:.3f} to {high:.3f})")
     return lines
-
-
-def interval(change: Floats, groups: Floats) -> tuple[float, float]:
-    """95 % interval of a mean change, whole groups drawn."""
-    _, group = np.unique(groups, return_inverse=True)
-    total, count = np.bincount(group, change), np.bincount(group)
-    drawn = np.random.default_rng(0).integers(0, len(count), (RESAMPLES, len(count)))
-    means = total[drawn].sum(axis=1) / count[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -87,11 +78,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--from", dest="since", type=date.fromisoformat, required=True)
     parser.add_argument("--until", type=date.fromisoformat, required=True)
     options = parser.parse_args(words)
-    try:
-        print("\n".join(_report(options)))
-    except BadData as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    print_report(lambda: _report(options))
 
 
 def _report(options: argparse.Namespace) -> list[str]:

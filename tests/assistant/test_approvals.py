@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from assistant.answer import run_one
-from assistant.ports import Decided
+from assistant.ports import Answer, Decided
 from domain.errors import AskAgain, LedgerUnavailable, NotPermitted, RoundsmanError, StoreUnavailable, UnknownName
 from domain.ledger import LedgerEntry, LedgerRef
 from domain.repositories.proposals import get_proposal
@@ -118,12 +118,7 @@ async def test_a_dispatch_sends_the_approved_rounds(desk: Desk) -> None:
 
 
 async def test_a_dispatched_change_calls_the_dispatch_before_it_back_once_it_is_approved(desk: Desk) -> None:
-    planned = await desk.ask(
-        "Plan tomorrow's round and send it",
-        [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()],
-    )
-    assert planned.proposal is not None
-    desk.approvals.decide(approve(planned.proposal))
+    planned = await sent_tomorrow(desk)
     changed = await desk.ask(
         "without bin 105, and send that",
         [call("what_if", skip=["bin 105"]), call("propose_dispatch"), reply()],
@@ -137,12 +132,7 @@ async def test_a_dispatched_change_calls_the_dispatch_before_it_back_once_it_is_
 
 
 async def test_a_change_for_another_day_leaves_the_dispatch_in_force(desk: Desk) -> None:
-    planned = await desk.ask(
-        "Plan tomorrow's round and send it",
-        [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()],
-    )
-    assert planned.proposal is not None
-    desk.approvals.decide(approve(planned.proposal))
+    planned = await sent_tomorrow(desk)
     other = await desk.ask(
         "and on Thursday? send that", [call("what_if", when="Thursday"), call("propose_dispatch"), reply()],
         thread=planned.thread,
@@ -150,6 +140,17 @@ async def test_a_change_for_another_day_leaves_the_dispatch_in_force(desk: Desk)
     assert other.proposal is not None
     desk.approvals.decide(approve(other.proposal))
     assert states(desk) == {"R-0001": "sent", "R-0002": "sent"}
+
+
+async def sent_tomorrow(desk: Desk) -> Answer:
+    """The answer whose proposal, tomorrow's round of all bins, was approved and dispatched."""
+    planned = await desk.ask(
+        "Plan tomorrow's round and send it",
+        [call("plan_round", when="tomorrow", serve="all"), call("propose_dispatch"), reply()],
+    )
+    assert planned.proposal is not None
+    desk.approvals.decide(approve(planned.proposal))
+    return planned
 
 
 def states(desk: Desk) -> dict[str, str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.forecast.paces import interval, main
+from evals.forecast.clusters import interval_of_mean
+from evals.forecast.paces import main
 
 FIRST = np.datetime64("2024-09-02T06:00:00")
 
@@ -58,6 +59,9 @@ def test_a_span_without_emptyings_ends_with_one_line_and_code_two(
 
 def test_the_interval_holds_the_mean_and_is_wide_where_groups_differ() -> None:
     groups = np.repeat(np.arange(20.0), 50)
-    alike, apart = interval(np.tile([1.0, -1.0], 500), groups), interval(np.where(groups < 10, 1.0, -1.0), groups)
+    alike, apart = (
+        interval_of_mean(np.tile([1.0, -1.0], 500), groups),
+        interval_of_mean(np.where(groups < 10, 1.0, -1.0), groups),
+    )
     assert alike == (0.0, 0.0)
     assert apart[0] < -0.2 < 0.2 < apart[1]
