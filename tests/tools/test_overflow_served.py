@@ -57,7 +57,7 @@ def ctx(store: Store, tmp_path: Path) -> Ctx:
                 for hour in range(1, 60, 3)
             )
     plain = a_ctx(store, tmp_path)
-    trees = fit_boosted([filling(number) for number in range(9)], rounds=12)
+    trees = fit_boosted([filling(number) for number in range(9)], rounds=40)
     rates = HourOfWeek(plain.fill.rates(plain.city, NOW))
     weights = Weights(("hour_of_week", "boosted"), {(0, ""): np.array([0.5, 0.5])})
     until = at("2025-08-25 00:00")
