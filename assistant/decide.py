@@ -12,6 +12,7 @@ from domain.ports import LanguageModel, ModelAnswer
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.impossible import without_impossible
+from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, tool_block
 from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
@@ -76,7 +77,7 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
-        return without_impossible(call_of(answer.text))
+        return with_reach(without_impossible(call_of(answer.text)), situation.question)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
 

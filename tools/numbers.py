@@ -1,15 +1,16 @@
 """The whole numbers that a text holds, as people write and say them: "80%", "1,500", "a dozen", "half a mile".
 
 What the model may write for an integer argument is limited to these (law 5). The list is generous, each reading of a
-number is in it; which of them an argument means is the model's choice. A number before another unit of length than the
-metre has one reading, in metres: "2 km" is 2000 and never 2. Digits inside an id ("T1", "P-0812") are none.
+number is in it; which of them an argument means is the model's choice. A number before a unit of length has one
+reading, in metres: "2 km" is 2000 and never 2. Digits inside an id ("T1", "P-0812") are none.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
@@ -63,13 +64,17 @@ SHARES = _table("""
     1/10: tenth tenths
 """)
 METRES = _table("""
+    1: m metre metres meter meters metern metro metros mètre mètres
     1000: k km kms kilometer kilometers kilometre kilometres kilómetro kilómetros kilometro kilometros kilomètre
     1000: kilomètres kilometern
     1609344/1000: mile miles mi milla millas meile meilen
-    9144/10000: yard yards yd yds
-    3048/10000: foot feet ft
+    9144/10000: yard yards yd yds yarda yardas verges
+    3048/10000: foot feet ft pies pied pieds fuss
 """)
-"""Other lengths in metres; mile, yard and foot are the international ones (NIST Handbook 44, appendix C)."""
+"""Units of length in metres, case folded ("Fuß" is "fuss").
+
+Mile, yard and foot are the international ones (NIST Handbook 44, appendix C).
+"""
 ARTICLES = frozenset(["a", "an"])
 FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
 MOST = 1_000_000
@@ -86,19 +91,43 @@ def numbers_in(text: str) -> tuple[int, ...]:
     A share is also read as percent ("half" is 50, "two thirds" 67), a length in metres ("half a mile" is 805).
     """
     tokens = [match[0].casefold() for match in TOKEN.finditer(text)]
-    found: set[int] = set()
+    found = {number for _, quantity in _quantities(tokens) for number in quantity.readings}
+    return tuple(sorted(number for number in found if 0 <= number <= MOST))
+
+
+@dataclass(frozen=True)
+class Length:
+    """A length that a text holds from offset `start` to `end`, rounded to whole `metres`, however many they are."""
+
+    metres: int
+    start: int
+    end: int
+
+
+def lengths_in(text: str) -> tuple[Length, ...]:
+    """The lengths of `text` that stand with their unit, in their order."""
+    matches = list(TOKEN.finditer(text))
+    quantities = _quantities([match[0].casefold() for match in matches])
+    return tuple(
+        Length(quantity.readings[0], matches[start].start(), matches[quantity.end - 1].end())
+        for start, quantity in quantities
+        if quantity.is_length
+    )
+
+
+def _quantities(tokens: Sequence[str]) -> Iterator[tuple[int, _Quantity]]:
+    """(start, what begins there) for each token; nothing begins inside a length."""
     start = 0
     while start < len(tokens):
         quantity = _Quantity(tokens, start)
-        found |= {*quantity.readings}
+        yield start, quantity
         start = quantity.end if quantity.is_length else start + 1
-    return tuple(sorted(number for number in found if 0 <= number <= MOST))
 
 
 class _Quantity:
     """What begins at a token: its `readings`, and whether it is a length, which then ends before `end`."""
 
-    def __init__(self, tokens: list[str], start: int) -> None:
+    def __init__(self, tokens: Sequence[str], start: int) -> None:
         self.readings: list[int] = []
         self.is_length, self.end = False, start
         article = tokens[start] in ARTICLES
@@ -113,7 +142,7 @@ class _Quantity:
                 return
             if token in FILLERS:
                 continue
-            grown = _grown(value, token, added=before in FILLERS and "and" in tokens[start:])
+            grown = _grown(value, token, added=before in FILLERS and "and" in tokens[start:place])
             if grown is None:
                 return
             value = grown

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.numbers import numbers_in
+from tools.numbers import lengths_in, numbers_in
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,15 @@ def test_a_number_is_found_however_it_is_said(text: str, meant: int) -> None:
         ("within 1 kilometre of 37.87,-122.26", 1000),
         ("half a mile around it", 805),
         ("one and a half miles", 2414),
+        ("a quarter mile from a gate and a wall", 402),
         ("im Umkreis von zwei Kilometern", 2000),
         ("a media milla", 805),
         ("300 feet", 91),
         ("0.5 km", 500),
         ("2k", 2000),
+        ("two hundred and fifty metres", 250),
+        ("50 Fuß", 15),
+        ("cien pies", 30),
     ],
 )
 def test_a_length_has_no_other_reading_than_its_metres(text: str, metres: int) -> None:
@@ -68,6 +72,14 @@ def test_a_length_has_no_other_reading_than_its_metres(text: str, metres: int) -
 
 def test_a_length_beyond_everything_is_no_small_number() -> None:
     assert numbers_in("glass within 20000 km") == ()
+    assert [each.metres for each in lengths_in("glass within 20000 km")] == [20_000_000]
+
+
+def test_lengths_are_told_with_where_they_stand_and_counts_are_none() -> None:
+    text = "5 bins within half a mile, 300m or 2 kilomètres, by 80 %"
+    assert [(each.metres, text[each.start : each.end]) for each in lengths_in(text)] == [
+        (805, "half a mile"), (300, "300m"), (2000, "2 kilomètres"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "truck T1", "plan P-0812", "pic_0412.jpg", "a bin at a gate", "bin #12", "1/0"])

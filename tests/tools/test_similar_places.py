@@ -54,8 +54,18 @@ def test_only_sites_are_choices_and_nothing_far_is_one(ctx: Ctx) -> None:
     assert with_choices(UnknownName("place", "xylophone"), ctx).choices == ()
 
 
-def test_names_that_are_spelled_alike_stay_the_choices_and_other_kinds_are_left_alone(ctx: Ctx) -> None:
-    alike, truck = UnknownName("place", "truck depot", ["Truck Deport"]), UnknownName("truck", "truck depot")
+def test_names_spelled_alike_and_names_found_by_meaning_are_both_choices(ctx: Ctx) -> None:
+    spelled = ["Truck Deport", "Ice Rink", "Depot Road"]
+    assert with_choices(UnknownName("place", "lorry depot truck", spelled), ctx).choices == ("Fire House", *spelled)
+
+
+def test_a_name_that_both_find_comes_first_and_five_are_enough(ctx: Ctx) -> None:
+    both = UnknownName("place", "lorry depot truck", ["Deport", "Fire House", "A", "B", "C", "D"])
+    assert with_choices(both, ctx).choices == ("Fire House", "Deport", "A", "B", "C")
+
+
+def test_names_spelled_alike_stay_where_the_search_finds_nothing_and_other_kinds_are_left_alone(ctx: Ctx) -> None:
+    alike, truck = UnknownName("place", "xylophone", ["Saxophone"]), UnknownName("truck", "truck depot")
     assert with_choices(alike, ctx) is alike
     assert with_choices(truck, ctx) is truck
 

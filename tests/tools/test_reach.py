@@ -1,0 +1,91 @@
+"""The radius that a question says is the call's, whatever tool it is for; what is no radius changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+from scene import a_ctx, ask
+
+from domain.errors import AskAgain
+from domain.store import Store
+from domain.values import Call
+from tools.reach import with_reach
+from tools.registry import TOOLS
+
+REACHING = [name for name, each in TOOLS.items() if any(argument.name == "within_m" for argument in each.arguments)]
+
+
+def reach(question: str, name: str = "search_records", **parameters: JsonValue) -> JsonValue:
+    """The radius in metres of a call near Sather Gate, None without one."""
+    return with_reach(Call(name, {"near": "Sather Gate", **parameters}), question).parameters.get("within_m")
+
+
+@pytest.mark.parametrize("name", REACHING)
+def test_every_tool_with_a_radius_takes_the_one_that_was_said(name: str) -> None:
+    assert reach("within half a mile of Sather Gate", name) == 805
+
+
+@pytest.mark.parametrize(
+    ("question", "metres"),
+    [
+        ("contamination within 2 km of Sather Gate", 2000),
+        ("contamination near Sather Gate within 2 kilometres", 2000),
+        ("bins 300 feet from the Sather Gate", 91),
+        ("rats in a 2-mile radius around Sather Gate", 3219),
+        ("rats inside about a quarter mile, and near Sather Gate", 402),
+        ("quejas a menos de 2 km de Sather Gate", 2000),
+        ("quejas en un radio de media milla", 805),
+        ("Ratten im Umkreis von zwei Kilometern um Sather Gate", 2000),
+        ("rats à moins de 1,5 km de Sather Gate", 1500),
+        ("rats dans un rayon de 300 mètres", 300),
+        ("and within 500 metres?", 500),
+    ],
+)
+def test_a_radius_that_the_model_left_out_is_read_from_the_question(question: str, metres: int) -> None:
+    assert reach(question) == metres
+
+
+def test_a_count_that_was_taken_for_the_radius_gives_way_to_the_radius() -> None:
+    assert reach("5 bins within 1 km of Sather Gate", within_m=5) == 1000
+
+
+def test_of_several_radii_the_one_at_the_place_counts_unless_the_call_holds_one_of_them() -> None:
+    question = "within 300 m of Soda Hall, and what is within 2 km of Sather Gate"
+    assert reach(question) == 2000
+    assert reach(question, within_m=300) == 300
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "plan a round of at most 50 km near Sather Gate",
+        "bins near Sather Gate",
+        "within 3 hours at Sather Gate",
+        "it is 2 km long; what is at Sather Gate",
+        "80 bins around Sather Gate",
+    ],
+)
+def test_what_is_no_radius_leaves_the_call_as_it_is(question: str) -> None:
+    call = Call("plan_round", {"near": "Sather Gate", "truck_count": 2})
+    assert with_reach(call, question) is call
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("find_bins", {"stream": "compost"}),
+        Call("find_bins", {"near": None}),
+        Call("plan_details", {"near": "Sather Gate"}),
+        Call("no_such_tool", {"near": "Sather Gate"}),
+    ],
+)
+def test_a_call_without_a_place_or_a_radius_of_its_own_gets_none(call: Call) -> None:
+    assert with_reach(call, "within 2 km of Sather Gate") is call
+
+
+def test_a_radius_beyond_what_is_searched_is_refused_and_never_made_small(store: Store, tmp_path: Path) -> None:
+    call = with_reach(Call("search_records", {"query": "glass", "near": "station"}), "glass within 20000 km of station")
+    with pytest.raises(AskAgain, match=r"50,?000"):
+        ask(a_ctx(store, tmp_path), call.name, **call.parameters)
