@@ -20,7 +20,7 @@ SUITES: dict[str, Suite] = {
     "routing": suites.routing, "operations": suites.operations, "reasons": suites.reasons,
     "forecast": suites.forecast, "ledger": suites.ledger, "ingestion": suites.ingestion, "patterns": suites.patterns,
     "retrieval": suites.retrieval,
-    "spatial": suites.spatial,
+    "spatial": suites.spatial, "production": suites.production,
 }  # fmt: skip
 
 

@@ -140,6 +140,17 @@ def _spatial(suite: Parser) -> None:
     suite.add_argument("--questions", type=_several, default=40, help="counted questions of each selectivity")
 
 
+def _production(suite: Parser) -> None:
+    """Search over place and meaning on PostGIS and Weaviate, and without Weaviate."""
+    _seed(suite)
+    suite.add_argument("--database", metavar="URL", required=True, help="an empty database with PostGIS")
+    suite.add_argument("--weaviate", metavar="URL", required=True, help="its key is ROUNDSMAN_WEAVIATE_KEY, if any")
+    suite.add_argument("--grpc-port", type=int, default=50051)
+    suite.add_argument("--replicas", type=int, default=3, help="copies of each vector; at most Weaviate's nodes")
+    suite.add_argument("--bins", type=_several, default=100_000, help="documents of the made-up city")
+    suite.add_argument("--questions", type=_several, default=20, help="counted questions of each selectivity")
+
+
 def _several(words: str) -> int:
     """A whole number from 2 on."""
     number = int(words)
@@ -194,5 +205,5 @@ SUITES = {
     "conversations": _conversations, "toolcalling": _toolcalling, "new_tools": _new_tools, "routing": _routing,
     "operations": _operations, "forecast": _forecast, "reasons": _reasons, "ledger": _ledger, "ingestion": _ingestion,
     "patterns": _patterns,
-    "retrieval": _retrieval, "spatial": _spatial,
+    "retrieval": _retrieval, "spatial": _spatial, "production": _production,
 }  # fmt: skip

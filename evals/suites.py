@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from pydantic import JsonValue
+from sqlalchemy import make_url
 
 from assistant.decide import Speaker
 from assistant.language_model import OpenAIModel
@@ -213,3 +214,15 @@ def spatial(options: argparse.Namespace) -> Measured:
     asked = space.Asked(options.bins, options.questions, options.seed, not options.exact)
     figures, baselines, cases = space.figures(asked)
     return Measured(figures, baselines, cases)
+
+
+def production(options: argparse.Namespace) -> Measured:
+    """The same over the servers of a production, and without one of them."""
+    from evals.search import production as servers  # the client of Weaviate takes a second to import
+    from retrieval.weaviate_side import WeaviateAddress
+
+    key = settings_in_force().weaviate_key
+    said = key.get_secret_value() if key else None
+    address = WeaviateAddress(options.weaviate, options.grpc_port, said, options.replicas)
+    asked = servers.Asked(make_url(options.database), address, options.bins, options.questions, options.seed)
+    return Measured(*servers.figures(asked))

@@ -105,7 +105,7 @@ class VectorSearch:
         With a floor every hit is counted, so the approximate index takes part only where exactly is too much to ask.
         """
         self.name, self.vector, self.kinds, self.estimated = name, vector, tuple(kinds), estimated
-        exactly = self.candidates is not None or (self._request.floor is not None and estimated <= ALL_COUNTED)
+        exactly = self._request.floor is not None and estimated <= ALL_COUNTED
         self.plans = frozenset({Plan.LIMITS_FIRST} if exactly else {Plan.LIMITS_FIRST, Plan.MEANING_FIRST})
 
     def estimate(self) -> int:

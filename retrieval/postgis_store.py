@@ -40,7 +40,7 @@ from retrieval.store import Document, Found, SearchHealth, SearchRequest
 from retrieval.weaviate_side import WeaviateSide
 from retrieval.words import plain, terms
 
-__all__ = ["PostgisSearch"]
+__all__ = ["PostgisSearch", "server_planner"]
 
 Floats = npt.NDArray[np.float32]
 log = logging.getLogger(__name__)
@@ -55,6 +55,11 @@ PORTION_S = 0.5  # of the work in the background between two pauses
 NOT_INDEXED = "nothing of {city} has been indexed for search yet; run roundsman load CITY_FOLDER"
 NO_MODEL = "no embedding model is configured"
 SERVER_COSTS: dict[str, Cost] = {Plan.LIMITS_FIRST: Cost(3.0, 2.0), Plan.MEANING_FIRST: Cost(3.0, 10.0)}  # a start
+
+
+def server_planner(only: Plan | None = None) -> Planner:
+    """A planner of searches that servers do: by the clock, without recall samples; `only`: always that plan."""
+    return Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0, only=only)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class PostgisSearch:
         self._connections = PostgisConnections(url)
         self._census = CensusCache()
         self._words = WordCounts()
-        self._planner = Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0)
+        self.planner = server_planner()
         self._queries = QueryVectors(embedder)
         self._next_look = 0.0
         self._refused = threading.Event()  # a note of a purge
@@ -210,7 +215,7 @@ class PostgisSearch:
         limited = Limited(asked.request, asked.limits, asked.candidates)
         source = VectorSearch(self._side, connection, looked.city, limited, until)
         source.aim(vector_name(self._embedder.name), vector, tuple(looked.counts.sent), looked.counts.documents)
-        return compare_meanings(connection, asked, source, self._planner, vector)
+        return compare_meanings(connection, asked, source, self.planner, vector)
 
     # ------------------------------------------------------------ vectors
 

@@ -1,95 +1,122 @@
-"""python -m evals.search.production --database URL --weaviate URL: what a search on PostGIS and Weaviate takes.
+"""python -m evals production --database URL --weaviate URL: what a search on PostGIS and Weaviate takes.
 
     PYTHONPATH=tests/retrieval .venv/bin/python -m weaviate_double      # says its two ports, if there is no Weaviate
-    .venv/bin/python -m evals.search.production --bins 100000 --database postgresql://postgres@/empty?host=/tmp/pg \
+    .venv/bin/python -m evals production --bins 100000 --database postgresql://postgres@/empty?host=/tmp/pg \
         --weaviate http://127.0.0.1:PORT --grpc-port PORT
 
-The database must be one to throw away, with PostGIS. `vector_ms` is the planner's part, nearly all of it Weaviate's;
-`without_vector_ms` everything else. Of the stand-in only the latter means anything. `outages`: the same questions where
-Weaviate takes connections and never answers, and where nobody listens.
+The database must be one to throw away, with PostGIS. Buckets and plans alone are those of the suite `spatial`.
+`vector_ms` is the planner's part, nearly all of it Weaviate's; `without_vector_ms` everything else. Of the stand-in
+only the latter means anything. `outages`: questions where Weaviate takes connections and never answers, and where
+nobody listens.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import socket
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import JsonValue
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
-from domain.spatial import EARTH_RADIUS_M
+from domain.errors import BadData
 from evals.progress import say
-from evals.search.world import BLOCK, Question, World
-from retrieval.postgis_store import PostgisSearch
+from evals.search import by_share
+from evals.search.by_share import Bench, Took, alone, asked_of, bucket, summed, times, took_by_share
+from evals.search.world import BLOCK, World
+from retrieval.postgis_store import PostgisSearch, server_planner
 from retrieval.store import DEFAULT_VECTOR, SearchRequest
 from retrieval.weaviate_side import WeaviateAddress, WeaviateSide
 
-__all__ = ["figures", "main", "outages"]
+__all__ = ["Asked", "figures"]
 
-SHARES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
-K = 10
-WARMING = 4
-PATIENT_S = 30.0
-CITY = "made-up"
+JsonObject = dict[str, JsonValue]
+PORTION_S = 30.0  # of sending, between two lines of progress
+OUT = 10  # for each so many counted questions of a bucket, one of each share is asked without Weaviate
 
 
 @dataclass(frozen=True)
-class _Took:
-    """One question: milliseconds as a whole and for the vector side, this process's CPU, share of the ten best."""
+class Asked:
+    """Where the servers are, how many documents, how many counted questions in each bucket, and the seed."""
 
-    wall_ms: float
-    vector_ms: float
-    cpu_ms: float
-    recall: float
-
-
-def figures(search: PostgisSearch, world: World, questions: int) -> dict[str, JsonValue]:
-    """Milliseconds and recall against a brute-force comparison, by the share of the documents within the circle."""
-    found: dict[str, JsonValue] = {}
-    truth = _Truth(world)
-    for share in SHARES:
-        took = [_asked(search, truth, question) for question in world.questions(share, questions + WARMING)][WARMING:]
-        found[f"{share:.2%}"] = {
-            "recall10": round(float(np.mean([each.recall for each in took])), 4),
-            **_percentiles("wall", [each.wall_ms for each in took]),
-            **_percentiles("vector", [each.vector_ms for each in took]),
-            **_percentiles("without_vector", [each.wall_ms - each.vector_ms for each in took]),
-            **_percentiles("cpu", [each.cpu_ms for each in took]),
-        }
-        say(f"{share:.2%}: {found[f'{share:.2%}']}")
-    return found
+    database: URL
+    weaviate: WeaviateAddress
+    bins: int
+    questions: int
+    seed: int
 
 
-def outages(database: URL, world: World, questions: int) -> dict[str, JsonValue]:
+def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
+    """Figures by bucket, those of each plan alone, and the number of questions; `spatial.figures` explains them.
+
+    `back_end` says which Weaviate answered, by its own words. CPU is this process's, PostgreSQL's aside. Raises BadData
+    for a database with other documents.
+    """
+    world = World(asked.bins, asked.seed)
+    questions = asked_of(world, asked.questions)
+    with closing(
+        PostgisSearch(asked.database, by_share.CITY, WeaviateSide(asked.weaviate), world, vector_s=by_share.FOREVER_S)
+    ) as search:
+        back_end = _filled(search, world)
+        took, taught = took_by_share(Bench(search, server_planner, time.process_time), world, questions)
+    buckets: JsonObject = {name: {**bucket(each), **_parts(each)} for name, each in took.items()}
+    every = [question for each in took.values() for question in each]
+    found = {
+        "back_end": back_end,
+        **summed(buckets, taught),
+        "worst_without_vector_p95_ms": max(float(str(_parts(each)["without_vector_p95_ms"])) for each in took.values()),
+        "outages": _outages(asked, world),
+    }
+    return found, alone(every, ""), len(every)
+
+
+def _filled(search: PostgisSearch, world: World) -> str:
+    """The world's documents in both servers, and what these are called."""
+    for first in range(0, world.bins, BLOCK):
+        search.upsert(world.documents(first, min(world.bins, first + BLOCK)))
+        say(f"{min(world.bins, first + BLOCK)} documents in PostgreSQL")
+    while left := search.embed_pending(PORTION_S):
+        say(f"{left} left for Weaviate")
+    search.warm()
+    health = search.health()
+    if sum(health.documents.values()) != world.bins:
+        raise BadData("The database holds documents of another measurement: give --database an empty one.")
+    return health.back_end
+
+
+def _parts(took: Sequence[Took]) -> JsonObject:
+    """What was waited for the vector side, and for everything else."""
+    return {
+        **times("vector_", [each.vector_ms for each in took]),
+        **times("without_vector_", [each.wall_ms - each.vector_ms for each in took]),
+    }
+
+
+# ---------------------------------------------------------------- without Weaviate
+
+
+def _outages(asked: Asked, world: World) -> JsonObject:
     """Milliseconds of each answer without Weaviate, the first ones included, and the share of them that say so."""
-    found: dict[str, JsonValue] = {}
+    found: JsonObject = {}
     for name, listening in (("hangs", True), ("gone", False)):
         with (
             _no_weaviate(listening) as address,
-            closing(PostgisSearch(database, CITY, WeaviateSide(address), world)) as search,
+            closing(PostgisSearch(asked.database, by_share.CITY, WeaviateSide(address), world)) as search,
         ):
             search.warm()
             took, said = [], []
-            for question in [each for share in SHARES for each in world.questions(share, questions)]:
-                request = SearchRequest(
-                    question.text, K, near=question.circle, vectors={DEFAULT_VECTOR: question.vector}
-                )
+            for question in [
+                each for share in by_share.SHARES for each in world.questions(share, 1 + asked.questions // OUT)
+            ]:
+                vectors = {DEFAULT_VECTOR: question.vector}
                 wall = time.perf_counter()
-                answer = search.search(request)
+                answer = search.search(SearchRequest(question.text, near=question.circle, vectors=vectors))
                 took.append(1_000 * (time.perf_counter() - wall))
                 said.append(bool(answer.degraded))
-        found[name] = {
-            **_percentiles("wall", took),
-            "wall_worst_ms": round(max(took), 1),
-            "says_so": float(np.mean(said)),
-        }
+        found[name] = {**times("", took), "worst_ms": round(max(took), 1), "says_so": float(np.mean(said))}
         say(f"Weaviate {name}: {found[name]}")
     return found
 
@@ -103,71 +130,3 @@ def _no_weaviate(listening: bool) -> Iterator[WeaviateAddress]:
             http.close()
             grpc.close()
         yield address
-
-
-def _asked(search: PostgisSearch, truth: _Truth, question: Question) -> _Took:
-    vectors = {DEFAULT_VECTOR: question.vector}
-    request = SearchRequest(question.text, k=K, near=question.circle, vectors=vectors, deadline_s=PATIENT_S)
-    wall, cpu = time.perf_counter(), time.process_time()
-    found = search.search(request)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    by_meaning = search.search(
-        SearchRequest(question.text, K, 1.0, near=question.circle, vectors=vectors, deadline_s=PATIENT_S)
-    )
-    best = truth.nearest(question)
-    got = {int(hit.document.id.rpartition("/")[2]) for hit in by_meaning.hits}
-    vector_ms = found.trace.cost_ms if found.trace else 0.0
-    return _Took(1_000 * wall, vector_ms, 1_000 * cpu, len(got & best) / max(1, len(best)))
-
-
-class _Truth:
-    """Every document's vector, shape (documents, 384) and 1.5 kB each, made once."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._vectors = np.concatenate(
-            [world.vectors(first, min(first + BLOCK, world.bins)) for first in range(0, world.bins, BLOCK)]
-        )
-
-    def nearest(self, question: Question) -> set[int]:
-        """The ten nearest within the circle, compared one by one."""
-        lat, lon = np.radians(self._world.lat), np.radians(self._world.lon)
-        near_lat, near_lon = np.radians(question.circle.lat), np.radians(question.circle.lon)
-        chord = np.sin((lat - near_lat) / 2) ** 2 + np.cos(lat) * np.cos(near_lat) * np.sin((lon - near_lon) / 2) ** 2
-        inside = np.flatnonzero(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(chord)) <= question.circle.radius_m)
-        cosines = self._vectors[inside] @ question.vector
-        return {*inside[np.argsort(-cosines, kind="stable")[:K]].tolist()}
-
-
-def _percentiles(name: str, values: list[float]) -> dict[str, JsonValue]:
-    return {f"{name}_p{q}_ms": round(float(np.percentile(values, q)), 2) for q in (50, 95)}
-
-
-def main() -> None:
-    """Fill the database and Weaviate, ask, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--weaviate", required=True)
-    parser.add_argument("--grpc-port", type=int, default=50051)
-    parser.add_argument("--key")
-    parser.add_argument("--replicas", type=int, default=3)
-    parser.add_argument("--bins", type=int, default=100_000)
-    parser.add_argument("--questions", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    world = World(options.bins, options.seed)
-    side = WeaviateSide(WeaviateAddress(options.weaviate, options.grpc_port, options.key, options.replicas))
-    with closing(PostgisSearch(make_url(options.database), CITY, side, world, vector_s=PATIENT_S)) as search:
-        for first in range(0, options.bins, BLOCK):
-            search.upsert(world.documents(first, min(options.bins, first + BLOCK)))
-            say(f"{min(options.bins, first + BLOCK)} documents in PostgreSQL")
-        while left := search.embed_pending(PATIENT_S):
-            say(f"{left} left for Weaviate")
-        search.warm()
-        found = figures(search, world, options.questions)
-    found["outages"] = outages(make_url(options.database), world, max(1, options.questions // 10))
-    sys.stdout.write(json.dumps(found, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from domain.spatial import haversine_m
-from evals.search import spatial
+from evals.search import by_share
 from evals.search.spatial import Asked, figures
 from evals.search.world import World
 from retrieval import planner, sidecar
@@ -51,7 +51,7 @@ def test_at_odds_a_circle_holds_few_of_the_topic_that_is_asked_about(world: Worl
         questions = world.questions(0.1, 20, at_odds=at_odds)
         shares = []
         for question in questions:
-            inside = spatial._metres(world.lat, world.lon, question) <= question.circle.radius_m
+            inside = by_share.metres(world.lat, world.lon, question) <= question.circle.radius_m
             near = np.argsort(-(world.vectors(0, 3_000) @ question.vector))[:10]
             shares.append(inside[near].mean())
         return float(np.mean(shares))
