@@ -29,7 +29,7 @@ Numbers = npt.NDArray[np.int64]
 KEPT = 20_000_000  # entries of all words together: 320 MB at most
 READ_AHEAD = 10_000_000  # entries of the words that are read before they are asked for: 160 MB at most
 FREQUENT = 1_000  # documents that hold a word from which it is read ahead: asking for fewer takes a millisecond
-DENSE = 8  # where the limits leave more than one document in so many, sums are kept for all
+DENSE = 16  # where the limits leave more than one document in so many, sums are kept for all
 CLOSE = 8  # a list so many times longer than the other is searched, not gone through
 
 
