@@ -120,6 +120,12 @@ class Saving:
     pct: float
     ci95: tuple[float, float]
 
+    @property
+    def more(self) -> Saving:
+        """The same told the other way round: how much more of the figure, still in percent of the other's."""
+        low, high = self.ci95
+        return Saving(-self.pct, (-high, -low))
+
 
 def saving(mine: Curve, other: Curve, rate: float, figure: str = "km") -> Saving:
     """How much less `mine` needs at the same overflow rate. Seeds are drawn with replacement, for both alike.

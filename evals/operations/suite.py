@@ -7,7 +7,7 @@ Every policy plays the same worlds; kilometres are compared at equal overflow ra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from evals.progress import say
 
 JsonObject = dict[str, JsonValue]
 Runs = dict[int, list[Run]]  # by rung of a policy's ladder, one a world
-OURS = "ours"
+OURS, ORACLE = "ours", "oracle"
 PEERS = tuple(name for name in STRATEGIES if name != OURS)
 AROUND = 1  # rungs of a knob's ladder played on either side of the one found on the training part
 MOST_RUNGS = 6
@@ -80,11 +80,13 @@ class Played:
 def figures(asked: Asked) -> JsonObject:
     """The suite's figures. Raises BadData for data that cannot be replayed.
 
-    `km_saving_pct[peer]` and `ci95[peer]`: kilometres that ours needs less than the peer at the target rate; against
-    the oracle it is negative, what better knowledge would still save. `hours_saving_pct` and `cost_saving_pct` the
-    same of truck hours and money. `policies` holds every figure of each policy at the target, summed over the counted
-    weeks and averaged over seeds; `km_above_floor` what of the kilometres the litres alone do not take; `curve` the
-    points behind it; `saving_at` the saving of km at other rates; `notes` what the figures rest on.
+    `km_saving_pct[peer]` and `ci95[peer]`: kilometres that ours needs less than the peer at the target rate, in percent
+    of the peer's; against the oracle it is negative. `hours_saving_pct` and `cost_saving_pct` the same of truck hours
+    and money. `km_over_oracle_pct`: our kilometres over the oracle's, less one; `oracle_saves_pct`: what the oracle
+    would save of ours, which is less, being a share of the larger figure. `policies` holds every figure of each policy
+    at the target, summed over the counted weeks and averaged over seeds; `km_above_floor` what of the kilometres the
+    litres alone do not take; `curve` the points behind it; `saving_at` the saving of km at other rates; `notes` what
+    the figures rest on.
     """
     played = play_all(asked)
     return told(asked, played)
@@ -220,6 +222,7 @@ def told(asked: Asked, played: Played) -> JsonObject:
         name: {figure: round(curve.mean_at(rate, figure), 2) for figure in KPIS} for name, curve in curves.items()
     }
     return {
+        **_oracle(curves, rate),
         "km_saving_pct": {peer: each.pct for peer, each in km.items()},
         "ci95": {peer: list(each.ci95) for peer, each in km.items()},
         "hours_saving_pct": {peer: each.pct for peer, each in hours.items()},
@@ -237,6 +240,18 @@ def told(asked: Asked, played: Played) -> JsonObject:
         "bins": len(played.stage.town.bins),
         "test_from": played.stage.cut,
         "notes": [*_warnings(asked, played), *played.stage.town.notes],
+    }
+
+
+def _oracle(curves: Mapping[str, Curve], rate: float) -> JsonObject:
+    """How far ours is from the oracle, as a share of the oracle's kilometres and of ours."""
+    mine, best = curves[OURS], curves[ORACLE]
+    over, left = saving(mine, best, rate).more, saving(best, mine, rate)
+    return {
+        "km_over_oracle_pct": over.pct,
+        "km_over_oracle_ci95": list(over.ci95),
+        "oracle_saves_pct": left.pct,
+        "oracle_saves_ci95": list(left.ci95),
     }
 
 

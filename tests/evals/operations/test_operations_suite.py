@@ -15,7 +15,7 @@ import pytest
 
 from domain.errors import BadData
 from evals.__main__ import main
-from evals.operations.compare import KPIS, RATE, Curve, saving
+from evals.operations.compare import KPIS, RATE, Curve, Saving, saving
 from evals.operations.data import read_records
 from evals.operations.policies import STRATEGIES
 from evals.operations.stage import stage_of, world_of
@@ -123,6 +123,22 @@ def test_policies_are_compared_at_equal_overflow_rate_and_not_at_equal_knobs() -
 
 def test_a_setting_that_another_beats_in_both_is_not_used() -> None:
     assert curve((10, 100), (20, 120), (30, 80)).mean_at(20, "km") == 90
+
+
+def test_the_distance_to_the_oracle_is_a_share_of_the_oracle_s_way_and_what_it_saves_a_share_of_ours() -> None:
+    mine, best = curve((10, 125), (30, 125)), curve((10, 100), (30, 100))
+    assert saving(mine, best, 20).more == Saving(25.0, (25.0, 25.0))  # 125 over 100, less one
+    assert saving(best, mine, 20).pct == 20.0  # 100 against 125
+
+
+def test_the_figures_tell_the_distance_to_the_oracle_both_ways(found: dict[str, object]) -> None:
+    policies, over, saved = found["policies"], found["km_over_oracle_pct"], found["oracle_saves_pct"]
+    assert isinstance(policies, dict)
+    assert isinstance(over, float)
+    assert isinstance(saved, float)
+    times = policies["ours"]["km"] / policies["oracle"]["km"]
+    assert over == pytest.approx(100 * (times - 1), abs=0.02)
+    assert saved == pytest.approx(100 * (1 - 1 / times), abs=0.02)
 
 
 def test_the_interval_pairs_the_seeds() -> None:
