@@ -29,7 +29,6 @@ class HourOfWeek:
         starts = find_starts(windows.histories, windows.at)
         able = np.array([why is None for why in starts.why_not], dtype=np.bool_)
         steps = len(windows.ahead_h)
-        pace = self.rates.pace_of(windows.histories, windows.at)
         told = np.full((len(windows), steps, len(SHARES)), np.nan)
         for emptied in (False, True):
             asked = np.isfinite(windows.last_emptied()) == emptied
@@ -43,7 +42,5 @@ class HourOfWeek:
             kinds: list[Kind] = ["reading" if each else "unattended" for each in reads]
             chosen = [windows.histories[i] for i in rows.tolist()]
             ends = windows.ends[rows, columns][:, None]
-            told[rows, columns] = level_quantiles(chosen, self.rates, Start(begin, level, kinds, pace[rows]), ends)[0][
-                :, 0, :
-            ]
+            told[rows, columns] = level_quantiles(chosen, self.rates, Start(begin, level, kinds), ends)[0][:, 0, :]
         return at_shares(told, SHARES)

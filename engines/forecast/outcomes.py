@@ -70,19 +70,15 @@ class Outcomes:
         return _prior_curve(), "no past forecast to learn from: a wide assumed spread"
 
 
-def learn_outcomes(rows: Intervals, expected: Floats, streams: Sequence[str], paced: Floats | None = None) -> Outcomes:
-    """Curves from tested intervals: `expected`, `streams` and `paced` have one entry per row.
-
-    `paced`: what was expected at each bin's pace of late, where "if nobody comes" is to be told by it.
-    """
+def learn_outcomes(rows: Intervals, expected: Floats, streams: Sequence[str]) -> Outcomes:
+    """Curves from tested intervals: `expected` and `streams` have one entry per row."""
     names = np.asarray(streams, dtype=object)
     curves: dict[tuple[str, Kind], Curve] = {}
     for kind in KINDS:
         for stream in ("", *dict.fromkeys(streams)):
             mask = (rows.from_reading == (kind == "reading")) & ((names == stream) | (stream == ""))
             if mask.sum() >= FEWEST_ROWS:
-                by = expected if paced is None or kind != "unattended" else paced
-                curves[stream, kind] = _learn(by[mask], rows.where(mask), kind)
+                curves[stream, kind] = _learn(expected[mask], rows.where(mask), kind)
     return Outcomes(curves)
 
 

@@ -30,7 +30,6 @@ OLDEST_H = 60 * 24.0  # a bin without news for longer is not forecast: it may be
 SILENT_H = 72.0  # a sensor that reports often and is silent for longer is not guessed at
 SILENT_GAPS = 6.0  # "often": so many of its usual gaps are shorter than its silence
 FEWEST_OF_A_SENSOR = 20
-LEAST_TOLD = 0.1  # a pace nearer to 1 is not told
 BASIS_WORDS = {
     "bin": "the bin's own past",
     "site": "bins of the same stream at its site (this bin has no full interval yet)",
@@ -111,15 +110,11 @@ class FillForecast:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where each of n forecasts begins: hour (1970 local), level, and which kind of curve goes on from there.
-
-    `pace`: how fast each fills of late (`Rates.pace_of`); as known where it begins when None.
-    """
+    """Where each of n forecasts begins: hour (1970 local), level, and which kind of curve goes on from there."""
 
     at: Floats
     level: Floats
     kind: Sequence[Kind]
-    pace: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +154,6 @@ def level_quantiles(
     begin, base, kinds = start.at, start.level, start.kind
     found = [rates.rate_of(history) for history in histories]
     rate = np.array([each[0] for each in found])
-    alone = np.array([kind == "unattended" for kind in kinds])
-    pace = rates.pace_of(histories, begin) if start.pace is None else start.pace
-    rate[alone] *= pace[alone]
     bases = [each[1] for each in found]
     expected = rates.expected_growth(rate[:, None], [h.stream for h in histories], begin[:, None], ends)
     growth = np.zeros((*expected.shape, len(SHARES)))
@@ -230,8 +222,7 @@ def _forecast(
     ahead = np.array([0.0, *ask.horizon_hours])
     ends = np.broadcast_to(now + ahead, (len(chosen), len(ahead)))
     emptied: Kind = "found" if ask.as_found else "unattended"
-    pace = rates.pace_of(chosen, np.full(len(chosen), now))
-    start = Start(at, level, ["reading" if each else emptied for each in reading], pace)
+    start = Start(at, level, ["reading" if each else emptied for each in reading])
     levels, bases, spread = level_quantiles(chosen, rates, start, ends)
     grid = np.broadcast_to(now + GRID_H, (len(chosen), len(GRID_H)))
     later = level_quantiles(chosen, rates, start, grid)[0]
@@ -249,16 +240,15 @@ def _forecast(
             data_age_hours=round(now - float(at[i]), 2),
             starts_from=f"a reading of {level[i]:.0f} %" if reading[i] else "its last emptying",
             rate_pct_per_hour=round(rates.rate_of(history)[0], 4),
-            basis=basis_words(bases[i], 1.0 if reading[i] else float(pace[i]), spread[i]),
+            basis=basis_words(bases[i], spread[i]),
         )
         for i, history in enumerate(chosen)
     ]
 
 
-def basis_words(basis: str, pace: float, spread: str) -> str:
-    """What a forecast's rate and spread rest on; a pace of late that is the usual one is not told."""
-    late = "" if abs(pace - 1) < LEAST_TOLD else f", after its last emptyings {pace:.1f} times that"
-    return f"rate from {BASIS_WORDS[basis]}{late}; spread from {spread}"
+def basis_words(basis: str, spread: str) -> str:
+    """What a forecast's rate and spread rest on."""
+    return f"rate from {BASIS_WORDS[basis]}; spread from {spread}"
 
 
 def _level_at(ahead: float, marks: Floats, chance: np.float64) -> LevelAt:

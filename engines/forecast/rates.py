@@ -17,7 +17,6 @@ import numpy.typing as npt
 from engines.forecast.columns import Intervals, Ints, intervals
 from engines.forecast.history import BinHistory, Floats
 from engines.forecast.outcomes import Outcomes, learn_outcomes
-from engines.forecast.pace import grown_in, pace_before, pace_of, recent_intervals
 
 BUCKET_HOURS = 6  # the profile's resolution: emptyings cannot tell one hour from the next
 BUCKETS = 168 // BUCKET_HOURS
@@ -36,8 +35,7 @@ class Rates:
     """The fitted rates. `bin_rate` in points an hour by bin id; `profile[stream]` has shape (28,) and mean 1.
 
     `intervals_of` is on how many intervals a bin's own rate rests; `outcomes` the distribution of what grew, given
-    what was expected, from rates that had not seen it. `paced`: whether "if nobody comes" was expected at the bin's
-    pace of late, and so is to be asked with it.
+    what was expected, from rates that had not seen it.
     """
 
     bin_rate: dict[str, float]
@@ -48,7 +46,6 @@ class Rates:
     profile: dict[str, Floats]
     outcomes: Outcomes
     fitted_until: np.datetime64 | None = None
-    paced: bool = False
 
     def rate_of(self, history: BinHistory) -> tuple[float, str]:
         """(points an hour, what it rests on: bin, site, stream or all)."""
@@ -59,17 +56,6 @@ class Rates:
         if history.stream in self.stream_rate:
             return self.stream_rate[history.stream], "stream"
         return self.overall, "all"
-
-    def pace_of(self, histories: Sequence[BinHistory], known: Floats) -> Floats:
-        """How fast each bin fills of late as a multiple of its rate (n,), by what was known at its moment (n,)."""
-        if not self.paced:
-            return np.ones(len(histories))
-        rows = recent_intervals(histories, known)
-        if not rows.end.any():
-            return np.ones(len(histories))
-        rate = np.array([self.rate_of(history)[0] for history in histories])[rows.bin]
-        streams = [histories[i].stream for i in rows.bin.tolist()]
-        return pace_of(rows, self.expected_growth(rate, streams, rows.start, rows.end))
 
     def expected_growth(self, rate: Floats, streams: Sequence[str], start: Floats, end: Floats) -> Floats:
         """Points that grow from `start` to `end` (hours since 1970 local); arrays of shape (n,) or (n, t)."""
@@ -92,11 +78,8 @@ class _Groups:
     streams: list[str]
 
 
-def fit_rates(histories: Sequence[BinHistory], paced: bool = False) -> Rates:
-    """Fit on everything in `histories`; cut them with `until` to fit on the past only. Deterministic, no chance.
-
-    `paced`: whether bins without readings are followed at their pace of late (`pace.py`); why not: decision 9.
-    """
+def fit_rates(histories: Sequence[BinHistory]) -> Rates:
+    """Fit on everything in `histories`; cut them with `until` to fit on the past only. Deterministic, no chance."""
     rows = _thinned(intervals(histories))
     groups = _group(histories)
     order = np.argsort(rows.end, kind="stable")
@@ -104,11 +87,10 @@ def fit_rates(histories: Sequence[BinHistory], paced: bool = False) -> Rates:
     final = _fit(rows, histories, groups)
     if not len(rows):
         return final
-    expected, late, tested = _future_expectations(rows, histories, groups)
-    names = _stream_names(rows.where(tested), groups)
-    outcomes = learn_outcomes(rows.where(tested), expected, names, late if paced else None)
+    expected, tested = _future_expectations(rows, histories, groups)
+    outcomes = learn_outcomes(rows.where(tested), expected, _stream_names(rows.where(tested), groups))
     until = max((h.emptied_at[-1] for h in histories if len(h.emptied_at)), default=None)
-    return replace(final, outcomes=outcomes, fitted_until=until, paced=paced)
+    return replace(final, outcomes=outcomes, fitted_until=until)
 
 
 def _thinned(rows: Intervals) -> Intervals:
@@ -119,23 +101,22 @@ def _thinned(rows: Intervals) -> Intervals:
 
 def _future_expectations(
     rows: Intervals, histories: Sequence[BinHistory], groups: _Groups
-) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Growth expected in later intervals by rates fitted on the earlier ones only, the same at each bin's pace before
-    its interval, and which rows were tested."""
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Growth expected in later intervals by rates fitted on the earlier ones only; and which rows were tested."""
     cuts = [rows.end[min(int(len(rows) * share), len(rows) - 1)] for share in FOLDS]
     tested = rows.start >= cuts[0]
     if tested.sum() < 10:
         tested = np.ones(len(rows), dtype=np.bool_)
         cuts = [np.inf]
-    expected, paced = np.zeros(len(rows)), np.zeros(len(rows))
+    expected = np.zeros(len(rows))
     for index, cut in enumerate(cuts):
         until = cuts[index + 1] if index + 1 < len(cuts) else np.inf
         past = _fit(rows.where(rows.end <= cut), histories, groups)
         fold = tested & (rows.start >= cut) & (rows.start < until) if np.isfinite(cut) else tested
         rate = np.array([past.rate_of(histories[i])[0] for i in range(len(histories))])
-        grown = past.expected_growth(rate[rows.bin], _stream_names(rows, groups), rows.start, rows.end)
-        expected[fold], paced[fold] = grown[fold], (grown * pace_before(rows, grown))[fold]
-    return expected[tested], paced[tested], tested
+        part = rows.where(fold)
+        expected[fold] = past.expected_growth(rate[part.bin], _stream_names(part, groups), part.start, part.end)
+    return expected[tested], tested
 
 
 def _fit(rows: Intervals, histories: Sequence[BinHistory], groups: _Groups) -> Rates:
@@ -149,7 +130,7 @@ def _fit(rows: Intervals, histories: Sequence[BinHistory], groups: _Groups) -> R
     for _ in range(ROUNDS if len(rows) else 0):
         unit = np.einsum("nk,nk->n", exposure, profile[stream_of_row])
         expected = levels.bin[rows.bin] * unit
-        grown = grown_in(expected, rows)
+        grown = _censored_mean(expected, 8.0 + 0.4 * expected, rows.low, rows.high)
         weight = recency / (20.0**2 + (0.6 * expected) ** 2)
         levels = _shrink(rows, groups, unit, grown, weight)
         profile = _update_profile(profile, exposure, levels.bin[rows.bin], grown, (weight, stream_of_row))
@@ -210,6 +191,18 @@ def _update_profile(
         new[index] *= (top + draw) / (below + draw * profile[index] + 1e-12)
         new[index] = np.maximum(new[index] / max(float(new[index].mean()), 1e-9), 0.0)
     return new
+
+
+def _censored_mean(centre: Floats, scale: Floats, low: Floats, high: Floats) -> Floats:
+    """Mean of a logistic variable given that it lies in [low, high]; closed form, stable far out in the tails."""
+    a = np.clip((low - centre) / scale, -30, 30)
+    b = np.clip((high - centre) / scale, -30, 30)
+    below_a, below_b = 1 / (1 + np.exp(-a)), 1 / (1 + np.exp(-b))
+    share = below_b - below_a
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (b * below_b - a * below_a - (np.logaddexp(0, b) - np.logaddexp(0, a))) / share
+    mean = np.where(share > 1e-9, mean, np.where(a > 0, a, b))
+    return np.asarray(np.maximum(np.clip(centre + scale * mean, low, high), 0.0))
 
 
 def _integral(profile: Floats, at: Floats) -> Floats:

@@ -30,7 +30,6 @@ def rates_to_json(rates: Rates) -> str:
         "profile": {name: _rounded(each) for name, each in rates.profile.items()},
         "curves": curves,
         "fitted_until": None if rates.fitted_until is None else str(rates.fitted_until),
-        "paced": rates.paced,
     }
     return json.dumps(told, sort_keys=True)
 
@@ -59,7 +58,6 @@ def rates_from_json(text: str) -> Rates:
             profile=profile,
             outcomes=Outcomes(curves),
             fitted_until=None if until is None else np.datetime64(until, "s"),
-            paced=bool(told.get("paced", False)),  # files from before paces were followed say nothing of it
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadData(f"the rates cannot be read: {error!s:.120}") from None

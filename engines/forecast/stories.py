@@ -15,7 +15,6 @@ from engines.forecast.rates import Rates
 def stories_of(histories: Sequence[BinHistory], at: Times, rates: Rates, model: str) -> list[Story]:
     """One story a bin for a forecast made at its moment `at` (n,) by `model` (name and version: part of the hash)."""
     starts = find_starts(histories, hours(at))
-    paces = rates.pace_of(histories, hours(at))
     found = []
     for row, history in enumerate(histories):
         abstained = starts.why_not[row]
@@ -24,7 +23,6 @@ def stories_of(histories: Sequence[BinHistory], at: Times, rates: Rates, model: 
             continue
         reading, level, begin = bool(starts.from_reading[row]), float(starts.level[row]), float(starts.at[row])
         rate, basis = rates.rate_of(history)
-        pace = 1.0 if reading else float(paces[row])
         kind: Kind = "reading" if reading else "unattended"
         spread = rates.outcomes.curve(history.stream, kind)[1]
         found.append(
@@ -33,8 +31,8 @@ def stories_of(histories: Sequence[BinHistory], at: Times, rates: Rates, model: 
                 starts_at=begin,
                 starts_from=f"a reading of {level:.0f} %" if reading else "its last emptying",
                 rate_pct_per_hour=round(rate, 4),
-                basis=basis_words(basis, pace, spread),
-                features_hash=features_hash(model, history.bin_id, begin, level, kind, rate * pace),
+                basis=basis_words(basis, spread),
+                features_hash=features_hash(model, history.bin_id, begin, level, kind, rate),
             )
         )
     return found
