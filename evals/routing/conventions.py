@@ -142,6 +142,7 @@ def _scaled(raw: Raw, convention: str, routes: int) -> Instance:
         prize=prize,
         required=prize == 0,
         vehicles=tuple(_vehicle(each, (earliest, latest), rounding, loads) for each in vehicles),
+        load_unit=loads,
     )
     return _checked(made)
 

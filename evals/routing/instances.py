@@ -50,8 +50,8 @@ class Instance:
     """A benchmark instance; arrays have one entry a point, matrices one row a point.
 
     `prize` is lost when a stop that is not `required` is left out. `release`: no trip that serves the stop may leave
-    its depot before. `unit` is what one published unit of cost is in these numbers. `best_known` is None where
-    nobody published one. `notes` say what was added to the file to make it a whole problem.
+    its depot before. `unit` is what one published unit of cost is in these numbers, `load_unit` one of load.
+    `best_known` is None where nobody published one. `notes` say what was added to the file to make it a whole problem.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Instance:
     required: npt.NDArray[np.bool_] = field(repr=False)
     vehicles: tuple[Vehicle, ...] = field(repr=False)
     unit: float = 1.0
+    load_unit: int = 1
     best_known: int | None = None
     notes: tuple[str, ...] = ()
 

@@ -1,4 +1,9 @@
-"""The peer PyVRP (iterated local search, default parameters) on an instance's own whole numbers."""
+"""The peer PyVRP (iterated local search, default parameters), given every instance as its own reader would give it.
+
+Its penalties for a unit of load too much or too late lie between 0.1 and 100,000 whatever the instance, so the scale of
+loads decides whether it finds anything. Its reader rounds loads as it rounds distances, so that is done here. What is
+not limited is given as the largest number there is: else it looks after windows and lengths that bind nowhere.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from evals.routing.conventions import ROUNDINGS
 from evals.routing.instances import NO_LIMIT, Instance, Route, Vehicle, Whole, alike
 from evals.routing.watch import Watch
 
 INFEASIBLE = 1 << 60  # what PyVRP calls the cost of an infeasible solution lies above
-AS_MANY_AS_FIT = 1000
+UNLIMITED = int(np.iinfo(np.int64).max)
 Last = tuple[int, int]
 """The last dump of a round and the depot after it, which PyVRP sees as one place."""
 
@@ -22,13 +28,11 @@ def solve(instance: Instance, watch: Watch) -> Sequence[Route]:
     import pyvrp
 
     watch.start()
-    lasts = sorted({(v.unloads_at[0], v.end) for v in instance.vehicles if v.ends_empty})
-    types = alike(instance.vehicles)
-    data = _data(instance, types, lasts)
+    data = as_data(instance)
     result = pyvrp.solve(data, _Stop(watch), seed=watch.seed, collect_stats=False)
     if not result.best.is_feasible():
         return ()
-    return _routes(instance, result.best, types)
+    return _routes(instance, result.best, alike(instance.vehicles))
 
 
 @dataclass
@@ -43,27 +47,42 @@ class _Stop:
         return self.watch.over
 
 
-def _data(instance: Instance, types: dict[Vehicle, list[int]], lasts: list[Last]) -> Any:
+def as_data(instance: Instance) -> Any:
+    """The instance as PyVRP's own reader would give it, but for a fleet that the file leaves open; dumps besides."""
     import pyvrp
 
+    types = alike(instance.vehicles)
+    lasts = sorted({(v.unloads_at[0], v.end) for v in instance.vehicles if v.ends_empty})
     n, dumps = len(instance.demand), range(instance.depots, instance.first_stop)
     sets = list(dict.fromkeys(each.allowed for each in types))
     distance, duration = _with_lasts(instance, lasts)
     places = [*instance.places, *(instance.places[depot] for _, depot in lasts)]
+    loads = _load_scale(instance)
     return pyvrp.ProblemData(
         locations=[pyvrp.Location(float(x), float(y)) for x, y in places],
-        clients=[_client(instance, stop) for stop in instance.stops],
+        clients=[_client(instance, stop, loads) for stop in instance.stops],
         depots=[
             *(pyvrp.Depot(point) for point in range(instance.depots)),
             *(pyvrp.Depot(dump, service_duration=int(instance.service[dump])) for dump in dumps),
             *(pyvrp.Depot(n + index) for index in range(len(lasts))),
         ],
         vehicle_types=[
-            _type(instance, each, len(vehicles), (sets.index(each.allowed), lasts)) for each, vehicles in types.items()
+            _type(instance, each, len(vehicles), (sets.index(each.allowed), lasts, loads))
+            for each, vehicles in types.items()
         ],
         distance_matrices=[_closed(instance, distance, allowed) for allowed in sets],
-        duration_matrices=[duration] * len(sets),
+        duration_matrices=[_closed(instance, duration, allowed) for allowed in sets],
     )
+
+
+def _load_scale(instance: Instance) -> int:
+    """By how much loads are to be multiplied to be in the units that the instance's rounding gives distances."""
+    scale = int(ROUNDINGS[instance.convention][0]) if instance.convention in ROUNDINGS else 1
+    return max(1, scale // instance.load_unit)
+
+
+def _limit(value: int) -> int:
+    return UNLIMITED if value >= NO_LIMIT else value
 
 
 def _with_lasts(instance: Instance, lasts: list[Last]) -> tuple[Any, Any]:
@@ -83,49 +102,53 @@ def _with_lasts(instance: Instance, lasts: list[Last]) -> tuple[Any, Any]:
 
 
 def _closed(instance: Instance, distance: Whole, allowed: frozenset[int] | None) -> Any:
-    """The distances with every way to or from a stop that is not allowed too far to go."""
+    """Distances or times with every way to or from a stop that is not allowed too long to go."""
+    from pyvrp.constants import MAX_VALUE
+
     if allowed is None:
         return distance
     closed = distance.copy()
     for stop in set(instance.stops) - allowed:
-        closed[stop, :] = closed[:, stop] = NO_LIMIT
+        closed[stop, :] = closed[:, stop] = MAX_VALUE
     np.fill_diagonal(closed, 0)
     return closed
 
 
-def _client(instance: Instance, stop: int) -> Any:
+def _client(instance: Instance, stop: int, loads: int) -> Any:
     import pyvrp
 
     return pyvrp.Client(
         location=stop,
-        delivery=[int(instance.demand[stop])],
+        delivery=[loads * int(instance.demand[stop])],
         service_duration=int(instance.service[stop]),
         tw_early=int(instance.earliest[stop]),
-        tw_late=int(instance.latest[stop]),
+        tw_late=_limit(int(instance.latest[stop])),
         release_time=int(instance.release[stop]),
         prize=int(instance.prize[stop]),
         required=bool(instance.required[stop]),
     )
 
 
-def _type(instance: Instance, vehicle: Vehicle, count: int, profile: tuple[int, list[Last]]) -> Any:
+def _type(instance: Instance, vehicle: Vehicle, count: int, profile: tuple[int, list[Last], int]) -> Any:
     import pyvrp
+    from pyvrp.constants import MAX_SIZE
 
-    last = profile[1].index((vehicle.unloads_at[0], vehicle.end)) if vehicle.ends_empty else 0
+    matrix, lasts, loads = profile
+    last = lasts.index((vehicle.unloads_at[0], vehicle.end)) if vehicle.ends_empty else 0
     return pyvrp.VehicleType(
         num_available=count,
-        capacity=[vehicle.capacity],
+        capacity=[UNLIMITED if vehicle.capacity >= NO_LIMIT else loads * vehicle.capacity],
         start_depot=vehicle.start,
         end_depot=instance.first_stop + last if vehicle.ends_empty else vehicle.end,
         fixed_cost=vehicle.fixed_cost,
         tw_early=vehicle.earliest,
-        tw_late=vehicle.latest,
-        shift_duration=vehicle.max_duration,
-        max_distance=vehicle.max_distance,
+        tw_late=_limit(vehicle.latest),
+        shift_duration=_limit(vehicle.max_duration),
+        max_distance=_limit(vehicle.max_distance),
         unit_distance_cost=vehicle.cost_per_distance,
-        profile=profile[0],
+        profile=matrix,
         reload_depots=list(vehicle.unloads_at),
-        max_reloads=AS_MANY_AS_FIT if vehicle.max_trips is None else vehicle.max_trips - 1,
+        max_reloads=vehicle.max_trips - 1 if vehicle.unloads_at and vehicle.max_trips else MAX_SIZE,
     )
 
 

@@ -1,4 +1,11 @@
-"""The peer VROOM (pyvroom, exploration level 5, one thread): one answer at the end, its limit in wall time."""
+"""The peer VROOM (pyvroom, the depth of its exploration level 5, one thread): an answer at the end of each run.
+
+Its limit is wall time, shared out among its searches, and no search ends before its first plan is built: at level 5,
+which makes 32 of them, a thousand stops took far more than ten seconds and never came to the local search. So one first
+plan alone is timed, and it then makes as many searches as leave each local search twice the time of its first plan.
+
+Its costs must add up to less than 2^32, so larger ones are divided; what its routes cost is computed from the instance.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +14,15 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from evals.routing.check import cost_of, faults_of
-from evals.routing.instances import NO_LIMIT, Instance, Route, Vehicle
+from evals.routing.instances import NO_LIMIT, Instance, Route, Whole
 from evals.routing.watch import Watch
 
-DEEPEST = 5
+DEEPEST, MOST_SEARCHES = 5, 32  # its exploration level 5
+SEARCH_TIMES = 3  # the time of a search, in times of a first plan
+MOST_COST = (1 << 32) - 1
 Signs = dict[int, int]
 """The skill that a stop asks for."""
 
@@ -30,19 +41,54 @@ def cannot(instance: Instance) -> str | None:
 
 
 def solve(instance: Instance, watch: Watch) -> Sequence[Route]:
-    """Its one answer, noted when it comes."""
+    """Its best answer; both the first plan and the searched one are noted when they come."""
     import vroom
 
     watch.start()
-    asked = vroom.Input()
+    asked = _asked(vroom, instance)
+    first = _told(instance, asked.run(1, 0, 0.0), watch)
+    searches = max(1, min(MOST_SEARCHES, int((watch.seconds - watch.spent) / (SEARCH_TIMES * watch.spent))))
+    left = watch.seconds - watch.spent
+    if left <= 0:
+        return first
+    found = _told(instance, asked.run(searches, DEEPEST, left), watch)
+    return min((first, found), key=lambda routes: (bool(faults_of(instance, routes)), cost_of(instance, routes)))
+
+
+def _asked(vroom: Any, instance: Instance) -> Any:
+    """The instance as its input, which can be run more than once."""
+
+    class Asked(vroom.Input):  # type: ignore[misc]
+        def run(self, searches: int, depth: int, seconds: float) -> Any:
+            return self._solve(nb_searches=searches, depth=depth, nb_threads=1, timeout=timedelta(seconds=seconds))
+
+    divisor = _divisor(instance)
+    asked = Asked()
     for rate in {vehicle.cost_per_distance for vehicle in instance.vehicles}:
         asked.set_durations_matrix(str(rate), instance.duration)
-        asked.set_costs_matrix(str(rate), instance.distance * rate)
+        asked.set_costs_matrix(str(rate), _divided(instance.distance * rate, divisor))
     signs = _signs(instance)
     asked.add_job([_job(instance, stop, signs) for stop in instance.stops])
-    asked.add_vehicle([_vehicle(instance, index, each, signs) for index, each in enumerate(instance.vehicles)])
-    answer = asked.solve(exploration_level=DEEPEST, nb_threads=1, timeout=timedelta(seconds=watch.seconds))
-    routes = _routes(answer.routes)
+    asked.add_vehicle([_vehicle(instance, index, (signs, divisor)) for index in range(len(instance.vehicles))])
+    return asked
+
+
+def _divisor(instance: Instance) -> int:
+    """What costs are to be divided by to be small enough whatever is driven; 1 where they are."""
+    farthest = np.maximum(instance.distance.max(0), instance.distance.max(1))[instance.first_stop :]
+    ways = int(farthest.sum()) + 2 * int(instance.distance.max())
+    return -(-ways * max(vehicle.cost_per_distance for vehicle in instance.vehicles) // MOST_COST)
+
+
+def _divided(costs: Whole, divisor: int) -> Whole:
+    return costs if divisor == 1 else np.round(costs / divisor).astype(np.int64)
+
+
+def _told(instance: Instance, answer: Any, watch: Watch) -> list[Route]:
+    """The routes of an answer, noted when they are feasible."""
+    from vroom.solution.solution import Solution
+
+    routes = _routes(Solution(answer).routes)
     if not faults_of(instance, routes):
         watch.note(cost_of(instance, routes))
     return routes
@@ -73,9 +119,10 @@ def _job(instance: Instance, stop: int, signs: Signs) -> Any:
     )
 
 
-def _vehicle(instance: Instance, index: int, vehicle: Vehicle, signs: Signs) -> Any:
+def _vehicle(instance: Instance, index: int, scales: tuple[Signs, int]) -> Any:
     import vroom
 
+    vehicle, (signs, divisor) = instance.vehicles[index], scales
     windowed = vehicle.latest < NO_LIMIT
     allowed = instance.stops if vehicle.allowed is None else vehicle.allowed
     return vroom.Vehicle(
@@ -86,7 +133,7 @@ def _vehicle(instance: Instance, index: int, vehicle: Vehicle, signs: Signs) -> 
         capacity=[vehicle.capacity],
         skills={signs[stop] for stop in allowed} if signs else None,
         time_window=(vehicle.earliest, vehicle.latest) if windowed else None,
-        costs=vroom.VehicleCosts(fixed=vehicle.fixed_cost),
+        costs=vroom.VehicleCosts(fixed=round(vehicle.fixed_cost / divisor)),
     )
 
 

@@ -6,9 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import pyvrp
 
 from evals.routing import peer_ortools, peer_pyvrp, peer_vroom
+from evals.routing.best import published
 from evals.routing.check import cost_of, faults_of
+from evals.routing.conventions import published_routes
 from evals.routing.formats import read_instance
 from evals.routing.watch import Solver, Watch, nothing
 
@@ -46,6 +49,61 @@ def test_a_peer_finds_the_best_answer_of_a_small_instance(solver: Solver, name: 
     assert faults_of(instance, routes) == []
     assert cost_of(instance, routes) == BEST[name]
     assert watch.trace[-1][1] == BEST[name]
+
+
+@pytest.mark.parametrize(
+    "solver", [PYVRP, ORTOOLS, pytest.param(VROOM, marks=installed)], ids=["pyvrp", "ortools", "vroom"]
+)
+def test_a_peer_finds_a_plan_of_a_mixed_fleet_whose_costs_are_large_and_loads_small(solver: Solver) -> None:
+    instance, watch = read_instance(FILES / "fleet.vrp"), Watch(1.0)
+    routes = solver.solve(instance, watch)
+    assert faults_of(instance, routes) == []
+    assert watch.trace[-1][1] == cost_of(instance, routes)
+    alone = sum(2 * int(instance.distance[0, stop]) * 58 for stop in instance.stops)
+    assert cost_of(instance, routes) < alone / 2
+
+
+OPEN_FLEETS = {"four-stops.vrp", "explicit.vrp"}
+
+
+@pytest.mark.parametrize("name", ["fleet.vrp", *(name for name in BEST if name.endswith(".vrp"))])
+def test_pyvrp_is_given_what_its_own_reader_gives_it(name: str) -> None:
+    instance = read_instance(FILES / name)
+    given, read = peer_pyvrp.as_data(instance), pyvrp.read(FILES / name, instance.convention)
+    for a, b in (
+        (given.distance_matrices(), read.distance_matrices()),
+        (given.duration_matrices(), read.duration_matrices()),
+    ):
+        assert [matrix.tolist() for matrix in a] == [matrix.tolist() for matrix in b]
+    assert given.clients() == read.clients()
+    assert given.depots() == read.depots()
+    assert given.has_time_windows() == read.has_time_windows()
+    fleets = [[_nameless(each, name in OPEN_FLEETS) for each in data.vehicle_types()] for data in (given, read)]
+    assert fleets[0] == fleets[1]
+
+
+def _nameless(vehicles: pyvrp.VehicleType, is_open: bool) -> pyvrp.VehicleType:
+    return vehicles.replace(name="", num_available=1 if is_open else None)
+
+
+@pytest.mark.parametrize("name", sorted({"four-stops.vrp", *BEST} - {"explicit.vrp", "waste/street.containers.txt"}))
+def test_the_published_routes_cost_the_same_by_pyvrp_s_reader_by_what_it_is_given_and_by_our_judge(name: str) -> None:
+    file = FILES / name
+    instance = read_instance(file)
+    theirs = pyvrp.read_solution(file.with_suffix(".sol"), read := pyvrp.read(file, instance.convention))
+    given = peer_pyvrp.as_data(instance)
+    routes = [
+        pyvrp.Route(given, [pyvrp.Activity(each.type, each.idx) for each in route][1:-1], route.vehicle_type())
+        for route in theirs.routes()
+    ]
+    costs = [_cost(read, theirs), _cost(given, pyvrp.Solution(given, routes))]
+    known = published(file)
+    assert known is not None
+    assert costs == [cost_of(instance, published_routes(instance, known))] * 2
+
+
+def _cost(data: pyvrp.ProblemData, solution: pyvrp.Solution) -> int:
+    return int(pyvrp.CostEvaluator([1.0] * data.num_load_dimensions, 1.0, 1.0).cost(solution))
 
 
 @pytest.mark.parametrize(
