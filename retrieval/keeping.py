@@ -12,11 +12,13 @@ from typing import Protocol
 
 from domain.errors import BadData, NotNow, UnknownName
 from domain.repositories.outbox import Waiting, waiting
+from domain.search_counts import SearchCounts
 from domain.store import Store
 from retrieval.following import Followed, Follower, follow
 from retrieval.indexing import INDEXED_KINDS, IndexReport, Rebuild, index_city, reindex
 from retrieval.library import open_passage
 from retrieval.store import RetrievalStore
+from retrieval.tally import Tally
 
 __all__ = ["IndexKeeper", "KeptStore"]
 
@@ -35,6 +37,11 @@ Told = Callable[[str, int, int], None]
 
 class KeptStore(RetrievalStore, Protocol):
     """A store that an index keeper looks after."""
+
+    @property
+    def tally(self) -> Tally:
+        """What its searches did."""
+        ...
 
     def embed_in_background(self) -> None:
         """Give vectors to all texts that have none, and end a purge that had to wait, in a thread that then ends."""
@@ -125,6 +132,10 @@ class IndexKeeper:
         """What the index does not show yet. Raises NotNow."""
         with self._store.read() as session:
             return waiting(session, self._city)
+
+    def counted(self) -> SearchCounts:
+        """What the searches of this process did."""
+        return self._search.tally.counted()
 
     def reindex(self, kinds: Collection[str] = (), progress: Told | None = None) -> IndexReport:
         """Make documents of these kinds (all without) and the missing vectors; vectors of another model are forgotten.

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from retrieval.costs import Cost, LearnedCosts
 from retrieval.store import PlanTrace
 
-__all__ = ["FEW", "CandidateSource", "Nearest", "Plan", "Planner"]
+__all__ = ["CHECKED", "FEW", "CandidateSource", "Nearest", "Plan", "Planner"]
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -30,6 +30,7 @@ from retrieval.planner import FEW, Plan, Planner
 from retrieval.postgis_census import CensusCache, Counts
 from retrieval.postgis_limits import Limits, limits_of
 from retrieval.postgis_ranking import ALONE, WORDS_ALONE, Asked, Meanings, compare_meanings, rank
+from retrieval.postgis_samples import RecallSamples
 from retrieval.postgis_source import Candidates, Limited, VectorSearch, read_candidates
 from retrieval.postgis_tables import LOCK_MS, CityRow, Connection, PostgisConnections, read_city
 from retrieval.postgis_vectors import forget_vectors, kept_model, model_fault, vector_name
@@ -37,6 +38,7 @@ from retrieval.postgis_words import WordCounts
 from retrieval.postgis_writing import folded
 from retrieval.query_vectors import QueryVectors
 from retrieval.store import Document, Found, SearchHealth, SearchRequest
+from retrieval.tally import Tally, tallied
 from retrieval.weaviate_side import WeaviateSide
 from retrieval.words import plain, terms
 
@@ -58,7 +60,7 @@ SERVER_COSTS: dict[str, Cost] = {Plan.LIMITS_FIRST: Cost(3.0, 2.0), Plan.MEANING
 
 
 def server_planner(only: Plan | None = None) -> Planner:
-    """A planner of searches that servers do: by the clock, without recall samples; `only`: always that plan."""
+    """A planner of searches that servers do: by the clock, the recall sampled beside; `only`: always that plan."""
     return Planner(SERVER_COSTS, clock=time.perf_counter, sample_every=0, only=only)
 
 
@@ -90,6 +92,8 @@ class PostgisSearch:
         self._census = CensusCache()
         self._words = WordCounts()
         self.planner = server_planner()
+        self.tally = Tally("postgis")
+        self.samples = RecallSamples(self._connections, self.tally)
         self._queries = QueryVectors(embedder)
         self._next_look = 0.0
         self._refused = threading.Event()  # a note of a purge
@@ -152,6 +156,7 @@ class PostgisSearch:
 
     # ------------------------------------------------------------ searching
 
+    @tallied
     def search(self, request: SearchRequest) -> Found:
         """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded."""
         ends = time.monotonic() + request.deadline_s
@@ -171,6 +176,7 @@ class PostgisSearch:
             meanings = self._meanings(connection, asked, looked, ends)
             gap = () if meanings.vector is None else _gap(counts, meanings.compared)
             ranked = rank(connection, asked, meanings)
+        self.samples.offer(looked.limits, meanings)
         matching = counts.documents if ranked.matching is None else ranked.matching
         trace = meanings.trace and replace(meanings.trace, estimated=looked.estimated, actual=counts.documents)
         plan = WORDS_ALONE if trace is None else trace.plan
@@ -371,6 +377,7 @@ class PostgisSearch:
     def close(self) -> None:
         """End the background thread and all connections."""
         self._background.end_soon()
+        self.samples.close()
         self._side.close()
         self._background.close()
         self._connections.close()

@@ -38,6 +38,7 @@ from retrieval.sidecar import Sidecar
 from retrieval.sqlite_purge import SqlitePurge
 from retrieval.store import Document, Found, SearchHealth, SearchRequest
 from retrieval.tables import Connections, city_number
+from retrieval.tally import Tally, tallied
 from retrieval.vectors import VectorCache, Vectors, forget_vectors, kept_model, model_fault, write_vectors
 from retrieval.words import plain, terms
 
@@ -82,6 +83,7 @@ class SqliteSearch:
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
         self.planner = Planner()
+        self.tally = Tally("sqlite")
         self._costs = KeptCosts(self._connections)
         self._queries = QueryVectors(embedder)
         self._closing = threading.Event()
@@ -138,6 +140,7 @@ class SqliteSearch:
 
     # ------------------------------------------------------------ searching
 
+    @tallied
     def search(self, request: SearchRequest) -> Found:
         """The best documents by words and meaning. Falls back to words alone, and says so. Raises DeadlineExceeded.
 

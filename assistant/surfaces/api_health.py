@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from assistant.surfaces.identity import parts_of
-from assistant.surfaces.metrics import MEDIA_TYPE, Gauge, Metrics
+from assistant.surfaces.metrics import MEDIA_TYPE, Gauge, Metrics, Searches
 from assistant.surfaces.parts import ApiParts
 from domain.embedding_costs import CostBook
 from domain.errors import NotNow
@@ -34,11 +34,12 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
-    """Requests, seconds and refusals, how far the search is behind the records, and what embeddings have cost."""
+    """Requests, searches, how far the search is behind the records, and what embeddings have cost."""
     counters: Metrics = request.app.state.metrics
     parts = parts_of(request)
     gauges = [*await run_sync(_search_lag, parts), *await run_sync(_embedding_costs, parts)]
-    return PlainTextResponse(counters.text(gauges), media_type=MEDIA_TYPE)
+    searches = [] if parts.index is None else [Searches(parts.index.counted())]
+    return PlainTextResponse(counters.text([*gauges, *searches]), media_type=MEDIA_TYPE)
 
 
 def _search_lag(parts: ApiParts) -> list[Gauge]:

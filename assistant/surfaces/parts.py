@@ -12,6 +12,7 @@ from domain.ledger import Ledger
 from domain.operation import Operation
 from domain.ports import ModelRegister
 from domain.repositories.outbox import Waiting
+from domain.search_counts import SearchCounts
 from domain.settings import Settings
 from domain.store import Store
 from domain.values import Actor, Call
@@ -65,7 +66,7 @@ class Indexed(Protocol):
 
 
 class Index(Protocol):
-    """The search index, which follows the records. Every method raises NotNow when a store cannot be used."""
+    """The search index, which follows the records. What reads a store raises NotNow when it cannot be used."""
 
     def waiting(self) -> Waiting:
         """Changes of the records that the index does not show yet."""
@@ -77,6 +78,10 @@ class Index(Protocol):
 
     def reindex(self, kinds: Collection[str] = (), progress: Callable[[str, int, int], None] | None = None) -> Indexed:
         """Make documents of these kinds (all without) and missing vectors again; `progress` is told kind, done, all."""
+        ...
+
+    def counted(self) -> SearchCounts:
+        """What the searches of this process did."""
         ...
 
     def passage(self, ref: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ from domain.store import Store
 from domain.work_records import StoredPlan, Thread
 from retrieval.keeping import IndexKeeper
 from retrieval.sqlite_store import SqliteSearch
+from retrieval.store import SearchRequest
 
 NOW = datetime(2025, 8, 31, 15, 0, tzinfo=UTC)
 Run = Callable[..., Result]
@@ -87,6 +88,25 @@ async def test_the_metrics_tell_how_far_the_search_is_behind(parts: ApiParts) ->
         assert "# TYPE roundsman_search_lag_seconds gauge" in text
         assert "roundsman_search_changes_waiting 1" in text
         assert "roundsman_search_lag_seconds 42" in text
+
+
+async def test_the_metrics_tell_what_searches_did_and_never_what_was_asked(
+    parts: ApiParts, search: SqliteSearch
+) -> None:
+    async with caller(parts) as api:
+        before = (await api.get("/metrics")).text
+        found = search.search(SearchRequest("quokka", kinds=("requests",)))
+        search.search(SearchRequest("quokka", alpha=0.0))
+        text = (await api.get("/metrics")).text
+    assert 'roundsman_search_seconds_count{back_end="sqlite"} 0' in before
+    assert f'roundsman_search_plans_total{{back_end="sqlite",plan="{found.plan}"}} 1' in text
+    assert 'roundsman_search_plans_total{back_end="sqlite",plan="words alone"} 1' in text
+    assert 'roundsman_search_seconds_bucket{back_end="sqlite",le="+Inf"} 2' in text
+    assert 'roundsman_search_estimate_ratio_count{back_end="sqlite"} 2' in text
+    assert 'roundsman_search_recall_count{back_end="sqlite"} 0' in text
+    assert 'roundsman_search_degraded_total{back_end="sqlite"} 0' in text
+    assert 'roundsman_search_unanswered_total{back_end="sqlite"} 0' in text
+    assert "quokka" not in text
 
 
 async def test_the_metrics_tell_what_a_paid_embedding_service_has_cost(parts: ApiParts) -> None:
