@@ -74,9 +74,10 @@ def _asked(vroom: Any, instance: Instance) -> Any:
 
 
 def _divisor(instance: Instance) -> int:
-    """What costs are to be divided by to be small enough whatever is driven; 1 where they are."""
-    farthest = np.maximum(instance.distance.max(0), instance.distance.max(1))[instance.first_stop :]
-    ways = int(farthest.sum()) + 2 * int(instance.distance.max())
+    """What costs are to be divided by so that its bound fits: the farthest way from every stop, start and end."""
+    farthest = np.maximum(instance.distance.max(0), instance.distance.max(1))
+    ways = int(farthest[instance.first_stop :].sum())
+    ways += sum(int(farthest[vehicle.start] + farthest[vehicle.end]) for vehicle in instance.vehicles)
     return -(-ways * max(vehicle.cost_per_distance for vehicle in instance.vehicles) // MOST_COST)
 
 
