@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engines.forecast.ensemble import FITS, USUAL
+from evals.operations.foresight import MEMBERS
 from evals.routing.ablation import ARMS
 from prompts.render import END
 
@@ -78,6 +79,12 @@ def _operations(suite: Parser) -> None:
     suite.add_argument("--until", type=day, help="nothing from this date on is read: to seek settings on other weeks")
     suite.add_argument("--first-seed", type=int, default=1, help="of the worlds; the others follow it")
     suite.add_argument("--truck-times", type=float, default=1.0, help="trucks so much larger than they are")
+    told = "sensors (made up where the records hold no readings), or none: only what is told at emptyings"
+    suite.add_argument("--readings", choices=("sensors", "none"), default="sensors", help=told)
+    told = "what ours chooses by: the assistant's forecast, or a filter over level and pace"
+    suite.add_argument("--belief", choices=("product", "filter"), default="product", help=told)
+    told = f"of the assistant's forecast: of {', '.join(FITS)} (default: {','.join(MEMBERS)})"
+    suite.add_argument("--members", type=listed, default=MEMBERS, help=told)
 
 
 def _forecast(suite: Parser) -> None:
@@ -175,6 +182,11 @@ def day(words: str) -> date:
 def names(words: str) -> frozenset[str]:
     """Names with commas between them."""
     return frozenset(name.strip() for name in words.split(",") if name.strip())
+
+
+def listed(words: str) -> tuple[str, ...]:
+    """Names with commas between them, in their order."""
+    return tuple(dict.fromkeys(name.strip() for name in words.split(",") if name.strip()))
 
 
 def _data(suite: Parser, what: str) -> None:

@@ -31,6 +31,7 @@ from evals.bench import Bench, bench
 from evals.cases_file import Case, read_cases
 from evals.forecast import suite as fill
 from evals.operations import suite as simulated
+from evals.operations.foresight import Belief
 from evals.operations.rounds import Aim
 from evals.provenance import adapter_file
 from evals.routing import ablation
@@ -160,7 +161,8 @@ def operations(options: argparse.Namespace) -> Measured:
     """Policies of choosing bins, played on the same worlds (the cases) and compared at equal overflow rate."""
     asked = simulated.Asked(
         options.data, options.weeks, options.seeds, options.test_from, options.target, options.looks,
-        options.truck_times, Aim(options.aim), options.until, options.first_seed,
+        options.truck_times, Aim(options.aim), options.until, options.first_seed, options.readings == "sensors",
+        Belief(options.belief), options.members,
     )  # fmt: skip
     figures = simulated.figures(asked)
     return Measured(figures, simulated.baselines(figures), asked.seeds, simulated.chart(figures))

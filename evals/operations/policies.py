@@ -6,13 +6,12 @@ Each has one knob, said in its line of `STRATEGIES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engines.forecast.belief import believed
-from engines.forecast.rates import Rates
 from engines.routing.worth import NEXT_CHANCE_H, REACHED_H, Seen
+from evals.operations.foresight import Foresight
 from evals.operations.rounds import Aim, Wish
 from evals.operations.schedule import CYCLE_DAYS, Bools, tuned_schedule
 from evals.operations.town import DAY_H, FULL_PCT, Floats, Town
@@ -23,14 +22,16 @@ from evals.operations.world import View
 class Known:
     """What every planner has learned from the training part.
 
-    `rates` is the fitted forecaster; `pace` points an hour by bin; `grown` the growth on which schedules are tuned.
+    `foresight` is what `ours` believes by; `pace` points an hour by bin; `grown` the growth on which schedules are
+    tuned. `sensed`: whether bins report between emptyings.
     """
 
     town: Town
-    rates: Rates
+    foresight: Foresight
     pace: Floats
     grown: Floats
     aim: Aim = Aim.km
+    sensed: bool = True
     _schedules: dict[float, Bools] = field(default_factory=dict)
 
     def schedule(self, overflow_cost: float) -> Bools:
@@ -38,6 +39,10 @@ class Known:
         if overflow_cost not in self._schedules:
             self._schedules[overflow_cost] = tuned_schedule(self.town, self.grown, overflow_cost, self.aim)
         return self._schedules[overflow_cost]
+
+    def fresh(self) -> Known:
+        """The same at the beginning of another run."""
+        return replace(self, foresight=self.foresight.fresh())
 
 
 def fixed_tuned(view: View, known: Known, knob: float) -> list[Wish]:
@@ -51,20 +56,25 @@ def fixed_tuned(view: View, known: Known, knob: float) -> list[Wish]:
 
 
 def threshold_tuned(view: View, known: Known, knob: float) -> list[Wish]:
-    """Every bin whose last reading is at or over the knob, in percent; litres as read, in the middle of the step."""
-    level = np.where(np.isfinite(view.read_pct), view.read_pct, 0.0)
-    middle = np.minimum(level + view.town.step_pct / 2, FULL_PCT)
+    """Every bin whose last reading is at or over the knob, in percent; litres as read, in the middle of the step.
+
+    Without sensors the level is the bin's mean pace times the hours since its last emptying.
+    """
+    unread = 0.0 if known.sensed else np.minimum(known.pace * (view.now_h - view.emptied_h), FULL_PCT)
+    level = np.where(np.isfinite(view.read_pct), view.read_pct, unread)
+    middle = np.minimum(level + (view.town.step_pct / 2 if known.sensed else 0.0), FULL_PCT)
     return [Wish(int(i), _litres(view, i, middle[i])) for i in np.flatnonzero(level >= knob)]
 
 
 def ours(view: View, known: Known, knob: float) -> list[Wish]:
-    """Every bin with what is believed of it: its worth decides in the solve, a full bin costing the knob."""
-    soon = believed(view.past(), known.rates, view.now, (REACHED_H, NEXT_CHANCE_H))
-    level = np.round(np.minimum(soon.mean[:, 0], FULL_PCT), 2).tolist()
-    full = np.round(soon.chance_at_least(FULL_PCT)[:, 1], 4).tolist()
+    """Every bin with what is believed of it: its worth decides in the solve, a full bin costing the knob. A bin that
+    nothing can be told of stays off the round, as in the assistant's plans."""
+    soon = known.foresight.foretell(view)
+    level = np.round(np.minimum(soon.level, FULL_PCT), 2).tolist()
+    full = np.round(soon.full, 4).tolist()
     return [
         Wish(index, _litres(view, index, level[index]), Seen(level[index], full[index]), round(1000 * knob))
-        for index in range(len(level))
+        for index in np.flatnonzero(np.isfinite(soon.level)).tolist()
     ]
 
 
@@ -100,9 +110,9 @@ class Policy:
     sees_truth: bool = False
     load_share: float = 1.0
 
-    def ladder(self, town: Town) -> tuple[float, ...]:
+    def ladder(self, town: Town, sensed: bool = True) -> tuple[float, ...]:
         """The knob's values that differ in this town: a level between two steps of the reports is none of its own."""
-        if self.strategy is not threshold_tuned or town.step_pct <= 0:
+        if self.strategy is not threshold_tuned or town.step_pct <= 0 or not sensed:
             return self.knobs
         steps = (np.ceil(np.array(self.knobs) / town.step_pct) * town.step_pct).tolist()
         return tuple(dict.fromkeys(float(step) for step in steps))

@@ -42,6 +42,10 @@ class Sensors:
     arrives: Floats
 
 
+NO_SENSORS = Faults(lost=1.0)
+"""Nothing is ever reported; what a bin tells when it is emptied is all that is known."""
+
+
 def draw_sensors(bins: int, hours: int, step_pct: float, faults: Faults, rng: np.random.Generator) -> Sensors:
     """All readings of a world."""
     slots = hours // faults.every_h
@@ -59,6 +63,12 @@ def as_reported(level: Floats, step_pct: float) -> Floats:
     """A level as a bin reports it: the last step reached, from 0 to 100."""
     capped = np.clip(level, 0.0, 100.0)
     return np.asarray(np.floor(capped / step_pct) * step_pct if step_pct > 0 else capped)
+
+
+def found_as_reported(sensors: Sensors, index: int, hour: int, level: float) -> float:
+    """The level that a bin tells when it is emptied: with the noise of the reading before, in its steps."""
+    slot = min(max((hour - int(sensors.phase[index])) // sensors.every_h, 0), sensors.noise.shape[1] - 1)
+    return float(as_reported(np.array(level + sensors.noise[index, slot]), sensors.step_pct))
 
 
 def last_readings(sensors: Sensors, grown: Floats, emptied_h: Ints, now_h: float) -> tuple[Floats, Floats]:
@@ -88,7 +98,7 @@ def heard(
 
     `emptied`: hours of each bin's emptyings, rising; what was read before the first is not told.
     """
-    since, now = span
+    since, now = max(span[0], 0.0), span[1]
     found_at, found = [], []
     for index, times in enumerate(emptied):
         first = max(0, int(np.ceil((since - sensors.phase[index]) / sensors.every_h)))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from domain.errors import BadData
-from engines.forecast.history import BinHistory
+from engines.forecast.history import BinHistory, no_levels, no_times
 from engines.forecast.rates import fit_rates
+from evals.operations.foresight import MEMBERS, Belief, Filter, Foresight, trained_on
 from evals.operations.growth import (
     Pieces,
     Span,
@@ -20,13 +21,22 @@ from evals.operations.growth import (
     week_profile,
 )
 from evals.operations.policies import Known
-from evals.operations.sensors import Faults, draw_sensors, reported_series
+from evals.operations.sensors import NO_SENSORS, Faults, draw_sensors, reported_series
 from evals.operations.town import WEEK_H, Floats, Ints, Records, Town, day_of, moment_of, monday_before
 from evals.operations.world import QUIET_WEEKS, UNCOUNTED_WEEKS, World, first_emptied
 
 TEST_WEEKS = 26  # the part held out when no date is given, and the longest part that schedules are tuned on
 SENSOR_WEEKS = 8  # before the cut, in which sensors are taken to have reported, for the forecaster to learn from
 LEAST_COVERED = 0.5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How it is played: whether bins have sensors, what `ours` believes by, and which members are trained for that."""
+
+    sensed: bool = True
+    belief: Belief = Belief.product
+    members: tuple[str, ...] = MEMBERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +60,7 @@ class Stage:
         return day_of(self.test.first_h)
 
 
-def stage_of(records: Records, test_from_h: float | None = None) -> Stage:
+def stage_of(records: Records, test_from_h: float | None = None, scene: Scene = Scene()) -> Stage:
     """The stage of records cut at an hour (default: half a year before the last Monday, at most half of all)."""
     last = monday_before(records.last_h + 1)
     held_out = min(TEST_WEEKS, int((last - records.first_h) // WEEK_H) // 2)
@@ -65,7 +75,16 @@ def stage_of(records: Records, test_from_h: float | None = None) -> Stage:
     records, pieces = _covered(records, (train, test))
     past = known_before(records, cut)
     profile, learned = week_profile(pieces_of(past.histories)), pieces_before(past.histories, cut)
-    return Stage(records.town, pieces, learned, profile, train, test, _learn(past, learned, profile, train))
+    known = _learn(past, learned, profile, (train, scene))
+    return Stage(
+        replace(records.town, notes=(*records.town.notes, *_told(past, scene))),
+        pieces,
+        learned,
+        profile,
+        train,
+        test,
+        known,
+    )
 
 
 def known_before(records: Records, hour: float) -> Records:
@@ -101,13 +120,35 @@ def _part(town: Town, kept: Ints, note: str) -> Town:
     )  # fmt: skip
 
 
-def _learn(records: Records, pieces: Pieces, profile: Floats, train: Span) -> Known:
+def _told(past: Records, scene: Scene) -> tuple[str, ...]:
+    """What is known in this scene, and what `ours` chooses by, in sentences."""
+    without = sum(not len(each.readings) for each in past.histories)
+    made_up = f"a sensor is made up for {without} bins: the records hold no readings of them"
+    seen = ((made_up,) if without else ()) if scene.sensed else ("no bin has a sensor: only emptyings are known",)
+    if scene.belief is Belief.filter:
+        return (*seen, "ours chooses by a filter over level and pace, which the assistant does not use")
+    names = ", ".join(scene.members)
+    return (*seen, f"ours chooses by the assistant's forecast: {names}, trained on what was known before the cut")
+
+
+def _learn(records: Records, pieces: Pieces, profile: Floats, how: tuple[Span, Scene]) -> Known:
     """Fit the forecaster on records that end at the cut; a bin without sensor gets the readings one would have sent."""
+    train, scene = how
     rng = np.random.default_rng([0, 1])
     growth = draw_growth(pieces, profile, train, len(records.histories), rng)
     grown = summed(growth)
-    past = _with_readings(list(records.histories), grown, records.town.step_pct, train)
-    return Known(records.town, fit_rates(past), growth.mean(axis=1), grown)
+    past = list(records.histories)
+    if scene.sensed:
+        past = _with_readings(past, grown, records.town.step_pct, train)
+    else:
+        past = [replace(each, read_at=no_times(), readings=no_levels(), seen=0) for each in past]
+    return Known(records.town, _foresight(past, train, scene), growth.mean(axis=1), grown, sensed=scene.sensed)
+
+
+def _foresight(past: list[BinHistory], train: Span, scene: Scene) -> Foresight:
+    if scene.belief is Belief.filter:
+        return Filter(fit_rates(past))
+    return trained_on(past, moment_of(train.first_h + train.hours), scene.members)
 
 
 def _with_readings(past: list[BinHistory], grown: Floats, step_pct: float, train: Span) -> list[BinHistory]:
@@ -144,6 +185,7 @@ def world_of(stage: Stage, seed: int, weeks: int, train: bool = False) -> World:
     bins, in_all = len(stage.town.bins), QUIET_WEEKS + UNCOUNTED_WEEKS + weeks
     growth = draw_growth(stage.learned if train else stage.pieces, stage.profile, span, bins, chance[0])
     grown = summed(resample_weeks(growth, in_all, chance[1]))
-    sensors = draw_sensors(bins, in_all * WEEK_H, stage.town.step_pct, Faults(), chance[2])
+    faults = Faults() if stage.known.sensed else NO_SENSORS
+    sensors = draw_sensors(bins, in_all * WEEK_H, stage.town.step_pct, faults, chance[2])
     emptied = first_emptied(grown, chance[3], QUIET_WEEKS * WEEK_H)
     return World(stage.town, grown, sensors, emptied, span.first_h, weeks)

@@ -16,13 +16,15 @@ from statistics import fmean
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from engines.forecast.ensemble import FITS
 from engines.routing.kernels import KERNELS
 from evals.operations.chart import trade_off_svg
 from evals.operations.compare import KPIS, RATE, Curve, overflows_per_1000_bin_days, saving, saving_pct
 from evals.operations.data import read_records
+from evals.operations.foresight import MEMBERS, Belief
 from evals.operations.policies import STRATEGIES, Policy
 from evals.operations.rounds import Aim, Effort, Planner
-from evals.operations.stage import Stage, known_before, stage_of, world_of
+from evals.operations.stage import Scene, Stage, known_before, stage_of, world_of
 from evals.operations.town import Records, hour_of
 from evals.operations.world import Run, World, play
 from evals.progress import say
@@ -45,7 +47,8 @@ class Asked:
     `target` is full bins per 1,000 bin-days; `looks` the changes of a plan that each day's solve tries; `truck_times`
     makes every truck so much larger, to see how much of a saving hangs on the trucks. `aim` is what all policies make
     small alike. Records from `until` on are not read and seeds begin at `first_seed`: settings are sought on other
-    weeks and worlds than figures are told of.
+    weeks and worlds than figures are told of. `sensed`: whether bins report between emptyings, a sensor
+    being made up where the records hold no readings. `belief`: what `ours` chooses by; `members`: of the forecast.
     """
 
     data: Path | None
@@ -58,6 +61,14 @@ class Asked:
     aim: Aim = Aim.km
     until: date | None = None
     first_seed: int = 1
+    sensed: bool = True
+    belief: Belief = Belief.product
+    members: tuple[str, ...] = MEMBERS
+
+    @property
+    def scene(self) -> Scene:
+        """How the worlds are played."""
+        return Scene(self.sensed, self.belief, self.members)
 
     def __post_init__(self) -> None:
         if self.data is None:
@@ -66,6 +77,8 @@ class Asked:
             raise BadData(
                 "operations takes 1 to 52 weeks, 1 to 100 seeds, a target of 0 to 1,000 and at least one look"
             )
+        if not self.members or not set(self.members) <= set(FITS):
+            raise BadData(f"members of the forecast are of {', '.join(FITS)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +112,7 @@ def play_all(asked: Asked) -> Played:
     records = with_trucks(read_records(asked.data), asked.truck_times)
     if asked.until is not None:
         records = known_before(records, _midnight(asked.until))
-    stage = stage_of(records, None if asked.test_from is None else _midnight(asked.test_from))
+    stage = stage_of(records, None if asked.test_from is None else _midnight(asked.test_from), asked.scene)
     stage = replace(stage, known=replace(stage.known, aim=asked.aim))
     pilots = [world_of(stage, seed, min(PILOT_WEEKS, asked.weeks), train=True) for seed in range(PILOT_SEEDS)]
     worlds = [world_of(stage, seed, asked.weeks) for seed in range(asked.first_seed, asked.first_seed + asked.seeds)]
@@ -145,7 +158,7 @@ class _Table:
 
     def __init__(self, policy: Policy, stage: Stage, effort: Effort) -> None:
         self.policy, self.stage = policy, stage
-        self.ladder = policy.ladder(stage.town)
+        self.ladder = policy.ladder(stage.town, stage.known.sensed)
         self.planner = Planner(stage.town, effort)
         self._played: dict[tuple[int, World], Run] = {}
 
@@ -157,7 +170,7 @@ class _Table:
         return [self._played[rung, world] for world in worlds]
 
     def _play(self, rung: int, world: World) -> Run:
-        policy, known, knob = self.policy, self.stage.known, self.ladder[rung]
+        policy, known, knob = self.policy, self.stage.known.fresh(), self.ladder[rung]
         say(f"{policy.name} at {knob:g}: run {len(self._played) + 1}, {self.planner.solves} plans solved")
         return play(world, lambda view: policy.strategy(view, known, knob), self.planner, policy.sees_truth)
 
@@ -235,6 +248,8 @@ def told(asked: Asked, played: Played) -> JsonObject:
         "compared_at_per_1000_bin_days": round(rate, 2),
         "km_above_floor": {name: _above_floor(curve, rate) for name, curve in curves.items()},
         "aim": asked.aim,
+        "belief": asked.belief,
+        "readings": "sensors" if asked.sensed else "none",
         "weeks": asked.weeks,
         "seeds": asked.seeds,
         "bins": len(played.stage.town.bins),

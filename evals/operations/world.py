@@ -14,10 +14,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from engines.forecast.belief import WINDOW_H
 from engines.forecast.history import BinHistory
 from evals.operations.rounds import Driven, Planner, Wish, drive_out
-from evals.operations.sensors import Sensors, heard, last_readings
+from evals.operations.sensors import Sensors, found_as_reported, heard, last_readings
 from evals.operations.town import DAY_H, FULL_PCT, Floats, Ints, Town, moment_of, moments_of
 
 QUIET_WEEKS = 1  # bins fill and nobody comes: from here the planner knows only what records would tell
@@ -52,8 +51,8 @@ class View:
     """What a planner sees when a day's rounds are planned; hours are the world's. No true level is in it.
 
     `read_pct`, `read_h`: the newest reading since the last emptying, NaN where there is none. `truth` is the true level
-    at hours ahead of now if nobody comes; None for everybody but the oracle. `past`: each bin's emptyings and the
-    readings of the last WINDOW_H hours that have come in, as records would hold them.
+    at hours ahead of now if nobody comes; None for everybody but the oracle. `past`: each bin's emptyings in this world
+    and the readings of so many last hours that have come in, as records would hold them.
     """
 
     town: Town
@@ -65,7 +64,7 @@ class View:
     read_pct: Floats
     read_h: Floats
     truth: Callable[[float], Floats] | None = None
-    past: Callable[[], list[BinHistory]] = list
+    past: Callable[[float], list[BinHistory]] = lambda window_h: []
 
 
 Choose = Callable[[View], Sequence[Wish]]
@@ -124,6 +123,7 @@ class _Book:
         self.world = world
         self.emptied_h = world.emptied_h.copy()
         self.emptyings = [[int(hour)] for hour in world.emptied_h]
+        self.levels = [[np.nan] for _ in world.emptied_h]
         self.counted_from = (world.quiet_weeks + world.uncounted_weeks) * 7
         self.metres = self.seconds = self.missed = 0
         self.cost = self.floor = self.unloaded_l = 0.0
@@ -141,18 +141,18 @@ class _Book:
             self.before = float(world.level_at(day * DAY_H + int(world.town.leave_h), emptied).sum())
         return View(
             world.town, day, now, moment_of(world.first_h + now), world.first_h, emptied, read, at,
-            (lambda ahead: world.level_at(now + ahead, emptied)) if sees_truth else None, lambda: self._past(now),
+            (lambda ahead: world.level_at(now + ahead, emptied)) if sees_truth else None, partial(self._past, now),
         )  # fmt: skip
 
-    def _past(self, now: float) -> list[BinHistory]:
-        """What records would hold of each bin: an emptying without the level found, readings as they came in."""
+    def _past(self, now: float, window_h: float) -> list[BinHistory]:
+        """What records would hold of each bin: emptyings with the level that the bin told, readings as they came in."""
         world, town = self.world, self.world.town
-        emptied = [np.array(each, dtype=np.int64) for each in self.emptyings]
-        hours, levels = heard(world.sensors, world.grown, emptied, (now - WINDOW_H, now))
+        emptied = [np.array([hour for hour in each if hour < now], dtype=np.int64) for each in self.emptyings]
+        hours, levels = heard(world.sensors, world.grown, emptied, (now - window_h, now))
         return [
             BinHistory(
                 town.bins[i], town.streams[i], town.sites[i],
-                emptied_at=moments_of(world.first_h + emptied[i]), levels=np.full(len(emptied[i]), np.nan),
+                emptied_at=moments_of(world.first_h + emptied[i]), levels=np.array(self.levels[i][: len(emptied[i])]),
                 read_at=moments_of(world.first_h + hours[i]), readings=levels[i], step_pct=town.step_pct,
             )
             for i in range(len(town.bins))
@@ -181,6 +181,7 @@ class _Book:
             full[index] |= level >= FULL_PCT
             self.emptied_h[index] = hour
             self.emptyings[index].append(hour)
+            self.levels[index].append(found_as_reported(world.sensors, index, hour, level))
             if counted:
                 self.visits.append((index, day - self.counted_from, level))
                 self.floor += float(self.haul[index] * world.town.capacity_l[index]) * level / FULL_PCT

@@ -10,6 +10,7 @@ from test_operations_world import MONDAY, line_town, steady_world
 
 from engines.forecast.history import BinHistory
 from engines.forecast.rates import fit_rates
+from evals.operations.foresight import Filter
 from evals.operations.policies import Known, Strategy, fixed_tuned, oracle, ours, threshold_tuned
 from evals.operations.rounds import Effort, Planner
 from evals.operations.town import DAY_H, WEEK_H, Town, moment_of
@@ -34,7 +35,7 @@ def known(town: Town) -> Known:
         for b, s in zip(town.bins, town.sites, strict=True)
     ]
     grown = PACE / DAY_H * np.arange(12 * WEEK_H + 1) * np.ones((2, 1))
-    return Known(town, fit_rates(past), np.full(2, PACE / DAY_H), grown)
+    return Known(town, Filter(fit_rates(past)), np.full(2, PACE / DAY_H), grown)
 
 
 def run_of(strategy: Strategy, known: Known, knob: float, world: World | None = None) -> Run:

@@ -17,11 +17,13 @@ from domain.errors import BadData
 from evals.__main__ import main
 from evals.operations.compare import KPIS, RATE, Curve, Saving, saving
 from evals.operations.data import read_records
+from evals.operations.foresight import Belief, Filter
 from evals.operations.policies import STRATEGIES
-from evals.operations.stage import stage_of, world_of
+from evals.operations.stage import Scene, stage_of, world_of
 from evals.operations.suite import OURS, PEERS, Asked, baselines, figures, with_trucks
 from evals.operations.town import WEEK_H
 
+FILTER = Scene(belief=Belief.filter)
 BERKELEY = Path(__file__).parents[3] / "cities" / "berkeley"
 
 
@@ -44,14 +46,15 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(file: Path, **changes: object) -> Asked:
     """A very small measurement."""
-    return Asked(file, **{"weeks": 1, "seeds": 2, "looks": 50, "target": 40.0, **changes})  # type: ignore[arg-type]
+    small = {"weeks": 1, "seeds": 2, "looks": 50, "target": 40.0, "belief": Belief.filter}
+    return Asked(file, **{**small, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def report(readings: Path) -> dict[str, object]:
     """What the command line writes of a very small measurement; the chart lies beside it."""
     out = readings.with_name("out.json")
-    words = ["--weeks", "1", "--seeds", "2", "--looks", "50", "--target", "40"]
+    words = ["--weeks", "1", "--seeds", "2", "--looks", "50", "--target", "40", "--belief", "filter"]
     assert main(["operations", "--data", str(readings), *words, "--json", str(out)]) == 0
     return dict(json.loads(out.read_text("utf-8")))
 
@@ -152,9 +155,10 @@ def test_the_interval_pairs_the_seeds() -> None:
 
 
 def test_nothing_after_the_cut_is_learned_from(readings: Path) -> None:
-    stage = stage_of(read_records(readings))
+    stage = stage_of(read_records(readings), scene=FILTER)
     assert stage.train.first_h + stage.train.hours == stage.test.first_h
-    until = stage.known.rates.fitted_until
+    assert isinstance(stage.known.foresight, Filter)
+    until = stage.known.foresight.rates.fitted_until
     assert until is not None
     assert until < np.datetime64(stage.cut)
 
@@ -163,7 +167,7 @@ def test_nothing_after_the_cut_is_learned_from(readings: Path) -> None:
 def test_a_future_that_changes_changes_nothing_that_was_learned(readings: Path, folder: bool) -> None:
     """All levels after the cut become full ones: schedules, rates and training worlds know nothing of it."""
     records = read_records(BERKELEY if folder else readings)
-    stage = stage_of(records)
+    stage = stage_of(records, scene=FILTER)
     cut = np.datetime64(stage.cut)
     other = stage_of(
         replace(
@@ -176,20 +180,23 @@ def test_a_future_that_changes_changes_nothing_that_was_learned(readings: Path, 
                 )
                 for each in records.histories
             ),
-        )
+        ),
+        scene=FILTER,
     )
     assert other.town.bins == stage.town.bins
     assert not np.array_equal(other.pieces.high, stage.pieces.high)
     assert np.array_equal(other.profile, stage.profile)
     assert np.array_equal(other.known.grown, stage.known.grown)
     assert np.array_equal(other.known.pace, stage.known.pace)
-    assert other.known.rates.bin_rate == stage.known.rates.bin_rate
+    assert isinstance(other.known.foresight, Filter)
+    assert isinstance(stage.known.foresight, Filter)
+    assert other.known.foresight.rates.bin_rate == stage.known.foresight.rates.bin_rate
     assert np.array_equal(world_of(other, 1, 1, train=True).grown, world_of(stage, 1, 1, train=True).grown)
     assert (stage.known.grown[:, -1] > stage.known.grown[:, -WEEK_H]).mean() > 0.9, "the last week is not left empty"
 
 
 def test_two_policies_of_a_seed_meet_the_same_world_and_two_seeds_another(readings: Path) -> None:
-    stage = stage_of(read_records(readings))
+    stage = stage_of(read_records(readings), scene=FILTER)
     first, again, other = (world_of(stage, seed, 1) for seed in (1, 1, 2))
     assert np.array_equal(first.grown, again.grown)
     assert np.array_equal(first.sensors.noise, again.sensors.noise)
