@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from domain.values import Evidence, Reason, Table, counted
 from engines.routing.contrast import Contrast, Figures
-from engines.routing.problem import TruckRound
+from engines.routing.duties import CHOOSING, choice_of
+from engines.routing.problem import Goal, TruckRound
 from tools.context import Ctx
 from tools.fill import point
 from tools.loads import IF_FULL, load_reason
@@ -37,7 +38,7 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
         f" (an overflowing bin counts {cost:g} {ctx.city.currency} a day)" if solved.serve == "overflow_risk" else ""
     )
     reasons = [
-        Reason(text=f"{CHOICE[solved.serve]}{worth}.", evidence=[plan, stated]),
+        Reason(text=f"{CHOICE[solved.serve]}{worth}.{_goal_words(solved)}", evidence=[plan, stated]),
         Reason(text=_distance_words(solved), evidence=[stated]),
     ]
     reasons += [Reason(text=_truck_words(each, ctx), evidence=[plan]) for each in solved.plan.rounds if each.stop_ids]
@@ -46,6 +47,14 @@ def round_reasons(ctx: Ctx, solved: Solved, plan_id: str) -> list[Reason]:
     if solved.baseline is None:
         reasons.append(Reason(text=f"No baseline: {_no_baseline(solved)}.", evidence=[stated]))
     return reasons
+
+
+def _goal_words(solved: Solved) -> str:
+    """What a goal in hours or grams decides where bins are chosen in money; nothing else needs to be said."""
+    if choice_of(solved.problem) is solved.problem:
+        return ""
+    least = "in the fewest hours" if solved.problem.goal is Goal.time else "with the least CO₂e"
+    return f" The goal “{solved.problem.goal}” changes no bin: those that “{CHOOSING}” serves are driven to {least}."
 
 
 def _no_baseline(solved: Solved) -> str:

@@ -248,5 +248,6 @@ def _weighed(problem: Problem, truck: Truck, each: TruckRound, figures: tuple[fl
         w = problem.weights
         return 1000 * fixed + w.per_metre * each.metres + w.per_second * each.seconds + w.per_g_co2e * gas
     if problem.goal is Goal.time:
-        return max(truck.cost_per_hour / 3.6, 1.0) * each.seconds
+        hourly = sum(one.cost_per_hour for one in problem.trucks) / len(problem.trucks)
+        return max(1, round(hourly / 3.6)) * each.seconds
     return gas if problem.goal is Goal.emissions else 1000 * money

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.routing.duties import choice_of
 from engines.routing.params import Params
 from engines.routing.problem import LONGEST, Problem, StopRule
 from engines.routing.reasons import StopReason
@@ -40,7 +41,7 @@ class Confirmation:
 
 def confirm(problem: Problem, reason: StopReason, full: StopRule, seed: int = 0) -> Confirmation:
     """The reason of a stop against full searches by the rule `full`."""
-    how = (full, seed)
+    problem, how = choice_of(problem), (full, seed)
     if reason.flip_prize is None:
         served, _ = _found(forced(problem, reason.stop_id), reason.stop_id, how)
         return Confirmation(reason, served, None, not served)

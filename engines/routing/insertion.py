@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from domain.errors import BadData
+from engines.routing.duties import choice_of
 from engines.routing.places import cheapest_order
 from engines.routing.problem import Problem, RoundPlan, Truck, TruckRound, Unserved, Why
 from engines.routing.rounds import Failure, Order, assemble, drive, objective_of, orders_of, rank
@@ -16,7 +17,8 @@ from engines.routing.stopping import Budget
 
 @dataclass(frozen=True)
 class Detour:
-    """What a stop adds to its round: metres, seconds and milli-currency under the goal, and its currency cost."""
+    """What a stop adds to its round: metres, seconds, currency, and milli-currency under the goal by which stops are
+    chosen (duties.py)."""
 
     stop_id: str
     truck: str
@@ -51,6 +53,7 @@ class Skipped:
 
 def detour_of(problem: Problem, plan: RoundPlan, stop_id: str) -> Detour:
     """The detour that a served stop causes: its round with it less the round without it. BadData if not served."""
+    problem = choice_of(problem)
     for index, (truck, each, order) in enumerate(
         zip(problem.trucks, plan.rounds, orders_of(problem, plan), strict=True)
     ):
@@ -66,6 +69,7 @@ def detour_of(problem: Problem, plan: RoundPlan, stop_id: str) -> Detour:
 
 def why_skipped(problem: Problem, plan: RoundPlan, stop_id: str) -> Skipped:
     """The cheapest insertion of an unserved stop and, per truck, what forbids it. BadData if it is not unserved."""
+    problem = choice_of(problem)
     if all(each.stop_id != stop_id for each in plan.unserved):
         raise BadData(f"stop {stop_id} is not among the unserved of this plan")
     index = next(i for i, stop in enumerate(problem.stops) if stop.id == stop_id)
@@ -79,6 +83,7 @@ def why_skipped(problem: Problem, plan: RoundPlan, stop_id: str) -> Skipped:
 
 def with_reasons(problem: Problem, plan: RoundPlan) -> RoundPlan:
     """The plan with a code and a sentence for every unserved stop."""
+    problem = choice_of(problem)
     return replace(plan, unserved=tuple(_reason(problem, plan, each.stop_id) for each in plan.unserved))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from domain.errors import BadData
+from engines.routing.duties import choice_of
 from engines.routing.insertion import detour_of
 from engines.routing.places import cheapest_order
 from engines.routing.plan import RoundPlan, TruckRound, Why
@@ -100,7 +101,8 @@ def why_stop(
     problem: Problem, plan: RoundPlan, stop_id: str, again: StopRule | None = None, seed: int = 0
 ) -> StopReason:
     """Why a stop is served or left. Without `again` from the best place alone. BadData for a stop that is neither."""
-    point = _point(problem, stop_id)
+    problem, point = choice_of(problem), _point(problem, stop_id)
+    plan = replace(plan, objective=objective_of(problem, plan.rounds))
     reason = _why_served(problem, plan, point) if plan.round_of(stop_id) else _why_left(problem, plan, point)
     if again is None:
         return reason

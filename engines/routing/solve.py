@@ -4,7 +4,9 @@
 2. Greedy insertion gives a feasible plan at once, or the plan in `params.start` is taken over.
 3. The core that suits the problem improves it until the stop rule says so (choice.py says which and why). While the
    annealer's compiled loops are not at hand, another core takes its turn (meanwhile.py).
-4. Every plan is assembled by driving it, every unserved stop gets its reason, and the independent checker must pass
+4. Under the goals time and emissions, stops with prizes are chosen in money first, with all looks of the rule, and then
+   driven to in the fewest hours or with the least CO2e, with half as many (duties.py says why).
+5. Every plan is assembled by driving it, every unserved stop gets its reason, and the independent checker must pass
    the plan before it is returned.
 
 Same problem, rule and seed give the same plan, byte for byte, when the rule ends by looks and not by a clock or a
@@ -16,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.routing.check import check
+from engines.routing.duties import choice_of, duties
 from engines.routing.improve import supports as ortools_knows
 from engines.routing.insertion import with_reasons
 from engines.routing.kernels import KERNELS
@@ -23,23 +26,57 @@ from engines.routing.meanwhile import by_insertion, by_ortools, plan_meanwhile
 from engines.routing.params import Core, Params
 from engines.routing.plan import ENDED_EARLY, STOPPED_BY_CLOCK, UNTIL_TIME_WAS_UP
 from engines.routing.problem import Problem, RoundPlan, StopRule, Why
-from engines.routing.rounds import assemble
+from engines.routing.rounds import assemble, orders_of, rank
+from engines.routing.shared_clock import SharedClock
 from engines.routing.stopping import Budget
 from engines.routing.task import Task
 from engines.routing.verdicts import hindrance, kinds_of, quick_reasons, verdicts
 
 MOST_PLACES_FOR_REASONS = 200_000  # about a second of trying; beyond, reasons are told without trying every place
 PLACES_PER_SECOND = 200_000
+CHOICE_PART, DUTIES_LOOKS = 2 / 3, 0.5  # of the time, for choosing stops in money; of the looks, for driving to them
 LOOKS_PER_SOLUTION = 200  # how many looks a `max_solutions` of the older rule stands for
 
 
 def solve(problem: Problem, stop: StopRule | None = None, seed: int = 0, params: Params | None = None) -> RoundPlan:
     """The best plan found. No trucks or no stops give a plan that says so; BadData comes from `Problem` only."""
     rule, params = stop or StopRule(), params or Params()
+    by = choice_of(problem)
+    if by is problem:
+        return _solved(problem, rule, seed, params)
+    clock, unread = SharedClock(rule), replace(params, reasoned=False)
+    first = _solved(by, _told_until(clock.turn(CHOICE_PART), 0.0, CHOICE_PART), seed, unread)
+    bound = duties(problem, first.served)
+    how = _told_until(clock.turn(1.0, DUTIES_LOOKS), CHOICE_PART, 1.0)
+    then = _solved(bound, how, seed, replace(unread, start=first))
+    known = assemble(bound, orders_of(bound, first), first.core, seed)
+    best = min(then, known, key=lambda plan: rank(bound, plan))
+    core = then.core if first.repeatable else first.core
+    hindered = {point: why for point, why in _hindrances(problem).items() if why is not None}
+    task = Task(problem, [], Budget(clock.turn(1.0)), seed, params)
+    plan = assemble(problem, orders_of(problem, best), core, seed)
+    return _checked(task, plan, {problem.stop_at(point).id: why for point, why in hindered.items()})
+
+
+def _told_until(rule: StopRule, begin: float, end: float) -> StopRule:
+    """The rule of a part of a search, whose progress is told as the whole one's from `begin` to `end`."""
+    tell = rule.progress
+    if tell is None:
+        return rule
+    return replace(rule, progress=lambda far: tell(replace(far, share=begin + (end - begin) * far.share)))
+
+
+def _hindrances(problem: Problem) -> dict[int, Why | None]:
+    """By point of a stop, why no truck could serve it even alone."""
+    kinds = kinds_of(problem)
+    return {point: hindrance(problem, point, kinds) for point in range(problem.first_stop, problem.size)}
+
+
+def _solved(problem: Problem, rule: StopRule, seed: int, params: Params) -> RoundPlan:
+    """The best plan of one search under one goal."""
     compiled = _at_hand(params.core)  # before the clock starts
     budget = Budget(rule, LOOKS_PER_SOLUTION)
-    kinds = kinds_of(problem)
-    hindrances = {point: hindrance(problem, point, kinds) for point in range(problem.first_stop, problem.size)}
+    hindrances = _hindrances(problem)
     servable = [point for point, why in hindrances.items() if why is None]
     hindered = {problem.stop_at(point).id: why for point, why in hindrances.items() if why is not None}
     task = Task(problem, servable, budget, seed, params)

@@ -14,7 +14,8 @@ Skipping a bin tonight costs three things, and their sum is its prize:
   linear cost-to-go, as in one-day decisions of inventory routing (Coelho, Cordeau and Laporte 2014; for waste Mes,
   Schutten and Perez Rivera 2014).
 
-Pure: a problem and forecasts in, milli-currency under the problem's goal out.
+Pure: a problem and forecasts in, milli-currency out, whatever is to be small: a goal in hours or grams chooses stops in
+money as well (duties.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from engines.routing.duties import in_money
 from engines.routing.problem import LONGEST, Problem, Truck
 from engines.routing.rates import milli_rates
 
@@ -77,7 +79,7 @@ class Worth:
 
 def worth_of_visits(problem: Problem, seen: Mapping[str, Seen], overflow_milli: float) -> dict[str, Worth]:
     """The worth of each stop that `seen` names; `overflow_milli` is the cost of one full bin for one day."""
-    trucks = problem.trucks
+    problem, trucks = in_money(problem), problem.trucks
     if not trucks or not seen:
         return {stop_id: Worth(round(overflow_milli * each.chance)) for stop_id, each in seen.items()}
     haul, visit = _haul_milli(problem), _visit_milli(problem)

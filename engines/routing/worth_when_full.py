@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from engines.routing.duties import in_money
 from engines.routing.problem import Problem, RoundPlan, Truck
 from engines.routing.rates import milli_rates
 from engines.routing.rounds import orders_of
@@ -20,7 +21,8 @@ from engines.routing.rounds import orders_of
 
 def may_stay(problem: Problem, plan: RoundPlan) -> frozenset[str]:
     """The stops that a truck which is full before them leaves, and with them the rest of the load if it does not fit:
-    all prizes from there to the next unloading together are less than another trip to them costs under the goal."""
+    all prizes from there to the next unloading together are less than another trip to them costs, in money."""
+    problem = in_money(problem)
     found: set[str] = set()
     for truck, order in zip(problem.trucks, orders_of(problem, plan), strict=True):
         for load, unload in _loads(problem, truck, order):

@@ -131,3 +131,15 @@ def test_of_a_crowd_only_bins_that_the_trucks_take_are_planned_for(ctx: Ctx) -> 
     assert {stop.stream for stop in solved.problem.stops} == {other}
     assert solved.left_out["X0"] == f"no truck takes {stream}"
     assert any(f"cannot be served by any truck of this round: no truck takes {stream}" in s for s in solved.degraded)
+
+
+@pytest.mark.parametrize(("goal", "measure"), [("time", "seconds"), ("emissions", "g_co2e")])
+def test_as_few_hours_or_emissions_as_possible_are_those_of_the_same_bins(ctx: Ctx, goal: str, measure: str) -> None:
+    usual, asked = (
+        make_round(replace(tomorrow(ctx), serve="overflow_risk", goal=each), ctx) for each in ("balanced", goal)
+    )
+    assert {*asked.plan.served} == {*usual.plan.served}
+    assert getattr(asked.plan, measure) <= getattr(usual.plan, measure)
+    assert asked.worths == usual.worths
+    assert f"The goal “{goal}” changes no bin" in round_reasons(ctx, asked, "P-0001")[0].text
+    assert "changes no bin" not in round_reasons(ctx, usual, "P-0001")[0].text
