@@ -60,6 +60,7 @@ def figures(asked: Asked) -> tuple[JsonObject, JsonObject, int]:
     with closing(
         PostgisSearch(asked.database, by_share.CITY, WeaviateSide(asked.weaviate), world, vector_s=by_share.FOREVER_S)
     ) as search:
+        search.samples.every = 0  # nothing beside what is measured
         back_end = _filled(search, world)
         took, taught = took_by_share(Bench(search, server_planner, time.process_time), world, questions)
     buckets: JsonObject = {name: {**bucket(each), **_parts(each)} for name, each in took.items()}
