@@ -35,6 +35,7 @@ from engines.forecast.found import fit_found
 from engines.forecast.history import BinHistory
 from engines.forecast.member import Member
 from engines.forecast.model_files import FOUND, GAIN_OF_FOUND, Label, from_files, to_files
+from engines.forecast.records import BinRecords
 from engines.forecast.stack import Weights
 from evals.forecast.emptyings import Emptied, read_emptyings
 from evals.forecast.found import measure_found
@@ -60,13 +61,14 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """What there is to learn from: histories on the clock of `zone`, files to stand beside the ensemble's, and the
-    figures of a test that is made of them."""
+    """What there is to learn from: histories on the clock of `zone`, files to stand beside the ensemble's, the figures
+    of a test that is made of them, and the records that histories of readings were made from."""
 
     histories: list[BinHistory]
     zone: str
     beside: Mapping[str, bytes] = field(default_factory=dict)
     figures: Mapping[str, JsonValue] = field(default_factory=dict)
+    records: tuple[BinRecords, ...] = ()
 
 
 def train(order: Order) -> Path:
@@ -75,7 +77,7 @@ def train(order: Order) -> Path:
     parts = order.out.with_name(order.out.name + ".parts")
     key = _key(order)
     fits = {name: _Kept(FITS[name], parts, f"{key}-{name}").fit for name in order.members}
-    trained = train_ensemble(taught.histories, fits, order.seed)
+    trained = train_ensemble(taught.histories, fits, order.seed, taught.records)
     newest = max(times[-1] for h in taught.histories for times in (h.read_at, h.emptied_at) if len(times))
     until = _wall(newest).replace(tzinfo=ZoneInfo(taught.zone)).astimezone(UTC)
     figures: dict[str, JsonValue] = {**trained.figures, **taught.figures}
@@ -90,7 +92,7 @@ def _read(order: Order) -> Taught:
         zone = order.zone or "UTC"
         readings = read_readings(order.data, ZoneInfo(zone))
         readings = readings if order.until is None else readings.until(_moment(order.until))
-        return Taught([*readings.cleaned().histories], zone)
+        return Taught([*readings.cleaned().histories], zone, records=readings.records)
     zone = order.zone or _zone_of(order.data)
     emptied = read_emptyings(order.data)
     if order.until is not None:

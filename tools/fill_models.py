@@ -26,7 +26,7 @@ from engines.forecast.found import FoundModel
 from engines.forecast.history import BinHistory, Floats, Times, local_moment
 from engines.forecast.horizons import FORM, Horizons, horizons_of
 from engines.forecast.hour_of_week import HourOfWeek
-from engines.forecast.learning import LEARNT_FROM_H, windows_to_learn
+from engines.forecast.learning import windows_to_learn
 from engines.forecast.member import Member, Windows
 from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.records import BinRecords
@@ -306,13 +306,13 @@ def stocked_models(
 
 
 def learned(ensemble: Ensemble, histories: Sequence[BinHistory], since: datetime, until: datetime) -> Ensemble:
-    """Bands moved by the outcomes between two local moments (of the last four weeks, evenly taken): drift shows there.
+    """Bands moved by the outcomes between two local moments (of the last weeks, evenly taken): drift shows there.
 
     The same histories and moments give the same bands, so a replay has those of its own day.
     """
     end, trained = (float(hours(np.array([local_moment(each)]))[0]) for each in (until, since))
     known = [cut for h in histories if len((cut := h.until(until)).readings)]
-    come = windows_to_learn(known, end - LEARNT_FROM_H, end, trained) if end > trained else []
+    come = windows_to_learn(known, end, trained) if end > trained else []
     return ensemble.learned(come) if come else ensemble
 
 

@@ -25,6 +25,7 @@ from engines.forecast.past_windows import OVERFLOW_PCT, Outcomes, Span, past_win
 from engines.forecast.point import best_level
 from engines.forecast.predict import Ask, FillForecast, LevelAt, find_starts
 from engines.forecast.rates import Rates, fit_rates
+from engines.forecast.records import BinRecords, history_of
 from engines.forecast.stack import EVERY, Unseen, Weights, band_of, fit_weights, mixed
 from engines.forecast.stories import stories_of
 
@@ -32,7 +33,7 @@ Fit = Callable[[Sequence[BinHistory], int], Member]
 """Fits a member on histories, with a seed. Raises BadData where there is too little to learn from."""
 HELD_OUT_SHARE = 0.25  # of the time, at its end: for weights and bands
 HELD_OUT_MOST_H = 150 * 24.0
-JUDGED_H = {3.0: 12.0, 6.0: 12.0, 12.0: 8.0, 24.0: 4.0, 48.0: 8.0, 72.0: 12.0, 168.0: 12.0}
+JUDGED_H = {3.0: 12.0, 6.0: 12.0, 12.0: 8.0, 24.0: 4.0, 48.0: 8.0, 72.0: 12.0, 168.0: 12.0, 336.0: 24.0}
 """Lengths of the windows on which members are weighed, each with the least hours between origins."""
 
 WARN_AT = 0.35
@@ -219,26 +220,42 @@ class Trained:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def fit_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None = None, seed: int = 0) -> Ensemble:
+def fit_ensemble(
+    histories: Sequence[BinHistory],
+    fits: Mapping[str, Fit] | None = None,
+    seed: int = 0,
+    records: Sequence[BinRecords] = (),
+) -> Ensemble:
     """The ensemble of `train_ensemble`."""
-    return train_ensemble(histories, fits, seed).ensemble
+    return train_ensemble(histories, fits, seed, records).ensemble
 
 
-def train_ensemble(histories: Sequence[BinHistory], fits: Mapping[str, Fit] | None = None, seed: int = 0) -> Trained:
+def train_ensemble(
+    histories: Sequence[BinHistory],
+    fits: Mapping[str, Fit] | None = None,
+    seed: int = 0,
+    records: Sequence[BinRecords] = (),
+) -> Trained:
     """Members, weights and offsets from everything in the histories; cut them with `until` first.
+
+    `records`: what the histories of the same bins were made from. With them the early members learn from readings
+    cleaned as could be judged when their part ended, and are judged on readings as they came, spikes included, as they
+    are asked and found out in use; without them histories are taken as they are.
 
     A member with too little to learn from is left out. Without sensors there is nothing to weigh on: the first member
     that can be fitted answers alone, without figures. Raises BadData when none can.
     """
     chosen: Mapping[str, Fit] = {name: FITS[name] for name in USUAL} if fits is None else fits
-    sensed = [h for h in histories if len(h.readings)]
+    came = [history_of(each)[0] for each in records] or histories
+    sensed = [h for h in came if len(h.readings)]
     cut = held_out_from(sensed) if sensed else np.inf
     judged = [past_windows(sensed, length, Span(cut, np.inf, every)) for length, every in JUDGED_H.items()]
     judged = [part for part in judged if len(part)]
     if not judged:
         members = _fitted(chosen, histories, seed)[:1]
         return Trained(Ensemble(tuple(members), Weights(tuple(m.name for m in members), {})))
-    known = [h.until(np.datetime64(int(cut * 3600), "s")) for h in histories]
+    until = np.datetime64(int(cut * 3600), "s")
+    known = [history_of(each.until(until), until)[0] for each in records] or [h.until(until) for h in histories]
     early = _fitted(chosen, [h for h in known if len(h.readings) or len(h.emptied_at)], seed)
     asked = Judged.of(early, judged)
     weights, offsets = weighed(asked)

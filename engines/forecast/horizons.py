@@ -39,7 +39,7 @@ WARNED_AT = np.searchsorted(HOURS, WARNED_H)
 SURE = 10_000.0  # chances are kept in ten-thousandths
 UNKNOWN = np.uint16(65_535)
 CHANCES = (0.1, 0.5, 0.9)
-FORM = 6
+FORM = 7
 """Raised whenever code changes what the same model says of the same records: older rows then do not fit."""
 Packed = npt.NDArray[np.uint16]
 

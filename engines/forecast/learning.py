@@ -1,7 +1,8 @@
-"""What the bands of a model in use learn from: windows of every length that ended in the last four weeks.
+"""What the bands of a model in use learn from: windows of every length that ended in the last weeks.
 
-Where bins are many, some of each stream are taken, and few windows of each, on all days alike: a city of a thousand
-bins is learnt from in seconds and by as many days as one of twenty.
+Four weeks are remembered, of the longest windows eight: a window of two weeks without an emptying is seldom. Where bins
+are many, some of each stream are taken, and few windows of each, on all days alike: a city of a thousand bins is learnt
+from in seconds and by as many days as one of twenty.
 """
 
 from __future__ import annotations
@@ -12,20 +13,30 @@ from collections.abc import Sequence
 from engines.forecast.history import BinHistory
 from engines.forecast.past_windows import Outcomes, Span, past_windows
 
-LEARNT_AHEAD_H = (6.0, 12.0, 24.0, 48.0, 168.0)
-"""Lengths of the windows, one for each band of hours ahead."""
-LEARNT_FROM_H, EVERY_H = 28 * 24.0, 6.0
-MOST_LEARNT = 8_000  # windows in four weeks
+REMEMBERED_H = dict.fromkeys((6.0, 12.0, 24.0, 48.0, 72.0, 168.0), 28 * 24.0) | {336.0: 56 * 24.0}
+"""Lengths of the windows, one for each range of hours ahead that has offsets, and for how long each is remembered."""
+LONGEST_CHECKED_H = max(REMEMBERED_H)
+"""Further ahead nothing is learnt, and no suite has asked how often a band holds."""
+EVERY_H = 6.0
+MOST_LEARNT = 8_000  # windows at a time
 MOST_BINS = 250
 
 
-def windows_to_learn(histories: Sequence[BinHistory], begin: float, end: float, since: float) -> list[Outcomes]:
-    """Windows that ended between two moments and began after `since` (hours since 1970 local), by length."""
+def windows_to_learn(
+    histories: Sequence[BinHistory], end: float, since: float, begin: float | None = None
+) -> list[Outcomes]:
+    """Windows that ended by a moment and are remembered then, begun after `since` (hours since 1970 local), by length.
+
+    `begin`: those of all lengths that ended after that instead, at their usual distance."""
     some = _some(histories)
-    every_h = max(EVERY_H, len(LEARNT_AHEAD_H) * len(some) * LEARNT_FROM_H / MOST_LEARNT)
+    every_h = max(EVERY_H, sum(REMEMBERED_H.values()) * len(some) / MOST_LEARNT)
     parts = (
-        past_windows(some, ahead_h, Span(max(begin - ahead_h, since), end, every_h, staggered=True))
-        for ahead_h in LEARNT_AHEAD_H
+        past_windows(
+            some,
+            ahead_h,
+            Span(max((end - kept_h if begin is None else begin) - ahead_h, since), end, every_h, staggered=True),
+        )
+        for ahead_h, kept_h in REMEMBERED_H.items()
     )
     return [part for part in parts if len(part)]
 

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from domain.errors import BadData
 from engines.forecast.boosted import Boosted
-from engines.forecast.conformal import Key, Offsets
+from engines.forecast.conformal import LENGTH_ENDS_H, Key, Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.found import FoundModel
@@ -40,6 +40,8 @@ DAY, OTHER = (
 )
 MEMBERS = frozenset({"hour_of_week", "boosted", "patches", "prophet"})
 """The members that a folder can hold."""
+OLDER_ENDS_H = (8.0, 16.0, 30.0, 96.0)
+"""The ranges of hours ahead that offsets had in models whose manifest does not say which."""
 JsonObject = dict[str, JsonValue]
 
 
@@ -92,6 +94,7 @@ def to_files(ensemble: Ensemble, label: Label, beside: Mapping[str, bytes] | Non
         "warn_at": ensemble.warn_at,
         "weights": [[band, stream, found.tolist()] for (band, stream), found in sorted(ensemble.weights.of.items())],
         "offsets": [[*key, found.tolist()] for key, found in sorted(ensemble.offsets.of.items())],
+        "offset_ends_h": list(LENGTH_ENDS_H),
         **own,
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
@@ -106,14 +109,14 @@ def from_files(files: Mapping[str, bytes]) -> Ensemble:
             raise BadData(f"the model needs features {manifest['features']}, and here are {FEATURES_VERSION}")
         members = tuple(_member(name, manifest, files) for name in manifest["members"])
         weights = {(int(band), str(stream)): np.array(found) for band, stream, found in manifest["weights"]}
-        offsets = dict(_cell(each) for each in manifest["offsets"])
+        offsets = _offsets(manifest)
         warn_at = float(manifest["warn_at"])
     except (KeyError, TypeError, ValueError) as error:
         raise BadData(f"the model's files cannot be read: {error!s:.120}") from None
     names = tuple(member.name for member in members)
     if any(len(found) != len(names) for found in weights.values()):
         raise BadData("the model's weights are not one for each member")
-    return Ensemble(members, Weights(names, weights), Offsets(offsets), warn_at)
+    return Ensemble(members, Weights(names, weights), offsets, warn_at)
 
 
 def tested_on_found(metrics: Mapping[str, JsonValue]) -> bool:
@@ -145,6 +148,16 @@ def _member(name: str, manifest: Mapping[str, JsonValue], files: Mapping[str, by
 def _list(value: JsonValue) -> Sequence[JsonValue]:
     assert isinstance(value, list)
     return value
+
+
+def _offsets(manifest: Mapping[str, JsonValue]) -> Offsets:
+    """The offsets, each for the ranges of hours ahead of now that lie in the range that it was learnt for."""
+    ends = np.array(manifest.get("offset_ends_h", OLDER_ENDS_H), dtype=np.float64)
+    learnt_for = np.searchsorted(ends, np.array([*LENGTH_ENDS_H, np.inf]), side="left")
+    cells = [_cell([*_list(each)]) for each in _list(manifest["offsets"])]
+    return Offsets(
+        {(length, *key[1:]): found for key, found in cells for length in np.flatnonzero(learnt_for == key[0]).tolist()}
+    )
 
 
 def _cell(entry: list[Any]) -> tuple[Key, Floats]:

@@ -1,6 +1,6 @@
 """How often the 80 % band holds what came, told day by day as a server tells it: each day's offsets know the outcomes
 that had come by then, by the same function as in use (`Offsets.carried`). By hours ahead, they are those of a server:
-moved by the windows of the lengths that it learns from, of the last four weeks (`engines/forecast/learning.py`)."""
+moved by the windows that it learns from and remembers then (`engines/forecast/learning.py`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from engines.forecast.conformal import DAY_H, Offsets
 from engines.forecast.ensemble import Ensemble
 from engines.forecast.history import BinHistory, Floats
-from engines.forecast.learning import LEARNT_FROM_H, windows_to_learn
+from engines.forecast.learning import REMEMBERED_H, windows_to_learn
 from engines.forecast.past_windows import Outcomes, Span, past_windows
 from evals.forecast.score import inside80
 
@@ -59,7 +59,9 @@ class _Served:
     """The offsets that a server has on each day, of what it learns from since a model was trained."""
 
     def __init__(self, ensemble: Ensemble, histories: Sequence[BinHistory], since: float) -> None:
-        parts = windows_to_learn(histories, since, np.inf, since)
+        parts = windows_to_learn(histories, np.inf, since, since)
+        remembered = [np.full(len(part), REMEMBERED_H[float(part.windows.ahead_h[0])]) for part in parts]
+        self._remembered_h = np.concatenate([np.empty(0), *remembered])
         self._ensemble, self._told = ensemble, ensemble.told(parts) if parts else None
         self._by_day: dict[float, Offsets] = {}
 
@@ -76,5 +78,5 @@ class _Served:
     def _on(self, midnight: float) -> Offsets:
         offsets = self._ensemble.offsets
         if self._told is not None and midnight not in self._by_day:
-            self._by_day[midnight] = offsets.carried(self._told, midnight - LEARNT_FROM_H, midnight)
+            self._by_day[midnight] = offsets.carried(self._told, midnight - self._remembered_h, midnight)
         return self._by_day.get(midnight, offsets)

@@ -136,7 +136,7 @@ def _on_readings(asked: Asked, data: Readings) -> Measurement:
     train = train.cleaned(since)
     say(f"{len(train.histories)} containers before {since}: fitting")
     with watch.over("fitting and weighing"):
-        ensemble = fit_ensemble(train.histories, _fits(asked, watch), asked.seed)
+        ensemble = fit_ensemble(train.histories, _fits(asked, watch), asked.seed, train.records)
     span = Span(float(hours(np.array([since]))[0]))
     known = past_windows(data.without(asked.unseen).histories, AHEAD_H, span)
     if not len(known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from sensed import START, sensed, town
 from domain.errors import BadData
 from engines.forecast.boosted import fit_boosted
 from engines.forecast.columns import hours
+from engines.forecast.conformal import Offsets, keys_of
 from engines.forecast.ensemble import FITS, Ensemble, fit_ensemble, predict, predict_all
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.history import BinHistory
@@ -172,3 +174,15 @@ def test_a_model_of_other_features_is_refused(ensemble: Ensemble) -> None:
     files[MANIFEST] = files[MANIFEST].replace(FEATURES_VERSION.encode(), b"fill-0")
     with pytest.raises(BadData, match="fill-0"):
         from_files(files)
+
+
+def test_a_model_of_coarser_ranges_of_hours_ahead_keeps_its_offsets_for_all_hours_in_them(ensemble: Ensemble) -> None:
+    of = {(band, "", -1, 0): np.full(3, float(band)) for band in range(5)}
+    files = to_files(replace(ensemble, offsets=Offsets(of)), LABEL)
+    manifest = json.loads(files[MANIFEST])
+    del manifest["offset_ends_h"]  # as manifests were that had the ranges of the weights
+    again = from_files({**files, MANIFEST: json.dumps(manifest).encode()})
+    cells = keys_of(
+        np.array([6.0, 12.0, 24.0, 48.0, 72.0, 168.0, 336.0]), ["paper"] * 7, np.full(7, 50.0), np.zeros(7, dtype=bool)
+    )
+    assert [again.offsets.at(cell)[1] for cell in cells] == [0.0, 1.0, 2.0, 3.0, 3.0, 4.0, 4.0]

@@ -200,6 +200,42 @@ def test_a_cell_of_few_outcomes_moves_with_all_windows_of_its_length_and_kind() 
     assert 0.8 * paper < hit.of[2, "glass", 2, 0][1] < hit.of[2, "plastic", 2, 0][1]
 
 
+def test_bands_hold_at_two_days_and_at_three_at_one_week_and_at_two() -> None:
+    rng = np.random.default_rng(7)
+    spreads = {48.0: 3.0, 72.0: 9.0, 168.0: 5.0, 336.0: 15.0}
+    ahead = np.repeat(list(spreads), 1500)
+    truth = rng.uniform(40, 60, len(ahead))
+    levels = spread(truth + rng.normal(0, 1, len(ahead)) * np.array([spreads[each] for each in ahead]), 8.0)
+    cells = keys_of(ahead, ["glass"] * len(ahead), np.full(len(ahead), 50.0), np.zeros(len(ahead), dtype=np.bool_))
+    told = fit_offsets(levels, truth, cells).applied(levels, cells)
+    for length in spreads:
+        assert held(told[ahead == length], truth[ahead == length]) == pytest.approx(0.8, abs=0.04)
+
+
+def test_hours_ahead_that_nothing_was_learnt_for_take_the_offsets_of_the_nearest_that_something_was() -> None:
+    day, three = {(2, "", -1, 0): np.full(3, 4.0)}, {(4, "paper", 1, 0): np.full(3, 9.0)}
+    cells = keys_of(np.array([48.0, 336.0]), ["paper"] * 2, np.full(2, 30.0), np.zeros(2, dtype=np.bool_))
+    assert [Offsets(day).at(cell)[1] for cell in cells] == [4.0, 4.0]
+    assert Offsets(day | three).at(cells[1])[1] == 9.0
+
+
+def test_outcomes_that_come_after_two_weeks_move_their_bands_further_a_day_than_those_of_a_week() -> None:
+    truth, streams = np.full(60, 90.0), ["paper"] * 60
+    levels, emptied = spread(np.full(60, 50.0), 8.0), np.zeros(60, dtype=np.bool_)
+    week, two = (keys_of(np.full(60, each), streams, np.full(60, 50.0), emptied) for each in (168.0, 336.0))
+    soon, late = (Offsets({}).after(levels, truth, cells).at(cells[0])[1] for cells in (week, two))
+    assert late > 1.4 * soon > 1.0
+
+
+def test_outcomes_are_forgotten_by_length_where_each_has_its_own_time() -> None:
+    truth, ends = np.full(40, 90.0), np.full(40, 100.0)
+    levels, emptied = spread(np.full(40, 50.0), 8.0), np.zeros(40, dtype=np.bool_)
+    ahead = np.repeat([24.0, 336.0], 20)
+    cells = keys_of(ahead, ["paper"] * 40, np.full(40, 50.0), emptied)
+    moved = Offsets({}).carried(Told(levels, truth, ends, cells), np.where(ahead == 24.0, 100.0, 0.0))
+    assert {key[0] for key in moved.of} == {cells[-1][0]}
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(0, 100), min_size=7, max_size=7),
