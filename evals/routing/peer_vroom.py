@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -42,35 +43,44 @@ def cannot(instance: Instance) -> str | None:
 
 def solve(instance: Instance, watch: Watch) -> Sequence[Route]:
     """Its best answer; both the first plan and the searched one are noted when they come."""
-    import vroom
-
+    import_module("vroom")
     watch.start()
-    asked = _asked(vroom, instance)
-    first = _told(instance, asked.run(1, 0, 0.0), watch)
+    first = _found(instance, (1, 0, 0.0), watch)
     searches = max(1, min(MOST_SEARCHES, int((watch.seconds - watch.spent) / (SEARCH_TIMES * watch.spent))))
-    left = watch.seconds - watch.spent
-    if left <= 0:
+    if (left := watch.seconds - watch.spent) <= 0:
         return first
-    found = _told(instance, asked.run(searches, DEEPEST, left), watch)
+    found = _found(instance, (searches, DEEPEST, left), watch)
     return min((first, found), key=lambda routes: (bool(faults_of(instance, routes)), cost_of(instance, routes)))
 
 
-def _asked(vroom: Any, instance: Instance) -> Any:
-    """The instance as its input, which can be run more than once."""
+def _found(instance: Instance, asked: tuple[int, int, float], watch: Watch) -> list[Route]:
+    """The routes of one run of (searches, depth, seconds), noted when they are feasible.
 
-    class Asked(vroom.Input):  # type: ignore[misc]
-        def run(self, searches: int, depth: int, seconds: float) -> Any:
-            return self._solve(nb_searches=searches, depth=depth, nb_threads=1, timeout=timedelta(seconds=seconds))
+    Its clock begins when its input does, so an input is run once.
+    """
+    from vroom.solution.solution import Solution
+
+    searches, depth, seconds = asked
+    limit = timedelta(seconds=seconds)
+    answer = _input(instance)._solve(nb_searches=searches, depth=depth, nb_threads=1, timeout=limit)
+    routes = _routes(Solution(answer).routes)
+    if not faults_of(instance, routes):
+        watch.note(cost_of(instance, routes))
+    return routes
+
+
+def _input(instance: Instance) -> Any:
+    import vroom
 
     divisor = _divisor(instance)
-    asked = Asked()
+    made = vroom.Input()
     for rate in {vehicle.cost_per_distance for vehicle in instance.vehicles}:
-        asked.set_durations_matrix(str(rate), instance.duration)
-        asked.set_costs_matrix(str(rate), _divided(instance.distance * rate, divisor))
+        made.set_durations_matrix(str(rate), instance.duration)
+        made.set_costs_matrix(str(rate), _divided(instance.distance * rate, divisor))
     signs = _signs(instance)
-    asked.add_job([_job(instance, stop, signs) for stop in instance.stops])
-    asked.add_vehicle([_vehicle(instance, index, (signs, divisor)) for index in range(len(instance.vehicles))])
-    return asked
+    made.add_job([_job(instance, stop, signs) for stop in instance.stops])
+    made.add_vehicle([_vehicle(instance, index, (signs, divisor)) for index in range(len(instance.vehicles))])
+    return made
 
 
 def _divisor(instance: Instance) -> int:
@@ -83,16 +93,6 @@ def _divisor(instance: Instance) -> int:
 
 def _divided(costs: Whole, divisor: int) -> Whole:
     return costs if divisor == 1 else np.round(costs / divisor).astype(np.int64)
-
-
-def _told(instance: Instance, answer: Any, watch: Watch) -> list[Route]:
-    """The routes of an answer, noted when they are feasible."""
-    from vroom.solution.solution import Solution
-
-    routes = _routes(Solution(answer).routes)
-    if not faults_of(instance, routes):
-        watch.note(cost_of(instance, routes))
-    return routes
 
 
 def _signs(instance: Instance) -> Signs:
