@@ -188,7 +188,7 @@ def test_words_alone_ask_nothing_of_weaviate(search: PostgisSearch, double: Doub
 
 def test_health_names_the_side_that_is_ill(search: PostgisSearch, double: Double) -> None:
     assert search.health().faults == ()
-    assert search.health().back_end == "PostGIS and Weaviate 1.38.6"
+    assert search.health().back_end == "PostGIS and Weaviate 1.38.6-stand-in"
     double.set(not_ready=True)
     assert search.health().faults == ("the vector index is not ready.",)
 
