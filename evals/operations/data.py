@@ -31,6 +31,7 @@ FEWEST_INTERVALS = 10  # of a bin in all its records
 RADIUS_M = 4_000.0  # of the invented map: containers lie evenly in a disc of this radius around the depot
 CENTRE = (50.0875, 14.4213)  # Prague's old town; only the shape of the map matters
 CONTAINER_L, KG_PER_L = 1_100, 0.06  # a usual street container (EN 840); loose paper and plastic
+ANY = "all"  # the stream of containers of which none is told
 Pairs = Mapping[str, Sequence[tuple[datetime, float]]]
 
 
@@ -164,7 +165,7 @@ def _readings(path: Path) -> Records:
             raise BadData(f"{path}, line {line}: fill_pct is {level:g}, not within 0 to 100")
         by_bin[row["container"]].append((at, level))
     streams = _streams(path)
-    found = [_with_emptyings(_history(c, streams.get(c, "all"), c, {}, by_bin, 0.0)) for c in sorted(by_bin)]
+    found = [_with_emptyings(_history(c, streams.get(c) or ANY, c, {}, by_bin, 0.0)) for c in sorted(by_bin)]
     kept = [h for h in found if _enough(h) and len(h.emptied_at) >= 3]
     if not kept:
         raise BadData(f"{path} has no container with {FEWEST_INTERVALS} readings and three emptyings to replay")
@@ -203,20 +204,31 @@ def _streams(path: Path) -> dict[str, str]:
 
 
 def _invented_town(path: Path, histories: Sequence[BinHistory], left: int) -> Town:
-    """One depot with its dump in the middle, one truck, containers drawn evenly in a disc."""
+    """One depot with its dump in the middle, a truck for each stream, containers drawn evenly in a disc."""
     rng = np.random.default_rng(0)
     out, turn = RADIUS_M * np.sqrt(rng.random(len(histories))), 2 * np.pi * rng.random(len(histories))
     lat = CENTRE[0] + out * np.sin(turn) / 111_200
     lon = CENTRE[1] + out * np.cos(turn) / (111_200 * np.cos(np.radians(CENTRE[0])))
     positions = np.stack([lat, lon], axis=1)
     metres, seconds = HaversineMatrix().matrix([CENTRE, CENTRE, *map(tuple, positions.tolist())])
-    truck = Truck("Truck 1", 24_000, 8_000, frozenset(), 6 * 3600, 14 * 3600, cost_per_km=1.0, cost_per_hour=45.0)
-    notes = [f"positions, truck and costs are invented: the file has none (a disc of {RADIUS_M / 1000:g} km)"]
+    ids, streams = tuple(h.bin_id for h in histories), sorted({h.stream for h in histories})
+    notes = [
+        "positions, trucks and costs are invented: the file has none"
+        f" (a disc of {RADIUS_M / 1000:g} km, a truck for each stream)",
+        "the file's UTC is taken as the town's clock",
+    ]
     notes += [f"{left} containers have too few readings or emptyings to be replayed"] if left else []
-    ids = tuple(h.bin_id for h in histories)
+    notes += ["no file of containers tells their streams: all are taken as one stream"] if streams == [ANY] else []
     return Town(
         name=path.name, bins=ids, streams=tuple(h.stream for h in histories), sites=ids,
         capacity_l=np.full(len(ids), float(CONTAINER_L)), kg_per_l=np.full(len(ids), KG_PER_L), positions=positions,
-        trucks=(truck,), depots=(Place("depot", *CENTRE),), dumps=(Place("dump", *CENTRE, 900),), metres=metres,
-        seconds=seconds, service_s=180, step_pct=0.0, notes=tuple(notes),
+        trucks=tuple(_invented_truck(stream) for stream in streams), depots=(Place("depot", *CENTRE),),
+        dumps=(Place("dump", *CENTRE, 900),), metres=metres, seconds=seconds, service_s=180, step_pct=0.0,
+        notes=tuple(notes),
     )  # fmt: skip
+
+
+def _invented_truck(stream: str) -> Truck:
+    """Recyclables are collected apart, so a truck takes one stream."""
+    name = f"Truck for {stream}"
+    return Truck(name, 24_000, 8_000, frozenset({stream}), 6 * 3600, 14 * 3600, cost_per_km=1.0, cost_per_hour=45.0)

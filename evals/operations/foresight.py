@@ -1,6 +1,6 @@
 """What `ours` believes of bins when a day's rounds are planned: the assistant's own forecast, or a filter beside it.
 
-`Forecasts` goes the way of `plan_round`: the same models (`tools/fill_models.py`), horizons and reading-off, fed with
+`Forecasts` goes the way of `plan_round`: the same models, horizons and reading-off (`tools/fill_table.py`), fed with
 what had been recorded by then. The trained members are those of the cut; rates are fitted, and readings judged, anew
 each Monday, which a running assistant does every night. `Filter` is the grid filter over level and pace.
 """
@@ -16,17 +16,21 @@ from typing import Protocol
 import numpy as np
 
 from engines.forecast import belief
+from engines.forecast.columns import hours
 from engines.forecast.ensemble import FITS, Ensemble, train_ensemble
 from engines.forecast.history import BinHistory, Times
-from engines.forecast.horizons import origins
+from engines.forecast.horizons import HOURS, UNKNOWN, Horizons, origins, packed
+from engines.forecast.member import SHARES_OUT, Member, Windows
 from engines.forecast.rates import Rates, fit_rates
 from engines.forecast.records import BinRecords, history_of
+from engines.forecast.stories import stories_of
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H
 from evals.operations.town import Floats, moment_of, monday_before
 from evals.operations.world import View
-from tools.fill_models import Forecaster, Identity
 from tools.fill_table import Foreseen
 
+ASKED = np.flatnonzero((HOURS <= REACHED_H + 1) | ((HOURS >= NEXT_CHANCE_H - 1) & (HOURS <= NEXT_CHANCE_H + 1)))
+"""Places of the hours ahead that a round's planning looks at."""
 SECOND = np.timedelta64(1, "s")
 MEMBERS = ("hour_of_week", "boosted")
 """Of the assistant's usual members: `patches` adds some minutes of training to each measurement, and is left out."""
@@ -100,11 +104,9 @@ class Forecasts:
         since = view.past(np.inf)
         monday = self._of_week(view, since)
         past = self._joined(view, since, monday.ignored)
-        who = Identity(self.model.name, f"{monday.hour}")
-        forecaster = Forecaster(who, self.model.with_rates(monday.rates), monday.rates)
-        made = forecaster.forecast(past, origins(past, view.now))
+        horizons = soon(self.model.with_rates(monday.rates), monday.rates, past, origins(past, view.now))
         now: datetime = view.now.astype(datetime)
-        told = Foreseen(made.horizons, 0).forecasts(now, (REACHED_H, NEXT_CHANCE_H), FULL_PCT)
+        told = Foreseen(horizons, 0).forecasts(now, (REACHED_H, NEXT_CHANCE_H), FULL_PCT)
         found = np.array([(f.by[0].p50, f.by[1].chance) if f.by else (np.nan, np.nan) for f in told])
         return Foretold(found[:, 0], found[:, 1])
 
@@ -128,6 +130,21 @@ class Forecasts:
             self._known = (view.first_h, [each.until(begin) for each in self.before])
         parts = zip(self._known[1], since, ignored, strict=True)
         return [_together(old, new, dropped) for old, new, dropped in parts]
+
+
+def soon(member: Member, rates: Rates, past: Sequence[BinHistory], at: Times) -> Horizons:
+    """The horizons that the assistant makes of the bins, but only as far as a round asks for: the hours around
+    REACHED_H and NEXT_CHANCE_H after a moment less than an hour after `at`. All others are unknown."""
+    stories = stories_of(past, at, rates, member.name)
+    levels = np.full((len(past), len(HOURS), len(SHARES_OUT)), UNKNOWN, dtype=np.uint16)
+    able = np.array([row for row, story in enumerate(stories) if story.abstained is None], dtype=np.int64)
+    if len(able):
+        found = member.quantiles(Windows([past[row] for row in able], hours(at)[able], HOURS[ASKED]))
+        known = np.isfinite(found).all(axis=(1, 2))
+        levels[np.ix_(able[known], ASKED)] = packed(found[known])
+        for row in able[~known].tolist():
+            stories[row] = replace(stories[row], abstained="no member of the forecast can tell of this bin")
+    return Horizons(tuple(each.bin_id for each in past), hours(at), levels, tuple(stories))
 
 
 def _together(old: BinHistory, new: BinHistory, ignored: Times) -> BinHistory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -10,15 +11,19 @@ from test_operations_world import MONDAY, line_town, steady_world
 
 from engines.forecast.ensemble import predict_all
 from engines.forecast.history import BinHistory
+from engines.forecast.horizons import origins
 from engines.forecast.hour_of_week import HourOfWeek
 from engines.forecast.predict import Ask
+from engines.forecast.rates import fit_rates
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H
-from evals.operations.foresight import Filter, Forecasts, Foretold, cleaned, trained_on
+from evals.operations.foresight import Filter, Forecasts, Foretold, cleaned, soon, trained_on
 from evals.operations.policies import Known, ours, threshold_tuned
 from evals.operations.rounds import Effort, Planner, Wish
 from evals.operations.sensors import NO_SENSORS, draw_sensors
 from evals.operations.town import DAY_H, WEEK_H, Town, moment_of
 from evals.operations.world import View, World, play
+from tools.fill_models import Forecaster, Identity
+from tools.fill_table import Foreseen
 
 PACE = (10.0, 30.0)  # points a day
 MEMBERS = ("hour_of_week",)
@@ -82,6 +87,24 @@ def test_the_forecast_is_the_one_that_the_assistant_tells(
     found = forecasts.fresh().foretell(view)
     assert found.level == pytest.approx([each.by[0].p50 for each in told], abs=1.0)
     assert found.full == pytest.approx([each.by[1].chance for each in told], abs=0.05)
+
+
+@pytest.mark.parametrize("minutes", [0, 25, 59])
+def test_hours_that_are_not_asked_for_change_nothing_of_those_that_are(
+    town: Town, forecasts: Forecasts, minutes: int
+) -> None:
+    """The assistant keeps 107 hours ahead; what it says of the next two rounds is the same off the few made here."""
+    past = seen_in(steady_world(town, PACE, weeks=2))[9].past(np.inf)
+    now = moment_of(MONDAY + 9 * DAY_H + 6) + np.timedelta64(minutes, "m")
+    rates, at = fit_rates(past), origins(past, now)
+    member = forecasts.model.with_rates(rates)
+    whole = Forecaster(Identity("fill", "1"), member, rates).forecast(past, at).horizons
+    few = soon(member, rates, past, at)
+    one, two = (
+        Foreseen(h, 0).forecasts(now.astype(datetime), (REACHED_H, NEXT_CHANCE_H), FULL_PCT) for h in (whole, few)
+    )
+    assert [(f.now, f.by) for f in one] == [(f.now, f.by) for f in two]
+    assert all(0 < f.by[0].p50 < 100 for f in two)
 
 
 @pytest.mark.parametrize("sensed", [True, False])

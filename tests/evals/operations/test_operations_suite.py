@@ -19,6 +19,7 @@ from evals.operations.compare import KPIS, RATE, Curve, Saving, saving
 from evals.operations.data import read_records
 from evals.operations.foresight import Belief, Filter
 from evals.operations.policies import STRATEGIES
+from evals.operations.rounds import Effort, Planner, Wish
 from evals.operations.stage import Scene, stage_of, world_of
 from evals.operations.suite import OURS, PEERS, Asked, baselines, figures, with_trucks
 from evals.operations.town import WEEK_H
@@ -98,7 +99,7 @@ def test_the_same_seed_gives_the_same_figures(readings: Path, found: dict[str, o
 
 def test_what_was_made_up_is_said(found: dict[str, object]) -> None:
     notes = str(found["notes"])
-    assert "positions, truck and costs are invented" in notes
+    assert "positions, trucks and costs are invented" in notes
     assert "2 seeds make a rough interval" in notes
 
 
@@ -209,6 +210,34 @@ def test_trucks_made_larger_are_named_in_the_notes(readings: Path) -> None:
     larger = with_trucks(records, 2)
     assert larger.town.trucks[0].capacity_l == 2 * records.town.trucks[0].capacity_l
     assert "trucks hold 2 times" in larger.town.notes[0]
+
+
+def test_containers_of_each_stream_have_a_truck_of_their_own_that_takes_no_other(
+    readings: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "town_readings.csv.gz"
+    file.write_bytes(readings.read_bytes())
+    alone = read_records(file).town
+    assert [truck.streams for truck in alone.trucks] == [frozenset({"all"})]
+    assert any("one stream" in note for note in alone.notes)
+    streams = "container,stream\nc0,paper\nc1,glass\nc2,paper\nc3,glass\n"
+    (tmp_path / "town_containers.csv").write_text(streams, encoding="utf-8")
+    town = read_records(file).town
+    assert town.streams == ("paper", "glass", "paper", "glass")
+    assert [truck.streams for truck in town.trucks] == [frozenset({"glass"}), frozenset({"paper"})]
+    assert any("UTC" in note for note in town.notes)
+
+
+def test_each_truck_of_an_invented_town_serves_its_own_stream_in_the_simulation(readings: Path, tmp_path: Path) -> None:
+    file = tmp_path / "town_readings.csv.gz"
+    file.write_bytes(readings.read_bytes())
+    streams = "container,stream\nc0,paper\nc1,glass\nc2,paper\nc3,glass\n"
+    (tmp_path / "town_containers.csv").write_text(streams, encoding="utf-8")
+    town = read_records(file).town
+    sheet = Planner(town, Effort(looks=100)).sheet([Wish(i, 500) for i in range(4)])
+    first = town.first_bin
+    served = [{town.bins[point - first] for point in tour if point >= first} for tour in sheet.tours]
+    assert served == [{"c1", "c3"}, {"c0", "c2"}]
 
 
 def test_a_city_folder_brings_its_own_trucks_and_positions() -> None:
