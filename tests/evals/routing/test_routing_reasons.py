@@ -14,6 +14,7 @@ from engines.routing.plan import RoundPlan
 from engines.routing.problem import Goal, Place, Problem, Stop, StopRule, Truck
 from engines.routing.reasons import StopReason, why_stop
 from engines.routing.solve import solve
+from engines.routing.worth import Worth
 from evals.routing.reasons import (
     Asked,
     Round,
@@ -23,7 +24,9 @@ from evals.routing.reasons import (
     figures,
     put_to_test,
     search_of,
+    times,
     told,
+    until_enough,
     wilson,
 )
 from tools.context import Tuning
@@ -39,7 +42,10 @@ def line_round(prizes: Sequence[int | None] = (5000, 4000, 3000, 200, 100, 50), 
     stops = tuple(Stop(f"b{i}", 0, 0, 100, 10, 60, "waste", prize=prize) for i, prize in enumerate(prizes))
     truck = Truck("T", 10_000, 1000, shift_start_s=0, shift_end_s=shift_s, cost_per_km=1.0, cost_per_hour=1.0)
     problem = Problem(stops, (truck,), (Place("depot", 0, 0),), (), metres, metres // 10, Goal.cost)
-    return Round("line", "2025-01-01T00:00", {}, problem, solve(problem, StopRule(max_looks=2000)))
+    worths = {stop.id: Worth(overflow=stop.prize) for stop in stops if stop.prize is not None}
+    chances = {stop_id: round(worth.overflow / 100) for stop_id, worth in worths.items()}  # of an overflow worth 10
+    plan = solve(problem, StopRule(max_looks=2000))
+    return Round("line", "2025-01-01T00:00", {}, problem, plan, worths, chances, 10_000)
 
 
 def lying(tuning: Tuning, problem: Problem, plan: RoundPlan, stop_id: str) -> StopReason:
@@ -71,7 +77,28 @@ def test_served_and_skipped_bins_are_told_apart() -> None:
     found = told(list(put_to_test(iter([line_round()]), asked(), bin_reason)))
     parts = found["by_decision"]
     assert isinstance(parts, dict)
-    assert [part["samples"] for part in parts.values() if isinstance(part, dict)] == [3, 3, 0, 0]
+    assert {name: part["samples"] for name, part in parts.items() if isinstance(part, dict)} == {
+        "served": 3,
+        "skipped": 3,
+    }
+
+
+def test_reasons_that_turn_on_no_prize_stand_beside_and_do_not_count() -> None:
+    rounds = [line_round((None,) * 5, 900), line_round()]
+    samples = list(until_enough(put_to_test(iter(rounds), asked(), bin_reason), 4))
+    found, beside = told(samples), told(samples)["beside"]
+    assert isinstance(beside, dict)
+    assert (found["samples"], beside["samples"]) == (4, 5)
+    assert isinstance(beside["by_decision"], dict)
+    assert {*beside["by_decision"]} <= {"asked", "crowded out", "cannot"}
+    assert samples[-1].counts
+
+
+def test_a_full_search_is_several_times_as_long_as_one_of_a_reason_s_own() -> None:
+    samples = list(put_to_test(iter([line_round()]), asked(), bin_reason))
+    found = times(samples, Asked(CITIES))
+    assert isinstance(found["full_times_one"], float)
+    assert found["full_times_one"] >= 2.5
 
 
 def test_a_due_bin_is_rightly_left_only_where_serving_it_would_leave_another() -> None:
@@ -79,7 +106,9 @@ def test_a_due_bin_is_rightly_left_only_where_serving_it_would_leave_another() -
     tight, roomy = (line_round((None,) * 5, seconds) for seconds in (900, 36_000))
     samples = list(put_to_test(iter([tight]), asked(), bin_reason))
     assert {each.found.reason.served for each in samples} == {True, False}
-    assert told(samples)["agree_share"] == 1.0
+    beside = told(samples)["beside"]
+    assert isinstance(beside, dict)
+    assert beside["agree_share"] == 1.0
     left = why_stop(tight.problem, tight.plan, tight.plan.unserved[0].stop_id)
     assert confirmed(tight.problem, left, StopRule(max_looks=500), 0).agrees
     assert not confirmed(roomy.problem, left, StopRule(max_looks=500), 0).agrees
@@ -104,7 +133,7 @@ def test_a_city_is_planned_with_bins_left_over_and_its_reasons_are_tried() -> No
     found = figures(Asked(CITIES / "berkeley", samples=2, seconds=0.01))
     assert found["samples"] == 2
     assert found["rounds"] == 1
-    assert found["by_decision"]["skipped"]["samples"] == 1  # type: ignore[index, call-overload]
+    assert found["by_city"]["berkeley"]["samples"] == 2  # type: ignore[index, call-overload]
 
 
 def test_a_round_that_a_clock_cut_short_is_searched_for_by_looks_all_the_same() -> None:
