@@ -2,19 +2,21 @@
 
 The way home by the last dump is the distance to an end depot of its own, as in the annealer's arrays. Arc costs stand
 in the distance matrix, so every goal is a distance to PyVRP; only waiting is paid through its duration cost. One of its
-iterations counts as LOOKS_EACH looks.
+iterations counts as LOOKS_EACH looks. A unit of load too much costs at most MOST_PENALTY there, so small loads are
+counted in smaller units: else an overloaded plan is cheaper than any feasible one, and none is found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.routing.model import ENDLESS, FAR, Facts, Model
+from engines.routing.model import FAR, Facts, Model
 from engines.routing.problem import LONGEST, Problem
 from engines.routing.rounds import Order
 from engines.routing.stopping import Budget
@@ -22,6 +24,9 @@ from engines.routing.stopping import Budget
 LOOKS_EACH = 100
 NOWHERE = 1 << 40  # distance and seconds of a way that is none
 TELL_ITERATIONS = 20
+MOST_PENALTY = 100_000  # PyVRP's default bound on what a unit of load, time or way too much costs
+UNLIMITED = int(np.iinfo(np.int64).max)
+LOADS = (("litres", "room_l", "aboard_l"), ("kilos", "room_kg", "aboard_kg"))
 
 
 def supports(problem: Problem) -> bool:
@@ -102,6 +107,7 @@ def build(model: Model) -> Built:
     distances: list[Any] = []
     durations: list[Any] = []
     types = []
+    units = _units(facts)
     for k in range(kinds):
         key = (int(facts.kinds["group"][k]), facts.ends["allowed"][k].tobytes())
         if key not in profiles:
@@ -109,40 +115,62 @@ def build(model: Model) -> Built:
             distance, duration = _matrices(facts, k, first_stop)
             distances.append(distance)
             durations.append(duration)
-        types.append(_vehicle(pyvrp, model, k, profiles[key]))
+        types.append(_vehicle(facts, k, (profiles[key], units)))
     service = facts.dumps["stay"]
     depots = [pyvrp.Depot(location) for location in range(2 * kinds)]
     depots += [pyvrp.Depot(first_dump + i, service_duration=int(service[i])) for i in range(d)]
     data = pyvrp.ProblemData(
         [pyvrp.Location(0, 0) for _ in range(first_stop + n)],
-        [_client(pyvrp, row, first_stop + i) for i, row in enumerate(facts.stops)],
+        [_client(row, first_stop + i, units) for i, row in enumerate(facts.stops)],
         depots, types, distances, durations,
     )  # fmt: skip
     return Built(data, first_dump, tuple(int(point) for point in facts.dumps["point"]))
 
 
-def _client(pyvrp: Any, row: Any, location: int) -> Any:
-    late = int(row["late"])
+def _units(facts: Facts) -> dict[str, int]:
+    """By the name of each load that a stop or a truck has: units of one litre or kilo, 1 or what makes up for costs.
+
+    A mean stop too much then costs as much as the dearest way out to a stop and home.
+    """
+    ways = facts.ends["start_cost"] + facts.ends["end_cost"]
+    dearest = float(ways[ways < FAR].max(initial=0))
+    made = {}
+    for name, _, aboard in LOADS:
+        held = facts.stops[name][facts.stops[name] > 0]
+        if len(held) or facts.kinds[aboard].any():
+            made[name] = max(1, ceil(dearest / (MOST_PENALTY * float(held.mean())))) if len(held) else 1
+    return made
+
+
+def _client(row: Any, location: int, units: dict[str, int]) -> Any:
+    import pyvrp
+
     return pyvrp.Client(
-        location, pickup=[int(row["litres"]), int(row["kilos"])], service_duration=int(row["service"]),
-        tw_early=int(row["early"]), tw_late=late, release_time=int(row["release"]),
+        location, pickup=[unit * int(row[name]) for name, unit in units.items()], service_duration=int(row["service"]),
+        tw_early=int(row["early"]), tw_late=_limit(row["late"]), release_time=int(row["release"]),
         prize=int(row["penalty"]), required=False,
     )  # fmt: skip
 
 
-def _vehicle(pyvrp: Any, model: Model, k: int, profile: int) -> Any:
-    facts = model.facts
-    row = facts.kinds[k]
+def _vehicle(facts: Facts, k: int, profile: tuple[int, dict[str, int]]) -> Any:
+    import pyvrp
+
+    row, (matrix, units) = facts.kinds[k], profile
     usable = [2 * len(facts.kinds) + i for i in range(len(facts.dumps)) if facts.usable[k, i]]
-    longest = min(int(row["longest"]), ENDLESS)
+    rooms = [(units[name], int(row[room]), int(row[aboard])) for name, room, aboard in LOADS if name in units]
     return pyvrp.VehicleType(
-        num_available=int(row["have"]), capacity=[int(row["room_l"]), int(row["room_kg"])], start_depot=2 * k,
-        end_depot=2 * k + 1, fixed_cost=int(row["fixed"]), tw_early=int(row["leave"]), tw_late=int(row["back"]),
-        shift_duration=longest, unit_distance_cost=1, unit_duration_cost=int(row["per_second"]), profile=profile,
-        start_late=None if row["late_start"] else int(row["leave"]),
-        initial_load=[int(row["aboard_l"]), int(row["aboard_kg"])],
+        num_available=int(row["have"]), capacity=[unit * room for unit, room, _ in rooms], start_depot=2 * k,
+        end_depot=2 * k + 1, fixed_cost=int(row["fixed"]), tw_early=int(row["leave"]), tw_late=_limit(row["back"]),
+        shift_duration=_limit(row["longest"]), unit_distance_cost=1, unit_duration_cost=int(row["per_second"]),
+        profile=matrix, start_late=None if row["late_start"] else int(row["leave"]),
+        initial_load=[unit * aboard for unit, _, aboard in rooms],
         reload_depots=usable, max_reloads=min(int(row["most_dumps"]), 1000),
     )  # fmt: skip
+
+
+def _limit(value: Any) -> int:
+    """A limit in PyVRP's words: what nothing can reach is none, so that it looks after no times that bind nowhere."""
+    return UNLIMITED if int(value) >= LONGEST else int(value)
 
 
 def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

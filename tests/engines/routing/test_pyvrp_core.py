@@ -1,0 +1,42 @@
+"""PyVRP as a core: it finds plans whatever the units are, and is told of no limit that nothing can reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from routing_cases import grid, with_stops
+
+from engines.routing.check import check
+from engines.routing.model import model_of
+from engines.routing.problem import LONGEST, Problem, StopRule
+from engines.routing.pyvrp_core import build, improve_with_pyvrp
+from engines.routing.rounds import assemble
+from engines.routing.stopping import Budget
+
+
+def dear(litres: int, cost_per_km: float) -> Problem:
+    """Sixty stops of so many litres, seven to a truck; nothing but room binds."""
+    problem = with_stops(grid(60, 9, dump=False), volume_l=litres, weight_kg=0)
+    trucks = (replace(t, capacity_l=7 * litres, cost_per_km=cost_per_km, cost_per_hour=0.0) for t in problem.trucks)
+    return replace(problem, trucks=tuple(trucks))
+
+
+@pytest.mark.parametrize("litres", [1, 100, 5000])
+def test_it_finds_a_plan_whatever_a_litre_is_worth_beside_a_way(litres: int) -> None:
+    problem = dear(litres, cost_per_km=30_000.0)
+    found = improve_with_pyvrp(model_of(problem), None, Budget(StopRule(max_looks=30_000)), (1, 1.0))
+    assert found is not None
+    plan = assemble(problem, found, "pyvrp", 1)
+    assert check(problem, plan) == []
+    assert len(plan.served) == 60
+
+
+def test_it_is_given_no_windows_where_no_time_binds_and_no_load_that_nobody_has() -> None:
+    problem = dear(100, cost_per_km=1.0)
+    free = replace(problem, trucks=tuple(replace(t, shift_end_s=LONGEST, late_start=True) for t in problem.trucks))
+    assert not build(model_of(free)).data.has_time_windows()
+    assert build(model_of(problem)).data.has_time_windows()
+    assert build(model_of(free)).data.num_load_dimensions == 1
+    assert build(model_of(with_stops(free, weight_kg=3))).data.num_load_dimensions == 2
+    assert build(model_of(with_stops(free, volume_l=0))).data.num_load_dimensions == 0
