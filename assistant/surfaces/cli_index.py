@@ -22,7 +22,10 @@ class Kind(StrEnum):
     handbook = "handbook"
     patterns = "patterns"
     predictions = "predictions"
+    customers = "customers"
 
+
+UNRECORDED = "none: no records name customers; contracts and permits in the city's folder are found as handbook"
 
 KIND = typer.Option([], "--kind", help="Only this kind; may be given more than once. Default: all.")
 
@@ -34,8 +37,13 @@ def add_reindex(cli: typer.Typer, terminal: Terminal) -> None:
     @clear
     def reindex(kinds: list[Kind] = KIND, city: str | None = CITY) -> None:
         """Make the search index again from records and pages, with the vectors that are missing or another model's."""
+        if Kind.customers in kinds:
+            show(print_pairs([(Kind.customers, UNRECORDED)]))
+        made = [kind.value for kind in kinds if kind is not Kind.customers]
+        if kinds and not made:
+            return
         with terminal.parts(city=city) as parts:
-            done = _index(parts).reindex([kind.value for kind in kinds], _tell)
+            done = _index(parts).reindex(made, _tell)
         lines = [(kind, f"{count:,} documents changed") for kind, count in done.changed.items() if count]
         lines.append(("meanings", f"{done.without_meaning:,} texts without a vector"))
         show(print_pairs(lines))

@@ -135,6 +135,15 @@ def test_a_reindex_tells_what_it_did_and_how_far_it_was(run: Run, parts: ApiPart
     assert run("reindex", "--kind", "customs").exit_code == 2
 
 
+def test_a_reindex_of_customers_says_that_no_records_name_any_and_does_the_rest(run: Run, parts: ApiParts) -> None:
+    told = "no records name customers"
+    alone = run("reindex", "--kind", "customers")
+    assert (alone.exit_code, told in alone.stdout, alone.stderr) == (0, True, "")
+    both = run("reindex", "--kind", "customers", "--kind", "bins")
+    assert (both.exit_code, told in both.stdout, "bins: 6 of 6" in both.stderr) == (0, True, True)
+    assert told not in run("reindex").stdout
+
+
 def test_a_reindex_makes_the_vectors_of_another_model_again(run: Run, parts: ApiParts, search: SqliteSearch) -> None:
     other = SqliteSearch(Path(str(parts.store.url.database)), "smalltown", ConceptEmbedder("other"))
     assert other.health().faults
