@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.operation import BinInfo, Operation
 from domain.records import Emptying, Reading
 from domain.store import Store
+from engines.forecast.districts import district_of
 from engines.forecast.history import BinHistory, Floats, Times, no_levels, no_times
 from engines.forecast.records import BinRecords, history_of
 from engines.forecast.wall_clock import local_times
@@ -52,7 +53,7 @@ def read_records(store: Store, city: Operation, bin_ids: Sequence[str] | None = 
 def _records(info: BinInfo, emptied: _Levels, read: _Levels, step: float) -> BinRecords:
     return BinRecords(
         info.bin_id, info.stream, info.site_id, emptied.at, emptied.level, read.at, read.level, step_pct=step,
-        in_percent=read.in_percent,
+        in_percent=read.in_percent, district=district_of(info.lat, info.lon),
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class BinHistory:
     """One bin's past, in time order. `levels[i]` is the level found at `emptied_at[i]`, NaN where unknown.
 
     The first `seen` emptyings were read off the readings: such a one is known with the reading after its own.
+    `district`: which bins are near (`districts.py`); "" where that is not known.
     """
 
     bin_id: str
@@ -52,6 +53,7 @@ class BinHistory:
     readings: Floats = field(default_factory=no_levels)
     step_pct: float = 20.0
     seen: int = 0
+    district: str = ""
 
     def __post_init__(self) -> None:
         for times, values in (("emptied_at", "levels"), ("read_at", "readings")):

@@ -33,7 +33,8 @@ FEWEST_OF_A_SENSOR = 20
 BASIS_WORDS = {
     "bin": "the bin's own past",
     "site": "bins of the same stream at its site (this bin has no full interval yet)",
-    "stream": "its stream only (neither bin nor site has a past): interval widened",
+    "district": "bins of the same stream nearby (neither bin nor site has a past): interval widened",
+    "stream": "its stream only (neither bin nor site nor the bins nearby have a past): interval widened",
     "all": "all bins (its stream has no past): interval widened",
 }
 

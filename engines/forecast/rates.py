@@ -1,15 +1,16 @@
 """Fill rates per bin and hour of week, and how wrong they were: fitted together, never with the future.
 
 rate(bin, hour) = rate(bin) x profile(stream, hour), profile with mean 1. A bin's rate is shrunk to its site and stream,
-that to its stream, that to all bins (empirical-Bayes ridge, each level worth `PRIOR_INTERVALS` intervals). Censored
-growth is replaced by its mean under a logistic error inside the step (an EM step; Dempster, Laird and Rubin 1977). The
-profile is fitted by multiplicative updates (Lee and Seung 2001), so it never goes below zero.
+that to its stream in its district, that to its stream, that to all bins (empirical-Bayes ridge, each level worth
+`PRIOR_INTERVALS` intervals). Censored growth is replaced by its mean under a logistic error inside the step (an EM
+step; Dempster, Laird and Rubin 1977). The profile is fitted by multiplicative updates (Lee and Seung 2001), so it never
+goes below zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +47,16 @@ class Rates:
     profile: dict[str, Floats]
     outcomes: Outcomes
     fitted_until: np.datetime64 | None = None
+    district_rate: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def rate_of(self, history: BinHistory) -> tuple[float, str]:
-        """(points an hour, what it rests on: bin, site, stream or all)."""
+        """(points an hour, what it rests on: bin, site, district, stream or all)."""
         if self.intervals_of.get(history.bin_id, 0) > 0:
             return self.bin_rate[history.bin_id], "bin"
         if (history.site_id, history.stream) in self.site_rate:
             return self.site_rate[history.site_id, history.stream], "site"
+        if (history.district, history.stream) in self.district_rate:
+            return self.district_rate[history.district, history.stream], "district"
         if history.stream in self.stream_rate:
             return self.stream_rate[history.stream], "stream"
         return self.overall, "all"
@@ -70,12 +74,19 @@ class Rates:
 
 @dataclass(frozen=True, eq=False)
 class _Groups:
-    """Which site+stream and stream each bin belongs to."""
+    """Which site+stream, district+stream and stream each bin belongs to; a district without a name is none."""
 
     site: Ints
+    district: Ints
     stream: Ints
     sites: list[tuple[str, str]]
+    districts: list[tuple[str, str]]
     streams: list[str]
+
+    @property
+    def named(self) -> npt.NDArray[np.bool_]:
+        """Which districts have a name."""
+        return np.array([name != "" for name, _ in self.districts], dtype=np.bool_)
 
 
 def fit_rates(histories: Sequence[BinHistory]) -> Rates:
@@ -126,7 +137,7 @@ def _fit(rows: Intervals, histories: Sequence[BinHistory], groups: _Groups) -> R
     age = (rows.end.max() if len(rows) else 0.0) - rows.end
     recency = np.exp2(-age / HALF_LIFE_H)
     profile = np.ones((len(groups.streams), BUCKETS))
-    levels = _Levels(np.full(len(histories), FALLBACK_RATE), np.zeros(0), np.zeros(0), FALLBACK_RATE)
+    levels = _Levels(np.full(len(histories), FALLBACK_RATE), *(np.zeros(0),) * 3, FALLBACK_RATE)
     for _ in range(ROUNDS if len(rows) else 0):
         unit = np.einsum("nk,nk->n", exposure, profile[stream_of_row])
         expected = levels.bin[rows.bin] * unit
@@ -136,6 +147,7 @@ def _fit(rows: Intervals, histories: Sequence[BinHistory], groups: _Groups) -> R
         profile = _update_profile(profile, exposure, levels.bin[rows.bin], grown, (weight, stream_of_row))
     counts = np.bincount(rows.bin, minlength=len(histories))
     seen_sites, seen_streams = set(groups.site[rows.bin].tolist()), set(stream_of_row.tolist())
+    seen_districts = set(groups.district[rows.bin].tolist()) & set(np.flatnonzero(groups.named).tolist())
     return Rates(
         bin_rate={h.bin_id: float(r) for h, r in zip(histories, levels.bin, strict=True)},
         intervals_of={h.bin_id: int(n) for h, n in zip(histories, counts, strict=True)},
@@ -144,15 +156,17 @@ def _fit(rows: Intervals, histories: Sequence[BinHistory], groups: _Groups) -> R
         overall=float(levels.overall),
         profile={stream: profile[i] for i, stream in enumerate(groups.streams)},
         outcomes=Outcomes({}),
+        district_rate={key: float(levels.district[i]) for i, key in enumerate(groups.districts) if i in seen_districts},
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Levels:
-    """Points an hour by bin, by site and stream, by stream, and over all."""
+    """Points an hour by bin, by site and stream, by district and stream, by stream, and over all."""
 
     bin: Floats
     site: Floats
+    district: Floats
     stream: Floats
     overall: float
 
@@ -168,10 +182,13 @@ def _shrink(rows: Intervals, groups: _Groups, unit: Floats, grown: Floats, weigh
         return np.asarray(np.maximum(top / (np.bincount(group, down, size) + prior), 1e-4))
 
     stream = level(groups.stream[rows.bin], len(groups.streams), overall)
+    parent = np.zeros(len(groups.districts))
+    parent[groups.district] = stream[groups.stream]
+    district = np.where(groups.named, level(groups.district[rows.bin], len(groups.districts), parent), parent)
     parent_of_site = np.zeros(len(groups.sites))
-    parent_of_site[groups.site] = stream[groups.stream]
+    parent_of_site[groups.site] = district[groups.district]
     site = level(groups.site[rows.bin], len(groups.sites), parent_of_site)
-    return _Levels(level(rows.bin, len(groups.site), site[groups.site]), site, stream, overall)
+    return _Levels(level(rows.bin, len(groups.site), site[groups.site]), site, district, stream, overall)
 
 
 def _update_profile(
@@ -225,11 +242,15 @@ def _bucket_hours(start: Floats, end: Floats) -> Floats:
 
 def _group(histories: Sequence[BinHistory]) -> _Groups:
     sites = list(dict.fromkeys((h.site_id, h.stream) for h in histories))
+    districts = list(dict.fromkeys((h.district, h.stream) for h in histories))
     streams = list(dict.fromkeys(h.stream for h in histories))
     site_at = {key: i for i, key in enumerate(sites)}
+    district_at = {key: i for i, key in enumerate(districts)}
     stream_at = {key: i for i, key in enumerate(streams)}
     site = np.array([site_at[h.site_id, h.stream] for h in histories], dtype=np.int64)
-    return _Groups(site, np.array([stream_at[h.stream] for h in histories], dtype=np.int64), sites, streams)
+    district = np.array([district_at[h.district, h.stream] for h in histories], dtype=np.int64)
+    stream = np.array([stream_at[h.stream] for h in histories], dtype=np.int64)
+    return _Groups(site, district, stream, sites, districts, streams)
 
 
 def _stream_names(rows: Intervals, groups: _Groups) -> list[str]:

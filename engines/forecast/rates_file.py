@@ -25,6 +25,7 @@ def rates_to_json(rates: Rates) -> str:
         "bin_rate": {name: round(rate, PLACES) for name, rate in rates.bin_rate.items()},
         "intervals_of": rates.intervals_of,
         "site_rate": [[*key, round(rate, PLACES)] for key, rate in sorted(rates.site_rate.items())],
+        "district_rate": [[*key, round(rate, PLACES)] for key, rate in sorted(rates.district_rate.items())],
         "stream_rate": {name: round(rate, PLACES) for name, rate in rates.stream_rate.items()},
         "overall": round(rates.overall, PLACES),
         "profile": {name: _rounded(each) for name, each in rates.profile.items()},
@@ -57,6 +58,7 @@ def rates_from_json(text: str) -> Rates:
             overall=float(told["overall"]),
             profile=profile,
             outcomes=Outcomes(curves),
+            district_rate={(name, stream): rate for name, stream, rate in told.get("district_rate", [])},
             fitted_until=None if until is None else np.datetime64(until, "s"),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -37,6 +37,7 @@ class BinRecords:
     """One bin's emptyings and readings in the order in which they came; times of the city's wall clock, percent.
 
     `in_percent`: levels read are percentages; False for classes (GREEN, RED), whose falls tell of no emptying.
+    `district`: as of a history.
     """
 
     bin_id: str
@@ -48,6 +49,7 @@ class BinRecords:
     readings: Floats = field(default_factory=no_levels)
     step_pct: float = 20.0
     in_percent: bool = True
+    district: str = ""
 
     @functools.cached_property
     def arrived(self) -> Cleaned:
@@ -78,7 +80,7 @@ def history_of(records: BinRecords, believed_until: np.datetime64 | None = None)
     seen, before = _seen(records, at, level)
     history = BinHistory(
         records.bin_id, records.stream, records.site_id, np.concatenate([seen, records.emptied_at]),
-        np.concatenate([before, records.levels]), at, level, records.step_pct, len(seen),
+        np.concatenate([before, records.levels]), at, level, records.step_pct, len(seen), records.district,
     )  # fmt: skip
     return history, tuple(notes)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from domain.errors import BadData
+from engines.forecast.districts import district_of
 from engines.forecast.history import BinHistory, Floats
 
 COLUMNS = {
@@ -56,16 +57,16 @@ def read_emptyings(path: Path) -> Emptied:
     Times are local. Levels are percentages with or without the sign; anything else is an unknown level. Levels in
     steps of 20 are taken as such. Raises BadData.
     """
-    about: dict[str, tuple[str, str]] = {}
+    about: dict[str, tuple[str, str, str]] = {}
     if path.is_dir():
-        about = {row["bin_id"]: (row["stream"], row["site_id"]) for row in _rows(_inside(path, "bins"))}
+        about = {row["bin_id"]: (row["stream"], row["site_id"], _district(row)) for row in _rows(_inside(path, "bins"))}
         path = _inside(path, "emptyings")
     rows: defaultdict[str, list[tuple[str, float, float]]] = defaultdict(list)
     names: dict[str, str] = {}
     for row in _rows(path):
         names = names or {what: _column(list(row), what, path) for what in COLUMNS}
         name = row[names["bin"]]
-        about.setdefault(name, (row.get("stream") or "all", row.get("site") or row.get("site_id") or name))
+        about.setdefault(name, (row.get("stream") or "all", row.get("site") or row.get("site_id") or name, ""))
         reason = ALERTED.get((row.get("reason") or "").strip().lower(), math.nan)
         rows[name].append((row[names["at"]].strip().replace(" ", "T"), _level(row[names["level"]]), reason))
     if not rows:
@@ -91,7 +92,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _histories(
-    rows: dict[str, list[tuple[str, float, float]]], about: dict[str, tuple[str, str]], step: float, path: Path
+    rows: dict[str, list[tuple[str, float, float]]], about: dict[str, tuple[str, str, str]], step: float, path: Path
 ) -> Emptied:
     found = Emptied([], [])
     for name, parts in sorted(rows.items()):
@@ -101,10 +102,18 @@ def _histories(
             raise BadData(f"{path.name}: a time of {name} cannot be read: {error}") from None
         order = np.argsort(at, kind="stable")
         level = np.array([level for _, level, _ in parts])[order]
-        stream, site = about[name]
-        found.histories.append(BinHistory(name, stream, site, at[order], level, step_pct=step))
+        stream, site, district = about[name]
+        found.histories.append(BinHistory(name, stream, site, at[order], level, step_pct=step, district=district))
         found.alerted.append(np.array([alerted for _, _, alerted in parts])[order])
     return found
+
+
+def _district(row: dict[str, str]) -> str:
+    """Of a bin of a city folder; none where its place cannot be read."""
+    try:
+        return district_of(float(row["lat"]), float(row["lon"]))
+    except (KeyError, ValueError):
+        return ""
 
 
 def _column(header: Sequence[str], what: str, path: Path) -> str:
