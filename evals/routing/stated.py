@@ -1,17 +1,17 @@
 """A stated case with all rules at once: the first plan of 1,000 bins, a re-plan in mid-shift, and 50,000 bins.
 
-    python -m evals.routing.stated
+    python -m evals.routing.stated          the town
+    python -m evals.routing.stated crowd    the 50,000 bins
 
 A made-up town, the same for everybody: two streams, volume and weight, dump trips, windows, breaks, prizes, and bins
 that must be served. In the middle of the shift one truck breaks down; the others have begun their rounds and go on
 with the rest. All times are CPU seconds of this process, the reasons and the engine's own check included; the loops
-are loaded before.
+are loaded before. Memory is the most that a process has held, so the town and the crowd have one each.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -29,7 +29,7 @@ from engines.routing.kernels import KERNELS
 from engines.routing.params import Params
 from engines.routing.problem import Goal, Place, Problem, Rest, RoundPlan, Stop, StopRule, Truck
 from engines.routing.solve import solve
-from evals.routing.worker import ONE_THREAD, ROOT
+from evals.routing.worker import ONE_THREAD, ROOT, memory_mb
 
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
@@ -90,46 +90,52 @@ def at_noon(problem: Problem, plan: RoundPlan) -> Problem:
     )
 
 
-def figures(bins: int = BINS, crowd: int = CROWD, seconds: float = SECONDS) -> JsonObject:
-    """`first_plan_s`, `replan_first_s` (a checked plan at once), `replan_s` and what it gained, `crowd_s`.
-
-    `peak_mb` is the most held up to the re-plan, `crowd_peak_mb` with the crowd.
-    """
-    if not KERNELS.wait():
-        raise RuntimeError(KERNELS.fault)
+def figures(bins: int = BINS, seconds: float = SECONDS) -> JsonObject:
+    """`first_plan_s`, `replan_first_s` (a checked plan at once), `replan_s` and what it gained, `peak_mb`."""
+    _load()
     problem = town(bins, max(3, TRUCKS * bins // BINS))
     first_s, first = timed(lambda: solve(problem, AT_ONCE))
     plan = solve(problem, StopRule(max_cpu_seconds=seconds))
     noon = at_noon(problem, plan)
     at_once_s, at_once = timed(lambda: solve(noon, AT_ONCE, params=Params(start=plan)))
     replan_s, after = timed(lambda: solve(noon, StopRule(max_cpu_seconds=0.6 * seconds), params=Params(start=plan)))
-    begun, town_mb = {truck.name: truck.locked for truck in noon.trucks}, peak_mb()
-    crowd_s, (kept, served, faults) = timed(lambda: crowded(crowd))
+    begun = {truck.name: truck.locked for truck in noon.trucks}
     return {
         "bins": bins, "trucks": len(problem.trucks), "first_plan_s": first_s, "first_objective": first.objective,
         "objective": plan.objective, "served": len(plan.served), "replan_first_s": at_once_s,
         "replan_first_objective": at_once.objective, "replan_s": replan_s, "replan_objective": after.objective,
         "begun_kept": all(each.stop_ids[: len(begun[each.truck])] == begun[each.truck] for each in after.rounds),
-        "changed_stops": changed(noon, plan, after), "crowd_bins": crowd, "crowd_planned_for": kept,
-        "crowd_served": served, "crowd_s": crowd_s,
-        "faults": [*check(problem, first), *check(problem, plan), *check(noon, at_once), *check(noon, after), *faults],
-        "peak_mb": town_mb, "crowd_peak_mb": peak_mb(),
+        "changed_stops": changed(noon, plan, after),
+        "faults": [*check(problem, first), *check(problem, plan), *check(noon, at_once), *check(noon, after)],
+        "peak_mb": memory_mb("VmHWM"),
+    }  # fmt: skip
+
+
+def crowd_figures(bins: int = CROWD) -> JsonObject:
+    """`crowd_s` from the bins' places to the checked plan, how many it plans for and serves, `crowd_peak_mb`."""
+    _load()
+    spent, (kept, served, faults) = timed(lambda: crowded(bins))
+    return {
+        "crowd_bins": bins, "crowd_planned_for": kept, "crowd_served": served, "crowd_s": spent,
+        "crowd_faults": [*faults], "crowd_peak_mb": memory_mb("VmHWM"),
     }  # fmt: skip
 
 
 def figures_apart(module: str = "evals.routing.stated") -> JsonObject:
-    """The figures from a process of its own, so that its memory is its own; `failure` alone where it broke."""
-    command = ["env", *ONE_THREAD, sys.executable, "-m", module]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"failure": f"ended with {done.returncode}: {done.stderr.strip()[-LAST_WORDS:]}"}
-    found: JsonObject = json.loads(done.stdout)
-    return found
+    """The figures from two processes of their own, so that their memory is theirs; `failure` alone where one broke."""
+    made: JsonObject = {}
+    for case in ("town", "crowd"):
+        command = ["env", *ONE_THREAD, sys.executable, "-m", module, case]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return {"failure": f"{case} ended with {done.returncode}: {done.stderr.strip()[-LAST_WORDS:]}"}
+        made |= json.loads(done.stdout)
+    return made
 
 
-def peak_mb() -> float:
-    """The most memory that this process has held so far, MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+def _load() -> None:
+    if not KERNELS.wait():
+        raise RuntimeError(KERNELS.fault)
 
 
 def timed(work: Callable[[], Found]) -> tuple[float, Found]:
@@ -163,5 +169,5 @@ def crowded(bins: int) -> tuple[int, int, list[str]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(figures(), indent=1))
+    print(json.dumps(crowd_figures() if sys.argv[1:] == ["crowd"] else figures(), indent=1))
     sys.exit(0)

@@ -282,9 +282,9 @@ def stated_line(found: JsonObject) -> str:
     return (
         f"all rules, {found['bins']} bins, {found['trucks']} trucks: first plan {found['first_plan_s']} CPU s; a truck "
         f"breaks down at noon: re-plan {found['replan_first_s']} s at once, {found['replan_s']} s searched, "
-        f"{found['changed_stops']} stops changed; {found['peak_mb']} MB; {found['crowd_bins']} bins: "
+        f"{found['changed_stops']} stops changed; {found['peak_mb']} MB; by itself, {found['crowd_bins']} bins: "
         f"{found['crowd_s']} s, {found['crowd_planned_for']} planned for, {found['crowd_peak_mb']} MB; "
-        f"faults {found['faults']}"
+        f"faults {found['faults']} {found['crowd_faults']}"
     )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
 
 from engines.routing.params import Params
 from engines.routing.problem import StopRule
 from engines.routing.solve import solve
-from evals.routing.stated import NOON_S, at_noon, changed, figures, figures_apart, town
+from evals.routing.stated import NOON_S, at_noon, changed, crowd_figures, figures, figures_apart, town
 from evals.routing.suite import stated_line
+from evals.routing.worker import memory_mb
 
 
 def test_the_town_has_every_rule_that_it_names() -> None:
@@ -41,14 +46,29 @@ def test_changed_stops_are_those_that_another_truck_or_only_one_plan_serves() ->
 
 
 def test_a_small_case_gives_every_figure_and_no_fault() -> None:
-    found = figures(bins=60, crowd=2_000, seconds=0.3)
-    assert found["faults"] == []
+    found = figures(bins=60, seconds=0.3) | crowd_figures(2_000)
+    assert found["faults"] == found["crowd_faults"] == []
     assert found["begun_kept"] is True
     assert found["objective"] <= found["first_objective"]  # type: ignore[operator]
     assert found["replan_objective"] <= found["replan_first_objective"]  # type: ignore[operator]
     assert found["crowd_planned_for"] == 1_200
-    assert 0 < found["peak_mb"] <= found["crowd_peak_mb"]  # type: ignore[operator]
+    assert 0 < found["peak_mb"] <= found["crowd_peak_mb"]  # type: ignore[operator]  # here one process, one peak
     assert "re-plan" in stated_line(found)
+
+
+def test_memory_of_this_process_is_not_that_of_a_case_apart(tmp_path: Path) -> None:
+    held = np.ones(250_000_000, dtype=np.uint8)  # this process at its peak; the case apart needs a fraction of it
+    (tmp_path / "small_case.py").write_text(
+        "import json, sys\nfrom evals.routing.worker import memory_mb\n"
+        "print(json.dumps({sys.argv[1]: memory_mb('VmHWM')}))\n"
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(tmp_path))
+        found = figures_apart("small_case")
+    assert held.all()
+    assert memory_mb("VmHWM") > 250
+    assert {*found} == {"town", "crowd"}
+    assert all(0 < peak < 200 for peak in found.values())  # type: ignore[operator]
 
 
 def test_a_stated_case_that_breaks_is_a_figure_and_costs_no_other_one() -> None:
