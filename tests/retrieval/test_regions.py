@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,9 @@ def test_exchanged_coordinates_are_recognized_where_they_leave_the_earth() -> No
         Circle(-122.2595, 37.8703, 500)
     with pytest.raises(OutOfRange, match=r"not on the earth\. Which place"):
         Circle(200.0, 37.8703, 500)
+
+
+@pytest.mark.parametrize("radius_m", [0, -1, math.nan, math.inf])
+def test_a_radius_that_holds_nothing_is_refused_in_words(radius_m: float) -> None:
+    with pytest.raises(OutOfRange, match="How many metres around the place"):
+        Circle(37.87, -122.26, radius_m)

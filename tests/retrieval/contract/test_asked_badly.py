@@ -16,7 +16,7 @@ from embedders import ConceptEmbedder
 from pydantic import JsonValue
 
 from domain.clock import fixed_clock
-from domain.errors import AskAgain, BadData, MissingPiece, OutOfRange
+from domain.errors import AskAgain, BadData, MissingPiece, OutOfRange, UnknownName
 from domain.ledger import Ledger, load_keys
 from domain.operation import load_operation
 from domain.ports import ModelIdentity
@@ -131,6 +131,19 @@ def test_the_widest_radius_holds_all_that_has_a_place_and_another_ocean_nothing(
     nowhere = ask(ctx, "lid broken", kind="requests", near="0.5, 0.5")
     assert nowhere.facts.searched_documents == 0
     assert nowhere.why[0].text.endswith("it has 8 in all.")
+
+
+def test_a_place_that_no_record_names_is_asked_back_with_what_the_search_finds_of_sites(ctx: Ctx) -> None:
+    also = "Bins for Waste. Also called truck depot."
+    ctx.search.upsert([Document("sites/fire-house", "bins", "Fire House", also, "records:sites/fire-house")])
+    assert ctx.search.embed_pending(30) == 0
+    for call in (
+        Call("find_bins", {"near": "lorry depot"}),
+        Call("search_records", {"query": "lid", "near": "lorry depot"}),
+    ):
+        with pytest.raises(UnknownName) as asked:
+            use(call, ctx)
+        assert asked.value.choices[:1] == ("Fire House",)
 
 
 # ---------------------------------------------------------------- an index that is not what it should be

@@ -72,6 +72,14 @@ def test_a_circle_holds_what_is_inside_and_says_how_far(search: KeptStore) -> No
     assert {hit.document.id: round(hit.distance_m or 0, -1) for hit in found.hits} == {"0": 0, "1": 100, "2": 200}
 
 
+def test_a_circle_of_twenty_thousand_kilometres_holds_whatever_has_a_place(city: KeptStore) -> None:
+    assert ids(city, near=Circle(*SATHER, 20_000_000), deadline_s=30) == {"a", "b"}
+    assert ids(city, near=Circle(-37.9, 57.7, 20_000_000), deadline_s=30) == {
+        "a",
+        "b",
+    }  # from nearly the other side of the earth
+
+
 def test_an_area_is_what_the_records_say_and_its_circle_where_they_are_silent(search: KeptStore) -> None:
     there = Document("requests/1", "requests", "rats", "", "r", *SATHER)
     site = replace(there, id="sites/u15", kind="bins", fields={"site_id": "u15"})
