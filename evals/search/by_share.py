@@ -201,7 +201,7 @@ def _trace(found: Found) -> PlanTrace:
 
 def _shared(exact: Found, other: Found) -> float:
     kept = {hit.document.id for hit in exact.hits}
-    return len(kept & {hit.document.id for hit in other.hits}) / max(1, len(kept))
+    return len(kept & {hit.document.id for hit in other.hits}) / len(kept) if kept else 1.0
 
 
 def _number(id_: str) -> int:
