@@ -17,9 +17,10 @@ from tools.context import AskedFor, Ctx
 from tools.crew_finds import crew_finds, finds_reason
 from tools.fill import data_age, foresee, hours_ahead, last_emptied
 from tools.forecast_reasons import why_filled
-from tools.plan_reasons import ExplanationFacts, explain_bins, explain_plan, explain_truck
+from tools.plan_reasons import ExplanationFacts, explain_bins
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replan import again
+from tools.round_explained import explain_plan, explain_truck
 from tools.unemptied import left_unemptied
 
 DAY_H = 24.0

@@ -6,19 +6,20 @@ Every figure comes from driving the changed round again: the stop taken out, or 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from domain.errors import BadData
 from engines.routing.duties import choice_of
 from engines.routing.places import cheapest_order
 from engines.routing.problem import Problem, RoundPlan, Truck, TruckRound, Unserved, Why
-from engines.routing.rounds import Failure, Order, assemble, drive, objective_of, orders_of, rank
+from engines.routing.rounds import Failure, Order, assemble, drive, longest_s, objective_of, orders_of, rank
 from engines.routing.stopping import Budget
 
 
 @dataclass(frozen=True)
 class Detour:
     """What a stop adds to its round: metres, seconds, currency, and milli-currency under the goal by which stops are
-    chosen (duties.py)."""
+    chosen (duties.py); `longest_s` is what it adds to the longest round's seconds."""
 
     stop_id: str
     truck: str
@@ -28,6 +29,7 @@ class Detour:
     milli: int
     prize: int | None
     must_serve: bool
+    longest_s: int
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,12 @@ def _detour(problem: Problem, plan: RoundPlan, change: tuple[int, TruckRound, Tr
     index, full, less = change
     truck = problem.trucks[index]
     stop = next(stop for stop in problem.stops if stop.id == stop_id)
-    milli = objective_of(problem, [*plan.rounds[:index], full, *plan.rounds[index + 1 :]])
-    milli -= objective_of(problem, [*plan.rounds[:index], less, *plan.rounds[index + 1 :]])
-    milli += stop.prize or 0  # the objective without the stop holds its prize, the other does not
+    both = [[*plan.rounds[:index], each, *plan.rounds[index + 1 :]] for each in (full, less)]
+    milli, longest = ([measure(rounds) for rounds in both] for measure in (partial(objective_of, problem), longest_s))
     return Detour(
         stop_id, truck.name, full.metres - less.metres, full.seconds - less.seconds, full.cost - less.cost,
-        milli, stop.prize, stop.must_serve,
+        milli[0] - milli[1] + (stop.prize or 0),  # the objective without the stop holds its prize, the other does not
+        stop.prize, stop.must_serve, longest[0] - longest[1],
     )  # fmt: skip
 
 

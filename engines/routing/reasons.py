@@ -18,7 +18,8 @@ from engines.routing.insertion import detour_of
 from engines.routing.places import cheapest_order
 from engines.routing.plan import RoundPlan, TruckRound, Why
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule, Truck
-from engines.routing.rounds import Order, assemble, drive, objective_of, orders_of, with_dumps
+from engines.routing.rates import span_rate
+from engines.routing.rounds import Order, assemble, drive, longest_s, objective_of, orders_of, with_dumps
 from engines.routing.sides import Side, Sides, side_of
 
 T = TypeVar("T")
@@ -28,13 +29,15 @@ T = TypeVar("T")
 class Delta:
     """What one plan takes more than another: metres, seconds, currency, and milli-currency under the goal.
 
-    `milli` leaves out the prize of the stop in question and holds the prizes of others that come or go.
+    `milli` leaves out the prize of the stop in question and holds the prizes of others that come or go; `longest_s` is
+    what the longest round takes more, in seconds.
     """
 
     metres: int
     seconds: int
     cost: float
     milli: int
+    longest_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,13 @@ class StopReason:
 
     `extra` is the best plan known that serves it less the best known that does not (None: no plan serves it) and
     `truck` who does or would. `flip_prize` is the prize in milli-currency at which the decision turns: the same
-    difference, from 0. `displaced` are stops that would be left for it. `searched` says that a new search found one of
-    the two plans or both; `overturned` that the one which decides otherwise is better than its worth allows, so that a
-    longer search would decide so. Not `repeatable`: a person or a clock ended a search. `serving_milli` and
-    `leaving_milli` are the objectives of the two plans without the stop's own prize.
+    difference, from 0. `displaced` are the stops that only the plan without it serves, `along` those that only the one
+    with it serves; `displaced_milli` and `along_milli` are their prizes, `longest_milli` is what the longest round's
+    seconds count beside their money. Under a goal in money the first and the last with the currency of `extra`, less
+    the second, are its `milli`. `searched` says that a new search found one of the two plans or both; `overturned` that
+    the one which decides otherwise is better than its worth allows, so that a longer search would decide so. Not
+    `repeatable`: a person or a clock ended a search. `serving_milli` and `leaving_milli` are the objectives of the two
+    plans without the stop's own prize.
     """
 
     stop_id: str
@@ -74,6 +80,10 @@ class StopReason:
     repeatable: bool = True
     serving_milli: int | None = None
     leaving_milli: int | None = None
+    along: tuple[str, ...] = ()
+    displaced_milli: int = 0
+    along_milli: int = 0
+    longest_milli: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,15 +114,28 @@ def why_stop(
     problem, point = choice_of(problem), _point(problem, stop_id)
     plan = replace(plan, objective=objective_of(problem, plan.rounds))
     reason = _why_served(problem, plan, point) if plan.round_of(stop_id) else _why_left(problem, plan, point)
-    if again is None:
+    if again is not None:
+        reason = _searched(problem, plan, reason, (again, seed))
+    return _with_parts(problem, reason)
+
+
+def _with_parts(problem: Problem, reason: StopReason) -> StopReason:
+    """The reason with what its difference holds beside money."""
+    if reason.extra is None:
         return reason
-    return _searched(problem, plan, reason, (again, seed))
+    prizes = {stop.id: stop.prize or 0 for stop in problem.stops}
+    return replace(
+        reason,
+        displaced_milli=sum(prizes[each] for each in reason.displaced),
+        along_milli=sum(prizes[each] for each in reason.along),
+        longest_milli=round(span_rate(problem) * reason.extra.longest_s),
+    )
 
 
 def _why_served(problem: Problem, plan: RoundPlan, point: int) -> StopReason:
     stop = problem.stop_at(point)
     found = detour_of(problem, plan, stop.id)
-    extra = Delta(found.metres, found.seconds, found.cost, found.milli)
+    extra = Delta(found.metres, found.seconds, found.cost, found.milli, found.longest_s)
     return StopReason(
         stop.id, True, found.truck, extra, stop.prize, max(0, found.milli), serving_milli=plan.objective,
         leaving_milli=plan.objective - found.milli,
@@ -146,7 +169,7 @@ def _moved(side: Side, by: Delta | None, sign: int, truck: str | None) -> Side |
         return None
     return Side(
         side.metres + sign * by.metres, side.seconds + sign * by.seconds, side.cost + sign * by.cost,
-        side.milli + sign * by.milli, truck, side.others,
+        side.milli + sign * by.milli, truck, side.others, side.longest_s + sign * by.longest_s,
     )  # fmt: skip
 
 
@@ -171,10 +194,15 @@ def _told(reason: StopReason, stop: Stop, serving: Side, leaving: Side) -> StopR
         reason,
         truck=reason.truck if reason.served else serving.truck,  # of the plan in question, not of a better one
         extra=Delta(
-            serving.metres - leaving.metres, serving.seconds - leaving.seconds, serving.cost - leaving.cost, milli
+            serving.metres - leaving.metres,
+            serving.seconds - leaving.seconds,
+            serving.cost - leaving.cost,
+            milli,
+            serving.longest_s - leaving.longest_s,
         ),
         flip_prize=max(0, milli),
-        displaced=() if reason.served else tuple(sorted(leaving.others - serving.others)),
+        displaced=tuple(sorted(leaving.others - serving.others)),
+        along=tuple(sorted(serving.others - leaving.others)),
         searched=serving.new or leaving.new,
         overturned=(worth < milli) if reason.served else (worth > milli),
         serving_milli=serving.milli,
@@ -185,7 +213,7 @@ def _told(reason: StopReason, stop: Stop, serving: Side, leaving: Side) -> StopR
 def _delta(problem: Problem, plan: RoundPlan, other: RoundPlan, stop: Stop) -> Delta:
     """Another plan that serves the stop less this one that does not; the stop's own prize left out."""
     milli = objective_of(problem, other.rounds) - (plan.objective - (stop.prize or 0))
-    return Delta(other.metres - plan.metres, other.seconds - plan.seconds, other.cost - plan.cost, milli)
+    return replace(_between(plan, other), milli=milli)
 
 
 # ---------------------------------------------------------------- what binds
@@ -312,7 +340,7 @@ def _nearest_next(problem: Problem, index: int, stops: Sequence[int]) -> list[in
 def _between(plan: RoundPlan, other: RoundPlan) -> Delta:
     return Delta(
         other.metres - plan.metres, other.seconds - plan.seconds, other.cost - plan.cost,
-        other.objective - plan.objective,
+        other.objective - plan.objective, longest_s(other.rounds) - longest_s(plan.rounds),
     )  # fmt: skip
 
 

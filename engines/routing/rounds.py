@@ -120,11 +120,16 @@ def milli_of(problem: Problem, truck: Truck, each: TruckRound) -> int:
     return round(used + per_metre * each.metres + per_second * each.seconds)
 
 
+def longest_s(rounds: Sequence[TruckRound]) -> int:
+    """Seconds of the longest round."""
+    return max((each.seconds for each in rounds), default=0)
+
+
 def objective_of(problem: Problem, rounds: Sequence[TruckRound]) -> int:
     """Milli-currency of all rounds under the goal, plus the longest round's share, plus the prizes left behind."""
     served = {stop_id for each in rounds for stop_id in each.stop_ids}
     total = sum(milli_of(problem, truck, each) for truck, each in zip(problem.trucks, rounds, strict=True))
-    total += round(span_rate(problem) * max((each.seconds for each in rounds), default=0))
+    total += round(span_rate(problem) * longest_s(rounds))
     return total + sum(stop.prize or 0 for stop in problem.stops if stop.id not in served)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from engines.routing.params import Params
 from engines.routing.plan import RoundPlan
 from engines.routing.problem import LONGEST, Problem, Stop, StopRule
+from engines.routing.rounds import longest_s
 from engines.routing.shared_clock import SharedClock
 from engines.routing.solve import solve
 
@@ -22,8 +23,11 @@ OF_TIME_LEFT = 0.5  # for the next search at most, so that on a slow machine the
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: metres, seconds, currency, milli-currency without the stop's own prize, who serves the stop, and
-    the other stops served. `plan` is there where a search found it or it was asked about; `new`: a search found it."""
+    """One of the two: metres, seconds, currency, milli-currency without the stop's own prize, who serves the stop, the
+    other stops served, and seconds of the longest round.
+
+    `plan` is there where a search found it or it was asked about; `new`: a search found it.
+    """
 
     metres: int
     seconds: int
@@ -31,6 +35,7 @@ class Side:
     milli: int
     truck: str | None
     others: frozenset[str]
+    longest_s: int
     plan: RoundPlan | None = None
     new: bool = False
 
@@ -41,7 +46,9 @@ def side_of(plan: RoundPlan, stop: Stop, *, new: bool = False) -> Side:
     prize = 0 if mine or new else stop.prize or 0
     others = frozenset(plan.served) - {stop.id}
     truck = mine.truck if mine else None
-    return Side(plan.metres, plan.seconds, plan.cost, plan.objective - prize, truck, others, plan, new)
+    return Side(
+        plan.metres, plan.seconds, plan.cost, plan.objective - prize, truck, others, longest_s(plan.rounds), plan, new
+    )
 
 
 @dataclass

@@ -140,7 +140,26 @@ def test_a_skipped_bin_is_told_with_the_probability_at_which_it_would_be_served(
         assert 0 <= facts.chance_pct < facts.flip_chance_pct <= 100
         worth_of_sure = ctx.city.assumed("overflow_cost_per_bin_day", 20.0)
         others = facts.worth_of_haul + facts.worth_of_spared_visit
-        assert facts.flip_chance_pct == pytest.approx(100 * (facts.extra_cost - others) / worth_of_sure, abs=1.0)
+        assert facts.flip_chance_pct == pytest.approx(100 * (facts.counts - others) / worth_of_sure, abs=1.0)
+
+
+def test_what_a_bin_costs_is_money_and_what_else_counts_is_told_beside_it_and_adds_up(ctx: Ctx) -> None:
+    _, after = planned(ctx, truck_count=1)
+    (truck,) = {each.facts.truck for each in (explained(after, bin=b) for b in ctx.city.bins) if each.facts.truck}
+    rates = ctx.city.trucks[truck].cost_per_km, ctx.city.trucks[truck].cost_per_hour / 60
+    weighed = 0
+    for bin_id in ctx.city.bins:
+        told = explained(after, bin=bin_id, question="why_not")
+        facts = told.facts
+        if facts.counts is None:
+            continue
+        assert facts.extra_cost == pytest.approx(rates[0] * facts.extra_km + rates[1] * facts.extra_minutes, abs=0.1)
+        parts = facts.extra_cost + facts.longest_cost + facts.worth_left_for_it - facts.worth_coming_along
+        assert facts.counts == pytest.approx(parts)
+        if facts.counts != facts.extra_cost:
+            weighed += 1
+            assert f"In all it counts {facts.counts:.2f}" in " ".join(reason.text for reason in told.why)
+    assert weighed  # under “balanced” the longest round's time counts once more
 
 
 def test_what_a_visit_is_worth_is_told_part_by_part_and_the_parts_add_up(ctx: Ctx) -> None:
@@ -361,10 +380,10 @@ def test_no_figure_told_of_a_bin_contradicts_another_however_short_the_search_wa
     priced = [each.facts for each in told if each.facts.worth is not None]
     assert len({facts.verdict for facts in priced}) > 1
     for facts in priced:
-        assert (facts.worth >= facts.extra_cost) == (facts.verdict in ("served", "overturned"))
+        assert (facts.worth >= facts.counts) == (facts.verdict in ("served", "overturned"))
         if facts.flip_chance_pct:
             others = facts.worth_of_haul + facts.worth_of_spared_visit
-            assert facts.flip_chance_pct == pytest.approx(100 * (facts.extra_cost - others) / full, abs=1.0)
+            assert facts.flip_chance_pct == pytest.approx(100 * (facts.counts - others) / full, abs=1.0)
 
 
 def test_the_parts_told_of_a_worth_add_up_to_the_worth_told() -> None:

@@ -86,6 +86,59 @@ def test_what_must_give_way_is_named() -> None:
     assert reason.flip_prize == 9000 + 2000  # the stop that gives way, and the longer way
 
 
+def test_what_would_be_served_in_its_place_is_named_and_its_way_is_part_of_the_difference() -> None:
+    """Room for two of three bins: without the second one the truck would drive on to the third."""
+    problem = line(9000, 9000, 8000)
+    problem = replace(problem, trucks=(replace(problem.trucks[0], capacity_l=200),))
+    reason = why_stop(problem, solve(problem, QUICK), "s1", QUICK)
+    assert (reason.served, reason.displaced, reason.displaced_milli) == (True, ("s2",), 8000)
+    assert reason.extra is not None
+    assert (reason.extra.metres, reason.flip_prize) == (-2000, 6000)
+    assert reason.extra.cost == pytest.approx(-2.0)
+
+
+def test_a_stop_that_pays_only_with_another_names_it() -> None:
+    """Two bins at the end of a long road: neither pays the way alone."""
+    problem = line(15_000, 15_000, step_m=10_000)
+    metres = np.array([[0, 10_000, 10_000], [10_000, 0, 0], [10_000, 0, 0]])
+    problem = replace(problem, metres=metres, seconds=metres // 10)
+    reason = why_stop(problem, solve(problem, QUICK), "s0", QUICK)
+    assert (reason.served, reason.along, reason.along_milli, reason.flip_prize) == (True, ("s1",), 15_000, 5_000)
+    assert reason.extra is not None
+    assert reason.extra.metres == 20_000
+    assert reason.extra.cost == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize("goal", [Goal.cost, Goal.balanced])
+def test_what_is_told_of_a_reason_adds_up_to_what_decides_and_is_the_difference_of_two_plans(goal: Goal) -> None:
+    problem = replace(with_stops(grid(14, 2, capacity_l=300), prize=5000), goal=goal)
+    plan = solve(problem, QUICK, 1)
+    for stop in problem.stops[::2]:
+        for reason in (why_stop(problem, plan, stop.id), why_stop(problem, plan, stop.id, PLACE, 1)):
+            extra = reason.extra
+            assert extra is not None
+            told = 1000 * extra.cost + reason.longest_milli + reason.displaced_milli - reason.along_milli
+            assert told == pytest.approx(extra.milli, abs=4)  # four sums, each rounded to a thousandth
+            rates = problem.trucks[0].cost_per_km / 1000, problem.trucks[0].cost_per_hour / 3600
+            assert extra.cost == pytest.approx(rates[0] * extra.metres + rates[1] * extra.seconds)
+            assert (reason.longest_milli != 0) == (goal is Goal.balanced and extra.longest_s != 0)
+            assert reason.overturned or reason.served == (extra.milli <= 5000)
+
+
+@pytest.mark.parametrize("stop_id", ["s0", "s1", "s2"])
+def test_a_reason_is_the_plan_with_the_stop_forced_in_less_the_one_with_it_forced_out(stop_id: str) -> None:
+    problem = line(9000, 7000, 8000)
+    problem = replace(
+        problem, goal=Goal.balanced, trucks=(replace(problem.trucks[0], capacity_l=200, cost_per_hour=9.0),)
+    )
+    extra = why_stop(problem, solve(problem, QUICK), stop_id, QUICK).extra
+    inside, outside = (solve(change(problem, stop_id), QUICK) for change in (forced, without))
+    assert extra is not None
+    assert (extra.metres, extra.seconds) == (inside.metres - outside.metres, inside.seconds - outside.seconds)
+    assert extra.cost == pytest.approx(inside.cost - outside.cost)
+    assert extra.milli == pytest.approx(inside.objective - outside.objective, abs=2)
+
+
 @pytest.mark.parametrize("stop_id", ["s0", "s2", "s5"])
 def test_what_a_stop_takes_is_told_against_the_same_round_as_the_prize_at_which_it_turns(stop_id: str) -> None:
     """The round in question drives to and fro, so that new searches with and without the stop are both better."""
