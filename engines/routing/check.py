@@ -27,6 +27,7 @@ def check(problem: Problem, plan: RoundPlan) -> list[str]:
         return faults
     for truck, each in zip(problem.trucks, plan.rounds, strict=True):
         faults += [f"truck {truck.name}: {fault}" for fault in _check_round(problem, truck, each, stops)]
+        faults += [f"truck {truck.name}: {fault}" for fault in _check_begun(problem, truck, each, stops)]
     return faults + _check_totals(problem, plan)
 
 
@@ -176,6 +177,76 @@ def _check_rules(problem: Problem, truck: Truck, each: TruckRound, unloaded: int
     if tuple(each.stop_ids[: len(begun)]) != truck.locked[: len(begun)]:
         faults.append("does not begin with the stops it has begun")
     return faults
+
+
+def _check_begun(problem: Problem, truck: Truck, each: TruckRound, stops: dict[str, tuple[int, Stop]]) -> list[str]:
+    """What the truck has begun stays out only from the first stop on with which its beginning cannot be driven."""
+    kept = sum(stop_id in truck.locked for stop_id in each.stop_ids)
+    if kept == len(truck.locked) or any(stop_id not in stops for stop_id in truck.locked):
+        return []
+    beginning = [stops[stop_id] for stop_id in truck.locked[: kept + 1]]
+    starts = [truck.shift_start_s]
+    if truck.rest is not None and max(truck.shift_start_s, truck.rest.earliest_s) <= truck.rest.latest_s:
+        starts.append(max(truck.shift_start_s, truck.rest.earliest_s) + truck.rest.duration_s)
+    unrested = None if truck.rest is None else truck.rest.latest_s - truck.shift_start_s
+    if any(
+        _Beginning(problem, truck, truck.start_point, start).drives(beginning, None if rested else unrested)
+        for rested, start in enumerate(starts)
+    ):
+        return [f"leaves out {truck.locked[kept]}, which it has begun"]
+    return []
+
+
+@dataclass
+class _Beginning:
+    """A truck with what it has begun and nothing else; every unloading takes the longest way by a dump."""
+
+    problem: Problem
+    truck: Truck
+    place: int
+    now: int
+    metres: int = 0
+    driven_s: int = 0
+    unloaded: int = 0
+
+    def drives(self, beginning: list[tuple[int, Stop]], most_s: int | None) -> bool:
+        """Whether it surely serves the stops, windows forgiven, and is back within `most_s` and its own limits."""
+        truck, litres, kilos = self.truck, self.truck.load_l, self.truck.load_kg
+        for index, (point, stop) in enumerate(beginning):
+            full = litres + stop.volume_l > truck.capacity_l or kilos + stop.weight_kg > truck.capacity_kg
+            alone = stop.volume_l > truck.capacity_l or stop.weight_kg > truck.capacity_kg
+            if alone or (full and (index == 0 or not self.problem.dumps)) or not truck.takes(stop.stream):
+                return False
+            self._go(point, by_dump=full)
+            litres, kilos = (0, 0) if full else (litres, kilos)
+            litres, kilos, self.now = litres + stop.volume_l, kilos + stop.weight_kg, self.now + stop.service_s
+        self._go(truck.depot if truck.end_depot is None else truck.end_depot, by_dump=bool(self.problem.dumps))
+        return self._within(most_s)
+
+    def _go(self, target: int, by_dump: bool) -> None:
+        metres, seconds = self.problem.metres, self.problem.seconds
+        if by_dump:
+            dumps = slice(len(self.problem.depots), len(self.problem.depots) + len(self.problem.dumps))
+            drives = seconds[self.place, dumps] + seconds[dumps, target]
+            self.metres += int((metres[self.place, dumps] + metres[dumps, target]).max())
+            self.driven_s += int(drives.max())
+            self.now += int((drives + [dump.service_s for dump in self.problem.dumps]).max())
+            self.unloaded += 1
+        else:
+            self.metres += int(metres[self.place, target])
+            self.driven_s += int(seconds[self.place, target])
+            self.now += int(seconds[self.place, target])
+        self.place = target
+
+    def _within(self, most_s: int | None) -> bool:
+        truck, out_s = self.truck, self.now - self.truck.shift_start_s
+        trips = self.unloaded + (0 if self.problem.dumps else 1)
+        limits = (
+            (trips, truck.max_trips), (self.metres, truck.max_metres), (self.driven_s, truck.max_drive_s),
+            (out_s, truck.max_duration_s), (out_s, self.problem.max_seconds), (out_s, most_s),
+            (self.now, truck.shift_end_s), (max(self.metres, self.driven_s), NO_WAY - 1),
+        )  # fmt: skip
+        return all(limit is None or value <= limit for value, limit in limits)
 
 
 def _check_stop(truck: Truck, stop: Stop, arrival: int, load: tuple[int, int]) -> list[str]:

@@ -9,6 +9,7 @@ from routing_cases import grid, with_stop
 
 from engines.routing.check import check
 from engines.routing.problem import LONGEST, Problem, Rest, RestTaken, RoundPlan, StopRule, TruckRound
+from engines.routing.rounds import assemble
 from engines.routing.solve import solve
 
 
@@ -101,6 +102,23 @@ def test_a_stop_that_another_truck_has_begun_is_seen(problem: Problem, plan: Rou
     trucks = [replace(t, locked=(taken,)) if i == other else t for i, t in enumerate(problem.trucks)]
     begun = replace(problem, trucks=tuple(trucks))
     assert any("another has begun" in fault for fault in check(begun, replace(plan, problem_hash=begun.hash)))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_round_that_leaves_out_what_it_has_begun_is_seen_unless_it_cannot_be_driven(kept: int) -> None:
+    problem = grid(10, 2)
+    begun = replace(problem, trucks=(replace(problem.trucks[0], locked=("s4", "s7", "s2")), problem.trucks[1]))
+    beginning = [begun.first_stop + i for i in (4, 7, 2)]
+    orders = [[*beginning[:kept], begun.first_dump] if kept else [], []]
+    faults = check(begun, assemble(begun, orders, "test", 0))
+    assert faults == [f"truck truck 1: leaves out {('s4', 's7', 's2')[kept]}, which it has begun"]
+    assert check(begun, assemble(begun, [[*beginning, begun.first_dump], []], "test", 0)) == []
+    heavy = with_stop(begun, (4, 7, 2)[kept], volume_l=5000)
+    early = replace(begun, trucks=(replace(begun.trucks[0], shift_end_s=400), begun.trucks[1]))
+    rested = replace(begun, trucks=(replace(begun.trucks[0], rest=Rest(0, 100, 8 * 3600)), begun.trucks[1]))
+    assert not [fault for fault in check(heavy, assemble(heavy, orders, "test", 0)) if "begun" in fault]
+    for narrow in (early, rested):
+        assert not [fault for fault in check(narrow, assemble(narrow, [[], []], "test", 0)) if "begun" in fault]
 
 
 @pytest.mark.parametrize("matrix", ["metres", "seconds"])
