@@ -1,9 +1,9 @@
 """More stops than one plan looks at: which of them it is made for, told before any distance is asked.
 
 All distances between 50,000 stops are 2,500 million pairs, and no fleet serves them in one shift. So the plan is made
-for stops that a truck can take, the most urgent first and the nearest to where such a truck begins first among equals,
-about twice as many as the hours of the trucks that take them could hold. Every stop that is not planned for is told
-with the bound that held: no truck takes it, the trucks' hours, or what one plan looks at.
+for stops that a truck can take, of each stream the most urgent first and the nearest to where such a truck begins first
+among equals, about twice as many as the hours of the trucks that take them could hold. Every stop that is not planned
+for is told with the bound that held: no truck takes it, the trucks' hours, or what one plan looks at.
 """
 
 from __future__ import annotations
@@ -177,9 +177,10 @@ class _Told:
         if not later:
             return ()
         kept = len(self.offered) - len(later)
-        first = f"{kept:,} most urgent were planned for, the nearest first among equals"
+        each = " of each stream" if len({stop.stream for stop in self.offered}) > 1 else ""
+        first = f"{kept:,} most urgent{each} were planned for, the nearest first among equals"
         if not self.apart:
-            first = f"{kept:,} nearest to where the trucks begin were planned for"
+            first = f"{kept:,} nearest{each} to where the trucks begin were planned for"
         bounds = Counter(CLAUSES.get(why, PLAN_FULL) for why in later.values())
         stay = [f"{count:,} stay for later rounds, {clause}" for clause, count in bounds.items()]
         must = sum(stop.must_serve and stop.id in later for stop in self.offered)

@@ -100,6 +100,19 @@ def test_no_bin_that_waits_is_more_urgent_than_one_that_is_planned_for() -> None
     assert min(prize[i] for i in chosen.kept) >= max(prize[i] for i in chosen.later)
 
 
+def test_where_each_stream_has_its_share_no_bin_is_told_to_be_less_urgent_than_one_of_another_stream() -> None:
+    """All glass is more urgent than any other bin, and still half of the plan is for the others."""
+    glass = [replace(each, id=f"g{each.id}", stream="glass") for each in town(3000, 2)]
+    both = Fleet([*fleet(4, "any").trucks, *fleet(4, "glass").trucks], DEPOTS)
+    for urgency, told in (
+        (lambda stop: float(stop.stream == "glass"), "the 1,200 most urgent of each stream were planned for"),
+        (alike, "the 1,200 nearest of each stream to where the trucks begin were planned for"),
+    ):
+        chosen = within_reach([*town(3000), *glass], urgency, both)
+        assert sum(i.startswith("g") for i in chosen.later) > 0 < sum(i.startswith("b") for i in chosen.kept)
+        assert told in chosen.verdicts[0]
+
+
 def test_among_equally_urgent_bins_the_nearest_are_planned_for_and_told_to_be_no_more_than_that() -> None:
     bins = town(3000)
     chosen = within_reach(bins, alike, fleet(1))
