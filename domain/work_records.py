@@ -106,7 +106,8 @@ class Prediction(Base):
     `levels`: hundredths of a percent, 16-bit little-endian, hours by shares (engines/forecast/horizons.py), and behind
     them the chances of an overflow by some hours, where a model was trained to tell them. `p10`, `p50` and `p90` are
     levels in percent at `horizon_at`, `p_overflow` the chance 0..1 to overflow by then, or else to be at the threshold.
-    `data_as_of`: the emptying or reading that it starts from. `abstained`: why there is no forecast (no levels then).
+    `data_as_of`: the emptying or reading that it starts from. `abstained`: why nothing is told; no levels then, but for
+    those of a bin that rounds go by and that are only guessed.
     """
 
     __tablename__ = "ml_predictions"

@@ -24,7 +24,7 @@ from tools.fill_visits import LIKELY, Visits, visits_by
 from tools.forecast_reasons import why_filled
 from tools.registry import Example, tool
 from tools.scope import bins_in_scope, restate_scope
-from tools.trust import trusted, unchecked_reason
+from tools.trust import trust_in
 from tools.unemptied import Left, left_unemptied, unemptied_reason
 
 LONGEST_H = 28 * 24
@@ -126,6 +126,7 @@ def forecast_fill(
     visits = visits_by(ctx, pairs, by.at, threshold_pct)
     finds = crew_finds(ctx, {b.bin_id: visits.at.get(b.bin_id, (by.at,))[0] for b, _ in shown})
     more = {**visits.facts, **_top_found(shown, finds), **_warned(ctx, told), **_left(ctx, left)}
+    trust = trust_in(ctx, [b for b, _ in shown], ahead_h)
     naive = _naive_count(ctx, [b for b, _ in told], ahead_h, threshold_pct)
     asked = (threshold_pct, by.at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M"), where)
     facts = _facts(pairs, told, shown, asked).model_copy(update={**more, "baseline_likely": naive})
@@ -137,7 +138,7 @@ def forecast_fill(
             *_reasons(ctx, shown, silent),
             *_further(ctx, shown, finds, ahead_h),
             *visits.why,
-            *unchecked_reason(ctx, [b for b, _ in shown]),
+            *trust.why,
             _baseline_reason(facts),
         ],
         understood={"near": where} if near else {},
@@ -145,7 +146,7 @@ def forecast_fill(
         table=_table(ctx, shown, visits, finds),
         map=bin_points([(b, f.by[0].likely) for b, f in shown]),
         chart=_chart(ctx, foreseen, shown, (ahead_h, threshold_pct), visits),
-        confidence=trusted(ctx, [b for b, _ in shown], ahead_h),
+        confidence=trust.confidence,
         degraded=[*dict.fromkeys((*foreseen.degraded, *visits.degraded)), *_silent(silent)],
     )
 

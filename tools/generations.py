@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -69,15 +69,26 @@ class Generations:
             return self._held[generation]
 
 
-def as_rows(horizons: Horizons, model: tuple[str, str], zone: ZoneInfo, threshold_pct: float) -> list[PredictionRow]:
-    """Horizons as the table keeps them; the chance of an overflow is the trained one where there is one."""
+def as_rows(
+    horizons: Horizons,
+    model: tuple[str, str],
+    zone: ZoneInfo,
+    threshold_pct: float,
+    guessed: Mapping[str, str] | None = None,
+) -> list[PredictionRow]:
+    """Horizons as the table keeps them; the chance of an overflow is the trained one where there is one.
+
+    `guessed`: why nothing is told of some bins, by bin id. Rounds go by their levels, which are kept; the level and
+    chance a day ahead are not.
+    """
     ahead = np.full((len(horizons), 1), DAY_H)
     day = levels_at(horizons, ahead)[:, 0, :]
     chance = chance_by(horizons, overflow_at(horizons, ahead), day[:, None], threshold_pct)[:, 0]
-    return [
+    rows = [
         _as_row(horizons, row, model, zone, tuple(float(day[row, share]) for share in (LOW, MEDIAN, HIGH)), chance[row])
         for row in range(len(horizons))
     ]
+    return [_untold(row, (guessed or {}).get(row.bin_id)) for row in rows]
 
 
 def moment_of(at_h: float, zone: ZoneInfo) -> datetime:
@@ -117,6 +128,12 @@ def _as_row(
     )
 
 
+def _untold(row: PredictionRow, why: str | None) -> PredictionRow:
+    if why is None or row.abstained is not None:
+        return row
+    return row._replace(p10=None, p50=None, p90=None, p_overflow=None, abstained=why)
+
+
 def _as_bytes(horizons: Horizons, row: int) -> bytes:
     levels: bytes = horizons.levels[row].astype("<u2").tobytes()
     overflow: bytes = horizons.overflow[row].astype("<u2").tobytes()
@@ -149,9 +166,9 @@ def levels_of(levels: bytes) -> Packed | None:
 
 
 def _fits(row: PredictionRow) -> bool:
-    """Whether the row is whole: no levels where it abstained, else a table of them."""
-    if row.levels is None or row.abstained is not None:
-        return row.levels == b""
+    """Whether the row is whole: a table of levels, or none where it abstained."""
+    if row.levels is None or not row.levels:
+        return row.levels is not None and row.abstained is not None
     return levels_of(row.levels) is not None
 
 
@@ -163,5 +180,5 @@ def _story(row: PredictionRow, city: Operation) -> Story:
         rate_pct_per_hour=row.rate_pct_per_hour,
         basis=row.basis,
         features_hash=row.features_hash,
-        abstained=row.abstained,
+        abstained=None if row.levels else row.abstained,  # with levels: they are only guessed, see `as_rows`
     )

@@ -36,7 +36,8 @@ from tools.fill import data_age
 from tools.planning import plan_from_json
 from tools.registry import PROPOSERS, Example, tool
 from tools.round_changes import which_plan
-from tools.scope import one_zone, zone_around
+from tools.scope import bins_in_scope, one_zone, zone_around
+from tools.unemptied import left_unemptied, unemptied_reason
 
 WHICH_BIN = "Which bin is it? Give its number, or its site and stream."
 
@@ -295,7 +296,10 @@ def propose_watch(
         text=f"The condition is checked as: {limits}, in {scope}.",
         evidence=[Evidence(label="overflow threshold of the city", ref="assumptions:operation")],
     )
-    return _proposed(ctx, "watch", said, why)
+    watched = [b for b in bins_in_scope(ctx, near=near, stream=stream) if b.in_service]
+    left = unemptied_reason(ctx, left_unemptied(ctx, watched))
+    made = _proposed(ctx, "watch", said, why)
+    return made.model_copy(update={"why": [*made.why, *left]})
 
 
 def _proposed(

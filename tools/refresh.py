@@ -36,6 +36,7 @@ from tools.fill_table import FillTable, Standing
 from tools.generations import as_rows
 from tools.histories import newest_of
 from tools.outcomes import Joining, join_outcomes
+from tools.unemptied import left_at
 
 BINS_A_PART = 500
 SETTLE = timedelta(seconds=1)
@@ -137,7 +138,9 @@ class Refresher:
         for first in range(0, len(bin_ids), BINS_A_PART):
             part = bin_ids[first : first + BINS_A_PART]
             made = self._table.computed(city, new.moment, part)
-            rows = as_rows(made.horizons, made.model, city.zone, threshold)
+            left = left_at(self._models, city, new.moment, part)
+            guessed = {bin_id: each.why for bin_id, each in left.items()}
+            rows = as_rows(made.horizons, made.model, city.zone, threshold, guessed)
             with self._store.write() as session:
                 add_predictions(session, generation, city.name, rows)
         with self._store.write() as session:

@@ -1,15 +1,17 @@
-"""Bins that nobody has emptied for far longer than ever before: what forecasts and rounds say of them."""
+"""Bins that nobody has emptied for far longer than ever before: what forecasts, rounds, watches and the search say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from domain.operation import BinInfo
+from domain.operation import BinInfo, Operation
 from domain.values import Evidence, Reason, counted
 from engines.forecast.history import local_moment
 from engines.forecast.unemptied import Unemptied, long_unemptied
 from tools.context import Ctx
 from tools.fill import last_emptied
+from tools.fill_models import FillModels
 
 MOST_NAMED = 5
 Left = Mapping[str, Unemptied]
@@ -17,8 +19,13 @@ Left = Mapping[str, Unemptied]
 
 def left_unemptied(ctx: Ctx, bins: Sequence[BinInfo]) -> Left:
     """Bin id -> how long it was left, of the bins left for far longer than ever before, the longest left first."""
-    now, histories = local_moment(ctx.now.astimezone(ctx.zone)), ctx.fill.histories(ctx.city)
-    found = {b.bin_id: left for b in bins if (left := long_unemptied(histories[b.bin_id], now)) is not None}
+    return left_at(ctx.fill, ctx.city, ctx.now, [b.bin_id for b in bins])
+
+
+def left_at(models: FillModels, city: Operation, moment: datetime, bin_ids: Sequence[str]) -> Left:
+    """The same of a city's bins at a moment, for the table of forecasts."""
+    now, histories = local_moment(moment.astimezone(city.zone)), models.histories(city)
+    found = {bin_id: left for bin_id in bin_ids if (left := long_unemptied(histories[bin_id], now)) is not None}
     return dict(sorted(found.items(), key=lambda item: (-item[1].days, item[0])))
 
 

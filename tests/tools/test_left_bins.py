@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 from scene import NOW, a_ctx, ask
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from domain.clock import fixed_clock
 from domain.records import Emptying, Reading
 from domain.store import Store
+from domain.work_records import Prediction
+from retrieval.prediction_documents import prediction_documents
 from tools.context import Ctx
+from tools.fill import foresee
+from tools.fill_models import FillModels
+from tools.refresh import Refresher
 
 LEFT, OTHER = "105", "106"
 WORDS = "not emptied for 40 days, the longest before was "
@@ -106,3 +112,47 @@ def test_a_round_of_full_bins_still_comes_to_it(ctx: Ctx) -> None:
 
 def test_a_round_without_such_a_bin_says_nothing_of_it(before: Ctx) -> None:
     assert not any("guesses" in each for each in ask(before, "plan_round", when="tomorrow").degraded)
+
+
+def predicted(ctx: Ctx) -> dict[str, Prediction]:
+    """The rows of a renewal, by bin."""
+    generation = Refresher(ctx.store, FillModels(ctx.store), ctx.city, fixed_clock(NOW)).whole().generation
+    with ctx.store.read() as session:
+        rows = session.scalars(select(Prediction).where(Prediction.generation == generation)).all()
+        session.expunge_all()
+    return {row.bin_id: row for row in rows}
+
+
+def test_the_table_tells_no_level_of_it_and_why_in_the_same_words(ctx: Ctx) -> None:
+    rows = predicted(ctx)
+    left = rows[LEFT]
+    assert (left.p10, left.p50, left.p90, left.p_overflow) == (None, None, None, None)
+    assert left.abstained is not None
+    assert left.abstained.startswith(f"cannot tell: {WORDS}4; it may be out of use")
+    assert rows[OTHER].p50 is not None
+    assert rows[OTHER].abstained is None
+
+
+def test_a_forecast_among_the_documents_says_no_level_of_it(ctx: Ctx) -> None:
+    predicted(ctx)
+    with ctx.store.read() as session:
+        told = {each.fields["bin"]: each for each in prediction_documents(session, "smalltown")}
+    assert told[LEFT].title.endswith("no forecast")
+    assert WORDS in told[LEFT].fields["why"]
+    assert "overflow" in told[OTHER].title
+
+
+def test_a_round_goes_by_its_levels_out_of_the_table_as_by_computed_ones(ctx: Ctx, tmp_path: Path) -> None:
+    computed = foresee(ctx, [ctx.city.bins[LEFT]])
+    predicted(ctx)
+    looked_up = foresee(a_ctx(ctx.store, tmp_path / "later"), [ctx.city.bins[LEFT]])
+    assert (computed.looked_up, looked_up.looked_up) == (0, 1)
+    at = NOW.astimezone(ctx.zone)
+    assert looked_up.forecasts(at, (24.0,), 80.0)[0].by == computed.forecasts(at, (24.0,), 80.0)[0].by
+
+
+def test_a_watch_names_the_bins_whose_level_nobody_can_tell(before: Ctx, ctx: Ctx) -> None:
+    question = {"condition": "more than two bins pass 80 percent", "threshold_pct": 80}
+    why = " ".join(reason.text for reason in ask(ctx, "propose_watch", **question).why)
+    assert "No level is told of 1 bin" in why
+    assert WORDS in why

@@ -60,7 +60,7 @@ def test_with_enough_levels_found_the_share_that_held_is_said(ctx: Ctx) -> None:
     [
         ("tomorrow 9am", 40, "reading", "too few were found to check it"),
         ("tomorrow 9am", 120, "emptying", "too few were found to check it"),
-        ("in 5 days", 120, "reading", "so far ahead that is not checked; a day ahead it held 90 of 120"),
+        ("in 5 days", 120, "reading", "at these bins that is checked a day ahead only, where it held 90 of 120"),
     ],
 )
 def test_too_few_levels_or_another_horizon_leave_it_at_what_is_stated(
@@ -72,6 +72,20 @@ def test_too_few_levels_or_another_horizon_leave_it_at_what_is_stated(
     assert result.confidence.share == 0.8
     assert "in eight of ten cases" in result.confidence.meaning
     assert said in result.confidence.meaning
+
+
+@pytest.mark.parametrize(("by", "said"), [("in 13 days", False), ("in 15 days", True)])
+def test_beyond_two_weeks_no_share_is_claimed_and_one_sentence_says_why(ctx: Ctx, by: str, said: bool) -> None:
+    outcomes(ctx, 120, 90)
+    result = ask(ctx, "forecast_fill", by=by, bins=[SENSED])
+    far = [reason for reason in result.why if "unchecked so far ahead" in reason.text]
+    assert len(far) == int(said)
+    assert (result.confidence is None) == said
+
+
+def test_of_bins_without_readings_one_sentence_is_enough_however_far_ahead(ctx: Ctx) -> None:
+    result = ask(ctx, "forecast_fill", by="in 15 days", bins=[BLIND])
+    assert sum("unchecked" in reason.text for reason in result.why) == 1
 
 
 def test_of_bins_with_and_without_readings_both_is_said(ctx: Ctx) -> None:
