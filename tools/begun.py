@@ -6,7 +6,7 @@ before its crew can get another order; one that is taken out has served those th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -14,13 +14,14 @@ from typing import cast
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
 
+from domain.operation import TruckInfo
 from domain.repositories.fleet import sent_rounds
 from domain.repositories.plans import get_plan
 from domain.values import Evidence, Reason, counted
 from domain.work_records import StoredPlan
 from engines.routing.plan import RoundPlan, TruckRound
 from tools.context import Ctx
-from tools.departure import choose_trucks, round_start, soonest_leave
+from tools.departure import round_start, soonest_leave
 from tools.planning import plan_from_json
 from tools.round_problem import Begun, Outlook, Wish, second_of_day
 
@@ -70,14 +71,13 @@ def on_its_way(ctx: Ctx, stored: StoredPlan) -> OnItsWay | None:
     return OnItsWay(plan, _outlooks(ctx, stored), out, begun.served if begun else {}, now_s, leaves_at)
 
 
-def served_so_far(ctx: Ctx, wish: Wish) -> Begun | None:
-    """What the rounds dispatched for today had served by now, for a round that leaves in the shift that has begun.
+def served_so_far(ctx: Ctx, wish: Wish, trucks: Sequence[TruckInfo]) -> Begun | None:
+    """What the rounds dispatched for today had served by now, for a round of these trucks in the shift that has begun.
 
-    None for a round of another time, and where nothing was served. Raises as `choose_trucks` and `round_start` do.
+    None for a round of another time, and where nothing was served. Raises as `round_start` does.
     """
     leaves_at = soonest_leave(ctx)
-    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
-    if round_start(wish.when, trucks, ctx) != leaves_at:
+    if round_start(wish.when, list(trucks), ctx) != leaves_at:
         return None
     with ctx.store.read() as session:
         trucks_of = _sent_on(ctx, session, leaves_at)

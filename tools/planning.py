@@ -95,14 +95,21 @@ class Solved:
         return may_stay(self.problem, self.plan)
 
 
-def make_round(wish: Wish, ctx: Ctx, start: RoundPlan | None = None, budget_s: float = ROUND_BUDGET_S) -> Solved:
-    """Choose, solve and compare; `start` is a plan to go on from. Raises AskAgain for a round that cannot be meant.
+def make_round(
+    wish: Wish,
+    ctx: Ctx,
+    start: RoundPlan | None = None,
+    budget_s: float = ROUND_BUDGET_S,
+    trucks: list[TruckInfo] | None = None,
+) -> Solved:
+    """Choose, solve and compare; `start` is a plan to go on from, `trucks` are those of the wish where they are chosen
+    already. Raises AskAgain for a round that cannot be meant.
 
     Levels and distances take what they take of `budget_s`; what they leave is the search's, and what that leaves the
     fixed schedule's, which is done without where nothing is left.
     """
     clock = SharedClock(StopRule(max_seconds=max(0.0, budget_s - AFTERWARDS_S)))
-    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count)
+    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count) if trucks is None else trucks
     starts_at = wish.begun.leaves_at if wish.begun else round_start(wish.when, trucks, ctx)
     wish = wish.leaving(starts_at)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from domain.errors import MissingPiece
+from domain.operation import TruckInfo
 from domain.repositories.plans import get_plan
 from domain.values import BinSet, Call, Facts, Moment, Reason, Result, TruckSet
 from domain.work_records import StoredPlan
@@ -15,7 +16,7 @@ from engines.routing.contrast import contrast
 from tools.arguments import BinsArg, Hours, MomentArg, Percent, RefArg, TruckCount, TrucksArg, words
 from tools.begun import OnItsWay, begun_reason, on_its_way, served_reason, served_so_far
 from tools.context import Ctx
-from tools.departure import changed_trucks
+from tools.departure import changed_trucks, choose_trucks
 from tools.fill import data_age
 from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_from_json
 from tools.registry import Example, tool
@@ -91,9 +92,9 @@ def what_if(
     with ctx.store.read() as session:
         stored = get_plan(session, ctx.city.name, which_plan(ctx, plan))
     change = Change((add_trucks, remove_trucks, truck_count), skip, must_serve, min_fill_pct, goal, max_hours, when)
-    wish, begun = _changed(ctx, stored, change)
+    wish, begun, chosen = _changed(ctx, stored, change)
     before = plan_from_json(stored.plan)
-    solved = make_round(wish, ctx, before if change.small or wish.begun else None)
+    solved = make_round(wish, ctx, before if change.small or wish.begun else None, trucks=chosen)
     return _told(ctx, stored, (wish, begun), solved)
 
 
@@ -115,8 +116,8 @@ class Change:
         return not any((*self.trucks, self.min_fill_pct is not None, self.goal, self.max_hours, self.when))
 
 
-def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> tuple[Wish, list[Reason]]:
-    """The wish of the stored plan with the change, and what is told of what its or today's rounds have done."""
+def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> tuple[Wish, list[Reason], list[TruckInfo]]:
+    """The wish of the stored plan with the change, what is told of what its or today's rounds have done, and trucks."""
     way = None if change.when else on_its_way(ctx, stored)
     old = _wish_again(ctx, stored.request, way)
     when, used = change.when or old.when, [each.truck for each in plan_from_json(stored.plan).rounds]
@@ -132,11 +133,12 @@ def _changed(ctx: Ctx, stored: StoredPlan, change: Change) -> tuple[Wish, list[R
         must_serve=_joined(old.must_serve, change.must_serve, change.skip),
         max_hours=change.max_hours or old.max_hours,
     )
+    chosen = choose_trucks(ctx, when, trucks, None)
     if way:
         begun = way.left_to(trucks.names)
-        return replace(changed, begun=begun), [begun_reason(ctx, begun, stored.id)]
-    done = served_so_far(ctx, changed)
-    return replace(changed, begun=done), [served_reason(done)] if done else []
+        return replace(changed, begun=begun), [begun_reason(ctx, begun, stored.id)], chosen
+    done = served_so_far(ctx, changed, chosen)
+    return replace(changed, begun=done), [served_reason(done)] if done else [], chosen
 
 
 def _told(ctx: Ctx, stored: StoredPlan, asked: tuple[Wish, list[Reason]], solved: Solved) -> Result[WhatIfFacts]:

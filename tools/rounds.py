@@ -25,6 +25,7 @@ from tools.arguments import (
 )
 from tools.begun import begun_as_json, served_reason, served_so_far
 from tools.context import Ctx
+from tools.departure import choose_trucks
 from tools.fill import data_age
 from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_as_json
 from tools.registry import Example, tool
@@ -108,8 +109,9 @@ def plan_round(
     wish = Wish(
         when, serve, goal, trucks, truck_count, near, within_m, stream, min_fill_pct, skip, must_serve, max_hours
     )
-    wish = replace(wish, begun=served_so_far(ctx, wish))
-    solved = make_round(wish, ctx)
+    chosen = choose_trucks(ctx, when, trucks, truck_count)
+    wish = replace(wish, begun=served_so_far(ctx, wish, chosen))
+    solved = make_round(wish, ctx, trucks=chosen)
     plan_id = store_round(ctx, wish, solved, None)
     facts = _facts(ctx, wish, solved, plan_id)
     return Result[PlanFacts](
