@@ -7,6 +7,7 @@ import numpy as np
 from engines.forecast.history import BinHistory, emptyings_from_readings
 
 START = np.datetime64("2024-01-01T00:00:00")  # a Monday
+MORNING = START + np.timedelta64(13 * 7 * 24 + 9, "h")  # after thirteen weeks, when a question comes
 
 
 def sensed(name: str, rate: float, *, stream: str = "paper", weeks: int = 16, every_h: int = 72) -> BinHistory:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sensed import START, sensed, town
+from sensed import MORNING, START, sensed
 
 from domain.errors import BadData
 from engines.forecast.boosted import fit_boosted
@@ -31,25 +31,18 @@ from engines.forecast.past_windows import Span, past_windows
 from engines.forecast.rates import fit_rates
 from engines.forecast.stack import Weights
 
-NOW = START + np.timedelta64(13 * 7 * 24 + 9, "h")
-
-
-@pytest.fixture(scope="module")
-def bins() -> list[BinHistory]:
-    return town()
-
 
 @pytest.fixture(scope="module")
 def ensemble(bins: list[BinHistory]) -> Ensemble:
     """Trees that count six tenths beside rates."""
-    known = [b.until(NOW) for b in bins]
+    known = [b.until(MORNING) for b in bins]
     members = (HourOfWeek(fit_rates(known)), fit_boosted(known, rounds=60))
     return Ensemble(members, Weights(("hour_of_week", "boosted"), {(2, ""): np.array([0.4, 0.6])}))
 
 
 @pytest.fixture(scope="module")
 def later(bins: list[BinHistory]) -> Windows:
-    outcomes = past_windows(bins, 24.0, Span(float(hours(np.array([NOW]))[0]), every_h=6.0))
+    outcomes = past_windows(bins, 24.0, Span(float(hours(np.array([MORNING]))[0]), every_h=6.0))
     return outcomes.windows.without_plan()
 
 
@@ -115,7 +108,7 @@ def test_without_enough_of_a_past_no_driver_is_named(ensemble: Ensemble) -> None
 
 
 def test_usual_windows_are_past_and_begin_as_long_after_a_reading(bins: list[BinHistory]) -> None:
-    asked = Windows.of(bins, NOW + np.timedelta64(1, "h"), (24.0,))
+    asked = Windows.of(bins, MORNING + np.timedelta64(1, "h"), (24.0,))
     past = usual_windows(asked, USUAL_H)
     assert (past.at.reshape(len(bins), -1) < asked.at[:, None] - 24).all()
     for row, history in enumerate(past.histories):
@@ -126,8 +119,8 @@ def test_usual_windows_are_past_and_begin_as_long_after_a_reading(bins: list[Bin
 
 def test_what_comes_later_names_no_other_driver(bins: list[BinHistory], ensemble: Ensemble) -> None:
     found = [
-        named(Told.of(ensemble, Windows.of(histories, NOW, (24.0,))).without(USUAL_H))
-        for histories in (bins, [b.until(NOW) for b in bins])
+        named(Told.of(ensemble, Windows.of(histories, MORNING, (24.0,))).without(USUAL_H))
+        for histories in (bins, [b.until(MORNING) for b in bins])
     ]
     assert found[0] == found[1]
 
@@ -135,9 +128,9 @@ def test_what_comes_later_names_no_other_driver(bins: list[BinHistory], ensemble
 def test_the_drivers_of_a_bin_do_not_depend_on_which_others_are_asked_about(
     bins: list[BinHistory], ensemble: Ensemble
 ) -> None:
-    together = named(Told.of(ensemble, Windows.of(bins, NOW, (24.0,))).without(USUAL_H))
+    together = named(Told.of(ensemble, Windows.of(bins, MORNING, (24.0,))).without(USUAL_H))
     for each, drivers in zip(bins, together, strict=True):
-        assert named(Told.of(ensemble, Windows.of([each], NOW, (24.0,))).without(USUAL_H)) == [drivers]
+        assert named(Told.of(ensemble, Windows.of([each], MORNING, (24.0,))).without(USUAL_H)) == [drivers]
 
 
 def test_where_the_trees_count_for_nothing_they_drive_nothing(ensemble: Ensemble, later: Windows) -> None:
@@ -148,4 +141,4 @@ def test_where_the_trees_count_for_nothing_they_drive_nothing(ensemble: Ensemble
 def test_an_ensemble_without_trees_has_no_drivers(bins: list[BinHistory]) -> None:
     rates = Ensemble((HourOfWeek(fit_rates(bins)),), Weights(("hour_of_week",), {}))
     with pytest.raises(BadData, match="has none"):
-        Told.of(rates, Windows.of(bins, NOW, (24.0,)))
+        Told.of(rates, Windows.of(bins, MORNING, (24.0,)))

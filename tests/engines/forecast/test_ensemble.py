@@ -31,11 +31,6 @@ NOW = START + np.timedelta64(WEEKS * 7 * 24, "h")
 
 
 @pytest.fixture(scope="module")
-def bins() -> list[BinHistory]:
-    return town()
-
-
-@pytest.fixture(scope="module")
 def ensemble(bins: list[BinHistory]) -> Ensemble:
     boosted = lambda histories, seed: fit_boosted(histories, seed, rounds=15)  # noqa: E731
     fits = {"hour_of_week": FITS["hour_of_week"], "boosted": boosted}

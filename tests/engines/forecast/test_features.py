@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sensed import START, sensed, town
+from sensed import START, sensed
 
 from domain.errors import BadData
 from engines.forecast.columns import hours
@@ -18,11 +18,6 @@ from engines.forecast.known import Known, Tracks, Weeks, fit_weeks
 from engines.forecast.member import Windows
 
 NOON = hours(np.array([START + np.timedelta64(13 * 7 * 24 + 12, "h")]))[0]
-
-
-@pytest.fixture(scope="module")
-def bins() -> list[BinHistory]:
-    return town()
 
 
 @pytest.fixture(scope="module")

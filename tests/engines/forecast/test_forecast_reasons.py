@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sensed import START, town
+from sensed import MORNING, START
 
 from domain.errors import BadData
 from engines.forecast.boosted import fit_boosted
@@ -15,35 +15,28 @@ from engines.forecast.member import Windows
 from engines.forecast.reasons import LikeDay, Why, reasons_of, why_found
 from engines.forecast.stack import Weights
 
-NOW = START + np.timedelta64(13 * 7 * 24 + 9, "h")
-
-
-@pytest.fixture(scope="module")
-def bins() -> list[BinHistory]:
-    return town()
-
 
 @pytest.fixture(scope="module")
 def trees(bins: list[BinHistory]) -> Ensemble:
-    return Ensemble((fit_boosted([b.until(NOW) for b in bins], rounds=25),), Weights(("boosted",), {}))
+    return Ensemble((fit_boosted([b.until(MORNING) for b in bins], rounds=25),), Weights(("boosted",), {}))
 
 
 def test_like_days_lie_in_the_past_and_apart(bins: list[BinHistory], trees: Ensemble) -> None:
-    for why in reasons_of(trees, Windows.of(bins[4:], NOW, (24.0,))):
+    for why in reasons_of(trees, Windows.of(bins[4:], MORNING, (24.0,))):
         assert why is not None
         days = [day.at for day in why.like_days]
         assert len(days) == 3
-        assert all(day + np.timedelta64(24, "h") <= NOW for day in days)
+        assert all(day + np.timedelta64(24, "h") <= MORNING for day in days)
         assert len({str(day)[:10] for day in days}) >= 2
 
 
 def test_a_bin_without_readings_has_no_reasons_of_the_trees(trees: Ensemble) -> None:
-    assert reasons_of(trees, Windows.of([BinHistory("empty", "paper", "x")], NOW, (24.0,))) == [None]
+    assert reasons_of(trees, Windows.of([BinHistory("empty", "paper", "x")], MORNING, (24.0,))) == [None]
 
 
 def test_reasons_are_of_one_hour_ahead(bins: list[BinHistory], trees: Ensemble) -> None:
     with pytest.raises(BadData, match="one hour"):
-        reasons_of(trees, Windows.of(bins, NOW, (6.0, 24.0)))
+        reasons_of(trees, Windows.of(bins, MORNING, (6.0, 24.0)))
 
 
 def test_the_sentences_say_which_way_and_how_much() -> None:
@@ -113,5 +106,5 @@ def test_what_comes_later_does_not_change_the_reasons() -> None:
 
 
 def test_a_bin_without_levels_has_no_reasons() -> None:
-    why = why_found(BinHistory("E", "paper", "s"), NOW, NOW)
+    why = why_found(BinHistory("E", "paper", "s"), MORNING, MORNING)
     assert (why.pace, why.like_visits, why.sentences()) == (None, (), [])

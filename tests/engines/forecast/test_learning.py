@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sensed import START, town
+from sensed import START
 
 from engines.forecast.columns import hours
 from engines.forecast.conformal import LENGTH_ENDS_H, length_of
@@ -16,11 +16,6 @@ from engines.forecast.learning import MOST_LEARNT, REMEMBERED_H, windows_to_lear
 
 BEGAN = float(hours(np.array([START]))[0])
 END = BEGAN + 14 * 168.0
-
-
-@pytest.fixture(scope="module")
-def bins() -> list[BinHistory]:
-    return town()
 
 
 def many(bins: list[BinHistory], copies: int) -> list[BinHistory]:
