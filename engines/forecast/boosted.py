@@ -66,9 +66,9 @@ class Boosted:
             return self._between_knots(windows)
         return self.levels(windows, self.table(windows))
 
-    def chances(self, windows: Windows) -> Floats:
+    def chances(self, windows: Windows, levels: Floats | None = None) -> Floats:
         """Chance (n, t) that a bin now below 80 has two readings in a row at 80 or above within the hours; NaN as
-        above."""
+        above. The trees look at no `levels`."""
         table = self.table(windows)
         found = np.full(len(table.rows), np.nan)
         rows = np.repeat(table.able, len(windows.ahead_h))

@@ -19,7 +19,7 @@ from engines.forecast.conformal import Offsets, keys_of
 from engines.forecast.ensemble import FITS, Ensemble, fit_ensemble, predict, predict_all
 from engines.forecast.features import FEATURES_VERSION
 from engines.forecast.history import BinHistory
-from engines.forecast.horizons import HOURS
+from engines.forecast.horizons import HOURS, UNKNOWN, Story, horizons_of
 from engines.forecast.member import MEDIAN, Windows
 from engines.forecast.model_files import MANIFEST, Label, from_files, to_files
 from engines.forecast.past_windows import Span, past_windows
@@ -54,6 +54,16 @@ def test_both_questions_are_answered_and_differ_by_the_plan(bins: list[BinHistor
         assert each.by[0].p50 == pytest.approx(each.planned[0].p50, abs=0.5)
         assert each.planned[1].p50 < each.by[1].p50
         assert each.planned[1].p90 < 60
+
+
+def test_the_trees_alone_make_a_table_with_the_chance_of_an_overflow(
+    bins: list[BinHistory], ensemble: Ensemble
+) -> None:
+    known = [b.until(NOW) for b in bins]
+    trees = ensemble.trees
+    assert trees is not None
+    table = horizons_of(trees, known, np.full(len(known), NOW), [Story(b.stream) for b in known])
+    assert (table.overflow != UNKNOWN).any()
 
 
 def test_without_a_plan_only_the_first_question_is_answered(bins: list[BinHistory], ensemble: Ensemble) -> None:
