@@ -5,11 +5,12 @@
 Rounds are planned as the assistant plans them, for cities and days, with one truck and a short shift, so that bins
 worth a visit are left. Bins are drawn from each round, half of them served ones. The reason of each is computed as it
 is told in an answer; then the round is searched for anew, with the bin's prize a little above and a little below the
-one at which the decision is said to turn (`engines/routing/confirm.py`), each time several times as long as one of the
-reason's own searches. Only reasons that turn on a prize are counted. Beside them stand a few of rounds without
-prizes, where the fixed schedule says which bins are due: such a round is searched for with and without the bin, and
-what counts is how many bins are left. Full searches end by looks alone. Those of a told reason end by looks and by the
-clock of an answer: where it cuts some short, the reason is what was known by then, and the figures say how many.
+one at which the decision is said to turn (`engines/routing/confirm.py`), each time `full_times_one` times as long as
+one of the reason's own searches (`--seconds` says how long). Only reasons that turn on a prize are counted. Beside them
+stand a few of rounds without prizes, where the fixed schedule says which bins are due: such a round is searched for
+with and without the bin, and what counts is how many bins are left. Full searches end by looks alone. Those of a told
+reason end by looks and by the clock of an answer: where it cuts some short, the reason is what was known by then, and
+the figures say how many.
 """
 
 from __future__ import annotations
