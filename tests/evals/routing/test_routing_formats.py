@@ -129,7 +129,7 @@ def test_waste_files_without_a_matrix_are_driven_in_straight_lines(tmp_path: Pat
 def test_a_folder_gives_every_instance_below_it_and_says_what_it_leaves() -> None:
     found = find(FILES)
     assert set(found.files) == {
-        "C001", "depots", "explicit", "four-stops", "mixed", "prizes", "sites", "street", "trips", "windows",
+        "C001", "depots", "explicit", "fleet", "four-stops", "mixed", "prizes", "sites", "street", "trips", "windows",
     }  # fmt: skip
     assert found.unread == {}
 
