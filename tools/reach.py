@@ -1,7 +1,8 @@
 """How far around its place a call reaches when the question says so: the radius is read by code, not by the model.
 
 A radius is a length behind a word that says within ("within half a mile", "im Umkreis von 2 km", "à moins de 300 m"),
-before "radius", or between which and the call's place only a word of place stands ("2 km from Sather Gate").
+before "radius", or between which and the call's place only a word of place stands ("2 km from Sather Gate"). Behind
+what says the opposite ("more than 2 km from", "not within") it is none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ WITHIN = re.compile(
     r"|innerhalb(?: von)?|näher als|dentro de|radio de|a menos de|rayon de|à moins de)\s+" + ABOUT + r"\Z",
     re.I,
 )
+BEYOND = re.compile(
+    r"(?<!\w)(?:(?:not|nicht|pas|no)\s+(?:within|inside|innerhalb(?: von)?|dentro de|dans)|more than|at least|over"
+    r"|beyond|outside|(?<!no )(?<!not )(?:farther|further) than|mehr als|mindestens|weiter als|über|plus de|au moins"
+    r"|más de|al menos a)\s+" + ABOUT + r"\Z",
+    re.I,
+)
+"""Before a length that is a least one, or within which nothing is asked for: no radius."""
 RADIUS = re.compile(r"[\s-]*(?:radius|umkreis)(?!\w)", re.I)
 TO_PLACE = re.compile(
     r"\s*(?:away\s+)?(?:of|from|around|round|von|vom|um|rund um|entfernt von|de|del|du|des|autour de|autour du"
@@ -53,6 +61,8 @@ def _found(place: str, question: str) -> tuple[int, int] | None:
 
 
 def _is_radius(length: Length, question: str, place: tuple[int, int] | None) -> bool:
+    if BEYOND.search(question, 0, length.start):
+        return False
     if WITHIN.search(question, 0, length.start) or RADIUS.match(question, length.end):
         return True
     return place is not None and TO_PLACE.fullmatch(question, length.end, max(place[0], length.end)) is not None

@@ -1,7 +1,7 @@
 """python -m evals production --database URL --weaviate URL: what a search on PostGIS and Weaviate takes.
 
     PYTHONPATH=tests/retrieval .venv/bin/python -m weaviate_double      # says its two ports, if there is no Weaviate
-    .venv/bin/python -m evals production --bins 100000 --database postgresql://postgres@/empty?host=/tmp/pg \
+    .venv/bin/python -m evals production --bins 100000 --database postgresql://postgres@/empty?host=SOCKET_FOLDER \
         --weaviate http://127.0.0.1:PORT --grpc-port PORT
 
 The database must be one to throw away, with PostGIS. Buckets and plans alone are those of the suite `spatial`.

@@ -41,6 +41,7 @@ def test_every_tool_with_a_radius_takes_the_one_that_was_said(name: str) -> None
         ("rats à moins de 1,5 km de Sather Gate", 1500),
         ("rats dans un rayon de 300 mètres", 300),
         ("and within 500 metres?", 500),
+        ("rats no farther than 300 m from Sather Gate", 300),
     ],
 )
 def test_a_radius_that_the_model_left_out_is_read_from_the_question(question: str, metres: int) -> None:
@@ -65,6 +66,12 @@ def test_of_several_radii_the_one_at_the_place_counts_unless_the_call_holds_one_
         "within 3 hours at Sather Gate",
         "it is 2 km long; what is at Sather Gate",
         "80 bins around Sather Gate",
+        "bins more than 500 m from Sather Gate",
+        "rats at least 2 km from Sather Gate",
+        "rats beyond 1 km from Sather Gate",
+        "complaints outside 500 m of Sather Gate",
+        "rats not within 300 m of Sather Gate",
+        "Ratten mehr als 2 km von Sather Gate",
     ],
 )
 def test_what_is_no_radius_leaves_the_call_as_it_is(question: str) -> None:
