@@ -13,6 +13,7 @@ from domain.values import Evidence, Facts, Reason, Result, Table
 from tools.arguments import RefArg, words
 from tools.context import Ctx
 from tools.plan_replay import repeat_plan
+from tools.planning import ROUND_BUDGET_S
 from tools.registry import READERS_OF_THE_LEDGER, Example, tool
 from tools.replay import CallVerdict, replay
 
@@ -64,7 +65,7 @@ class AuditFacts(Facts):
 
 
 @tool(
-    budget_s=10,
+    budget_s=ROUND_BUDGET_S,  # a replay plans the round again
     examples=[
         Example("replay D-0012", {"decision": "D-0012", "check": "replay"}),
     ],
