@@ -166,10 +166,10 @@ def levels_of(levels: bytes) -> Packed | None:
 
 
 def _fits(row: PredictionRow) -> bool:
-    """Whether the row is whole: a table of levels, or none where it abstained."""
-    if row.levels is None or not row.levels:
-        return row.levels is not None and row.abstained is not None
-    return levels_of(row.levels) is not None
+    """Whether the row is whole: a table of levels, or an empty one and why nothing is told."""
+    if row.levels == b"":
+        return row.abstained is not None
+    return row.levels is not None and levels_of(row.levels) is not None
 
 
 def _story(row: PredictionRow, city: Operation) -> Story:
