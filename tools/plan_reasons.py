@@ -1,11 +1,15 @@
 """Why a plan serves or leaves a bin, told in the figures that the route engine computes again.
 
-What a visit costs is money: kilometres and minutes of the plan with it less those of the plan without it. What decides
-is more than that, and is told beside it part by part: under “balanced” the longest round's time counts once more, and
-other bins may be left for this one, or come along with it.
+What a visit costs is money: kilometres and minutes of the plan with it less those of the plan without it. Two plans
+differ in more than one bin, so a visit may also save some. What decides is more than that money, and is told beside it
+part by part: under “balanced” the longest round's time counts once more, and so do bins that only one of the two plans
+serves.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from domain.values import BinSet, Evidence, Facts, Reason, Result, counted
 from engines.routing.plan import Why
@@ -24,8 +28,10 @@ Told = tuple["ExplanationFacts", list[Reason], list[str]]
 class ExplanationFacts(Facts):
     """What was explained, in numbers; None where it does not apply. Money in the city's currency.
 
-    `extra_cost` is what is spent; `counts` what is weighed against `worth`: `extra_cost` with `longest_cost` and
-    `worth_left_for_it`, less `worth_coming_along`.
+    Of a bin they are the best round found with it less the best one without it, below 0 where the visit saves:
+    `extra_cost` is what is spent, `difference` says it in words. `counts` is what is weighed against `worth`:
+    `extra_cost` with `longest_cost` and `worth_only_without`, the worth of the other bins that only the round without
+    it serves, less `worth_only_with`.
     """
 
     subject: str
@@ -38,10 +44,11 @@ class ExplanationFacts(Facts):
     extra_km: float | None = None
     extra_minutes: float | None = None
     extra_cost: float | None = None
+    difference: str | None = None
     counts: float | None = None
     longest_cost: float | None = None
-    worth_left_for_it: float | None = None
-    worth_coming_along: float | None = None
+    worth_only_without: float | None = None
+    worth_only_with: float | None = None
     worth: float | None = None
     worth_of_overflow: float | None = None
     worth_of_haul: float | None = None
@@ -58,11 +65,10 @@ class ExplanationFacts(Facts):
 
 # ---------------------------------------------------------------- one bin
 
-MORE = "{extra_km} km = {extra_cost} {currency} more{counting}"
-SERVED = "{about} is on {subject}, served by {truck}: going there takes " + MORE
-NOT_ON = "{about} is not on {subject}: serving it costs " + MORE + "{breaking}; "
+SERVED = "{about} is on {subject}, served by {truck}: going there {difference}"
+NOT_ON = "{about} is not on {subject}: serving it {difference}{breaking}; "
 HEADLINES = {
-    "served": SERVED + " and is worth {worth} {currency}.",
+    "served": SERVED + ", and it is worth {worth} {currency}.",
     "kept too long": SERVED
     + ", but a longer search would leave it: that is more than it is worth, {worth} {currency}.",
     "asked": SERVED + ", as asked.",
@@ -74,17 +80,17 @@ HEADLINES = {
     "overturned": "{about} is not on {subject}, but a longer search would serve it: at an overflow probability of "
     "{chance_pct} % it is worth {worth} {currency}, more than it would cost.",
     "too dear": NOT_ON + "not even a sure overflow would be worth that.",
-    "crowded out": "{about} is not on {subject}: with it the round would cost " + MORE + "{breaking}.",
+    "crowded out": "{about} is not on {subject}: serving it {difference}{breaking}.",
     "cannot": "{about} is not on {subject}: no truck can fit it in without breaking {breaks}.",
     "left out": "{about} was not considered for {subject}.",
 }
 
 
-COUNTING = " ({counts} {currency} with all that it changes)"
 SEARCHED = "searching anew with it and without it"
+NOTHING = "nothing more"
 MOST_NAMED = 6
-LEFT_FOR_IT = {True: "would be served in its place", False: "would be left for it"}
-COMING_ALONG = {True: "would be left as well without it", False: "would be served as well with it"}
+ONLY_WITHOUT = "The best round found without it serves {others}{priced} that the best one with it does not"
+ONLY_WITH = "The best round found with it serves {others}{priced} that the best one without it does not"
 LEFT_BELOW = " It would be left out below an overflow probability of {flip_chance_pct} %."
 
 
@@ -93,7 +99,6 @@ def explain_bins(ctx: Ctx, seen: Replanned, bins: BinSet, question: str) -> Resu
     told = [_one_bin(ctx, seen, bin_id, first=number == 0) for number, bin_id in enumerate(bins.bin_ids)]
     facts = told[0][0]
     headline = HEADLINES[facts.verdict].replace("{breaking}", " and breaks {breaks}" if facts.breaks else "")
-    headline = headline.replace("{counting}", COUNTING if facts.counts != facts.extra_cost else "")
     if question == "what_would_change_it" and _is_told_from_below(facts):
         headline += LEFT_BELOW if facts.flip_chance_pct else " It would be served even if it could not overflow."
     return Result[ExplanationFacts](
@@ -129,7 +134,7 @@ def _one_bin(ctx: Ctx, seen: Replanned, bin_id: str, *, first: bool) -> Told:
     reason = bin_reason(ctx.tuning, *at) if first else why_stop(*at)
     facts = _with_figures(facts, seen, reason)
     words = _served_words(seen, reason, facts) if reason.served else _left_words(reason, facts)
-    words += _counted_words(reason, facts)
+    words += _counted_words(ctx, reason, facts)
     words += _worth_words(facts, alone=outlook is not None and outlook.level_pct < LEAST_PCT)
     return facts, [Reason(text=text, evidence=[plan, record]) for text in words], _doubts(facts, reason)
 
@@ -142,10 +147,12 @@ def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) 
         "breaks": _breaks(reason),
     }
     if reason.extra is not None:
+        counted_too = _counted(reason, reason.extra)
         figures |= {
-            "extra_km": round(reason.extra.metres / 1000, 2),
-            "extra_minutes": round(reason.extra.seconds / 60, 1),
-            **_counted(reason, reason.extra),
+            "extra_km": round(reason.extra.metres / 1000, 2) + 0.0,
+            "extra_minutes": round(reason.extra.seconds / 60, 1) + 0.0,
+            "difference": told_difference(reason.extra, counted_too, facts.currency),
+            **counted_too,
         }
     if reason.prize is not None:
         figures |= {"worth": round(reason.prize / MILLI, 2), "flip_chance_pct": chance}
@@ -156,31 +163,41 @@ def _with_figures(facts: ExplanationFacts, seen: Replanned, reason: StopReason) 
 def _counted(reason: StopReason, extra: Delta) -> dict[str, float]:
     """What is spent and what else counts, in currency; the parts told add up to the whole told."""
     parts = {
-        "extra_cost": round(extra.cost, 2),
-        "longest_cost": round(reason.longest_milli / MILLI, 2),
-        "worth_left_for_it": round(reason.displaced_milli / MILLI, 2),
-        "worth_coming_along": round(reason.along_milli / MILLI, 2),
+        "extra_cost": extra.cost,
+        "longest_cost": reason.longest_milli / MILLI,
+        "worth_only_without": reason.displaced_milli / MILLI,
+        "worth_only_with": reason.along_milli / MILLI,
     }
-    return {**parts, "counts": round(sum(parts.values()) - 2 * parts["worth_coming_along"], 2)}
+    parts = {name: round(amount, 2) + 0.0 for name, amount in parts.items()}  # no -0.0
+    return {**parts, "counts": round(sum(parts.values()) - 2 * parts["worth_only_with"], 2) + 0.0}
 
 
-def _counted_words(reason: StopReason, facts: ExplanationFacts) -> list[str]:
-    """The other bins that come or go with this one, and how all of it adds up."""
+def told_difference(extra: Delta, counting: Mapping[str, float], unit: str) -> str:
+    """What the round with the bin takes and costs more or less than the one without it, as a clause."""
+    way = more_or_less([(extra.metres / 1000, 1, "km")])
+    cost, counts = (more_or_less([(counting[name], 2, unit)]) for name in ("extra_cost", "counts"))
+    told = f"takes {way} and costs {cost}" if way != NOTHING else f"costs {cost}"
+    return told if counts == cost else f"{told} ({counts} with all that it changes)"
+
+
+def _counted_words(ctx: Ctx, reason: StopReason, facts: ExplanationFacts) -> list[str]:
+    """The other bins that only one of the two rounds serves, and how all of it adds up."""
     words, unit = [], facts.currency
     for others, worth, told in (
-        (reason.displaced, facts.worth_left_for_it, LEFT_FOR_IT[reason.served]),
-        (reason.along, facts.worth_coming_along, COMING_ALONG[reason.served]),
+        (reason.displaced, facts.worth_only_without, ONLY_WITHOUT),
+        (reason.along, facts.worth_only_with, ONLY_WITH),
     ):
         if others:
-            named = f"{', '.join(others[:MOST_NAMED])}{' and more' if len(others) > MOST_NAMED else ''}"
+            labels = ", ".join(ctx.city.bins[each].label for each in others[:MOST_NAMED])
+            named = f"{labels}{' and more' if len(others) > MOST_NAMED else ''}"
             priced = f" (worth {worth:.2f} {unit})" if worth else ""
-            words.append(f"{counted(len(others), 'bin')} {told}{priced}: {named}.")
+            words.append(f"{told.format(others=counted(len(others), 'other bin'), priced=priced)}: {named}.")
     if facts.counts is None or facts.counts == facts.extra_cost:
         return words
     parts = [
         (facts.longest_cost, "for the longest round's time, which counts once more"),
-        (facts.worth_left_for_it, "for what is left for it"),
-        (-(facts.worth_coming_along or 0.0), "for what comes along"),
+        (facts.worth_only_without, "for the bins that only the round without it serves"),
+        (-(facts.worth_only_with or 0.0), "for those that only the round with it serves"),
     ]
     told = "".join(f"{part:+.2f} {name}, " for part, name in parts if part)
     return [*words, f"In all it counts {facts.counts:.2f} {unit}: {facts.extra_cost:.2f} to drive, {told[:-2]}."]
@@ -263,12 +280,12 @@ def _rule(bound: Binding) -> str:
 def _served_words(seen: Replanned, reason: StopReason, facts: ExplanationFacts) -> list[str]:
     assert reason.extra is not None
     words = [
-        f"{reason.truck} serves {facts.about}; without it the round is {more(reason.extra, facts)} shorter"
+        f"{reason.truck} serves {facts.about}; without it the round takes {more(reason.extra, facts, -1)}"
         f"{f', found by {SEARCHED}' if reason.searched else ''}."
     ]
     for other in why_truck(seen.problem, seen.plan, reason.stop_id)[:2]:
         if other.extra is not None:
-            words.append(f"{other.truck} would take {more(other.extra, facts)} more for it.")
+            words.append(f"{other.truck} would take {more(other.extra, facts)} for it.")
         elif other.binding is not None:
             words.append(f"{other.truck} cannot take it without breaking {_rule(other.binding)}.")
     return words
@@ -278,17 +295,28 @@ def _left_words(reason: StopReason, facts: ExplanationFacts) -> list[str]:
     words = []
     if reason.extra is not None:
         by = f"found by {SEARCHED}" if reason.searched else "its cheapest place"
-        words.append(f"{reason.truck} could serve {facts.about} for {more(reason.extra, facts)} more, {by}.")
+        words.append(f"{reason.truck} could serve {facts.about}; that takes {more(reason.extra, facts)}, {by}.")
     for bound in reason.bindings:
-        at = f", {more(bound.extra, facts)} more" if bound.extra else ""
+        at = f", which then takes {more(bound.extra, facts)}" if bound.extra else ""
         words.append(f"On {bound.truck}'s round{at}, it breaks {_rule(bound)}.")
     return words or ["The plan has no truck."]
 
 
-def more(extra: Delta, facts: ExplanationFacts) -> str:
-    """What is driven, taken and spent."""
-    cost = f"{extra.cost:.2f} {facts.currency}"
-    return f"{extra.metres / 1000:.2f} km, {extra.seconds / 60:.1f} min and {cost}"
+def more(extra: Delta, facts: ExplanationFacts, sign: int = 1) -> str:
+    """What is driven, taken and spent more or less; with `sign` -1 of the plan compared with."""
+    amounts = (extra.metres / 1000, 2, "km"), (extra.seconds / 60, 1, "min"), (extra.cost, 2, facts.currency)
+    return more_or_less([(sign * amount, digits, unit) for amount, digits, unit in amounts])
+
+
+def more_or_less(amounts: Sequence[tuple[float, int, str]]) -> str:
+    """Amounts with their decimals and units: "1.20 km and 3.1 min more, 2.60 USD less", those of nothing left out."""
+    rounded = [(round(amount, digits), digits, unit) for amount, digits, unit in amounts]
+    told = []
+    for above, group in groupby([each for each in rounded if each[0]], key=lambda each: each[0] > 0):
+        *most, last = [f"{abs(amount):.{digits}f} {unit}" for amount, digits, unit in group]
+        several = f"{', '.join(most)} and {last}" if most else last
+        told.append(f"{several} {'more' if above else 'less'}")
+    return ", ".join(told) or NOTHING
 
 
 def _doubts(facts: ExplanationFacts, reason: StopReason) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.values import Evidence, Reason, Result, Table, TruckSet, counted
 from engines.routing.insertion import detour_of
 from engines.routing.pareto import Option, marked, option_of, sweep
-from engines.routing.plan import TruckRound, Why
+from engines.routing.plan import TruckRound, Unserved, Why
 from engines.routing.problem import Goal
 from engines.routing.reasons import OtherOrder, why_order
 from tools.context import Ctx
@@ -73,7 +73,7 @@ def _order_words(other: OtherOrder, facts: ExplanationFacts) -> str:
     if other.extra is None:
         why = (other.why or Why.shift_too_short).value.replace("_", " ")
         return f"{told}, its bins could not be driven: {why}."
-    return f"{told}, its bins would take {more(other.extra, facts)} more."
+    return f"{told}, its bins would take {more(other.extra, facts)}."
 
 
 def _visits(mine: TruckRound | None) -> Table | None:
@@ -108,7 +108,7 @@ def explain_plan(ctx: Ctx, seen: Replanned, question: str) -> Result[Explanation
         top = ctx.city.bins[detours[0].stop_id].label
         text = f"The costliest stop is {top}: {detours[0].metres / 1000:.1f} km of detour."
         reasons.append(Reason(text=text, evidence=[plan]))
-    reasons += [Reason(text=f"Unserved {u.stop_id}: {u.text}.", evidence=[plan]) for u in seen.plan.unserved[:3]]
+    reasons += [Reason(text=_unserved_words(ctx, each), evidence=[plan]) for each in seen.plan.unserved[:3]]
     return Result[ExplanationFacts](
         headline="{subject} for {about}: {extra_km} km, {extra_minutes} min, {extra_cost} {currency} in all.",
         facts=facts,
@@ -116,6 +116,14 @@ def explain_plan(ctx: Ctx, seen: Replanned, question: str) -> Result[Explanation
         data_age=data_age(ctx),
         table=Table(columns=["bin", "truck", "detour_km", "detour_cost", "worth"], rows=rows) if rows else None,
     )
+
+
+def _unserved_words(ctx: Ctx, each: Unserved) -> str:
+    """Why a bin is left, with both figures where its worth decides."""
+    told = f"Unserved {ctx.city.bins[each.stop_id].label}: {each.text}"
+    if each.prize is None or each.cost_milli is None:
+        return f"{told}."
+    return f"{told}: {each.cost_milli / MILLI:.2f} against {each.prize / MILLI:.2f} {ctx.city.currency}."
 
 
 def _other_goals(ctx: Ctx, seen: Replanned, facts: ExplanationFacts, plan: Evidence) -> Result[ExplanationFacts]:

@@ -152,7 +152,7 @@ def change_reasons(ctx: Ctx, changed: Contrast, ids: tuple[str, str]) -> list[Re
     evidence = [Evidence(label=f"plan {plan_id}", ref=f"plans:{plan_id}") for plan_id in ids]
     moved = [t for t in changed.trucks if t.gained or t.lost or t.reordered or t.change.metres]
     words = "; ".join(
-        f"{t.truck} {t.change.metres / 1000:+.1f} km, {t.change.seconds / 3600:+.1f} h, "
+        f"{t.truck} {t.change.metres / 1000:+z.1f} km, {t.change.seconds / 3600:+z.1f} h, "
         f"{counted(len(t.gained), 'bin')} more, {len(t.lost)} fewer"
         for t in moved
     )

@@ -160,6 +160,8 @@ WORDS = {
 }
 
 
+PAYS_NOT = "the cheapest place found for it costs more than a visit is worth"
+PAYS = "a longer search would serve it: the cheapest place found for it costs less than a visit is worth"
 BINDING_FIRST = (
     Why.shift_too_short, Why.too_late_ready, Why.window_closed, Why.fleet_full, Why.no_way, Why.too_large,
     Why.no_truck_for_stream,
@@ -174,7 +176,7 @@ def _reason(problem: Problem, plan: RoundPlan, stop_id: str) -> Unserved:
     if skipped.cheapest is not None:
         cost = skipped.cheapest.milli
         if stop.prize is not None and not stop.must_serve:
-            text = f"cheaper to skip: prize {stop.prize / 1000:.2f}, serving costs at least {cost / 1000:.2f} more"
+            text = PAYS if cost < stop.prize else PAYS_NOT
             return Unserved(stop_id, Why.cheaper_to_skip, text, stop.prize, cost)
     for why in BINDING_FIRST:
         words = [chance.text for chance in skipped.trucks if chance.binding is why]

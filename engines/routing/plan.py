@@ -93,7 +93,8 @@ class TruckRound:
 
 @dataclass(frozen=True)
 class Unserved:
-    """A stop left out: the reason's code, a sentence, and for a skip its prize and what serving costs at least."""
+    """A stop left out: the reason's code, a sentence, and for a skip its prize and what the cheapest place found for it
+    costs, which a better one may undercut."""
 
     stop_id: str
     why: Why

@@ -91,7 +91,7 @@ def _quick(problem: Problem, each: Unserved, hindered: dict[str, Why]) -> Unserv
             each.stop_id, why, f"no truck can serve it: {CANNOT[why].format(stream=stop.stream)}", each.prize
         )
     if each.prize is not None:
-        text = "no place was found in the time given that costs less than its prize"
+        text = "no place was found in the time given that costs less than a visit is worth"
         return Unserved(each.stop_id, Why.cheaper_to_skip, text, each.prize)
     return Unserved(each.stop_id, Why.fleet_full, "no room was found in the time given", None)
 

@@ -53,8 +53,8 @@ def test_a_row_has_a_value_for_every_column() -> None:
 
 
 def test_facts_are_said_as_people_read_them() -> None:
-    assert [say(v) for v in (1234, 12.0, 0.25, None, [], ["a", 2], True, datetime(2025, 9, 1, 6, 5))] == [  # noqa: DTZ001
-        "1,234", "12", "0.2", "none", "none", "a, 2", "True", "2025-09-01 06:05",
+    assert [say(v) for v in (1234, 12.0, 0.25, -0.04, None, [], ["a", 2], True, datetime(2025, 9, 1, 6, 5))] == [  # noqa: DTZ001
+        "1,234", "12", "0.2", "0", "none", "none", "a, 2", "True", "2025-09-01 06:05",
     ]  # fmt: skip
 
 

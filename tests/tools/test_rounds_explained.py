@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from engines.routing.reasons import Delta, StopReason
 from engines.routing.solve import solve
 from engines.routing.worth import Worth
 from tools.context import Ctx, ThreadView, Tuning, Watching
-from tools.plan_reasons import HEADLINES, ExplanationFacts, parts_of, verdict_of
+from tools.plan_reasons import HEADLINES, ExplanationFacts, more, more_or_less, parts_of, told_difference, verdict_of
 from tools.planning import plan_as_json, plan_from_json
 from tools.registry import TOOLS
 from tools.replan import again
@@ -154,7 +155,7 @@ def test_what_a_bin_costs_is_money_and_what_else_counts_is_told_beside_it_and_ad
         if facts.counts is None:
             continue
         assert facts.extra_cost == pytest.approx(rates[0] * facts.extra_km + rates[1] * facts.extra_minutes, abs=0.1)
-        parts = facts.extra_cost + facts.longest_cost + facts.worth_left_for_it - facts.worth_coming_along
+        parts = facts.extra_cost + facts.longest_cost + facts.worth_only_without - facts.worth_only_with
         assert facts.counts == pytest.approx(parts)
         if facts.counts != facts.extra_cost:
             weighed += 1
@@ -176,6 +177,72 @@ def test_what_a_visit_is_worth_is_told_part_by_part_and_the_parts_add_up(ctx: Ct
     assert "because what lies in it need not be driven to the dump later" in text
     assert "because the next visit can come later" in text
     assert any("alone, as it is less than" in reason.text for each in told for reason in each.why)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "told"),
+    [
+        ((1.2, 3.1, 2.6), "1.20 km, 3.1 min and 2.60 USD more"),
+        ((-0.3, -1.2, -2.6), "0.30 km, 1.2 min and 2.60 USD less"),
+        ((0.3, -1.2, -2.6), "0.30 km more, 1.2 min and 2.60 USD less"),
+        ((0.3, -1.2, 0.004), "0.30 km more, 1.2 min less"),
+        ((0.0, -0.04, -2.6), "2.60 USD less"),
+        ((-0.001, -0.04, -0.001), "nothing more"),
+    ],
+)
+def test_a_difference_is_told_as_more_or_less_and_never_as_less_than_nothing(
+    amounts: tuple[float, float, float], told: str
+) -> None:
+    km, minutes, cost = amounts
+    facts = ExplanationFacts(subject="plan", about="b", verdict="left out", currency="USD")
+    extra = Delta(round(km * 1000), round(minutes * 60), cost, 0)
+    assert more(extra, facts) == told
+    swapped = told.replace("more", "LESS").replace("less", "more").replace("LESS", "less")
+    assert more(extra, facts, -1) == (told if told == "nothing more" else swapped)
+
+
+def test_a_headline_says_that_a_visit_saves_and_leaves_out_a_way_of_nothing() -> None:
+    def told(metres: int, cost: float, counts: float) -> str:
+        return told_difference(Delta(metres, 0, cost, 0), {"extra_cost": cost, "counts": counts}, "USD")
+
+    assert told(-300, -2.6, -2.6) == "takes 0.3 km less and costs 2.60 USD less"
+    assert told(300, -2.6, 1.2) == "takes 0.3 km more and costs 2.60 USD less (1.20 USD more with all that it changes)"
+    assert told(-40, 0.75, 0.75) == "costs 0.75 USD more"
+    assert told(0, 0.0, 0.0) == "costs nothing more"
+
+
+def test_no_visit_is_told_with_less_than_nothing_and_other_bins_as_what_differs(ctx: Ctx) -> None:
+    """The two rounds compared differ in other bins too, so the one with this bin may be the cheaper one."""
+    cheap = {n: replace(t, cost_per_hour=t.cost_per_hour / 2, cost_per_km=0.6) for n, t in ctx.city.trucks.items()}
+    _, after = planned(replace(ctx, city=replace(ctx.city, trucks=cheap), tuning=Tuning(solve_seconds=0.0)))
+    told = [explained(replace(after, tuning=Tuning(solve_seconds=0.1)), bin=b) for b in ctx.city.bins]
+    changed = [each for each in told if each.facts.difference]
+    assert changed
+    for each in changed:
+        facts = each.facts
+        assert f"costs {more_or_less([(facts.extra_cost, 2, facts.currency)])}" in each.sentence()
+        said = [each.sentence(), *(reason.text for reason in each.why if not reason.text.startswith("In all"))]
+        assert not [text for text in said if re.search(r"(?<![\w])-\d", text)]
+    others = [reason.text for each in told for reason in each.why if reason.text.startswith("The best round found")]
+    labels = {info.label for info in ctx.city.bins.values()}
+    assert others
+    for text in others:
+        named = text.removesuffix(".").removesuffix(" and more").split("does not: ")[1].split(", ")
+        assert {*named} <= labels
+
+
+def test_a_bin_left_because_its_worth_is_less_is_told_with_both_figures_and_their_currency(ctx: Ctx) -> None:
+    _, after = planned(ctx)
+    left = [each.text for each in explained(after).why if each.text.startswith("Unserved ")]
+    assert left
+    for text in left:
+        said = re.fullmatch(
+            r"Unserved (.+): the cheapest place found for it costs more .+: (.+) against (.+) (\w+)\.", text
+        )
+        assert said
+        assert said[1] in {info.label for info in ctx.city.bins.values()}
+        assert float(said[2]) >= float(said[3])
+        assert said[4] == ctx.city.currency
 
 
 def test_a_bin_whose_load_alone_is_worth_the_way_is_served_even_if_it_could_not_overflow(ctx: Ctx) -> None:
