@@ -28,7 +28,7 @@ from engines.routing.solve import solve
 from engines.routing.worth import FULL_PCT, NEXT_CHANCE_H, REACHED_H, Seen, Worth, with_prizes, worth_of_visits
 from engines.routing.worth_when_full import may_stay
 from tools.context import Ctx, Tuning
-from tools.departure import choose_trucks, round_start
+from tools.departure import round_start
 from tools.fill import foresee, hours_ahead
 from tools.fill_table import Foreseen, stays_true
 from tools.lateness import asks_for_the_last, is_due
@@ -98,18 +98,17 @@ class Solved:
 def make_round(
     wish: Wish,
     ctx: Ctx,
+    trucks: list[TruckInfo],
     start: RoundPlan | None = None,
     budget_s: float = ROUND_BUDGET_S,
-    trucks: list[TruckInfo] | None = None,
 ) -> Solved:
-    """Choose, solve and compare; `start` is a plan to go on from, `trucks` are those of the wish where they are chosen
-    already. Raises AskAgain for a round that cannot be meant.
+    """Choose, solve and compare; `trucks` are those chosen for the wish, `start` is a plan to go on from. Raises
+    AskAgain for a round that cannot be meant.
 
     Levels and distances take what they take of `budget_s`; what they leave is the search's, and what that leaves the
     fixed schedule's, which is done without where nothing is left.
     """
     clock = SharedClock(StopRule(max_seconds=max(0.0, budget_s - AFTERWARDS_S)))
-    trucks = choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count) if trucks is None else trucks
     starts_at = wish.begun.leaves_at if wish.begun else round_start(wish.when, trucks, ctx)
     wish = wish.leaving(starts_at)
     scope = bins_in_scope(ctx, None, wish.near, wish.within_m, wish.stream)

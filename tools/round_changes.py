@@ -94,7 +94,7 @@ def what_if(
     change = Change((add_trucks, remove_trucks, truck_count), skip, must_serve, min_fill_pct, goal, max_hours, when)
     wish, begun, chosen = _changed(ctx, stored, change)
     before = plan_from_json(stored.plan)
-    solved = make_round(wish, ctx, before if change.small or wish.begun else None, trucks=chosen)
+    solved = make_round(wish, ctx, chosen, before if change.small or wish.begun else None)
     return _told(ctx, stored, (wish, begun), solved)
 
 

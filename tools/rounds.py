@@ -27,7 +27,7 @@ from tools.begun import begun_as_json, served_reason, served_so_far
 from tools.context import Ctx
 from tools.departure import choose_trucks
 from tools.fill import data_age
-from tools.planning import ROUND_BUDGET_S, Solved, make_round, plan_as_json
+from tools.planning import ROUND_BUDGET_S, UNREPEATABLE, Solved, make_round, plan_as_json
 from tools.registry import Example, tool
 from tools.round_pages import round_map, round_reasons, stop_table, understood_round
 from tools.round_problem import Wish
@@ -55,6 +55,7 @@ class PlanFacts(Facts):
     baseline_distance_km: float | None
     baseline_hours: float | None
     baseline_cost: float | None
+    dearer_by: float | None
     currency: str
     where: str
 
@@ -111,11 +112,11 @@ def plan_round(
     )
     chosen = choose_trucks(ctx, when, trucks, truck_count)
     wish = replace(wish, begun=served_so_far(ctx, wish, chosen))
-    solved = make_round(wish, ctx, trucks=chosen)
+    solved = make_round(wish, ctx, chosen)
     plan_id = store_round(ctx, wish, solved, None)
     facts = _facts(ctx, wish, solved, plan_id)
     return Result[PlanFacts](
-        headline=_headline(facts, anything_due=bool(solved.due)),
+        headline=_headline(facts, solved),
         facts=facts,
         why=[*([served_reason(wish.begun)] if wish.begun else []), *round_reasons(ctx, solved, plan_id)],
         understood=understood_round(ctx, wish, solved),
@@ -219,12 +220,34 @@ def _facts(ctx: Ctx, wish: Wish, solved: Solved, plan_id: str) -> PlanFacts:
         baseline_distance_km=round(base.metres / 1000, 1) if base else None,
         baseline_hours=round(base.seconds / 3600, 1) if base else None,
         baseline_cost=round(base.cost, 2) if base else None,
+        dearer_by=_dearer(plan.cost, base.cost) if base else None,
         currency=ctx.city.currency,
         where=restate_near(wish.near, wish.within_m) if wish.near else f"in {ctx.city.title}",
     )
 
 
-def _headline(facts: PlanFacts, *, anything_due: bool) -> str:
+def _dearer(cost: float, usual: float) -> float | None:
+    """By how much more than the fixed schedule's round, in currency; None where it is no tenth of a unit."""
+    more = round(cost - usual, 1)
+    return more if more > 0 else None
+
+
+DEARER = (
+    "Dearer than the fixed schedule's round by {dearer_by} {currency}, with {bins_served} bins instead of "
+    "{baseline_bins}. "
+)
+
+
+def _headline(facts: PlanFacts, solved: Solved) -> str:
+    """The plan beside the fixed schedule; what is dearer than that comes first, with what there is to do about it."""
+    if facts.dearer_by is None:
+        return _told(facts, anything_due=bool(solved.due))
+    ended = next((told for ending, told in UNREPEATABLE.items() if solved.plan.core.endswith(ending)), "")
+    again = f"{ended[0].upper()}{ended[1:]}. " if ended else ""
+    return f"{DEARER}{again}{_told(facts, anything_due=bool(solved.due))}"
+
+
+def _told(facts: PlanFacts, *, anything_due: bool) -> str:
     if not facts.trucks_planned:
         return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
     text = (

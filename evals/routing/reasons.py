@@ -39,6 +39,7 @@ from engines.routing.worth import Worth
 from evals.bench import Bench, bench
 from evals.progress import say
 from tools.context import Ctx, Tuning
+from tools.departure import choose_trucks
 from tools.plan_reasons import ExplanationFacts, verdict_of
 from tools.planning import PLAN_SHARE, make_round
 from tools.reason_searches import bin_reason, search_rule
@@ -288,7 +289,7 @@ def planned(where: Bench, name: str, now: str, parameters: JsonObject) -> Round:
     ctx: Ctx = replace(where.ctx(name, "manager", now), tuning=Tuning(surface=SURFACE))
     at = datetime.fromisoformat(now).replace(tzinfo=ctx.zone)
     wish = Wish(**resolve(Call("plan_round", parameters), Setting(ctx.city, at)).values)
-    solved = make_round(wish, ctx)
+    solved = make_round(wish, ctx, choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count))
     problem = solved.problem
     plan = solve(problem, search_of(solved.looks, len(problem.stops)), ctx.tuning.seed)
     say(f"{name} {now} {parameters}: {len(plan.served)} bins served, {len(plan.unserved)} skipped")

@@ -19,12 +19,14 @@ from engines.routing.check import check
 from engines.routing.crowd import FEWEST_PLANNED, HOURS, LOOKS_AT
 from engines.routing.plan import STOPPED_BY_CLOCK
 from tools.context import Ctx, Tuning
+from tools.departure import choose_trucks
 from tools.planning import (
     AFTERWARDS_S,
     COUNTED_AS,
     MOST_STOPS,
     NO_TIME_FOR_BASELINE,
     UNREPEATABLE,
+    Solved,
     due_bins,
     make_round,
     repeats,
@@ -37,6 +39,11 @@ from tools.round_problem import Wish
 @pytest.fixture
 def ctx(store: Store, tmp_path: Path) -> Ctx:
     return replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.05))
+
+
+def made(wish: Wish, ctx: Ctx, **more: Any) -> Solved:
+    """The round of a wish, with its trucks chosen."""
+    return make_round(wish, ctx, choose_trucks(ctx, wish.when, wish.trucks, wish.truck_count), **more)
 
 
 @pytest.mark.parametrize("weekdays", [[], ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]])
@@ -60,14 +67,14 @@ def test_bins_that_must_be_served_stand_in_the_order_in_which_they_were_named(ct
     named = tuple(sorted(ctx.city.bins, reverse=True))
     when = resolve(Call("plan_round", {"when": "tomorrow"}), Setting(ctx.city, ctx.now)).values["when"]
     wish = Wish(when=when, serve="min_fill", min_fill_pct=0, stream="nothing", must_serve=BinSet(named, named))
-    assert tuple(stop.id for stop in make_round(wish, ctx).problem.stops) == named
+    assert tuple(stop.id for stop in made(wish, ctx).problem.stops) == named
 
 
 def test_a_round_for_whose_search_no_time_is_left_is_a_first_plan_without_the_fixed_schedule_and_says_both(
     ctx: Ctx,
 ) -> None:
     """Levels and distances have taken all the time that somebody waits."""
-    usual, late = make_round(tomorrow(ctx), ctx), make_round(tomorrow(ctx), ctx, budget_s=0.0)
+    usual, late = made(tomorrow(ctx), ctx), made(tomorrow(ctx), ctx, budget_s=0.0)
     assert usual.baseline is not None
     assert usual.due == late.due
     assert (late.baseline, late.looks) == (None, None)
@@ -82,7 +89,7 @@ def test_a_search_has_what_levels_and_distances_leave_of_the_time(ctx: Ctx) -> N
     """A search that never ends by its looks, in a round that has two seconds beside what comes afterwards."""
     endless = replace(ctx, tuning=Tuning(solve_seconds=100_000.0))
     began = time.monotonic()
-    solved = make_round(tomorrow(endless), endless, budget_s=AFTERWARDS_S + 2.0)
+    solved = made(tomorrow(endless), endless, budget_s=AFTERWARDS_S + 2.0)
     assert time.monotonic() - began < AFTERWARDS_S + 2.0
     assert solved.plan.core == STOPPED_BY_CLOCK
 
@@ -103,7 +110,7 @@ def tomorrow(ctx: Ctx, **wish: Any) -> Wish:
 
 def test_more_bins_than_one_plan_looks_at_are_planned_first_comes_first_and_the_rest_waits(ctx: Ctx) -> None:
     big, farthest = crowded(ctx)
-    solved = make_round(tomorrow(big, must_serve=BinSet((farthest,), (farthest,))), big)
+    solved = made(tomorrow(big, must_serve=BinSet((farthest,), (farthest,))), big)
     waiting = [bin_id for bin_id, why in solved.left_out.items() if why == LOOKS_AT.format(most=MOST_STOPS)]
     assert len(waiting) + len(solved.problem.stops) == sum(bin_.in_service for bin_ in big.city.bins.values())
     assert len(solved.problem.stops) == MOST_STOPS
@@ -116,7 +123,7 @@ def test_more_bins_than_one_plan_looks_at_are_planned_first_comes_first_and_the_
 
 def test_an_hour_at_most_is_the_bound_that_a_crowd_is_told(ctx: Ctx) -> None:
     big, _ = crowded(ctx)
-    solved = make_round(tomorrow(big, max_hours=1), big)
+    solved = made(tomorrow(big, max_hours=1), big)
     assert len(solved.problem.stops) == FEWEST_PLANNED
     assert list(solved.left_out.values()).count(HOURS) > MOST_STOPS - FEWEST_PLANNED
     assert any("as the trucks' hours hold no more" in sentence for sentence in solved.degraded)
@@ -127,7 +134,7 @@ def test_of_a_crowd_only_bins_that_the_trucks_take_are_planned_for(ctx: Ctx) -> 
     stream = big.city.bins["X0"].stream
     (other,) = {bin_.stream for bin_ in big.city.bins.values() if bin_.in_service} - {stream, "Compostables"}
     only = {name: replace(truck, streams=frozenset({other})) for name, truck in big.city.trucks.items()}
-    solved = make_round(tomorrow(big), replace(big, city=replace(big.city, trucks=only)))
+    solved = made(tomorrow(big), replace(big, city=replace(big.city, trucks=only)))
     assert {stop.stream for stop in solved.problem.stops} == {other}
     assert solved.left_out["X0"] == f"no truck takes {stream}"
     assert any(f"cannot be served by any truck of this round: no truck takes {stream}" in s for s in solved.degraded)
@@ -135,9 +142,7 @@ def test_of_a_crowd_only_bins_that_the_trucks_take_are_planned_for(ctx: Ctx) -> 
 
 @pytest.mark.parametrize(("goal", "measure"), [("time", "seconds"), ("emissions", "g_co2e")])
 def test_as_few_hours_or_emissions_as_possible_are_those_of_the_same_bins(ctx: Ctx, goal: str, measure: str) -> None:
-    usual, asked = (
-        make_round(replace(tomorrow(ctx), serve="overflow_risk", goal=each), ctx) for each in ("balanced", goal)
-    )
+    usual, asked = (made(replace(tomorrow(ctx), serve="overflow_risk", goal=each), ctx) for each in ("balanced", goal))
     assert {*asked.plan.served} == {*usual.plan.served}
     assert getattr(asked.plan, measure) <= getattr(usual.plan, measure)
     assert asked.worths == usual.worths

@@ -16,7 +16,7 @@ from scene import a_ctx, ask
 from domain.ports import Travel
 from domain.repositories.plans import content_hash, get_plan
 from domain.store import Store
-from domain.values import Call
+from domain.values import Call, say
 from domain.work_records import StoredPlan
 from engines.routing.distances import HaversineMatrix
 from engines.routing.params import Params
@@ -403,6 +403,25 @@ def test_a_search_tells_how_far_it_is_and_ends_with_the_best_so_far(ctx: Ctx) ->
         stored = get_plan(session, ctx.city.name, result.facts.plan_id)
     assert stored.core == ENDED_EARLY
     assert stored.problem["looks"] is None  # a person had a share in it: nothing repeats it
+
+
+def test_a_plan_that_is_dearer_than_the_fixed_schedule_s_round_says_so_first_and_what_there_is_to_do(ctx: Ctx) -> None:
+    result, _ = planned(ctx, serve="all")
+    facts = result.facts
+    assert facts.dearer_by == pytest.approx(facts.cost - facts.baseline_cost, abs=0.06)
+    told = f"Dearer than the fixed schedule's round by {say(facts.dearer_by)} {facts.currency}, with "
+    assert result.sentence().startswith(f"{told}{facts.bins_served} bins instead of {facts.baseline_bins}. Plan P-")
+    ended = replace(ctx, tuning=Tuning(solve_seconds=60.0, watching=Watching(lambda _: None, lambda: True)))
+    cut = planned(ended, serve="all")[0].sentence()
+    assert cut.startswith("Dearer than ")
+    assert "instead of 3. The search was ended early on request: this is the best round found by then. Plan P-" in cut
+
+
+def test_a_plan_that_is_no_dearer_than_the_fixed_schedule_s_round_is_told_as_it_is(ctx: Ctx) -> None:
+    result, _ = planned(ctx, serve="scheduled")
+    assert result.facts.cost <= result.facts.baseline_cost
+    assert result.facts.dearer_by is None
+    assert result.sentence().startswith("Plan P-")
 
 
 def test_a_search_that_may_take_minutes_keeps_within_the_tool_s_budget(ctx: Ctx) -> None:
