@@ -59,7 +59,7 @@ next: prochain prochaine prochains prochaines
 coming: upcoming kommende kommender kommenden kommendes kommendem
 in: within inside en dentro dans
 ago: back earlier
-later: spater
+later: spater ahead voraus despues
 since: desde seit depuis
 until: till til hasta bis jusqua jusquau
 from: ab
@@ -161,7 +161,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"(week|month|quarter|year|weekend) before", r"last \1"),
     (r"(?:this|same) time tomorrow", "in 24 hours"),
     (r"(?:no|not) later than|a mas tardar|au plus tard", "by"),
-    (r"from (?:today|now)$", "later"),
+    (r"from (?:today|now)$|in advance|im voraus|mas (?:adelante|tarde)|plus tard|(?:a )?avance", "later"),
     (r"up (to|until)", r"\1"),
     (r"(?:heute|diesen) morgen|esta manana", "this morning"),
     (r"heute (?:abend|nacht)|heut nacht|esta noche|ce soir|cette nuit", "tonight"),

@@ -12,7 +12,8 @@ Conventions, the same in all languages:
 * "Tonight" is the coming night: asked before 18:00 its deadline is 23:59, asked later 06:00 of the next morning, asked
   before 06:00 the night is running and ends at 06:00. The round that starts in the early morning belongs to it.
 * "Midnight" is the end of its day. "By the weekend" is Friday's end; "the weekend" itself ends on Sunday.
-* "In 36 hours" is elapsed time; "in 3 days" is that day. A bare "6" is asked back: morning or evening?
+* "In 36 hours", "36 hours ahead" is elapsed time; "in 3 days", "3 days ahead" is that day. A bare "6" is asked back:
+  morning or evening?
 * An hour that a clock change skips moves forward, and the words of the result say so; of a doubled hour the first
   counts.
 """
