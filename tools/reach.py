@@ -2,7 +2,8 @@
 
 A radius is a length behind a word that says within ("within half a mile", "im Umkreis von 2 km", "à moins de 300 m"),
 before "radius", or between which and the call's place only a word of place stands ("2 km from Sather Gate"). Behind
-what says the opposite ("more than 2 km from", "not within") it is none.
+what says the opposite ("more than 2 km from", "not within") it is none, nor is one that limits what is driven ("within
+20 miles of driving", "rounds within 20 miles", "a round of 20 miles").
 """
 
 from __future__ import annotations
@@ -24,22 +25,43 @@ WITHIN = re.compile(
     re.I,
 )
 BEYOND = re.compile(
-    r"(?<!\w)(?:(?:not|nicht|pas|no)\s+(?:within|inside|innerhalb(?: von)?|dentro de|dans)|more than|at least|over"
-    r"|beyond|outside|(?<!no )(?<!not )(?:farther|further) than|mehr als|mindestens|weiter als|über|plus de|au moins"
-    r"|más de|al menos a)\s+" + ABOUT + r"\Z",
+    r"(?<!\w)(?:(?:not|nicht|pas|no)\s+(?:within|inside|innerhalb(?: von)?|dentro de|dans)|at least|over"
+    r"|beyond|outside|(?<!no )(?<!not )(?:more|farther|further) than|(?<!nicht )mehr als|mindestens|weiter als|über"
+    r"|(?<!pas )plus de|au moins|(?<!no )más de|al menos a)\s+" + ABOUT + r"\Z",
     re.I,
 )
 """Before a length that is a least one, or within which nothing is asked for: no radius."""
 RADIUS = re.compile(r"[\s-]*(?:radius|umkreis)(?!\w)", re.I)
-TO_PLACE = re.compile(
+FROM = (
     r"\s*(?:away\s+)?(?:of|from|around|round|von|vom|um|rund um|entfernt von|de|del|du|des|autour de|autour du"
-    r"|alrededor de|alrededor del)\s+(?:(?:the|der|die|das|den|dem|la|el|los|las|le|les)\s+)?\Z",
+    r"|alrededor de|alrededor del)\s+"
+)
+FROM_SOMETHING = re.compile(FROM, re.I)
+TO_PLACE = re.compile(FROM + r"(?:(?:the|der|die|das|den|dem|la|el|los|las|le|les)\s+)?\Z", re.I)
+DRIVING = re.compile(
+    r"(?<!\w)(?:driv(?:e|es|ing)|rounds?|routes?|tours?|trips?|mileage|(?:driving|driven|total) distance"
+    r"|fahren|fahrt|fahrten|fahrstrecke|strecken?|runden?|touren?|routen?|rutas?|recorridos?|conducir|conduciendo"
+    r"|tournées?|trajets?|rouler)"
+    r"(?:\s+(?:to|of|be|is|are|stays?|staying|kept|keep|remain|must|should|shall|von|de|auf|bleibt|bleiben))*"
+    r"(?:\s+(?:at most|up to|(?:no|not) more than|less than|under|within|inside|(?:no|not) (?:farther|further) than"
+    r"|höchstens|maximal|bis zu|innerhalb(?: von)?|como máximo|dentro de|a menos de|au plus|à moins de))?\s+"
+    + ABOUT
+    + r"\Z",
     re.I,
 )
+"""Before a length that limits what is driven, unless it is the distance from something ("rounds within 2 km of")."""
+DRIVEN = re.compile(
+    r"[\s-]*(?:of\s+|to\s+|de\s+)?(?:driving|driven|drive|drives|travel|on the road|in total|per (?:truck|round|shift)"
+    r"|gefahren|fahrt|fahrstrecke|insgesamt|pro (?:lkw|wagen|runde)|conducción|recorrido|en total|por (?:camión|ruta)"
+    r"|conduite|trajet|route|au total|par (?:camion|tournée))(?!\w)",
+    re.I,
+)
+"""Behind a length that limits what is driven."""
 
 
 def with_reach(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call with the radius that `question` says, where it has a place and holds another radius or none.
+    """The call with the radius that `question` says, where it has a place and holds another radius or none; without
+    the one that it holds where that limits what is driven.
 
     Of several radii that are said the one nearest to the place's words counts. Bounds are checked as for any call.
     """
@@ -47,8 +69,12 @@ def with_reach(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> 
     if declared is None or not isinstance(place, str) or all(each.name != REACH for each in declared.arguments):
         return call
     at = _found(place, question)
-    said = [length for length in lengths_in(question) if _is_radius(length, question, at)]
-    if not said or call.parameters.get(REACH) in {length.metres for length in said}:
+    lengths = lengths_in(question)
+    said = [length for length in lengths if _is_radius(length, question, at)]
+    held = call.parameters.get(REACH)
+    if not said and held in {length.metres for length in lengths if _is_driven(length, question)}:
+        return Call(call.name, {name: value for name, value in call.parameters.items() if name != REACH})
+    if not said or held in {length.metres for length in said}:
         return call
     nearest = min(said, key=lambda length: _apart(length, at))
     return Call(call.name, {**call.parameters, REACH: nearest.metres})
@@ -63,9 +89,21 @@ def _found(place: str, question: str) -> tuple[int, int] | None:
 def _is_radius(length: Length, question: str, place: tuple[int, int] | None) -> bool:
     if BEYOND.search(question, 0, length.start):
         return False
-    if WITHIN.search(question, 0, length.start) or RADIUS.match(question, length.end):
+    if RADIUS.match(question, length.end):
+        return True
+    if _is_driven(length, question):
+        return False
+    if WITHIN.search(question, 0, length.start):
         return True
     return place is not None and TO_PLACE.fullmatch(question, length.end, max(place[0], length.end)) is not None
+
+
+def _is_driven(length: Length, question: str) -> bool:
+    """Whether a length limits what is driven: what it governs stands behind it, or before it with no place behind."""
+    if DRIVEN.match(question, length.end):
+        return True
+    around = WITHIN.search(question, 0, length.start) and FROM_SOMETHING.match(question, length.end)
+    return not around and DRIVING.search(question, 0, length.start) is not None
 
 
 def _apart(length: Length, place: tuple[int, int] | None) -> int:

@@ -42,6 +42,14 @@ def test_every_tool_with_a_radius_takes_the_one_that_was_said(name: str) -> None
         ("rats dans un rayon de 300 mètres", 300),
         ("and within 500 metres?", 500),
         ("rats no farther than 300 m from Sather Gate", 300),
+        ("rats no more than 300 m from Sather Gate", 300),
+        ("Ratten nicht mehr als 300 m von Sather Gate", 300),
+        ("plan rounds within 2 km of Sather Gate", 2000),
+        ("plan a round at Sather Gate within 2 km", 2000),
+        ("trucks driving no farther than 2 km from Sather Gate", 2000),
+        ("rounds within 2 km of it", 2000),
+        ("a round of at most 20 km for bins within 1 km of Sather Gate", 1000),
+        ("bins within 1 km of Sather Gate, with no more than 20 miles of driving", 1000),
     ],
 )
 def test_a_radius_that_the_model_left_out_is_read_from_the_question(question: str, metres: int) -> None:
@@ -50,6 +58,29 @@ def test_a_radius_that_the_model_left_out_is_read_from_the_question(question: st
 
 def test_a_count_that_was_taken_for_the_radius_gives_way_to_the_radius() -> None:
     assert reach("5 bins within 1 km of Sather Gate", within_m=5) == 1000
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a round near Sather Gate with no more than 20 miles of driving",
+        "a round near Sather Gate, within 20 miles of driving",
+        "plan near Sather Gate with trucks driving within 20 miles",
+        "plan near Sather Gate and limit driving to within 20 miles",
+        "rounds within 20 miles near Sather Gate",
+        "near Sather Gate, keep the route within 20 miles",
+        "near Sather Gate, drive no farther than 20 miles",
+        "a round of 20 miles around Sather Gate",
+        "plan near Sather Gate within 20 miles per truck",
+        "eine Runde bei Sather Gate mit einer Fahrstrecke innerhalb von 20 Meilen",
+        "cerca de Sather Gate con rutas dentro de 20 millas",
+        "près de Sather Gate avec des tournées à moins de 20 miles",
+    ],
+)
+def test_how_far_trucks_may_drive_is_no_radius_and_is_not_left_as_one(question: str) -> None:
+    assert reach(question, "plan_round") is None
+    assert reach(question, "plan_round", within_m=32187) is None
+    assert reach(question, "plan_round", within_m=400) == 400
 
 
 def test_of_several_radii_the_one_at_the_place_counts_unless_the_call_holds_one_of_them() -> None:
