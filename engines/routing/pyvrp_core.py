@@ -3,7 +3,9 @@
 The way home by the last dump is the distance to an end depot of its own, as in the annealer's arrays. Arc costs stand
 in the distance matrix, so every goal is a distance to PyVRP; only waiting is paid through its duration cost. One of its
 iterations counts as LOOKS_EACH looks. A unit of load too much costs at most MOST_PENALTY there, so small loads are
-counted in smaller units: else an overloaded plan is cheaper than any feasible one, and none is found.
+counted in smaller units: else an overloaded plan is cheaper than any feasible one, and none is found. Its local search
+looks at rounds that nobody would drive, such as an empty trip from the start to a dump, so every way between its depots
+is a real one; and where all stops without a prize are known to fit, none of them may be left out on the way.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.model import FAR, Facts, Model
-from engines.routing.problem import LONGEST, Problem
+from engines.routing.problem import LONGEST, Problem, RoundPlan
 from engines.routing.rounds import Order
 from engines.routing.stopping import Budget
+from engines.routing.task import Task
 
 LOOKS_EACH = 100
 NOWHERE = 1 << 40  # distance and seconds of a way that is none
@@ -38,6 +41,23 @@ def supports(problem: Problem) -> bool:
     elsewhere = any(truck.start_at is not None for truck in problem.trucks)
     balance = problem.weights.per_longest_s > 0 if problem.weights is not None else problem.goal == "balanced"
     return not (limited or elsewhere or balance) and bool(problem.trucks)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The seed, the share of the budget to end at, and the stops of which no plan may leave one out."""
+
+    seed: int
+    until: float = 1.0
+    bound: frozenset[str] = frozenset()
+
+
+def known_to_fit(task: Task, plan: RoundPlan) -> frozenset[str]:
+    """The stops without a prize that a truck can serve, where the plan serves all of them; none where it does not."""
+    problem, served = task.problem, frozenset(plan.served)
+    stops = (problem.stop_at(point) for point in task.servable)
+    bound = frozenset(stop.id for stop in stops if stop.must_serve or stop.prize is None)
+    return bound if bound <= served else frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +85,17 @@ class Halt:
         return self.budget.share >= self.until or self.budget.over
 
 
-def improve_with_pyvrp(
-    model: Model, orders: Sequence[Order] | None, budget: Budget, plan: tuple[int, float]
-) -> list[Order] | None:
-    """Orders found from the given ones or from scratch; None when none is feasible. `plan` = (seed, until)."""
+def improve_with_pyvrp(model: Model, orders: Sequence[Order] | None, budget: Budget, turn: Turn) -> list[Order] | None:
+    """Orders found from the given ones or from scratch; None when none is feasible."""
     import pyvrp
 
-    built = build(model)
-    seed, until = plan
+    built = build(model, turn.bound)
     initial = None if orders is None else _solution(model, built, orders)
     if initial is not None and not initial.is_feasible():
         initial = None
-    halt = Halt(budget, until, model.scale)
+    halt = Halt(budget, turn.until, model.scale)
     search = pyvrp.SolveParams(ils=pyvrp.IteratedLocalSearchParams(callbacks=_best_told(halt, len(model.facts.stops))))
-    result = pyvrp.solve(built.data, halt, seed, False, False, search, initial)
+    result = pyvrp.solve(built.data, halt, turn.seed, False, False, search, initial)
     return _orders(model, built, result.best) if result.best.is_feasible() else None
 
 
@@ -96,8 +113,8 @@ def _best_told(halt: Halt, stops: int) -> Any:
     return Hearing()
 
 
-def build(model: Model) -> Built:
-    """The model as PyVRP's data."""
+def build(model: Model, bound: frozenset[str] = frozenset()) -> Built:
+    """The model as PyVRP's data; of the stops `bound` none may be left out."""
     import pyvrp
 
     facts = model.facts
@@ -121,7 +138,10 @@ def build(model: Model) -> Built:
     depots += [pyvrp.Depot(first_dump + i, service_duration=int(service[i])) for i in range(d)]
     data = pyvrp.ProblemData(
         [pyvrp.Location(0, 0) for _ in range(first_stop + n)],
-        [_client(row, first_stop + i, units) for i, row in enumerate(facts.stops)],
+        [
+            _client(row, first_stop + i, units, required=stop.id in bound)
+            for i, (row, stop) in enumerate(zip(facts.stops, model.problem.stops, strict=True))
+        ],
         depots, types, distances, durations,
     )  # fmt: skip
     return Built(data, first_dump, tuple(int(point) for point in facts.dumps["point"]))
@@ -142,13 +162,13 @@ def _units(facts: Facts) -> dict[str, int]:
     return made
 
 
-def _client(row: Any, location: int, units: dict[str, int]) -> Any:
+def _client(row: Any, location: int, units: dict[str, int], *, required: bool) -> Any:
     import pyvrp
 
     return pyvrp.Client(
         location, pickup=[unit * int(row[name]) for name, unit in units.items()], service_duration=int(row["service"]),
         tw_early=int(row["early"]), tw_late=_limit(row["late"]), release_time=int(row["release"]),
-        prize=int(row["penalty"]), required=False,
+        prize=0 if required else int(row["penalty"]), required=required,
     )  # fmt: skip
 
 
@@ -191,15 +211,14 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
         cost[2 * each, inner] -= whole * (ends["start_secs"] + service)
         home = ends["end_secs"] - service
         cost[inner, 2 * each + 1], secs[inner, 2 * each + 1] = ends["end_cost"] - whole * home, home
-        cost[2 * each, 2 * each + 1] = secs[2 * each, 2 * each + 1] = 0
+    depots = slice(0, first_stop)
+    cost[depots, depots], secs[depots, depots] = _between_depots(facts, k)
     for i in range(len(facts.dumps)):
         at, stay = 2 * kinds + i, int(facts.dumps["stay"][i])
         to, back = facts.to_dump[g, :n, i], facts.from_dump[g, i]
         secs[inner, at] = to["secs"] - service - stay
         cost[inner, at] = to["cost"] - whole * (to["secs"] - service)
         secs[at, inner], cost[at, inner] = back["secs"], back["cost"] - whole * (back["secs"] + service)
-        for each in map(int, np.flatnonzero(facts.kinds["group"] == g)):
-            cost[at, 2 * each + 1], secs[at, 2 * each + 1] = _way_home(facts, int(facts.dumps["point"][i]), each)
     cost = np.where(cost >= FAR // 2, NOWHERE, np.maximum(cost, 0))
     allowed = np.concatenate([np.ones(first_stop, np.bool_), facts.ends["allowed"][k] == 1])
     cost[:, ~allowed], secs[:, ~allowed] = NOWHERE, NOWHERE
@@ -208,13 +227,18 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
     return np.ascontiguousarray(cost), np.ascontiguousarray(secs)
 
 
-def _way_home(facts: Facts, dump: int, k: int) -> tuple[int, int]:
-    """(distance, duration) from a dump to where kind k ends."""
-    row = facts.kinds[k]
-    metres, seconds = (int(ways[dump, row["end_point"]]) for ways in (facts.metres, facts.seconds))
-    if max(metres, seconds) >= LONGEST:
-        return NOWHERE, NOWHERE
-    return round(row["per_metre"] * metres + (row["per_second"] - int(row["per_second"])) * seconds), seconds
+def _between_depots(facts: Facts, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Distances and durations between all starts, ends and dumps, by kind k's rates; an unused truck drives nothing."""
+    row, kinds = facts.kinds[k], len(facts.kinds)
+    ends = np.stack([facts.kinds["start_point"], facts.kinds["end_point"]], axis=1).reshape(-1)
+    at = np.ix_(*(np.concatenate([ends, facts.dumps["point"]]),) * 2)
+    metres, secs = facts.metres[at], facts.seconds[at].copy()
+    cost = np.rint(row["per_metre"] * metres + (row["per_second"] - int(row["per_second"])) * secs).astype(np.int64)
+    none = (metres >= LONGEST) | (secs >= LONGEST)
+    cost[none], secs[none] = NOWHERE, NOWHERE
+    homes = 2 * np.arange(kinds)
+    cost[homes, homes + 1] = secs[homes, homes + 1] = 0
+    return cost, secs
 
 
 def _solution(model: Model, built: Built, orders: Sequence[Order]) -> Any:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from routing_cases import grid, with_stops
+from routing_cases import grid, with_stop, with_stops
 
 from engines.routing.check import check
 from engines.routing.model import model_of
+from engines.routing.params import Params
 from engines.routing.problem import LONGEST, Problem, StopRule
-from engines.routing.pyvrp_core import build, improve_with_pyvrp
+from engines.routing.pyvrp_core import NOWHERE, Turn, build, improve_with_pyvrp, known_to_fit
 from engines.routing.rounds import assemble
+from engines.routing.solve import solve
 from engines.routing.stopping import Budget
+from engines.routing.task import Task
 
 
 def dear(litres: int, cost_per_km: float) -> Problem:
@@ -25,7 +28,7 @@ def dear(litres: int, cost_per_km: float) -> Problem:
 @pytest.mark.parametrize("litres", [1, 100, 5000])
 def test_it_finds_a_plan_whatever_a_litre_is_worth_beside_a_way(litres: int) -> None:
     problem = dear(litres, cost_per_km=30_000.0)
-    found = improve_with_pyvrp(model_of(problem), None, Budget(StopRule(max_looks=30_000)), (1, 1.0))
+    found = improve_with_pyvrp(model_of(problem), None, Budget(StopRule(max_looks=30_000)), Turn(1))
     assert found is not None
     plan = assemble(problem, found, "pyvrp", 1)
     assert check(problem, plan) == []
@@ -40,3 +43,26 @@ def test_it_is_given_no_windows_where_no_time_binds_and_no_load_that_nobody_has(
     assert build(model_of(free)).data.num_load_dimensions == 1
     assert build(model_of(with_stops(free, weight_kg=3))).data.num_load_dimensions == 2
     assert build(model_of(with_stops(free, volume_l=0))).data.num_load_dimensions == 0
+
+
+def test_every_way_between_its_depots_is_a_real_one() -> None:
+    problem = grid(20, 2)
+    built = build(model_of(problem))
+    start, home, dump = 0, 1, built.first_dump
+    for ways in (built.data.distance_matrix(0), built.data.duration_matrix(0)):
+        assert 0 < ways[start, dump] < NOWHERE
+        assert ways[start, home] == 0  # of an unused truck
+    assert built.data.duration_matrix(0)[start, dump] == problem.seconds[0, problem.first_dump]
+    assert built.data.duration_matrix(0)[dump, home] == problem.seconds[problem.first_dump, 0]
+
+
+def test_no_stop_that_is_known_to_fit_may_be_left_out() -> None:
+    problem = with_stop(with_stop(grid(20, 2), 3, prize=5), 4, prize=5, must_serve=True)
+    everything = solve(problem, StopRule(max_looks=100))
+    task = Task(problem, list(range(problem.first_stop, problem.size)), Budget(StopRule(max_looks=1)), 1, Params())
+    bound = known_to_fit(task, everything)
+    assert bound == {stop.id for stop in problem.stops} - {"s3"}
+    required = {i for i, client in enumerate(build(model_of(problem), bound).data.clients()) if client.required}
+    assert required == set(range(20)) - {3}
+    fewer = replace(everything, rounds=())
+    assert known_to_fit(task, fewer) == frozenset()
