@@ -38,10 +38,30 @@ class Words:
 
 @dataclass(frozen=True)
 class Number:
-    """Marks a number with its bounds (both inclusive)."""
+    """Marks a number with its bounds (both inclusive) and what is said of one outside them.
+
+    `can` is what a number within them is for, `below` and `above` what one outside them is and what the user is to
+    name instead; a person reads the number in `unit`, of which it counts `per`.
+    """
 
     least: int
     most: int
+    can: str
+    below: str
+    above: str
+    unit: str = ""
+    per: int = 1
+
+    def refusal(self, said: int) -> str | None:
+        """What is said of a number outside the bounds, with the next step; None within them."""
+        if self.least <= said <= self.most:
+            return None
+        over = said > self.most
+        bound = f"at {'most' if over else 'least'} {self._read(self.most if over else self.least)}"
+        return f"I can {self.can.format(bound)}; {self._read(said)} is {self.above if over else self.below}"
+
+    def _read(self, number: int) -> str:
+        return f"{number / self.per:,.3f}".rstrip("0").rstrip(".") + self.unit
 
 
 @dataclass(frozen=True)
@@ -74,9 +94,12 @@ ScheduleArg = Annotated[FreeText, Words("schedule", max_words=8)]
 RefArg = Annotated[Ref, Words("ref", max_words=1)]
 ImageArg = Annotated[Ref, Words("image", max_words=1)]
 
-Metres = Annotated[int, Number(0, 50_000)]
-Percent = Annotated[int, Number(0, 100)]
-Limit = Annotated[int, Number(1, 500)]
-TruckCount = Annotated[int, Number(1, 200)]
-Hours = Annotated[int, Number(1, 24)]
-Count = Annotated[int, Number(1, 100_000)]
+FEW, MANY = "too few: name a larger number", "too many: name a smaller number"
+NEAR, FAR = "too near: name a larger radius", "too far: name a smaller radius"
+LOW, HIGH = "too low: name a higher level", "too high: name a lower level"
+Metres = Annotated[int, Number(0, 50_000, "look {} around a place", NEAR, FAR, " km", 1000)]
+Percent = Annotated[int, Number(0, 100, "ask for a level of {}", LOW, HIGH, " %")]
+Limit = Annotated[int, Number(1, 500, "list {} at once", FEW, MANY)]
+TruckCount = Annotated[int, Number(1, 200, "set the number of trucks to {}", FEW, MANY)]
+Hours = Annotated[int, Number(1, 24, "plan shifts of {}", "too short: name more", "too long: name fewer", " h")]
+Count = Annotated[int, Number(1, 100_000, "set the number of bins to {}", FEW, MANY)]

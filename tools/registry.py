@@ -41,7 +41,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument as the model sees it (`schema`) and as code resolves it (`words`)."""
+    """One argument as the model sees it (`schema`) and as code resolves it (`words`) or bounds it (`number`)."""
 
     name: str
     description: str
@@ -49,6 +49,7 @@ class Argument:
     required: bool
     default: JsonValue
     words: Words | None
+    number: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -181,14 +182,15 @@ def _argument(tool_name: str, parameter: inspect.Parameter, hint: object, told: 
     required = parameter.default is inspect.Parameter.empty
     given = parameter.default
     default: JsonValue = None if required else given.words if isinstance(given, Default) else given
-    schema, marked = _wire(tool_name, parameter.name, hint)
+    schema, mark = _wire(tool_name, parameter.name, hint)
+    marked, number = (mark if isinstance(mark, Words) else None), (mark if isinstance(mark, Number) else None)
     if default is not None:
         _check_value(f"tool {tool_name!r}: the default of {parameter.name}", schema, default)
-    return Argument(parameter.name, told[parameter.name], schema, required, default, marked)
+    return Argument(parameter.name, told[parameter.name], schema, required, default, marked, number)
 
 
-def _wire(tool_name: str, argument: str, hint: object) -> tuple[JsonSchema, Words | None]:
-    """The JSON type of a hint, and its mark when it holds the user's words."""
+def _wire(tool_name: str, argument: str, hint: object) -> tuple[JsonSchema, Words | Number | None]:
+    """The JSON type of a hint, and its mark when it holds the user's words or a bounded number."""
     if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union:
         parts = [part for part in get_args(hint) if part is not type(None)]
         hint = parts[0] if len(parts) == 1 else None
@@ -197,7 +199,7 @@ def _wire(tool_name: str, argument: str, hint: object) -> tuple[JsonSchema, Word
     if get_origin(hint) is typing.Annotated:
         mark = get_args(hint)[1]
         if isinstance(mark, Number):
-            return {"type": "integer", "minimum": mark.least, "maximum": mark.most}, None
+            return {"type": "integer", "minimum": mark.least, "maximum": mark.most}, mark
         if isinstance(mark, Words):
             text: JsonSchema = {"type": "string"}
             return ({"type": "array", "items": text, "minItems": 1} if mark.many else text), mark

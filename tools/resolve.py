@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from domain.errors import AmbiguousName, AskAgain, MissingPiece
+from domain.errors import AmbiguousName, AskAgain, MissingPiece, OutOfRange
 from domain.operation import Operation
 from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
@@ -82,9 +82,10 @@ class Resolved:
 
 
 def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> Resolved:
-    """Resolve a call's parameters and defaults. Raises AskAgain for what has no single meaning."""
+    """Resolve a call's parameters and defaults. Raises AskAgain for what has no single meaning or is out of bounds."""
     declared = tools[call.name]
     _require(declared, call)
+    _bound(declared, call)
     try:
         check_parameters(declared, call.parameters)
     except TypeError as error:
@@ -129,6 +130,17 @@ def _require(declared: Tool, call: Call) -> None:
     for argument in declared.arguments:
         if argument.required and argument.name not in call.parameters:
             raise MissingPiece(argument.name, f"I need one more thing: {argument.description.lower().rstrip('.')}?")
+
+
+def _bound(declared: Tool, call: Call) -> None:
+    """Raises OutOfRange, in the user's words, for a number that is too small or too large."""
+    for argument in declared.arguments:
+        said = call.parameters.get(argument.name)
+        if argument.number is None or not isinstance(said, int) or isinstance(said, bool):
+            continue
+        refused = argument.number.refusal(said)
+        if refused:
+            raise OutOfRange(f"{refused}{'' if argument.required else ' or leave it out'}.")
 
 
 def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:

@@ -36,5 +36,5 @@ def test_what_is_no_whole_number_is_asked_back(store: Store, tmp_path: Path, typ
 def test_a_number_out_of_bounds_is_asked_back(store: Store, tmp_path: Path) -> None:
     asked = command("find_bins near='Town Hall' within_m=-5")
     assert asked is not None
-    with pytest.raises(AskAgain, match="from 0 to 50000"):
+    with pytest.raises(AskAgain, match="look at least 0 km around a place"):
         use(asked, a_ctx(store, tmp_path))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 from scene import a_ctx, ask
 
-from domain.errors import AskAgain
+from domain.errors import OutOfRange
 from domain.store import Store
 from domain.values import Call
 from tools.reach import with_reach
@@ -125,5 +126,6 @@ def test_a_call_without_a_place_or_a_radius_of_its_own_gets_none(call: Call) -> 
 
 def test_a_radius_beyond_what_is_searched_is_refused_and_never_made_small(store: Store, tmp_path: Path) -> None:
     call = with_reach(Call("search_records", {"query": "glass", "near": "station"}), "glass within 20000 km of station")
-    with pytest.raises(AskAgain, match=r"50,?000"):
+    refused = "I can look at most 50 km around a place; 20,000 km is too far: name a smaller radius or leave it out."
+    with pytest.raises(OutOfRange, match=f"^{re.escape(refused)}$"):
         ask(a_ctx(store, tmp_path), call.name, **call.parameters)

@@ -8,9 +8,11 @@ import pytest
 from pydantic import JsonValue
 from scene import a_ctx
 
+from domain.errors import OutOfRange
 from domain.store import Store
 from domain.values import Call, Moment
 from tools.context import Ctx
+from tools.registry import TOOLS
 from tools.resolve import resolve, setting_of
 
 # the clock stands at Monday 2025-09-01 08:00
@@ -64,3 +66,44 @@ def test_an_end_named_alone_is_the_past_one_as_records_hold_the_past(ctx: Ctx, u
 
 def test_a_deadline_named_alone_is_the_coming_one(ctx: Ctx) -> None:
     assert understood(ctx, "forecast_fill", by="Friday")["by"] == "Fri 2025-09-05 23:59"
+
+
+BOUNDED = [(name, argument.name) for name, tool in TOOLS.items() for argument in tool.arguments if argument.number]
+
+
+@pytest.mark.parametrize(("tool", "name"), BOUNDED)
+def test_a_number_out_of_bounds_is_refused_in_words_that_a_person_uses(ctx: Ctx, tool: str, name: str) -> None:
+    declared = TOOLS[tool].argument(name)
+    given: dict[str, JsonValue] = {each.name: "tomorrow" for each in TOOLS[tool].arguments if each.required}
+    least, most = int(str(declared.schema["minimum"])), int(str(declared.schema["maximum"]))
+    for said in (least - 1, most + 1):
+        with pytest.raises(OutOfRange, match=r"^I can .+ or leave it out\.$") as refused:
+            resolve(Call(tool, {**given, name: said}), setting_of(ctx))
+        assert "_" not in refused.value.question
+        assert name not in refused.value.question.split()
+
+
+@pytest.mark.parametrize(
+    ("tool", "parameters", "told"),
+    [
+        (
+            "find_bins",
+            {"within_m": 80_000},
+            "look at most 50 km around a place; 80 km is too far: name a smaller radius",
+        ),
+        ("find_bins", {"min_fill_pct": 120}, "ask for a level of at most 100 %; 120 % is too high: name a lower level"),
+        ("find_bins", {"limit": 0}, "list at least 1 at once; 0 is too few: name a larger number"),
+        (
+            "plan_round",
+            {"truck_count": 0},
+            "set the number of trucks to at least 1; 0 is too few: name a larger number",
+        ),
+        ("plan_round", {"max_hours": 30}, "plan shifts of at most 24 h; 30 h is too long: name fewer"),
+    ],
+)
+def test_what_is_too_much_or_too_little_is_told_with_the_bound_and_what_to_name(
+    ctx: Ctx, tool: str, parameters: dict[str, JsonValue], told: str
+) -> None:
+    with pytest.raises(OutOfRange) as refused:
+        resolve(Call(tool, parameters), setting_of(ctx))
+    assert refused.value.question == f"I can {told} or leave it out."
