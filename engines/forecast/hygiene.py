@@ -9,8 +9,8 @@ Kinds, in the order in which they are looked for:
 * `spike`: up to `LONGEST_SPIKE` readings that leave the level by `SPIKE_PCT` and come back to within `AGREE_PCT` (an
   echo on the wrong wall). An emptying is no spike, even when the bin is full again two readings later, as paper bins in
   front of shops are: it comes at the hours of the day at which this bin is emptied, and the way back is no jump.
-* `stuck`: one and the same level for days in which the bin at its usual pace would have filled by `MISSED_PCT`, or,
-  at 100 percent, far longer than the bin was ever left between two emptyings.
+* `stuck`: one and the same level for days in which the bin at its usual pace would have filled by `MISSED_PCT` and one
+  step of its sensor, or, at 100 percent, far longer than the bin was ever left between two emptyings.
 
 A reading is judged by the ones after it as well, so the newest one cannot be a spike yet.
 """
@@ -48,6 +48,7 @@ STUCK_H = 72.0
 STUCK_READINGS = 20
 MISSED_PCT = 40.0
 FULL_FOR_H = 7 * 24.0
+PACES = 20  # times that the pace of a bin with a sensor in steps is found again from what its steps take at it
 
 
 @dataclass(frozen=True)
@@ -100,21 +101,24 @@ def on_arrival(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.dateti
     return _kept(_arrived(*_columns(read_at, readings), until))
 
 
-def clean(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 | None = None) -> Cleaned:
-    """Believed readings of one bin from all that came, in the order in which they came (local times, percent).
+def clean(
+    read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 | None = None, *, step_pct: float = 0.0
+) -> Cleaned:
+    """Believed readings of one bin from all that came, in the order in which they came (local times, percent), of a
+    sensor that tells a level in steps of `step_pct` (0: exactly).
 
     Times after `until` are clock jumps. Raises BadData when times and levels differ in number or are no times or
     numbers at all; a single bad value is marked, not raised.
     """
-    return _judged(_arrived(*_columns(read_at, readings), until))
+    return _judged(_arrived(*_columns(read_at, readings), until), step_pct)
 
 
-def judged(read_at: Times, readings: Floats) -> Cleaned:
+def judged(read_at: Times, readings: Floats, step_pct: float) -> Cleaned:
     """The same of what `on_arrival` left, in time order."""
-    return _judged(_untouched(read_at, readings))
+    return _judged(_untouched(read_at, readings), step_pct)
 
 
-def _judged(sifted: _Sifted) -> Cleaned:
+def _judged(sifted: _Sifted, step_pct: float) -> Cleaned:
     at, level = sifted.at, sifted.level
     for _ in range(2):
         before = len(sifted.alive)
@@ -124,7 +128,7 @@ def _judged(sifted: _Sifted) -> Cleaned:
             sifted.mark(spikes, "spike")
         if len(sifted.alive) == before:  # a second look would see the same
             break
-    sifted.mark(_stuck(_hours(at[sifted.alive]), level[sifted.alive]), "stuck")
+    sifted.mark(_stuck(_hours(at[sifted.alive]), level[sifted.alive], step_pct), "stuck")
     return _kept(sifted)
 
 
@@ -169,7 +173,7 @@ def cleaned_history(history: BinHistory) -> tuple[BinHistory, list[str]]:
     """The same bin without the readings that cannot be true, and what to say about it."""
     if not len(history.readings):
         return history, []
-    cleaned = clean(history.read_at, history.readings)
+    cleaned = clean(history.read_at, history.readings, step_pct=history.step_pct)
     if not cleaned.marks:
         return history, []
     return replace(history, read_at=cleaned.read_at, readings=cleaned.readings), cleaned.sentences(history.bin_id)
@@ -287,7 +291,7 @@ def _looks_emptied(hour: Floats, level: Floats, length: int) -> Mask:
     return np.asarray(usual & (lands <= LEFT_BEHIND_PCT) & can_fill)
 
 
-def _stuck(hour: Floats, level: Floats) -> Mask:
+def _stuck(hour: Floats, level: Floats, step_pct: float) -> Mask:
     """Readings that repeat a level for too long; the first one of each run stays, and of a full one the last: a crew
     should see to it, whether the bin is that full or its sensor is broken."""
     stuck = np.zeros(len(level), dtype=np.bool_)
@@ -298,15 +302,25 @@ def _stuck(hour: Floats, level: Floats) -> Mask:
     lasting = hour[last] - hour[first]
     falls = np.flatnonzero(np.diff(level) <= -DROP_PCT)
     long = lasting >= STUCK_H
-    moving_h = max(float(hour[-1] - hour[0] - lasting[long].sum()), 24.0)
-    pace = float(-np.diff(level)[falls].sum()) / moving_h  # what was taken out must have come in
     between = np.diff(hour[falls])
     patience = max(FULL_FOR_H, 2 * float(np.quantile(between, 0.95)) if len(between) else 0.0)
     full = level[first] >= 100
-    too_long = np.where(full, lasting >= patience, pace * lasting >= MISSED_PCT) & long
+    taken_pct = float(-np.diff(level)[falls].sum())  # what was taken out must have come in
+    pace = _pace(taken_pct, float(hour[-1] - hour[0]), lasting[long], np.where(full[long], 0.0, step_pct))
+    too_long = np.where(full, lasting >= patience, pace * lasting >= MISSED_PCT + step_pct) & long
     for run in np.flatnonzero(too_long & (last - first + 1 >= STUCK_READINGS)):
         stuck[first[run] + 1 : last[run] + (not full[run])] = True
     return stuck
+
+
+def _pace(taken_pct: float, hours: float, lasting: Floats, step_pct: Floats) -> float:
+    """How fast a bin fills while its sensor tells, in percent an hour: without the hours of the runs of one level that
+    last for days, but for those that a step of the sensor takes at this very pace."""
+    pace = taken_pct / max(hours, 24.0)
+    for _ in range(PACES if step_pct.any() else 1):
+        takes = np.minimum(lasting, step_pct / pace) if pace > 0 else lasting
+        pace = taken_pct / max(hours - float((lasting - takes).sum()), 24.0)
+    return pace
 
 
 def _ignored(bin_id: str, count: int) -> str:

@@ -75,7 +75,7 @@ def history_of(records: BinRecords, believed_until: np.datetime64 | None = None)
     arrived = records.arrived
     at, level, notes = arrived.read_at, arrived.readings, arrived.sentences(records.bin_id)
     if believed_until is not None and len(at):
-        at, level, found = _believed(at, level, local_moment(believed_until))
+        at, level, found = _believed(at, level, local_moment(believed_until), records.step_pct)
         notes += found.sentences(records.bin_id)
     seen, before = _seen(records, at, level)
     history = BinHistory(
@@ -85,10 +85,10 @@ def history_of(records: BinRecords, believed_until: np.datetime64 | None = None)
     return history, tuple(notes)
 
 
-def _believed(at: Times, level: Floats, until: np.datetime64) -> tuple[Times, Floats, Cleaned]:
+def _believed(at: Times, level: Floats, until: np.datetime64, step_pct: float) -> tuple[Times, Floats, Cleaned]:
     """Readings up to a moment without what could not be true as was known then, and all later ones but repetitions."""
     past = int(np.searchsorted(at, until, side="right"))
-    found = judged(at[:past], level[:past])
+    found = judged(at[:past], level[:past], step_pct)
     if not found.marks:
         return at, level, found
     begin = past + (_repeated(level[past:], found, at[:past]) if past else 0)

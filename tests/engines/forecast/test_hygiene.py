@@ -73,6 +73,32 @@ def test_a_real_sensor_that_stood_still_for_a_month_is_told_with_its_dates() -> 
     ]
 
 
+def slow_steps(stuck_h: int = 0) -> tuple[Times, Floats]:
+    """A year of hourly readings in steps of 20 % of a bin that takes five days for a step; in its fourth month at one
+    level for `stuck_h` hours more."""
+    level = np.repeat(np.tile([0.0, 20.0, 40.0, 60.0], 18), 120)
+    level = np.insert(level, 2000, np.full(stuck_h, level[2000]))
+    return np.datetime64("2024-01-01", "s") + np.arange(len(level)) * np.timedelta64(3600, "s"), level
+
+
+def test_a_slow_bin_whose_sensor_reads_in_steps_is_not_stuck() -> None:
+    assert clean(*slow_steps(), step_pct=20.0).marks == ()
+    assert kinds(clean(*slow_steps())).keys() == {"stuck"}  # of a sensor that tells every percent it would be
+
+
+@pytest.mark.parametrize("stuck_h", [600, 5000])
+def test_a_sensor_with_steps_that_stays_far_longer_than_a_step_takes_is_stuck_for_that_stretch_alone(
+    stuck_h: int,
+) -> None:
+    at, level = slow_steps(stuck_h)
+    cleaned = clean(at, level, step_pct=20.0)
+    run = np.flatnonzero(np.diff(level)[:2000])[-1] + 1
+    assert kinds(cleaned) == {"stuck": stuck_h + 120 - 1}
+    assert cleaned.marks[0].at == at[run + 1]
+    history = BinHistory("B1", "plastic", "s", at[:0], np.empty(0), at, level, step_pct=20.0)
+    assert len(cleaned_history(history)[0].readings) == len(level) - stuck_h - 119
+
+
 def plastic() -> tuple[Times, Floats]:
     at, level = prague("1785_3")
     return at[:200].copy(), level[:200].copy()
