@@ -17,7 +17,7 @@ from engines.routing.insertion import insert_what_pays
 from engines.routing.kernels import KERNELS
 from engines.routing.model import model_of
 from engines.routing.plan import MEANWHILE, WITHOUT_NUMBA, RoundPlan
-from engines.routing.pyvrp_core import Turn, improve_with_pyvrp, known_to_fit
+from engines.routing.pyvrp_core import Turn, improve_with_pyvrp, without_prize
 from engines.routing.pyvrp_core import supports as pyvrp_knows
 from engines.routing.rounds import assemble, rank
 from engines.routing.task import Task
@@ -31,7 +31,7 @@ def plan_meanwhile(task: Task) -> RoundPlan:
         plan = _by_places(task)
         found = None
         if pyvrp_knows(task.problem):
-            turn = Turn(task.seed, bound=known_to_fit(task, plan))
+            turn = Turn(task.seed, bound=without_prize(task))
             found = improve_with_pyvrp(model_of(task.problem), None, task.budget, turn)
         if found is not None:
             plan = _better(task, plan, assemble(task.problem, found, "pyvrp", task.seed))

@@ -5,13 +5,13 @@ in the distance matrix, so every goal is a distance to PyVRP; only waiting is pa
 iterations counts as LOOKS_EACH looks. A unit of load too much costs at most MOST_PENALTY there, so small loads are
 counted in smaller units: else an overloaded plan is cheaper than any feasible one, and none is found. Its local search
 looks at rounds that nobody would drive, such as an empty trip from the start to a dump, so every way between its depots
-is a real one; and where all stops without a prize are known to fit, none of them may be left out on the way.
+is a real one; and it is first asked for plans that leave out no stop without a prize, which it finds better ones of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -19,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.model import FAR, Facts, Model
-from engines.routing.problem import LONGEST, Problem, RoundPlan
+from engines.routing.problem import LONGEST, Problem
 from engines.routing.rounds import Order
 from engines.routing.stopping import Budget
 from engines.routing.task import Task
 
 LOOKS_EACH = 100
-NOWHERE = 1 << 40  # distance and seconds of a way that is none
+NOWHERE = 1 << 40  # distance of a way that is none; it takes LONGEST, as 2^40 s times a penalty would overflow in a sum
+INFEASIBLE = 1 << 60  # what PyVRP calls the cost of an infeasible plan lies above
+PATIENCE = 1 / 3  # of a turn, for a first plan with every stop that has no prize
 TELL_ITERATIONS = 20
 MOST_PENALTY = 100_000  # PyVRP's default bound on what a unit of load, time or way too much costs
 UNLIMITED = int(np.iinfo(np.int64).max)
@@ -45,19 +47,17 @@ def supports(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class Turn:
-    """The seed, the share of the budget to end at, and the stops of which no plan may leave one out."""
+    """The seed, the share of the budget to end at, and the stops of which no plan should leave one out."""
 
     seed: int
     until: float = 1.0
     bound: frozenset[str] = frozenset()
 
 
-def known_to_fit(task: Task, plan: RoundPlan) -> frozenset[str]:
-    """The stops without a prize that a truck can serve, where the plan serves all of them; none where it does not."""
-    problem, served = task.problem, frozenset(plan.served)
-    stops = (problem.stop_at(point) for point in task.servable)
-    bound = frozenset(stop.id for stop in stops if stop.must_serve or stop.prize is None)
-    return bound if bound <= served else frozenset()
+def without_prize(task: Task) -> frozenset[str]:
+    """The stops that some truck can serve and that have no prize or must be served."""
+    stops = (task.problem.stop_at(point) for point in task.servable)
+    return frozenset(stop.id for stop in stops if stop.must_serve or stop.prize is None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,30 +70,45 @@ class Built:
 
 
 class Halt:
-    """A stopping criterion over the budget, told about the best so far."""
+    """A stopping criterion over the budget, told about the best so far; nothing feasible by `hopeless` ends it too."""
 
-    def __init__(self, budget: Budget, until: float, scale: float) -> None:
-        self.budget, self.until, self.scale, self.calls, self.left = budget, until, scale, 0, 0
+    def __init__(self, budget: Budget, until: float, scale: float, hopeless: float) -> None:
+        self.budget, self.until, self.scale, self.hopeless, self.calls, self.left = budget, until, scale, hopeless, 0, 0
 
     def __call__(self, best_cost: float) -> bool:
         """Whether to stop."""
         self.calls += 1
         if self.calls > 1:
             self.budget.looks += LOOKS_EACH
-        if self.calls % TELL_ITERATIONS == 0 and best_cost < NOWHERE:
+        feasible = best_cost < INFEASIBLE
+        if self.calls % TELL_ITERATIONS == 0 and feasible:
             self.budget.tell(round(best_cost * self.scale), self.left, "pyvrp")
-        return self.budget.share >= self.until or self.budget.over
+        return self.budget.share >= (self.until if feasible else self.hopeless) or self.budget.over
 
 
 def improve_with_pyvrp(model: Model, orders: Sequence[Order] | None, budget: Budget, turn: Turn) -> list[Order] | None:
-    """Orders found from the given ones or from scratch; None when none is feasible."""
+    """Orders found from the given ones or from scratch; None when none is feasible.
+
+    Where a third of the turn finds no plan with all that is bound, the rest goes to plans that may leave stops out.
+    """
+    found = None
+    if turn.bound:
+        hopeless = budget.share + (turn.until - budget.share) * PATIENCE
+        found = _searched(model, orders, budget, (turn, hopeless))
+    return found or _searched(model, orders, budget, (replace(turn, bound=frozenset()), turn.until))
+
+
+def _searched(
+    model: Model, orders: Sequence[Order] | None, budget: Budget, plan: tuple[Turn, float]
+) -> list[Order] | None:
     import pyvrp
 
+    turn, hopeless = plan
     built = build(model, turn.bound)
     initial = None if orders is None else _solution(model, built, orders)
     if initial is not None and not initial.is_feasible():
         initial = None
-    halt = Halt(budget, turn.until, model.scale)
+    halt = Halt(budget, turn.until, model.scale, hopeless)
     search = pyvrp.SolveParams(ils=pyvrp.IteratedLocalSearchParams(callbacks=_best_told(halt, len(model.facts.stops))))
     result = pyvrp.solve(built.data, halt, turn.seed, False, False, search, initial)
     return _orders(model, built, result.best) if result.best.is_feasible() else None
@@ -198,7 +213,7 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
     n, kinds = len(facts.stops), len(facts.kinds)
     g, whole = int(facts.kinds["group"][k]), int(facts.kinds["per_second"][k])
     size = first_stop + n
-    cost, secs = np.full((size, size), NOWHERE, np.int64), np.full((size, size), NOWHERE, np.int64)
+    cost, secs = np.full((size, size), NOWHERE, np.int64), np.full((size, size), LONGEST, np.int64)
     service = facts.stops["service"]
     inner = slice(first_stop, size)
     cost[inner, inner], secs[inner, inner] = facts.cost[g], facts.secs - service[:, None]
@@ -221,7 +236,7 @@ def _matrices(facts: Facts, k: int, first_stop: int) -> tuple[npt.NDArray[np.int
         secs[at, inner], cost[at, inner] = back["secs"], back["cost"] - whole * (back["secs"] + service)
     cost = np.where(cost >= FAR // 2, NOWHERE, np.maximum(cost, 0))
     allowed = np.concatenate([np.ones(first_stop, np.bool_), facts.ends["allowed"][k] == 1])
-    cost[:, ~allowed], secs[:, ~allowed] = NOWHERE, NOWHERE
+    cost[:, ~allowed] = cost[~allowed, :] = NOWHERE
     np.fill_diagonal(cost, 0)
     np.fill_diagonal(secs, 0)
     return np.ascontiguousarray(cost), np.ascontiguousarray(secs)
@@ -235,7 +250,7 @@ def _between_depots(facts: Facts, k: int) -> tuple[npt.NDArray[np.int64], npt.ND
     metres, secs = facts.metres[at], facts.seconds[at].copy()
     cost = np.rint(row["per_metre"] * metres + (row["per_second"] - int(row["per_second"])) * secs).astype(np.int64)
     none = (metres >= LONGEST) | (secs >= LONGEST)
-    cost[none], secs[none] = NOWHERE, NOWHERE
+    cost[none], secs[none] = NOWHERE, LONGEST
     homes = 2 * np.arange(kinds)
     cost[homes, homes + 1] = secs[homes, homes + 1] = 0
     return cost, secs

@@ -11,7 +11,7 @@ from engines.routing.insertion import insert_what_pays
 from engines.routing.model import DUMPS, Model, model_of
 from engines.routing.params import Core
 from engines.routing.problem import RoundPlan
-from engines.routing.pyvrp_core import Turn, improve_with_pyvrp, known_to_fit
+from engines.routing.pyvrp_core import Turn, improve_with_pyvrp, without_prize
 from engines.routing.replicas import Replicas
 from engines.routing.rounds import Order, assemble, orders_of, rank
 from engines.routing.task import Task
@@ -70,7 +70,7 @@ class _Turns:
         warm = stage.warm or self.task.params.start is not None
         orders = orders_of(self.task.problem, self.best) if warm else None
         if stage.core is Core.pyvrp:
-            turn = Turn(self.seed, stage.until, known_to_fit(self.task, self.best))
+            turn = Turn(self.seed, stage.until, without_prize(self.task))
             found = improve_with_pyvrp(self.model, orders, self.budget, turn)
             if found is not None:
                 self._keep(self._plan(found, "pyvrp"))

@@ -11,9 +11,8 @@ from engines.routing.check import check
 from engines.routing.model import model_of
 from engines.routing.params import Params
 from engines.routing.problem import LONGEST, Problem, StopRule
-from engines.routing.pyvrp_core import NOWHERE, Turn, build, improve_with_pyvrp, known_to_fit
+from engines.routing.pyvrp_core import NOWHERE, Turn, build, improve_with_pyvrp, without_prize
 from engines.routing.rounds import assemble
-from engines.routing.solve import solve
 from engines.routing.stopping import Budget
 from engines.routing.task import Task
 
@@ -56,13 +55,20 @@ def test_every_way_between_its_depots_is_a_real_one() -> None:
     assert built.data.duration_matrix(0)[dump, home] == problem.seconds[problem.first_dump, 0]
 
 
-def test_no_stop_that_is_known_to_fit_may_be_left_out() -> None:
+def test_stops_without_a_prize_are_bound_and_left_out_only_where_not_all_fit() -> None:
     problem = with_stop(with_stop(grid(20, 2), 3, prize=5), 4, prize=5, must_serve=True)
-    everything = solve(problem, StopRule(max_looks=100))
     task = Task(problem, list(range(problem.first_stop, problem.size)), Budget(StopRule(max_looks=1)), 1, Params())
-    bound = known_to_fit(task, everything)
+    bound = without_prize(task)
     assert bound == {stop.id for stop in problem.stops} - {"s3"}
     required = {i for i, client in enumerate(build(model_of(problem), bound).data.clients()) if client.required}
     assert required == set(range(20)) - {3}
-    fewer = replace(everything, rounds=())
-    assert known_to_fit(task, fewer) == frozenset()
+
+
+def test_where_not_all_fit_it_plans_what_does() -> None:
+    problem = grid(20, 2, capacity_l=700, dump=False)
+    everything = frozenset(stop.id for stop in problem.stops)
+    found = improve_with_pyvrp(model_of(problem), None, Budget(StopRule(max_looks=30_000)), Turn(1, bound=everything))
+    assert found is not None
+    plan = assemble(problem, found, "pyvrp", 1)
+    assert check(problem, plan) == []
+    assert len(plan.served) == 14
