@@ -11,12 +11,17 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
+from tools.bounds import with_bounds
+from tools.follow_up import with_kept
 from tools.impossible import without_impossible
 from tools.reach import with_reach
-from tools.registry import TOOLS, JsonSchema, tool_block
+from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.schema import Freedom, Readers, call_schema
 from tools.spans import Spans
+from tools.whole_clause import with_whole_clauses
 
+NAMED = frozenset({"site", "area", "bin", "truck", "file"})
+"""Kinds of marks whose digits are part of a name."""
 GRACE_S = 0.5
 """Beyond a model's own deadline, so that the model's own sentence comes first."""
 LONGEST_QUESTION = 1_200
@@ -77,9 +82,17 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
-        return with_reach(without_impossible(call_of(answer.text)), situation.question)
+        return _as_said(call_of(answer.text), situation)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+def _as_said(call: Call, situation: Situation) -> Call:
+    """The call as code reads the question, where the question leaves no choice."""
+    whole = with_kept(without_impossible(call), _before(situation), situation.question)
+    for read in (with_reach, with_bounds, with_whole_clauses):
+        whole = read(whole, situation.question)
+    return whole
 
 
 async def _answer(
@@ -108,7 +121,20 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
 
 def spans_of(situation: Situation) -> Spans:
     """What may be copied: the user's words of the thread and the values of its calls."""
-    return Spans.of([*situation.past.said(), situation.question], calls=calls_of(situation))
+    calls = calls_of(situation)
+    return Spans.of([*situation.past.said(), situation.question], calls=calls, names=_names(situation, calls))
+
+
+def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:
+    """What is known to be a name: the marks of the question, and what earlier calls took for a place, bin or truck."""
+    found = [mark[1:-1].partition(" ") for mark in situation.marks]
+    return [words for kind, _, words in found if kind in NAMED] + [name for call in calls for name in names_in(call)]
+
+
+def _before(situation: Situation) -> Call | None:
+    """The call that ended the turn before this one; None within a turn, and where that one made no call."""
+    steps = situation.past.turns[-1].steps if situation.past.turns and not situation.steps else ()
+    return call_of(steps[-1].call) if steps else None
 
 
 def calls_of(situation: Situation) -> list[Call]:

@@ -77,6 +77,7 @@ def words(default: str) -> Any:  # stands where a resolved value will be, like p
 
 
 PlaceArg = Annotated[Place, Words("place")]
+RoundPlaceArg = Annotated[Place, Words("place", apart=("skip",))]
 MomentArg = Annotated[Moment, Words("time")]
 SinceArg = Annotated[Period, Words("period")]
 ComparedArg = Annotated[Period, Words("period", apart=("since", "group_by"))]
@@ -86,6 +87,7 @@ BinArg = Annotated[BinSet, Words("bin", one=True)]
 TrucksArg = Annotated[TruckSet, Words("truck", max_words=4, many=True)]
 TruckArg = Annotated[TruckSet, Words("truck", max_words=4, one=True)]
 StreamArg = Annotated[Stream, Words("stream", max_words=4)]
+ReportStreamArg = Annotated[Stream, Words("stream", max_words=4, apart=("group_by",))]
 TextArg = Annotated[FreeText, Words("text", max_words=40)]
 ModelArg = Annotated[
     FreeText, Words("text", max_words=4, also=("fill", "overflow", "vision", "language", "embeddings"))

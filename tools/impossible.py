@@ -13,7 +13,8 @@ from tools.registry import TOOLS, Tool
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call without optional values that repeat an argument they are declared apart from.
 
-    A report is not compared with its own period, nor with a way of grouping ("week", "truck").
+    A report is not compared with its own period, nor with a way of grouping ("week", "truck"); a round is not planned
+    around the site that it leaves out.
     """
     declared = tools.get(call.name)
     echoes = {name for name in call.parameters if declared and _repeats(declared, name, call)}
@@ -33,8 +34,11 @@ def _repeats(declared: Tool, name: str, call: Call) -> bool:
 def _taken(declared: Tool, name: str, call: Call) -> Iterator[JsonValue]:
     choices = declared.argument(name).schema.get("enum")
     yield from choices if isinstance(choices, list) else []
-    if name in call.parameters:
-        yield call.parameters[name]
+    value = call.parameters.get(name)
+    if isinstance(value, list) and declared.argument(name).schema["type"] == "array":
+        yield from value
+    elif name in call.parameters:
+        yield value
 
 
 def _plain(value: JsonValue) -> JsonValue:

@@ -82,6 +82,11 @@ TOKEN = re.compile(
     r"(?<![\w.#])(?<![^\W\d_]-)(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
     r"|[½⅓⅔¼¾]|[^\W\d_]+"
 )
+PERCENT = re.compile(
+    r"(?<![\w.,])(?:\d[\d.,]*|[^\W\d_]+(?:[ -][^\W\d_]+)?)\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b)",
+    re.I,
+)
+"""A number in digits, or up to two words, before what makes it a share in percent."""
 GROUPING = re.compile(r",(?=\d{3}(?!\d))")
 
 
@@ -93,6 +98,11 @@ def numbers_in(text: str) -> tuple[int, ...]:
     tokens = [match[0].casefold() for match in TOKEN.finditer(text)]
     found = {number for _, quantity in _quantities(tokens) for number in quantity.readings}
     return tuple(sorted(number for number in found if 0 <= number <= MOST))
+
+
+def without_percents(text: str) -> str:
+    """The text without its numbers in percent."""
+    return PERCENT.sub(" ... ", text)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 import docstring_parser
 from pydantic import JsonValue
 
-from domain.values import Effect, Result, Role
+from domain.values import Call, Effect, Result, Role
 from tools.arguments import Default, Number, Words
 
 JsonSchema = dict[str, JsonValue]
@@ -89,6 +89,8 @@ class Tool:
 
 
 TOOLS: dict[str, Tool] = {}
+NAMING = frozenset({"place", "bin", "truck"})
+"""Kinds of arguments that hold names."""
 
 
 def tool(
@@ -112,6 +114,13 @@ def tool(
 def registry_version(tools: Mapping[str, Tool] = TOOLS) -> str:
     """Twelve hex digits over all tools: recorded with every decision and every adapter."""
     return hashlib.sha256("".join(tools[n].version for n in sorted(tools)).encode()).hexdigest()[:12]
+
+
+def names_in(call: Call, tools: Mapping[str, Tool] = TOOLS) -> list[str]:
+    """The values of a call that name a place, a bin or a truck."""
+    arguments = tools[call.name].arguments if call.name in tools else ()
+    values = [call.parameters.get(a.name) for a in arguments if a.words and a.words.kind in NAMING]
+    return [v for value in values for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
 
 
 def tool_block(tools: Mapping[str, Tool] = TOOLS) -> str:

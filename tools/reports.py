@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from domain.times import describe
 from domain.values import Evidence, Facts, Period, Reason, Result, Table
-from tools.arguments import ComparedArg, PlaceArg, SinceArg, StreamArg, UntilArg, words
+from tools.arguments import ComparedArg, PlaceArg, ReportStreamArg, SinceArg, UntilArg, words
 from tools.context import Ctx
 from tools.measures import GROUPS_KNOWN, MEASURES, Item, Measure, Observed, Scope, scope_of
 from tools.registry import Example, tool
@@ -73,7 +73,7 @@ def operations_report(
     since: SinceArg = words("last 30 days"),
     until: UntilArg | None = None,
     near: PlaceArg | None = None,
-    stream: StreamArg | None = None,
+    stream: ReportStreamArg | None = None,
     compare_to: ComparedArg | None = None,
     *,
     ctx: Ctx,

@@ -1,7 +1,8 @@
 """The JSON schema that is forced on each decision of the model: one of the tools, or one of the three words.
 
 With the spans of a thread, free arguments can only be copied: a place, a time or a note is a literal span of what the
-user said, a number is one that was said, and an argument that nothing said could fill is not offered at all.
+user said, a number is one that was said (one said in percent only where a share is wanted), and an argument that
+nothing said could fill is not offered at all.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class _Parts:
         if self.spans is None:
             return argument.schema
         if argument.schema["type"] == "integer":
-            return _number(argument.schema, self.spans.numbers)
+            share = argument.number is not None and argument.number.unit.strip() == "%"
+            return _number(argument.schema, self.spans.numbers if share else self.spans.counts)
         if argument.words is None:
             return argument.schema
         one = self._copied(self.spans, argument.words)

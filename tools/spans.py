@@ -16,7 +16,7 @@ from itertools import pairwise
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.numbers import numbers_in
+from tools.numbers import numbers_in, without_percents
 
 NOW_WORDS = 120
 """Words of the current turn that can be copied: the first 80 and the last 40 of a longer one."""
@@ -80,18 +80,30 @@ class Line:
 
 @dataclass(frozen=True)
 class Spans:
-    """What can be copied from a thread: `lines` (the current turn's first), whole values `given`, and `numbers`."""
+    """What can be copied from a thread: `lines` (the current turn's first), whole values `given`, and `numbers`.
+
+    `counts` are the numbers without those that were said in percent only.
+    """
 
     lines: tuple[Line, ...]
     given: tuple[str, ...]
     numbers: tuple[int, ...]
+    counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, turn_texts: Sequence[str], *, calls: Sequence[Call] = (), given: Sequence[str] = ()) -> Spans:
+    def of(
+        cls,
+        turn_texts: Sequence[str],
+        *,
+        calls: Sequence[Call] = (),
+        given: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> Spans:
         """Spans of the user's turns, oldest first; the last one is the current turn.
 
         `calls` are the earlier calls of the thread, whose values can be said again; `given` are other whole values that
-        the user handed over, such as names of uploads. Bounded in size and time whatever the length of a turn.
+        the user handed over, such as names of uploads; the digits of `names` ("zone 4") are no numbers. Bounded in
+        size and time whatever the length of a turn.
         """
         lines = _lines(turn_texts[-1], NOW_WORDS, NOW_WORDS) if turn_texts else []
         left = EARLIER_WORDS
@@ -102,9 +114,11 @@ class Spans:
         values = [value for call in reversed(calls) for value in _values(call)]
         said = [v for v in [*given, *values] if isinstance(v, str) and 0 < len(v) <= LONGEST_GIVEN]
         said = [v for v in dict.fromkeys(said) if not BROKEN.search(v)]
-        numbers = {n for text in [*(line.text for line in lines), *said] for n in numbers_in(text)}
-        numbers |= {v for v in values if isinstance(v, int) and not isinstance(v, bool)}
-        return cls(tuple(lines), tuple(said), tuple(sorted(numbers)))
+        texts = [_without(names, text) for text in [*(line.text for line in lines), *said]]
+        called = {v for v in values if isinstance(v, int) and not isinstance(v, bool)}
+        numbers = {n for text in texts for n in numbers_in(text)} | called
+        counts = {n for text in texts for n in numbers_in(without_percents(text))} | called
+        return cls(tuple(lines), tuple(said), tuple(sorted(numbers)), tuple(sorted(counts)))
 
     def up_to(self, most: int) -> tuple[str, ...]:
         """All distinct spans of at most `most` words, the current turn's first, then the whole values."""
@@ -127,6 +141,7 @@ class Spans:
             tuple(line for line in self.lines if QUOTED_IN_JSON.search(line.text)),
             tuple(value for value in self.given if QUOTED_IN_JSON.search(value)),
             (),
+            (),
         )
         return tuple(span for span in odd.up_to(most) if QUOTED_IN_JSON.search(span))[:MOST_QUOTED]
 
@@ -142,6 +157,13 @@ def _nested(text: str, start: int, ends: Sequence[int]) -> str:
 @functools.lru_cache(maxsize=2048)
 def _escaped(text: str) -> str:
     return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _without(names: Sequence[str], text: str) -> str:
+    """The text without those names in it that hold a digit, whatever their case."""
+    for name in (name for name in names if any(char.isdigit() for char in name)):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ... ", text, flags=re.I)
+    return text
 
 
 def _values(call: Call) -> Iterator[JsonValue]:

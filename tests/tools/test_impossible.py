@@ -35,3 +35,15 @@ def test_a_period_is_compared_neither_with_itself_nor_with_a_way_of_grouping(com
 )
 def test_whatever_may_be_right_stays(call: Call) -> None:
     assert without_impossible(call) == call
+
+
+def test_a_round_is_not_planned_around_the_site_that_it_leaves_out() -> None:
+    said = Call("plan_round", {"near": "Mill Lane", "skip": ["mill lane", "Pier 4"]})
+    assert without_impossible(said).parameters == {"skip": ["mill lane", "Pier 4"]}
+    near = Call("plan_round", {"near": "the harbour", "skip": ["Mill Lane"]})
+    assert without_impossible(near) == near
+
+
+def test_a_way_of_grouping_is_no_stream() -> None:
+    assert without_impossible(report(group_by="stream", stream="stream")) == report(group_by="stream")
+    assert without_impossible(report(group_by="stream", stream="paper")) == report(group_by="stream", stream="paper")

@@ -166,3 +166,16 @@ def test_any_thread_gives_spans_that_are_literally_in_it(turns: list[str]) -> No
         span.encode()
     if spans.pattern(8):
         re.compile(spans.pattern(8))
+
+
+def test_digits_of_names_are_no_numbers() -> None:
+    assert Spans.of(["a round for Zone 4", "with two trucks"], names=["zone 4"]).numbers == (2,)
+    assert Spans.of(["four trucks for zone 4"], names=["Zone 4"]).numbers == (4,)
+    assert Spans.of(["zone 40 and zone 4"], names=["zone 4"]).numbers == (40,)
+    assert Spans.of(["un camion"], names=["UN"]).numbers == (1,)
+
+
+def test_what_is_said_in_percent_only_is_no_count() -> None:
+    spans = Spans.of(["3 bins over 70 percent, fifty % or 80% there, höchstens 20 Prozent"])
+    assert (spans.numbers, spans.counts) == ((3, 20, 50, 70, 80), (3,))
+    assert Spans.of(["20 bins over 20 %"]).counts == (20,)

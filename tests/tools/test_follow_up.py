@@ -1,0 +1,90 @@
+"""A follow-up that goes on with the call before it keeps all of it, and one that says everything anew keeps nothing."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.follow_up import with_kept
+
+FULLEST = Call("find_bins", {"near": "Astoria", "stream": "paper", "min_fill_pct": 70})
+REPORT = Call("operations_report", {"measure": "requests", "near": "Astoria", "since": "May", "until": "20 May"})
+ROUND = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T2"], "goal": "emissions", "near": "Astoria"})
+
+
+def kept(before: Call, question: str, **parameters: JsonValue) -> dict[str, JsonValue]:
+    """The parameters of a call of the same tool after its turn."""
+    return dict(with_kept(Call(before.name, parameters), before, question).parameters)
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "said", "whole"),
+    [
+        (REPORT, "one figure a day", {"measure": "requests", "group_by": "day", "since": "May"}, {"group_by": "day"}),
+        (FULLEST, "only glass", {"stream": "glass", "min_fill_pct": 70}, {"stream": "glass"}),
+        (FULLEST, "und Glas?", {"stream": "Glas", "near": "Astoria"}, {"stream": "Glas"}),
+        (ROUND, "but for noon", {"when": "noon", "goal": "emissions"}, {"when": "noon"}),
+    ],
+)
+def test_what_the_model_forgot_of_the_earlier_call_is_kept(
+    before: Call, question: str, said: dict[str, JsonValue], whole: dict[str, JsonValue]
+) -> None:
+    assert kept(before, question, **said) == {**before.parameters, **whole}
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "said"),
+    [
+        (FULLEST, "paper bins past 90 by the market", {"stream": "paper", "min_fill_pct": 90, "near": "the market"}),
+        (FULLEST, "the paper one at the gate", {"stream": "paper", "bins": ["the gate"]}),
+        (ROUND, "now one for tomorrow with T3", {"when": "tomorrow", "trucks": ["T3"]}),
+    ],
+)
+def test_a_turn_that_says_all_it_holds_begins_anew(before: Call, question: str, said: dict[str, JsonValue]) -> None:
+    assert kept(before, question, **said) == said
+
+
+def test_what_takes_the_place_of_another_argument_ends_it() -> None:
+    one_truck = kept(ROUND, "with a single truck", truck_count=1, goal="emissions")
+    assert one_truck == {"truck_count": 1, "goal": "emissions", "when": "tonight", "near": "Astoria"}
+    by_level = Call("plan_round", {"when": "tonight", "min_fill_pct": 60})
+    assert kept(by_level, "all of them", when="tonight", serve="all") == {"when": "tonight", "serve": "all"}
+    at_a_site = kept(FULLEST, "at the pier only", bins=["the pier"], stream="paper")
+    assert at_a_site == {"bins": ["the pier"], "stream": "paper", "min_fill_pct": 70}
+
+
+def test_the_end_of_a_period_stays_with_its_beginning() -> None:
+    assert kept(REPORT, "the same for June", measure="requests", since="June", near="Astoria") == {
+        "measure": "requests", "since": "June", "near": "Astoria",
+    }  # fmt: skip
+    assert kept(REPORT, "by reason", measure="requests", near="Astoria", group_by="reason")["until"] == "20 May"
+
+
+def test_a_radius_stays_with_its_place() -> None:
+    around = Call("find_bins", {"near": "Astoria", "within_m": 300, "stream": "paper"})
+    assert "within_m" not in kept(around, "at the pier", near="the pier", stream="paper")
+    assert "within_m" not in kept(around, "at the pier only", bins=["the pier"], stream="paper")
+    assert kept(around, "glass", near="Astoria", stream="glass")["within_m"] == 300
+    assert kept(around, "glass", within_m=300, stream="glass")["near"] == "Astoria"
+    assert kept(around, "glass", within_m=300, stream="glass", limit=5)["within_m"] == 300
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        Call("what_if", {"truck_count": 2, "skip": ["9357"]}),
+        Call("inspect_image", {"image": "a.jpg", "bin": "12"}),
+        Call("propose_ticket", {"kind": "complaint", "note": "bags left", "near": "Astoria"}),
+    ],
+)
+def test_a_change_an_object_and_a_proposal_begin_anew(before: Call) -> None:
+    first = dict(list(before.parameters.items())[:1])
+    assert kept(before, "and again", **first) == first
+
+
+def test_another_tool_and_a_thread_without_a_call_keep_nothing() -> None:
+    call = Call("forecast_fill", {"near": "Astoria"})
+    assert with_kept(call, FULLEST, "and tomorrow?") is call
+    assert with_kept(call, None, "and tomorrow?") is call
+    assert with_kept(Call("no_such_tool", {"a": 1}), Call("no_such_tool", {"a": 1, "b": 2}), "x").parameters == {"a": 1}

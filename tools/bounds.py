@@ -1,0 +1,71 @@
+"""On which side of a level the bins lie, and how many rows are wanted, where the question says so in plain words.
+
+"At most 20 percent", "unter 20 %", "20 % or less" is a greatest level and never a least one; "up to 15 records" and
+"rows=8" bound the list. A small model knows the number and takes the wrong argument for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from domain.values import Call
+from tools.numbers import numbers_in
+from tools.registry import TOOLS, Tool
+
+__all__ = ["with_bounds"]
+
+LEAST, GREATEST, ROWS = "min_fill_pct", "max_fill_pct", "limit"
+UNIT = r"(?:\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b))?"
+NUMBER = r"(?P<number>\d+|(?!(?:the|than|of|a|an)\b)[^\W\d_]+)"
+ARTICLE = r"(?:(?:about|a|the|el|la|un|una|etwa)\s+)?"
+NO_MORE = re.compile(
+    r"(?<!\w)(?:at (?:the )?most|no more than|not more than|not over|not above|up to|under|below|beneath|less than"
+    r"|lower than|(?:not|\w+n['’]?t) even|maximum(?: of)?|max|höchstens|maximal|unter|weniger als|bis zu|nicht mehr als"
+    r"|como máximo|a lo sumo|menos de|por debajo de|no más de|hasta|au plus|au maximum|moins de|en dessous de"
+    rf"|pas plus de|jusqu['’]à)\s+{ARTICLE}{NUMBER}{UNIT}|(?<!\w)(?P<before>\d+){UNIT}"
+    r"\s+(?:or less|or lower|or below|at (?:the )?most|oder weniger|o menos|como máximo|ou moins|au plus)(?!\w)",
+    re.I,
+)
+NO_LESS = re.compile(
+    r"(?<!\w)(?:at least|no less than|not less than|not under|not below|over|above|more than|higher than|beyond|past"
+    r"|minimum(?: of)?|mindestens|wenigstens|über|mehr als|al menos|como mínimo|más de|por encima de|au moins|plus de"
+    rf"|au-dessus de)\s+{ARTICLE}{NUMBER}{UNIT}|(?<!\w)(?P<before>\d+){UNIT}"
+    r"\s+(?:or more|or higher|or above|oder mehr|o más|ou plus)(?!\w)",
+    re.I,
+)
+LISTED = (
+    r"(?:records?|rows?|results?|hits?|entries|lines|items|einträge|zeilen|treffer|filas|resultados|registros|lignes"
+    r"|résultats)"
+)
+LISTED_UP_TO = re.compile(
+    rf"(?<![\w.,])(?P<after>\d+|[^\W\d_]+)\s+{LISTED}(?!\w)|(?<!\w){LISTED}\s*[=:]\s*(?P<set>\d+)(?!\d)", re.I
+)
+
+
+def with_bounds(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with its level on the side that the question says, and with the number of rows that it says."""
+    declared = tools.get(call.name)
+    names = {argument.name for argument in declared.arguments} if declared else set()
+    parameters = dict(call.parameters)
+    if {LEAST, GREATEST} <= names:
+        for mine, other, said_as in ((LEAST, GREATEST, NO_MORE), (GREATEST, LEAST, NO_LESS)):
+            opposite = NO_LESS if said_as is NO_MORE else NO_MORE
+            value = parameters.get(mine)
+            if other not in parameters and value in _bounded(said_as, question) - _bounded(opposite, question):
+                parameters[other] = parameters.pop(mine)
+                break
+    if ROWS in names and ROWS not in parameters and len(rows := _rows(question)) == 1:
+        parameters[ROWS] = rows.pop()
+    return Call(call.name, parameters) if parameters != dict(call.parameters) else call
+
+
+def _bounded(said_as: re.Pattern[str], question: str) -> set[object]:
+    """The numbers that stand in such a bound."""
+    found = (match["number"] or match["before"] for match in said_as.finditer(question))
+    return {number for words in found for number in numbers_in(words)}
+
+
+def _rows(question: str) -> set[int]:
+    found = (match["after"] or match["set"] for match in LISTED_UP_TO.finditer(question))
+    return {number for words in found for number in numbers_in(words) if number > 0}

@@ -1,0 +1,78 @@
+"""What a follow-up keeps of the call before it: whoever goes on with one of its arguments goes on with all of them.
+
+"Requests in Astoria in September?" and then "split those by reason": the model repeats the tool and the month, which
+this turn does not say, so the turn goes on with the earlier question; a place that the model then leaves out was
+forgotten, not withdrawn. Where a turn says everything anew nothing is kept. Nothing here looks for words of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from domain.name_words import fold, singular
+from domain.values import Call, Effect
+from tools.numbers import numbers_in
+from tools.registry import TOOLS, Tool
+
+__all__ = ["with_kept"]
+
+OBJECTS = frozenset({"ref", "image"})
+"""Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
+INSTEAD = (
+    {"near", "bins"}, {"trucks", "truck_count"}, {"min_fill_pct", "max_fill_pct"}, {"serve", "min_fill_pct"},
+)  # fmt: skip
+"""Arguments of which one takes the place of the other."""
+PART_OF = {"within_m": "near", "until": "since", "compare_to": "since"}
+"""Arguments that mean something only beside another one: kept as long as that one is the same."""
+WORD = re.compile(r"\w+")
+
+
+def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with the arguments of the thread's call `before` it that it leaves out, where it goes on with that one.
+
+    It does when it has the same tool and holds a value of that call which `question` does not say. Proposals, and
+    tools that are about a plan, a decision or a picture, keep nothing.
+    """
+    declared = tools.get(call.name)
+    if declared is None or before is None or before.name != call.name or not _asks(declared):
+        return call
+    if all(before.parameters.get(name) != value or _says(question, value) for name, value in call.parameters.items()):
+        return call
+    left = {name: value for name, value in before.parameters.items() if _fits(name, call, before)}
+    return Call(call.name, {**call.parameters, **left}) if left else call
+
+
+def _asks(declared: Tool) -> bool:
+    """Whether all that a call wants stands in it."""
+    return declared.effect is Effect.read and not any(a.words and a.words.kind in OBJECTS for a in declared.arguments)
+
+
+def _fits(name: str, call: Call, before: Call) -> bool:
+    """Whether an argument of the earlier call is missing in this one and nothing has taken its place."""
+    if name in call.parameters or any(name in group and group & call.parameters.keys() for group in INSTEAD):
+        return False
+    beside = PART_OF.get(name)
+    if beside is None or beside not in before.parameters:
+        return True
+    return (
+        call.parameters[beside] == before.parameters[beside]
+        if beside in call.parameters
+        else _fits(beside, call, before)
+    )
+
+
+def _says(question: str, value: JsonValue) -> bool:
+    """Whether the question's own words hold a value, or one of a list."""
+    if isinstance(value, list):
+        return any(_says(question, each) for each in value)
+    if isinstance(value, int):
+        return value in numbers_in(question)
+    wanted, said = _words(str(value)), _words(question)
+    return any(said[at : at + len(wanted)] == wanted for at in range(len(said) - len(wanted) + 1))
+
+
+def _words(text: str) -> Sequence[str]:
+    return [singular(word) for word in WORD.findall(fold(text))]

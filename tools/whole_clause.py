@@ -1,0 +1,55 @@
+"""A note is the user's whole clause: what the model copied of it is read on to the clause's end, by code.
+
+"Hinge cracked again, please send someone" with the note "hinge cracked" has lost a word that matters; a note that
+holds a word more than it needs has lost nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from domain.values import Call, Effect
+from tools.registry import TOOLS, Tool
+
+__all__ = ["with_whole_clauses"]
+
+CLAUSES = ("note", "condition")
+"""Arguments that hold a clause; a search's `query` is its topic words."""
+CLAUSE_END = re.compile(
+    r"[.!?…](?=\s|$)|[;:,()\[\]\"“”„«»\n]|\s[-–—/+&]+\s"
+    r"|\s(?:and|und|y|et|please|pls|plz|thanks|thank you|thx|bitte|danke|por favor|gracias|merci)(?!\w)",
+    re.I,
+)
+"""Punctuation, what begins another clause, and what is said to the listener."""
+OF_ITS_OWN = ("when", "schedule", "channel")
+"""Arguments whose words stand beside the clause, not in it."""
+LONGEST_WORDS = 40
+
+
+def with_whole_clauses(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with each note or condition that stands in the question up to the end of its clause."""
+    declared = tools.get(call.name)
+    if declared is None or declared.effect is not Effect.propose:
+        return call
+    apart = [v for n, v in call.parameters.items() if n in OF_ITS_OWN and isinstance(v, str)]
+    longer: dict[str, JsonValue] = {
+        n: _to_the_end(v, question, apart) for n, v in call.parameters.items() if n in CLAUSES and isinstance(v, str)
+    }
+    return Call(call.name, {**call.parameters, **longer}) if longer else call
+
+
+def _to_the_end(words: str, question: str, apart: Sequence[str]) -> str:
+    """The words with what follows them in the question before the clause ends.
+
+    As they are where they do not stand in it, and where words that are kept `apart` would come in.
+    """
+    at = question.find(words)
+    if at < 0:
+        return words
+    end = CLAUSE_END.search(question, at + len(words))
+    whole = question[at : end.start() if end else len(question)].rstrip(" .!?…")
+    more = whole[len(words) :]
+    return words if len(whole.split()) > LONGEST_WORDS or any(each in more for each in apart) else whole
