@@ -22,6 +22,7 @@ from tools.patterns import renew_patterns
 from tools.predictions import StandingPredictions, standing_predictions
 from tools.registry import Example, tool
 from tools.scope import ONE_MINUTE, reach_m, restate_near, window
+from tools.similar_places import FLOOR
 
 Kind = Literal["bins", "requests", "rounds", "customers", "patterns", "predictions", "handbook"]
 RECORDS = tuple(kind for kind in KINDS if kind != "predictions")  # what is searched unless a kind is named
@@ -36,7 +37,6 @@ OPENED = {
     "predictions": "records:bins",
 }
 UNMADE = {"customers": "its records name no customers"}
-FLOOR = 0.30  # cosine of MiniLM: unrelated questions and passages stay below 0.25
 DEADLINE_S = 3.0
 EMBED_PATTERNS_S = 2.0
 EXACT = 1.0  # a floor that only documents with all the words reach

@@ -8,11 +8,11 @@ from domain.errors import NotNow, UnknownName
 from retrieval.store import SearchRequest
 from tools.context import Ctx
 
-__all__ = ["with_choices"]
+__all__ = ["FLOOR", "with_choices"]
 
 PLACES = frozenset({"place", "site"})
 MOST_FOUND, MOST = 3, 5
-FLOOR = 0.35  # cosine of MiniLM: a site's names and bins are short, and unrelated words stay below
+FLOOR = 0.35  # cosine of MiniLM, of all that is searched: what shares no more than a word stays below (decision 12)
 DEADLINE_S = 0.5
 
 

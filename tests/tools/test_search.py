@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from scene import a_ctx, ask, at
 
 from domain.clock import fixed_clock
-from domain.errors import AskAgain, MissingPiece, OutOfRange
+from domain.errors import AskAgain, MissingPiece, OutOfRange, UnknownName
 from domain.store import Store
 from domain.values import Result
 from domain.work_records import StoredPlan
+from retrieval.embedder import MiniLM
 from retrieval.indexing import index_city
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Document
 from tools.context import Ctx
 from tools.refresh import Refresher
 from tools.search import SearchFacts
+from tools.similar_places import with_choices
 
 
 @pytest.fixture
@@ -66,6 +68,20 @@ def test_a_request_is_shown_with_its_place_date_and_passage(ctx: Ctx) -> None:
     told = {"kind": "hit", "number": 1, "ref": ref, "title": title, "passage": passage, "date": date}
     assert on_map["properties"] == {**told, "distance_m": None}
     assert result.data_age == "the newest of the documents searched is of 2025-08-31 19:05"
+
+
+def test_a_site_that_shares_no_more_than_a_word_with_what_is_asked_is_no_hit(store: Store, tmp_path: Path) -> None:
+    """With the meanings as they are served: the other hall lies at 0.33 of what is asked, the one meant at 0.43."""
+    search = SqliteSearch(tmp_path / "indexed.db", "smalltown", MiniLM())
+    sites = {"e12": "E12 Evans Hall Bus Stop", "u16": "U16 Durant Hall"}
+    text = "Bins for Bottles/Cans."
+    search.upsert([Document(f"sites/{n}", "bins", name, text, f"records:sites/{n}") for n, name in sites.items()])
+    assert search.embed_pending(60) == 0
+    ctx = replace(a_ctx(store, tmp_path), search=search)
+    assert refs(ctx, "Evans Hall", kind="bins") == ["records:sites/e12"]
+    unknown = with_choices(UnknownName("site", "Evans Hall"), ctx)
+    assert unknown.choices == ("E12 Evans Hall Bus Stop",)
+    search.close()
 
 
 def test_hits_on_the_map_have_the_numbers_of_their_rows_and_what_has_no_place_has_none(ctx: Ctx) -> None:
