@@ -30,8 +30,7 @@ from retrieval.kept_costs import KeptCosts
 from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
 from retrieval.planner import Planner
-from retrieval.postings import Postings
-from retrieval.quantised import bounded
+from retrieval.postings import COMPILED_FROM, Postings
 from retrieval.query_vectors import QueryVectors
 from retrieval.ranking import Asked, rank
 from retrieval.sidecar import Sidecar
@@ -217,8 +216,10 @@ class SqliteSearch:
             if city is None:
                 return
             columns, vectors = self._in_memory(connection, city)
-            if vectors.codes is not None:
-                bounded(vectors.codes.first(1), vectors.matrix[0])  # loads what compares them
+            if vectors.codes is not None or len(columns.rows) >= COMPILED_FROM:
+                from retrieval.kernels import load  # numba
+
+                load()
             self._postings.read_ahead(connection, city, columns, self._closing)
 
     def prepare(self) -> None:

@@ -80,3 +80,17 @@ def test_a_search_without_a_model_is_warmed_though_the_file_holds_vectors(tmp_pa
     assert count(without, "rats") == 1
     for each in (with_model, without):
         each.close()
+
+
+def test_machine_code_adds_words_up_as_numpy_does(search: SqliteSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("overflow", "smelli", "hum")
+    with search._connections.read() as connection:
+        columns, postings = ColumnCache().current(connection, 1), Postings()
+        for within in (columns.everything, columns.everything[::3], columns.everything[5:6]):
+            told = []
+            for least in (10**9, 0):
+                monkeypatch.setattr(retrieval.postings, "COMPILED_FROM", least)
+                held = postings.holding(connection, 1, columns, words, within)
+                told.append([each.tolist() for each in (held.places, held.scores, held.words)])
+            assert told[0] == told[1]
+            assert told[0][0] == within.tolist()

@@ -86,7 +86,7 @@ ASKED_BACK: list[tuple[str, dict[str, JsonValue], type[AskAgain], str]] = [
     ("  \t ", {}, AskAgain, "."),
     ('?!* ( ) " ^ :', {}, MissingPiece, "What should I look for"),
     ("lid", {"near": "station", "within_m": 0}, OutOfRange, "How many metres"),
-    ("lid", {"near": "station", "within_m": 20_000_000}, AskAgain, "50,?000"),
+    ("lid", {"near": "station", "within_m": 20_000_000}, AskAgain, "50 km"),
     ("lid", {"near": "-122.26, 37.87"}, OutOfRange, "latitude first"),
     ("lid", {"near": "137.87, -122.26"}, OutOfRange, "no point on the earth"),
     ("lid", {"limit": 0}, AskAgain, "."),
