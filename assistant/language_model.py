@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 import httpx
@@ -79,6 +80,27 @@ class OpenAIModel:
             new_tokens=_count(counts.get("completion_tokens")),
             ms=(time.perf_counter() - started) * 1000,
         )
+
+    async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
+        """The log-probability that a call of each name follows `prompt`: it is made to write them, one after the other.
+
+        Raises ModelUnavailable.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                return [_weight_of(await self._complete(self._named(prompt, name)), name) for name in names]
+        except TimeoutError:
+            raise ModelUnavailable(f"The language model did not answer within {deadline_s:g} seconds.") from None
+        except (httpx.RequestError, _Retryable):
+            raise ModelUnavailable("The language model is unavailable: it does not weigh calls.") from None
+
+    def _named(self, prompt: str, name: str) -> dict[str, JsonValue]:
+        """A request in which the model can only write that name of a call."""
+        schema: dict[str, JsonValue] = {
+            "type": "object", "properties": {"name": {"const": name}}, "required": ["name"],
+            "additionalProperties": False,
+        }  # fmt: skip
+        return self._body(prompt, MAX_TOKENS) | self._forced(schema) | {"logprobs": 1}
 
     async def ready(self, *, deadline_s: float = 5.0) -> bool:
         """Whether the server completes one token in time."""
@@ -170,6 +192,33 @@ def _call_text(answer: dict[str, JsonValue]) -> str:
     if UNKEPT.search(written):
         raise _Retryable("it answered with characters that no record can hold")
     return written
+
+
+def _weight_of(answer: dict[str, JsonValue], name: str) -> float:
+    """The sum of the log-probabilities of the tokens up to the end of the name. Raises ModelUnavailable without them.
+
+    llama.cpp tells them in the shape of chats, vLLM in that of completions.
+    """
+    choices = answer.get("choices")
+    told = choices[0].get("logprobs") if isinstance(choices, list) and isinstance(choices[0], dict) else None
+    content = told.get("content") if isinstance(told, dict) else None
+    if isinstance(content, list):
+        pairs = [(each.get("token"), each.get("logprob")) for each in content if isinstance(each, dict)]
+    else:
+        pairs = list(zip(*(_listed(told, key) for key in ("tokens", "token_logprobs")), strict=False))
+    text, weight = "", 0.0
+    for token, logprob in pairs:
+        if not isinstance(token, str) or not isinstance(logprob, int | float):
+            break
+        text, weight = text + token, weight + logprob
+        if f'"name":{json.dumps(name)[:-1]}' in text:
+            return weight
+    raise ModelUnavailable("The language model's server does not tell how likely its words are.")
+
+
+def _listed(told: JsonValue, key: str) -> list[JsonValue]:
+    found = told.get(key) if isinstance(told, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _no_number(constant: str) -> float:

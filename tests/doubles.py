@@ -44,6 +44,22 @@ class ScriptedModel:
         return ModelAnswer(text, prompt_tokens=len(prompt.split()), new_tokens=len(text.split()), ms=1.0)
 
 
+class WeighingScript(ScriptedModel):
+    """A `WeighingModel`: the script, and how likely it finds a call of each name; `asked` keeps the names."""
+
+    def __init__(
+        self, answers: Sequence[str | Mapping[str, JsonValue] | Exception], weights: Mapping[str, float]
+    ) -> None:
+        super().__init__(answers)
+        self.asked: list[tuple[str, ...]] = []
+        self._weights = weights
+
+    async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
+        """The weights of those names."""
+        self.asked.append(tuple(names))
+        return [self._weights[name] for name in names]
+
+
 # ---------------------------------------------------------------- a model server on loopback
 
 Reply = Callable[[BaseHTTPRequestHandler], None]

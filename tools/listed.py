@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from domain.values import Call
+from tools.listed_said import choice_said, gives_nothing, is_denied, is_named, is_number_by_name, number_said
 from tools.registry import JsonSchema
 from tools.schema import LONGEST_LIST, call_schema
 from tools.spans import Spans
@@ -27,6 +29,8 @@ SENTENCE = re.compile(r"(?<=[^.\s]{2})[.!?](?=\s|$)")
 """The end of a sentence; not the full stop of "e.g." or of an initial."""
 COPIED_WORDS = 24
 """Longest span that a text value may be: a message to a driver, not a page."""
+NUMBERED_WORDS, MOST_NUMBERED = 3, 60
+"""Words of the longest span that is a number of a thing ("RO 20117"), and how many such spans are offered."""
 LONGEST_TEXT = 400
 """Characters of a text that is not copied, so that a decision ends within its tokens."""
 DEEPEST = 8
@@ -99,17 +103,19 @@ class ListedTool:
         return f"{self.name}({', '.join(shown)})" + (f" - {about}" if about else "")
 
 
-def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None) -> JsonSchema:
+def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None, question: str = "") -> JsonSchema:
     """The schema of one decision over listed tools: `anyOf` over `{"name": const, "parameters": closed object}`.
 
     The three words are always among them, by reference only (tools/words.py). With `spans` a free text is a span of
     what was said and a number one that was said; an optional parameter that nothing could fill is not offered, nor is
-    a tool with such a required one. Raises BadData for two tools of one name and for a schema that cannot be decoded.
+    a tool with such a required one. With the `question` a choice and a number that it has in the declaration's own
+    words are the only ones, and an optional yes or no that it does not name is not offered. Raises BadData for two
+    tools of one name and for a schema that cannot be decoded.
     """
     names = [tool.name for tool in tools]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise BadData(f"two tools are called {doubled}")
-    copied = _Copied(spans)
+    copied = _Copied(spans, question)
     calls: list[JsonValue] = []
     for tool in tools:
         try:
@@ -121,6 +127,23 @@ def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None) -> Js
     words = call_schema({}, None)["anyOf"]
     schema: JsonSchema = {"anyOf": [*calls, *(words if isinstance(words, list) else [])]}
     return {"$defs": copied.defs, **schema} if copied.defs else schema
+
+
+def without_echoes(tool: ListedTool, call: Call) -> Call | None:
+    """The call without optional texts that only name things or repeat another parameter.
+
+    None when a required parameter has no other value than such: it is to be asked for.
+    """
+    properties, required = _properties(tool.parameters), _required(tool.parameters)
+    kept: dict[str, JsonValue] = {}
+    for name in sorted(call.parameters, key=lambda each: each not in required):
+        value = call.parameters[name]
+        free = isinstance(value, str) and "enum" not in _resolved(tool.parameters, properties.get(name, {}))
+        if not free or (value not in kept.values() and not gives_nothing(value, tool.name, properties)):
+            kept[name] = value
+    if not kept.keys() >= set(required):
+        return None
+    return Call(call.name, {name: kept[name] for name in call.parameters if name in kept})
 
 
 # ---------------------------------------------------------------- the line for the prompt
@@ -169,6 +192,7 @@ class _Copied:
     """What free values may be, given the spans; equal sets of spans become one shared definition."""
 
     spans: Spans | None
+    question: str = ""
     defs: JsonSchema = field(default_factory=dict)
 
     def text(self) -> JsonSchema | None:
@@ -183,6 +207,12 @@ class _Copied:
                 return None
             self.defs["words"] = {"anyOf": list(choices)} if len(choices) > 1 else choices[0]
         return {"$ref": "#/$defs/words"}
+
+    def numbered(self) -> JsonSchema | None:
+        """A span with a digit in it; None when there is none."""
+        spans = self.spans.up_to(NUMBERED_WORDS) if self.spans else ()
+        found = [span for span in spans if any(char.isdigit() for char in span)][:MOST_NUMBERED]
+        return {"enum": list[JsonValue](found)} if found else None
 
     def numbers(self, kind: str) -> list[int | float]:
         """The numbers that were said, ascending; shares of a whole too where a fraction may stand."""
@@ -217,12 +247,44 @@ class _Reader:
         required = [name for name in _required(schema) if name in _properties(schema)]
         properties: JsonSchema = {}
         for name, said in _properties(schema).items():
-            value = self.value(said, depth + 1)
-            if value is not None:
+            meant = self._meant(name, said, schema)
+            value: JsonSchema | None = {"const": meant} if meant is not None else self._limited(name, said, depth + 1)
+            if meant is not None and name not in required:
+                required = [*required, name]
+            if value is not None and (name in required or not self._unsaid(name, said)):
                 properties[name] = value
             elif name in required:
                 return None
         return _closed(properties, required)
+
+    def _limited(self, name: str, said: JsonValue, depth: int) -> JsonSchema | None:
+        """What a value may be, by its parameter's name too: a number that names a thing has a digit, and a yes or no
+        is a yes where nothing is denied."""
+        schema = _resolved(self.root, said)
+        if self.copied.question and not {"enum", "const"} & schema.keys():
+            if _types(schema) == ["string"] and is_number_by_name(name):
+                return self.copied.numbered()
+            if _types(schema) == ["boolean"] and is_named(name, self.copied.question):
+                return {"enum": [True, False]} if is_denied(self.copied.question) else {"const": True}
+        return self.value(said, depth)
+
+    def _meant(self, name: str, said: JsonValue, within: JsonSchema) -> JsonValue:
+        """The value that the question has in the declaration's own words; None for none."""
+        schema = _resolved(self.root, said)
+        if not self.copied.question:
+            return None
+        if isinstance(values := schema.get("enum"), list):
+            return choice_said(values, _properties(within).keys() - {name}, self.copied.question)
+        if _types(schema) not in (["integer"], ["number"]):
+            return None
+        number = number_said(name, self.copied.question)
+        bounds = {each: schema[each] for each in BOUNDS["integer"] if _is_number(schema.get(each))}
+        return number if number is not None and _within(number, bounds) else None
+
+    def _unsaid(self, name: str, said: JsonValue) -> bool:
+        """Whether it is a yes or no that the question does not name."""
+        asked = self.copied.question
+        return bool(asked) and _types(_resolved(self.root, said)) == ["boolean"] and not is_named(name, asked)
 
     def value(self, said: JsonValue, depth: int, within: Sequence[JsonSchema] = ()) -> JsonSchema | None:
         """What a value may be; None when nothing said could fill it, or when it is a choice `within` itself again."""

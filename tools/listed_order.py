@@ -32,9 +32,12 @@ class ToolOrder:
         """The same tools, equally near ones in the order given. Raises ModelUnavailable without the encoder."""
         if len(tools) < 2:
             return list(tools)
+        return [tools[row] for row in np.argsort(-np.array(self.nearness(question, tools)), kind="stable")]
+
+    def nearness(self, question: str, tools: Sequence[ListedTool]) -> list[float]:
+        """The cosine between the question and each tool. Raises ModelUnavailable without the encoder."""
         asked = self._embedder.embed([question])[0]
-        nearness = self._vectors([_meaning(tool) for tool in tools]) @ asked
-        return [tools[row] for row in np.argsort(-nearness, kind="stable")]
+        return [float(cosine) for cosine in self._vectors([_meaning(tool) for tool in tools]) @ asked]
 
     def _vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         unknown = [text for text in dict.fromkeys(texts) if text not in self._kept]

@@ -285,3 +285,45 @@ async def test_an_answer_may_hold_whatever_the_user_wrote() -> None:
     odd = json.dumps({"name": "propose_ticket", "parameters": {"note": 'say "lid\\broken"\n½'}}, separators=(",", ":"))
     with model_server(says(odd)) as server:
         assert json.loads(await decide(server)) == json.loads(odd)
+
+
+# ---------------------------------------------------------------- how likely calls are
+
+TOKENS = [('{"', -0.5), ("name", 0.0), ('":"', -0.25), ("dump", -2.0), ('_queue","', -1.0), ("parameters", -9.0)]
+WRITTEN = '{"name":"dump_queue","parameters":{}}'
+
+
+def weighed(logprobs: JsonValue) -> Reply:
+    """A completion that tells those log-probabilities."""
+    return sends(json.dumps({"choices": [{"text": WRITTEN, "logprobs": logprobs}]}))
+
+
+async def weigh(server: ModelServer, *names: str) -> list[float]:
+    """The weights that a client of the server finds."""
+    model = OpenAIModel(server.url, "small", None, "llamacpp")
+    try:
+        return await model.weigh("<prompt>", names, deadline_s=5)
+    finally:
+        await model.close()
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        {"content": [{"token": token, "logprob": logprob} for token, logprob in TOKENS]},
+        {"tokens": [token for token, _ in TOKENS], "token_logprobs": [logprob for _, logprob in TOKENS]},
+    ],
+    ids=["llamacpp", "vllm"],
+)
+async def test_a_name_weighs_its_tokens_and_none_behind_it(logprobs: JsonValue) -> None:
+    with model_server(weighed(logprobs)) as server:
+        assert await weigh(server, "dump_queue") == [-3.75]
+    (body,) = server.bodies
+    assert body["logprobs"] == 1
+    assert body["json_schema"]["properties"] == {"name": {"const": "dump_queue"}}  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("logprobs", [None, {}, {"content": []}, {"content": [{"token": '{"', "logprob": None}]}, 3])
+async def test_a_server_that_tells_no_weights_is_unavailable(logprobs: JsonValue) -> None:
+    with model_server(weighed(logprobs)) as server, pytest.raises(ModelUnavailable, match="does not tell how likely"):
+        await weigh(server, "dump_queue")

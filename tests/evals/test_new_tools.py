@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from doubles import ScriptedModel
+from doubles import ScriptedModel, WeighingScript
 
 from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
@@ -181,3 +181,53 @@ def test_what_code_recognises_is_shown_with_the_question(tmp_path: Path) -> None
     assert (
         "lock_gate(gate: string, from?: string, hours?: integer, alarm?: boolean, keys?: list) - " in model.prompts[0]
     )
+
+
+# ---------------------------------------------------------------- a tool is weighed before it is called
+
+PRICE: dict[str, Any] = {
+    "name": "paper_price",
+    "description": "What paper sells for.",
+    "parameters": {"properties": {}},
+}
+
+
+def weighed(
+    folder: Path, question: str, weights: dict[str, float], *answers: str
+) -> tuple[Call | None, WeighingScript]:
+    """What comes of the question with those weights and answers, and the model that was asked."""
+    model = WeighingScript(answers, weights)
+    cases = read_new_tools(file_of(folder, {**ASK, "user": question, "tools": [PRICE, LOCK], "expect": [WANTED]}))
+    (made,) = asyncio.run(measure(Speaker(model), cases))
+    return made.call, model
+
+
+def test_the_chosen_tool_alone_is_offered(tmp_path: Path) -> None:
+    likely = {"lock_gate": -2.0, "paper_price": -4.0, "decline": -1.5}
+    call, model = weighed(tmp_path, "Lock the north gate of the yard", likely, lock(gate="the north gate").text())
+    assert call == lock(gate="the north gate")
+    assert model.asked == [("lock_gate", "paper_price", "decline")]
+    assert "paper_price" not in json.dumps(model.schemas[0])
+    assert "decline" not in json.dumps(model.schemas[0])
+
+
+def test_only_words_are_offered_where_no_tool_is_near_or_likely(tmp_path: Path) -> None:
+    likely = {"lock_gate": -9.0, "paper_price": -9.0, "decline": -0.1}
+    no = Call("decline", {"reason": "out_of_scope"})
+    call, model = weighed(tmp_path, "Who won the election?", likely, no.text())
+    assert call == no
+    assert "lock_gate" not in json.dumps(model.schemas[0])
+
+
+def test_what_a_chosen_tool_needs_and_nobody_said_is_asked_for(tmp_path: Path) -> None:
+    likely = {"lock_gate": -0.1, "paper_price": -9.0, "decline": -5.0}
+    call, _ = weighed(tmp_path, "Lock a gate of the yard", likely, lock(gate="a gate").text())
+    assert call is not None
+    assert call.name == "clarify"
+    tool = {"name": "book", "description": "Lock a gate of the yard.", "parameters": {
+        "properties": {"hours": {"type": "integer"}}, "required": ["hours"]}}  # fmt: skip
+    cases = read_new_tools(
+        file_of(tmp_path, {**ASK, "user": "Lock a gate", "tools": [tool], "say": "clarify", "expect": None})
+    )
+    (made,) = asyncio.run(measure(Speaker(WeighingScript([], {"book": -0.1, "decline": -5.0})), cases))
+    assert made.right

@@ -1,0 +1,164 @@
+"""What a question says in a declaration's own words is read by code; what only names a thing gives nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.listed import ListedTool, listed_schema, without_echoes
+from tools.listed_said import choice_said, gives_nothing, is_named, number_said
+from tools.spans import Spans
+
+TEXT = {"type": "string"}
+HIRE = ListedTool.read(
+    {
+        "name": "hire_crane",
+        "description": "Hire a crane.",
+        "parameters": {
+            "properties": {
+                "place": TEXT,
+                "reason": TEXT,
+                "size": {"enum": ["small", "extra_large"]},
+                "cranes": {"type": "integer", "maximum": 9},
+                "rush": {"type": "boolean"},
+            },
+            "required": ["place", "reason"],
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("the nights of May", "night"),
+        ("Who has the EARLY one", "early"),
+        ("on-call people of the standby desk", "stand_by"),
+        ("early or night, I do not mind", None),
+        ("tomorrow", None),
+    ],
+)
+def test_one_choice_in_its_own_words_is_meant(question: str, said: str | None) -> None:
+    assert choice_said(["early", "night", "stand_by"], (), question.replace("standby", "stand by")) == said
+
+
+def test_a_word_that_names_another_parameter_or_a_unit_of_time_chooses_nothing() -> None:
+    assert choice_said(["card", "station"], ["cards"], "cards 41 and 43") is None
+    assert choice_said(["day", "driver"], (), "the last 3 days") is None
+    assert choice_said(["on", "off"], (), "they run on diesel") is None
+    assert choice_said([1, True, "b"], (), "a 1") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "number"),
+    [
+        ("three cranes by noon", 3),
+        ("a crane", None),
+        ("crane 4", None),
+        ("2.5 cranes", None),
+        ("lane 7, crane 12", None),
+        ("weigh 40 crane 50", None),
+        ("two cranes here and three cranes there", None),
+    ],
+)
+def test_a_whole_number_before_the_parameters_word_is_its_value(question: str, number: int | None) -> None:
+    assert number_said("cranes", question) == number
+
+
+def test_a_yes_or_no_is_named_by_a_word_of_its_name() -> None:
+    assert is_named("read_receipt", "and have him say he has read it")
+    assert not is_named("only_valid", "the only one")
+
+
+@pytest.mark.parametrize(
+    ("value", "nothing"),
+    [
+        ("the crane", True),
+        ("a reason", True),
+        ("crane 4", False),
+        ("the harbour", False),
+        (4, False),
+        ("your place", True),
+    ],
+)
+def test_words_that_only_name_a_thing_give_nothing(value: JsonValue, nothing: bool) -> None:
+    assert gives_nothing(value, "hire_crane", {"place": {}, "reason": {}}) is nothing
+
+
+# ---------------------------------------------------------------- in the decoder's schema, and after it
+
+
+def takes(question: str, **parameters: Any) -> bool:
+    """Whether the decoder may write that call beside the question."""
+    schema = listed_schema([HIRE], Spans.of([question]), question)
+    call = {"name": HIRE.name, "parameters": {"place": "Pier", "reason": "repairs", **parameters}}
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(call))
+
+
+def test_what_is_said_in_the_declarations_words_is_the_only_value() -> None:
+    said = "two cranes at the Pier for 5 repairs, extra large"
+    assert takes(said, size="extra_large", cranes=2)
+    assert not takes(said, size="small", cranes=2)
+    assert not takes(said, size="extra_large", cranes=5)
+    assert not takes(said)
+
+
+def test_what_is_not_said_so_stays_the_models_choice() -> None:
+    said = "something tiny for 5 repairs at the Pier"
+    assert takes(said)
+    assert takes(said, size="small", cranes=5)
+
+
+def test_a_number_beyond_the_bounds_is_not_forced() -> None:
+    assert takes("60 cranes at the Pier for repairs")
+
+
+def test_an_optional_yes_or_no_must_be_named() -> None:
+    assert takes("repairs at the Pier, in a rush", rush=True)
+    assert not takes("repairs at the Pier", rush=True)
+
+
+def test_what_is_named_and_not_denied_is_a_yes() -> None:
+    assert not takes("repairs at the Pier, in a rush", rush=False)
+    assert takes("repairs at the Pier, no rush", rush=False)
+
+
+def test_a_number_that_names_a_thing_has_a_digit() -> None:
+    tool = ListedTool.of_signature("find(permit_no?: string, holder?: string) - Finds a permit.")
+    question = "permits of Marta Ruiz, RO 17"
+    check = jsonschema.Draft202012Validator(listed_schema([tool], Spans.of([question]), question))
+    assert check.is_valid({"name": "find", "parameters": {"permit_no": "RO 17", "holder": "Marta Ruiz"}})
+    assert not check.is_valid({"name": "find", "parameters": {"permit_no": "Marta Ruiz"}})
+
+
+def test_without_the_question_nothing_is_forced() -> None:
+    said = "two cranes at the Pier, extra large"
+    assert json.dumps(listed_schema([HIRE], Spans.of([said]))) != json.dumps(
+        listed_schema([HIRE], Spans.of([said]), said)
+    )
+    assert '"const": 2' not in json.dumps(listed_schema([HIRE], Spans.of([said])))
+
+
+def left(**parameters: JsonValue) -> dict[str, JsonValue] | None:
+    """The call's parameters as they are used; None when something is to be asked for."""
+    call = without_echoes(HIRE, Call(HIRE.name, parameters))
+    return dict(call.parameters) if call else None
+
+
+def test_a_required_text_that_gives_nothing_is_asked_for() -> None:
+    assert left(place="the crane", reason="repairs") is None
+    assert left(place="Pier", reason="Pier") is None
+    assert left(reason="repairs") is None
+    assert left(place="Pier", reason="repairs", size="small") == {"place": "Pier", "reason": "repairs", "size": "small"}
+
+
+def test_an_optional_text_that_repeats_or_names_is_left_out() -> None:
+    tool = ListedTool.of_signature("page(who: string, text?: string, via?: chat/mail) - Page somebody.")
+    said = Call("page", {"text": "Marta", "who": "Marta", "via": "chat"})
+    assert without_echoes(tool, said) == Call("page", {"who": "Marta", "via": "chat"})
+    assert without_echoes(tool, Call("page", {"who": "Marta", "text": "a text"})) == Call("page", {"who": "Marta"})

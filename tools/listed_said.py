@@ -1,0 +1,82 @@
+"""What a question says of the parameters of a listed tool, by the words of the declaration alone.
+
+Names and choices are declared in plain words ("night" of early/late/night, `bays`), so where the question has the very
+word, code knows what is meant; and words that only name the tool or a parameter ("a text", "the workshop") give none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from domain import name_words
+from domain.name_words import ARTICLES, fold, singular
+from tools.numbers import numbers_in
+
+EDGE = re.compile(r"(?<=[a-z\d])(?=[A-Z])|_|-")
+WORD = re.compile(r"\w+")
+PART = re.compile(r"[.,]\d|[,;:]$|[%/]")
+"""What makes a number more than a whole one, or ends a list's entry behind it."""
+NUMBERED = frozenset({"number", "no", "nr", "num", "id"})
+DENIAL = re.compile(
+    r"n['’]t\b|\b(?:no|not|without|never|none|out|free|fine|kein\w*|nicht|ohne|sin|sans|pas|tampoco)\b", re.I
+)
+UNITS = frozenset({"hour", "day", "week", "month", "quarter", "year"})
+EMPTY = ARTICLES | name_words.words_of(
+    "a any some my our your it this that these those is are has have be do only with no not or un una ein eine"
+)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a name or a text, folded, without plural s."""
+    return [singular(word) for word in WORD.findall(fold(EDGE.sub(" ", text)))]
+
+
+def is_named(name: str, question: str) -> bool:
+    """Whether the question has a word of a parameter's name."""
+    return bool((set(words_of(name)) - EMPTY) & set(words_of(question)))
+
+
+def is_denied(question: str) -> bool:
+    """Whether the question has a word that denies anything."""
+    return DENIAL.search(question) is not None
+
+
+def is_number_by_name(name: str) -> bool:
+    """Whether a parameter holds a number that names a thing (`permit_no`, `id`): a text with a digit in it."""
+    return bool(NUMBERED & set(words_of(name)))
+
+
+def choice_said(values: Sequence[JsonValue], others: Collection[str], question: str) -> JsonValue:
+    """The one choice whose words the question has, None when it has those of none or of several.
+
+    A word that is also the name of one of the `others`, the tool's other parameters, says nothing, nor does a unit of
+    time ("last 3 days").
+    """
+    said, named = set(words_of(question)), {word for other in others for word in words_of(other)} | UNITS
+    texts = {value: set(words_of(value)) for value in values if isinstance(value, str)}
+    found = [value for value, own in texts.items() if own <= said and own - EMPTY and not own & named]
+    return found[0] if len(found) == 1 else None
+
+
+def number_said(name: str, question: str) -> int | None:
+    """The whole number right before a word of the parameter's name ("two bays"), None where another one follows it."""
+    own = set(words_of(name)) - EMPTY
+    tokens = [*question.split(), ""]
+    found = {
+        numbers[-1]
+        for before, word, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if own & set(words_of(word)) and not PART.search(before) and not numbers_in(after)
+        if (numbers := numbers_in(before))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def gives_nothing(value: JsonValue, tool: str, parameters: Mapping[str, JsonValue]) -> bool:
+    """Whether a text only names the tool or its parameters."""
+    if not isinstance(value, str):
+        return False
+    known = {word for name in [tool, *parameters] for word in words_of(name)} | EMPTY
+    return set(words_of(value)) <= known
