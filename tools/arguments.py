@@ -77,7 +77,6 @@ def words(default: str) -> Any:  # stands where a resolved value will be, like p
 
 
 PlaceArg = Annotated[Place, Words("place")]
-RoundPlaceArg = Annotated[Place, Words("place", apart=("skip",))]
 MomentArg = Annotated[Moment, Words("time")]
 SinceArg = Annotated[Period, Words("period")]
 ComparedArg = Annotated[Period, Words("period", apart=("since", "group_by"))]

@@ -1,7 +1,8 @@
 """On which side of a level the bins lie, and how many rows are wanted, where the question says so in plain words.
 
 "At most 20 percent", "unter 20 %", "20 % or less" is a greatest level and never a least one; "up to 15 records" and
-"rows=8" bound the list. A small model knows the number and takes the wrong argument for it.
+"rows=8" bound the list. A small model knows the number and takes the wrong argument for it. Behind a word that denies
+or leaves out ("not under 50 %", "skip those below 40") nothing is read, nor of a level that is said twice.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ import re
 from collections.abc import Mapping
 
 from domain.values import Call
-from tools.numbers import numbers_in
+from tools.denial import denied
+from tools.numbers import COUNTS, numbers_in
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_bounds"]
 
 LEAST, GREATEST, ROWS = "min_fill_pct", "max_fill_pct", "limit"
+MOST_ROWS = 100  # that a list may have; a larger number names something else
 UNIT = r"(?:\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b))?"
 NUMBER = r"(?P<number>\d+|(?!(?:the|than|of|a|an)\b)[^\W\d_]+)"
 ARTICLE = r"(?:(?:about|a|the|el|la|un|una|etwa)\s+)?"
 NO_MORE = re.compile(
-    r"(?<!\w)(?:at (?:the )?most|no more than|not more than|not over|not above|up to|under|below|beneath|less than"
-    r"|lower than|(?:not|\w+n['’]?t) even|maximum(?: of)?|max|höchstens|maximal|unter|weniger als|bis zu|nicht mehr als"
-    r"|como máximo|a lo sumo|menos de|por debajo de|no más de|hasta|au plus|au maximum|moins de|en dessous de"
-    rf"|pas plus de|jusqu['’]à)\s+{ARTICLE}{NUMBER}{UNIT}|(?<!\w)(?P<before>\d+){UNIT}"
+    r"(?<!\w)(?:at (?:the )?most|no more than|not more than|not over|not above|under|below|beneath|less than"
+    r"|lower than|(?:not|\w+n['’]?t) even|maximum(?: of)?|max|höchstens|maximal|unter|weniger als|nicht mehr als"
+    r"|como máximo|a lo sumo|menos de|por debajo de|no más de|au plus|au maximum|moins de|en dessous de"
+    rf"|pas plus de)\s+{ARTICLE}{NUMBER}{UNIT}|(?<!\w)(?P<before>\d+){UNIT}"
     r"\s+(?:or less|or lower|or below|at (?:the )?most|oder weniger|o menos|como máximo|ou moins|au plus)(?!\w)",
     re.I,
 )
@@ -39,7 +42,10 @@ LISTED = (
     r"|résultats)"
 )
 LISTED_UP_TO = re.compile(
-    rf"(?<![\w.,])(?P<after>\d+|[^\W\d_]+)\s+{LISTED}(?!\w)|(?<!\w){LISTED}\s*[=:]\s*(?P<set>\d+)(?!\d)", re.I
+    r"(?<!\w)(?:up to|first|top|at most|no more than|max(?:imum)?|last|latest|newest|bis zu|höchstens|ersten|letzten"
+    r"|hasta|primer[oa]s|últim[oa]s|jusqu['’]à|premiers|premières|derniers|dernières)"
+    rf"\s+(?P<after>\d+|[^\W\d_]+)\s+{LISTED}(?!\w)|(?<!\w){LISTED}\s*[=:]\s*(?P<set>\d+)(?!\d)",
+    re.I,
 )
 
 
@@ -62,10 +68,13 @@ def with_bounds(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) ->
 
 def _bounded(said_as: re.Pattern[str], question: str) -> set[object]:
     """The numbers that stand in such a bound."""
-    found = (match["number"] or match["before"] for match in said_as.finditer(question))
-    return {number for words in found for number in numbers_in(words)}
+    matches = (match for match in said_as.finditer(question) if not denied(question, match.start()))
+    found = {match["number"] or match["before"] for match in matches}
+    once = (words for words in found if len(re.findall(rf"(?<!\w){words}(?!\w)", question)) == 1)
+    return {number for words in once for number in numbers_in(words)}
 
 
 def _rows(question: str) -> set[int]:
     found = (match["after"] or match["set"] for match in LISTED_UP_TO.finditer(question))
-    return {number for words in found for number in numbers_in(words) if number > 0}
+    counts = (words for words in found if words.isdigit() or words.casefold() in COUNTS)
+    return {number for words in counts for number in numbers_in(words) if 0 < number <= MOST_ROWS}

@@ -2,7 +2,8 @@
 
 "Requests in Astoria in September?" and then "split those by reason": the model repeats the tool and the month, which
 this turn does not say, so the turn goes on with the earlier question; a place that the model then leaves out was
-forgotten, not withdrawn. Where a turn says everything anew nothing is kept. Nothing here looks for words of its own.
+forgotten, not withdrawn. Where a turn says everything anew, or denies or takes back anything ("forget paper", "not by
+day", "all of them"), nothing is kept, and nothing of an argument whose value it names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import JsonValue
 
 from domain.name_words import fold, singular
 from domain.values import Call, Effect
+from tools.denial import is_denied
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
 
@@ -28,20 +30,35 @@ INSTEAD = (
 PART_OF = {"within_m": "near", "until": "since", "compare_to": "since"}
 """Arguments that mean something only beside another one: kept as long as that one is the same."""
 WORD = re.compile(r"\w+")
+ANYTHING = re.compile(
+    r"\b(?:all|any|every\w*|whole|whatever|regardless|total|overall|back|alle\w*|jede\w*|ganze?\w*|egal|überall|gesamt\w*"
+    r"|tod[oa]s?|cualquier\w*|tou(?:s|te|tes|t)|n['’]importe|partout)\b",
+    re.I,
+)
+"""Words that open what was narrowed."""
 
 
 def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with the arguments of the thread's call `before` it that it leaves out, where it goes on with that one.
 
-    It does when it has the same tool and holds a value of that call which `question` does not say. Proposals, and
-    tools that are about a plan, a decision or a picture, keep nothing.
+    It does when it has the same tool and holds words or a number of that call which `question` does not say: a choice
+    proves nothing, as a question can say it in any words. Proposals, and tools that are about a plan, a decision or a
+    picture, keep nothing.
     """
     declared = tools.get(call.name)
     if declared is None or before is None or before.name != call.name or not _asks(declared):
         return call
-    if all(before.parameters.get(name) != value or _says(question, value) for name, value in call.parameters.items()):
+    if is_denied(question) or ANYTHING.search(question):
         return call
-    left = {name: value for name, value in before.parameters.items() if _fits(name, call, before)}
+    copied = {each.name for each in declared.arguments if each.words or each.schema.get("type") == "integer"}
+    goes_on = any(
+        name in copied and before.parameters.get(name) == value and not _says(question, value)
+        for name, value in call.parameters.items()
+    )
+    if not goes_on:
+        return call
+    earlier = before.parameters.items()
+    left = {name: value for name, value in earlier if _fits(name, call, before) and not _says(question, value)}
     return Call(call.name, {**call.parameters, **left}) if left else call
 
 

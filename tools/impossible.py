@@ -13,8 +13,7 @@ from tools.registry import TOOLS, Tool
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call without optional values that repeat an argument they are declared apart from.
 
-    A report is not compared with its own period, nor with a way of grouping ("week", "truck"); a round is not planned
-    around the site that it leaves out.
+    A report is not compared with its own period, nor with a way of grouping ("week", "truck").
     """
     declared = tools.get(call.name)
     echoes = {name for name in call.parameters if declared and _repeats(declared, name, call)}

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from domain.errors import BadData
 from domain.values import Call
-from tools.listed_said import choice_said, gives_nothing, is_denied, is_named, is_number_by_name, number_said
+from tools.listed_said import choice_said, gives_nothing, is_named, is_number_by_name, number_said, truths_said
 from tools.registry import JsonSchema
 from tools.schema import LONGEST_LIST, call_schema
 from tools.spans import Spans
@@ -265,7 +265,7 @@ class _Reader:
             if _types(schema) == ["string"] and is_number_by_name(name):
                 return self.copied.numbered()
             if _types(schema) == ["boolean"] and is_named(name, self.copied.question):
-                return {"enum": [True, False]} if is_denied(self.copied.question) else {"const": True}
+                return {"enum": truths_said(self.copied.question)}
         return self.value(said, depth)
 
     def _meant(self, name: str, said: JsonValue, within: JsonSchema) -> JsonValue:

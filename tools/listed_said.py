@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from domain import name_words
 from domain.name_words import ARTICLES, fold, singular
+from tools.denial import is_denied
 from tools.numbers import numbers_in
 
 EDGE = re.compile(r"(?<=[a-z\d])(?=[A-Z])|_|-")
@@ -20,9 +21,6 @@ WORD = re.compile(r"\w+")
 PART = re.compile(r"[.,]\d|[,;:]$|[%/]")
 """What makes a number more than a whole one, or ends a list's entry behind it."""
 NUMBERED = frozenset({"number", "no", "nr", "num", "id"})
-DENIAL = re.compile(
-    r"n['’]t\b|\b(?:no|not|without|never|none|out|free|fine|kein\w*|nicht|ohne|sin|sans|pas|tampoco)\b", re.I
-)
 UNITS = frozenset({"hour", "day", "week", "month", "quarter", "year"})
 EMPTY = ARTICLES | name_words.words_of(
     "a any some my our your it this that these those is are has have be do only with no not or un una ein eine"
@@ -39,9 +37,9 @@ def is_named(name: str, question: str) -> bool:
     return bool((set(words_of(name)) - EMPTY) & set(words_of(question)))
 
 
-def is_denied(question: str) -> bool:
-    """Whether the question has a word that denies anything."""
-    return DENIAL.search(question) is not None
+def truths_said(question: str) -> list[JsonValue]:
+    """What a yes or no may be whose name the question says: a yes where nothing is denied."""
+    return [True, False] if is_denied(question) else [True]
 
 
 def is_number_by_name(name: str) -> bool:
@@ -50,7 +48,7 @@ def is_number_by_name(name: str) -> bool:
 
 
 def choice_said(values: Sequence[JsonValue], others: Collection[str], question: str) -> JsonValue:
-    """The one choice whose words the question has, None when it has those of none or of several.
+    """The one choice whose words the question has, None when it has those of none or of several, or denies anything.
 
     A word that is also the name of one of the `others`, the tool's other parameters, says nothing, nor does a unit of
     time ("last 3 days").
@@ -58,7 +56,7 @@ def choice_said(values: Sequence[JsonValue], others: Collection[str], question: 
     said, named = set(words_of(question)), {word for other in others for word in words_of(other)} | UNITS
     texts = {value: set(words_of(value)) for value in values if isinstance(value, str)}
     found = [value for value, own in texts.items() if own <= said and own - EMPTY and not own & named]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and not is_denied(question) else None
 
 
 def number_said(name: str, question: str) -> int | None:

@@ -25,7 +25,9 @@ WITHIN = re.compile(
     re.I,
 )
 BEYOND = re.compile(
-    r"(?<!\w)(?:(?:not|nicht|pas|no)\s+(?:within|inside|innerhalb(?: von)?|dentro de|dans)|at least|over"
+    r"(?<!\w)(?:(?:not|n['’]t|nicht|pas|no|except|außer|salvo|sauf)\s+(?:within|inside|im umkreis(?: von)?"
+    r"|innerhalb(?: von)?|dentro de(?: un radio de)?|dans un rayon de|dans)|(?<=n['’]t )within"
+    r"|fuera de(?: un radio de)?|außerhalb(?: von)?|en dehors de|hors de|no (?:closer|nearer) than|at least|over"
     r"|beyond|outside|(?<!no )(?<!not )(?:more|farther|further) than|(?<!nicht )mehr als|mindestens|weiter als|über"
     r"|(?<!pas )plus de|au moins|(?<!no )más de|al menos a)\s+" + ABOUT + r"\Z",
     re.I,
@@ -51,12 +53,14 @@ DRIVING = re.compile(
 )
 """Before a length that limits what is driven, unless it is the distance from something ("rounds within 2 km of")."""
 DRIVEN = re.compile(
-    r"[\s-]*(?:of\s+|to\s+|de\s+)?(?:driving|driven|drive|drives|travel|on the road|in total|per (?:truck|round|shift)"
+    r"[\s-]*(?:(?:of|de)\s+(?=driving|travel|conducci|conduite|trajet))?(?:driving|driven|drive|drives"
+    r"|travel|on the road|in total|per (?:truck|round|shift)"
     r"|gefahren|fahrt|fahrstrecke|insgesamt|pro (?:lkw|wagen|runde)|conducción|recorrido|en total|por (?:camión|ruta)"
     r"|conduite|trajet|route|au total|par (?:camion|tournée))(?!\w)",
     re.I,
 )
 """Behind a length that limits what is driven."""
+DISTANCE = re.compile(r"(?:\s+(?:distance|way|strecke|weg))?", re.I)
 
 
 def with_reach(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -99,11 +103,15 @@ def _is_radius(length: Length, question: str, place: tuple[int, int] | None) -> 
 
 
 def _is_driven(length: Length, question: str) -> bool:
-    """Whether a length limits what is driven: what it governs stands behind it, or before it with no place behind."""
-    if DRIVEN.match(question, length.end):
-        return True
-    around = WITHIN.search(question, 0, length.start) and FROM_SOMETHING.match(question, length.end)
-    return not around and DRIVING.search(question, 0, length.start) is not None
+    """Whether a length limits what is driven: what it governs stands behind it, or before it with no place behind.
+
+    "Within 200 m driving distance of the gate" is a radius.
+    """
+    behind = DRIVEN.match(question, length.end)
+    ends = DISTANCE.match(question, behind.end() if behind else length.end)
+    assert ends is not None
+    around = WITHIN.search(question, 0, length.start) and FROM_SOMETHING.match(question, ends.end())
+    return not around and (behind is not None or DRIVING.search(question, 0, length.start) is not None)
 
 
 def _apart(length: Length, place: tuple[int, int] | None) -> int:

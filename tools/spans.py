@@ -160,8 +160,8 @@ def _escaped(text: str) -> str:
 
 
 def _without(names: Sequence[str], text: str) -> str:
-    """The text without those names in it that hold a digit, whatever their case."""
-    for name in (name for name in names if any(char.isdigit() for char in name)):
+    """The text without those names in it that hold a digit and a letter, whatever their case: "3" may be a count."""
+    for name in (name for name in names if any(map(str.isdigit, name)) and any(map(str.isalpha, name))):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ... ", text, flags=re.I)
     return text
 

@@ -20,7 +20,8 @@ CLAUSES = ("note", "condition")
 """Arguments that hold a clause; a search's `query` is its topic words."""
 CLAUSE_END = re.compile(
     r"[.!?…](?=\s|$)|[;:,()\[\]\"“”„«»\n]|\s[-–—/+&]+\s"
-    r"|\s(?:and|und|y|et|please|pls|plz|thanks|thank you|thx|bitte|danke|por favor|gracias|merci)(?!\w)",
+    r"|\s(?:and|so|then|und|dann|also|y|entonces|et|donc|alors|please"
+    r"|pls|plz|thanks|thank you|thx|bitte|danke|por favor|gracias|merci)(?!\w)",
     re.I,
 )
 """Punctuation, what begins another clause, and what is said to the listener."""
@@ -46,9 +47,10 @@ def _to_the_end(words: str, question: str, apart: Sequence[str]) -> str:
 
     As they are where they do not stand in it, and where words that are kept `apart` would come in.
     """
-    at = question.find(words)
-    if at < 0:
+    found = [*re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", question)]
+    if not found:
         return words
+    at = found[-1].start()
     end = CLAUSE_END.search(question, at + len(words))
     whole = question[at : end.start() if end else len(question)].rstrip(" .!?…")
     more = whole[len(words) :]

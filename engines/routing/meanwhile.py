@@ -31,7 +31,7 @@ def plan_meanwhile(task: Task) -> RoundPlan:
         plan = _by_places(task)
         found = None
         if pyvrp_knows(task.problem):
-            turn = Turn(task.seed, bound=without_prize(task))
+            turn = Turn(task.seed, bound=without_prize(task, plan))
             found = improve_with_pyvrp(model_of(task.problem), None, task.budget, turn)
         if found is not None:
             plan = _better(task, plan, assemble(task.problem, found, "pyvrp", task.seed))

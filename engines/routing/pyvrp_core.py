@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.routing.model import FAR, Facts, Model
-from engines.routing.problem import LONGEST, Problem
+from engines.routing.problem import LONGEST, Problem, RoundPlan
 from engines.routing.rounds import Order
 from engines.routing.stopping import Budget
 from engines.routing.task import Task
@@ -28,6 +28,7 @@ LOOKS_EACH = 100
 NOWHERE = 1 << 40  # distance of a way that is none; it takes LONGEST, as 2^40 s times a penalty would overflow in a sum
 INFEASIBLE = 1 << 60  # what PyVRP calls the cost of an infeasible plan lies above
 PATIENCE = 1 / 3  # of a turn, for a first plan with every stop that has no prize
+MOST_LEFT, FEW_UNSURE = 0.25, 500  # share left out by the plan that is known, of so many, for all to be hoped for
 TELL_ITERATIONS = 20
 MOST_PENALTY = 100_000  # PyVRP's default bound on what a unit of load, time or way too much costs
 UNLIMITED = int(np.iinfo(np.int64).max)
@@ -54,10 +55,17 @@ class Turn:
     bound: frozenset[str] = frozenset()
 
 
-def without_prize(task: Task) -> frozenset[str]:
-    """The stops that some truck can serve and that have no prize or must be served."""
+def without_prize(task: Task, known: RoundPlan) -> frozenset[str]:
+    """The stops that some truck can serve and that have no prize or must be served.
+
+    None where the plan that is known leaves more than a quarter of them, or any of many: PyVRP looks at the clock only
+    between two of its local searches, and one that cannot succeed takes 2 to 3 s with 1000 stops.
+    """
     stops = (task.problem.stop_at(point) for point in task.servable)
-    return frozenset(stop.id for stop in stops if stop.must_serve or stop.prize is None)
+    bound = frozenset(stop.id for stop in stops if stop.must_serve or stop.prize is None)
+    left = len(bound.difference(known.served))
+    hoped_for = len(bound) <= FEW_UNSURE and left <= len(bound) * MOST_LEFT
+    return bound if hoped_for or not left else frozenset()
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,7 +70,7 @@ class _Turns:
         warm = stage.warm or self.task.params.start is not None
         orders = orders_of(self.task.problem, self.best) if warm else None
         if stage.core is Core.pyvrp:
-            turn = Turn(self.seed, stage.until, without_prize(self.task))
+            turn = Turn(self.seed, stage.until, without_prize(self.task, self.best))
             found = improve_with_pyvrp(self.model, orders, self.budget, turn)
             if found is not None:
                 self._keep(self._plan(found, "pyvrp"))

@@ -54,6 +54,27 @@ def test_whatever_the_question_leaves_open_stays(question: str, said: dict[str, 
     assert bounded(question, **said) == said
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("nicht unter 50 %", "min_fill_pct"),
+        ("a no menos de 50 por ciento", "min_fill_pct"),
+        ("à pas moins de 50 %", "min_fill_pct"),
+        ("those that aren't below 50", "min_fill_pct"),
+        ("skip the ones under 50", "min_fill_pct"),
+        ("ignore anything below 50", "min_fill_pct"),
+        ("filled up to 50 percent or beyond", "min_fill_pct"),
+        ("llenos hasta el 50 %", "min_fill_pct"),
+        ("at 50% now that were below 50% yesterday", "min_fill_pct"),
+        ("no están por encima de 50 %", "max_fill_pct"),
+        ("leave out what is over 50", "max_fill_pct"),
+        ("ne sont pas au-dessus de 50 %", "max_fill_pct"),
+    ],
+)
+def test_a_bound_that_is_denied_or_taken_out_turns_nothing(question: str, said: str) -> None:
+    assert bounded(question, **{said: 50}) == {said: 50}
+
+
 def test_a_tool_with_one_side_only_keeps_it() -> None:
     assert bounded("serve what is under 60 percent", "plan_round", min_fill_pct=60) == {"min_fill_pct": 60}
 
@@ -72,8 +93,13 @@ def test_the_number_of_rows_that_is_said_bounds_the_list(question: str, rows: in
 
 
 @pytest.mark.parametrize(
-    "question", ["records about 12 needles", "no records about needles?", "3 rows here and 4 rows there", "needles"]
-)
+    "question",
+    [
+        "records about 12 needles", "no records about needles?", "3 rows here and 4 rows there", "needles",
+        "show the full records", "last quarter results", "Zone 4 records", "first 2024 records", "the 311 records",
+        "truck 2 entries",
+    ],
+)  # fmt: skip
 def test_no_other_number_bounds_the_list(question: str) -> None:
     assert bounded(question, "search_records", query="needles") == {"query": "needles"}
 

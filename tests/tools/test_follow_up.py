@@ -24,7 +24,7 @@ def kept(before: Call, question: str, **parameters: JsonValue) -> dict[str, Json
         (REPORT, "one figure a day", {"measure": "requests", "group_by": "day", "since": "May"}, {"group_by": "day"}),
         (FULLEST, "only glass", {"stream": "glass", "min_fill_pct": 70}, {"stream": "glass"}),
         (FULLEST, "und Glas?", {"stream": "Glas", "near": "Astoria"}, {"stream": "Glas"}),
-        (ROUND, "but for noon", {"when": "noon", "goal": "emissions"}, {"when": "noon"}),
+        (ROUND, "but for noon", {"when": "noon", "trucks": ["T1", "T2"]}, {"when": "noon"}),
     ],
 )
 def test_what_the_model_forgot_of_the_earlier_call_is_kept(
@@ -39,6 +39,12 @@ def test_what_the_model_forgot_of_the_earlier_call_is_kept(
         (FULLEST, "paper bins past 90 by the market", {"stream": "paper", "min_fill_pct": 90, "near": "the market"}),
         (FULLEST, "the paper one at the gate", {"stream": "paper", "bins": ["the gate"]}),
         (ROUND, "now one for tomorrow with T3", {"when": "tomorrow", "trucks": ["T3"]}),
+        (REPORT, "how many requests came in June?", {"measure": "requests", "since": "June"}),
+        (FULLEST, "forget paper, any stream", {"near": "Astoria", "min_fill_pct": 70}),
+        (FULLEST, "drop the level", {"near": "Astoria", "stream": "paper"}),
+        (FULLEST, "no, all over the city", {"stream": "paper", "min_fill_pct": 70}),
+        (FULLEST, "y sin papel", {"near": "Astoria", "min_fill_pct": 70}),
+        (ROUND, "not by day, just tonight", {"when": "tonight", "trucks": ["T1", "T2"]}),
     ],
 )
 def test_a_turn_that_says_all_it_holds_begins_anew(before: Call, question: str, said: dict[str, JsonValue]) -> None:
@@ -46,7 +52,7 @@ def test_a_turn_that_says_all_it_holds_begins_anew(before: Call, question: str, 
 
 
 def test_what_takes_the_place_of_another_argument_ends_it() -> None:
-    one_truck = kept(ROUND, "with a single truck", truck_count=1, goal="emissions")
+    one_truck = kept(ROUND, "with a single truck", truck_count=1, near="Astoria")
     assert one_truck == {"truck_count": 1, "goal": "emissions", "when": "tonight", "near": "Astoria"}
     by_level = Call("plan_round", {"when": "tonight", "min_fill_pct": 60})
     assert kept(by_level, "all of them", when="tonight", serve="all") == {"when": "tonight", "serve": "all"}
@@ -59,6 +65,13 @@ def test_the_end_of_a_period_stays_with_its_beginning() -> None:
         "measure": "requests", "since": "June", "near": "Astoria",
     }  # fmt: skip
     assert kept(REPORT, "by reason", measure="requests", near="Astoria", group_by="reason")["until"] == "20 May"
+
+
+def test_what_the_turn_names_and_the_model_leaves_out_is_taken_back() -> None:
+    without_pier = Call("plan_round", {"when": "tonight", "skip": ["the pier"], "near": "Astoria"})
+    assert kept(without_pier, "put the pier in again", when="tonight", near="Astoria") == {
+        "when": "tonight", "near": "Astoria",
+    }  # fmt: skip
 
 
 def test_a_radius_stays_with_its_place() -> None:

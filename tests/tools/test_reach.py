@@ -51,6 +51,9 @@ def test_every_tool_with_a_radius_takes_the_one_that_was_said(name: str) -> None
         ("rounds within 2 km of it", 2000),
         ("a round of at most 20 km for bins within 1 km of Sather Gate", 1000),
         ("bins within 1 km of Sather Gate, with no more than 20 miles of driving", 1000),
+        ("bins within 200 m driving distance of Sather Gate", 200),
+        ("bins within 2 km drive of Sather Gate", 2000),
+        ("bins within 500 m of Route 9 near Sather Gate", 500),
     ],
 )
 def test_a_radius_that_the_model_left_out_is_read_from_the_question(question: str, metres: int) -> None:
@@ -103,6 +106,11 @@ def test_of_several_radii_the_one_at_the_place_counts_unless_the_call_holds_one_
         "rats beyond 1 km from Sather Gate",
         "complaints outside 500 m of Sather Gate",
         "rats not within 300 m of Sather Gate",
+        "whatever isn't within 300 m of Sather Gate",
+        "Ratten nicht im Umkreis von 300 m um Sather Gate",
+        "quejas fuera de un radio de 300 m de Sather Gate",
+        "rats no closer than 300 m to Sather Gate",
+        "everything except within 300 m of Sather Gate",
         "Ratten mehr als 2 km von Sather Gate",
     ],
 )

@@ -24,6 +24,8 @@ def note(said: str, question: str) -> object:
         ("lid torn off at P12 - urgent", "lid torn off at P12"),
         ("lid torn off", "lid torn off"),
         ("lid torn off at P12 please", "lid torn off at P12"),
+        ("lid torn off at P12 so open a maintenance ticket", "lid torn off at P12"),
+        ("slid torn off: lid torn off by the wind", "lid torn off by the wind"),
         ("lid torn off at P12 and what is T3 doing", "lid torn off at P12"),
     ],
 )

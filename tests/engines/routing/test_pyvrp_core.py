@@ -56,10 +56,14 @@ def test_every_way_between_its_depots_is_a_real_one() -> None:
 
 
 def test_stops_without_a_prize_are_bound_and_left_out_only_where_not_all_fit() -> None:
-    problem = with_stop(with_stop(grid(20, 2), 3, prize=5), 4, prize=5, must_serve=True)
+    roomy = grid(20, 2, capacity_l=3000, dump=False)
+    problem = with_stop(with_stop(roomy, 3, prize=5), 4, prize=5, must_serve=True)
     task = Task(problem, list(range(problem.first_stop, problem.size)), Budget(StopRule(max_looks=1)), 1, Params())
-    bound = without_prize(task)
+    everything = assemble(problem, [list(range(problem.first_stop, problem.size)), []], "insertion", 1)
+    bound = without_prize(task, everything)
     assert bound == {stop.id for stop in problem.stops} - {"s3"}
+    fewer = assemble(problem, [list(range(problem.first_stop, problem.size - 6)), []], "insertion", 1)
+    assert without_prize(task, fewer) == frozenset()  # six of nineteen
     required = {i for i, client in enumerate(build(model_of(problem), bound).data.clients()) if client.required}
     assert required == set(range(20)) - {3}
 
