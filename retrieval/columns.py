@@ -21,13 +21,14 @@ from retrieval.cells import Cells
 from retrieval.fields import FieldColumns
 from retrieval.store import KINDS
 
-__all__ = ["UNSAID", "ColumnCache", "Columns", "Mask", "documents_changed", "sphere_points"]
+__all__ = ["COMPILED_FROM", "UNSAID", "ColumnCache", "Columns", "Mask", "documents_changed", "sphere_points"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 MOSTLY = 0.8  # of the documents: when fewer are known already, all are read again
 MOST_LAT_DEG, MOST_WIDE_DEG = 60.0, 5.0
+COMPILED_FROM = 20_000  # documents of a city from which loops over them are machine code, which `warm` loads
 UNSAID = -1  # the code of a document without a site, or without an area
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.spatial import EARTH_RADIUS_M
-from retrieval.columns import UNSAID, Columns, Mask, sphere_points
+from retrieval.columns import COMPILED_FROM, UNSAID, Columns, Mask, sphere_points
 from retrieval.store import KINDS, Area, Circle, Polygon, SearchRequest
 
 __all__ = ["Left", "left_of", "surrounded"]
@@ -19,7 +19,6 @@ __all__ = ["Left", "left_of", "surrounded"]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 WIDE_M = 3e6  # see `Columns.corners`
-COMPILED_FROM = 2_000  # places to look at: numpy takes a tenth of a millisecond for them
 ROUNDING = 1e-15  # of a squared chord, 0.2 mm: a document at the very edge, or at the middle, is inside
 
 
@@ -102,9 +101,9 @@ def _inside(columns: Columns, places: Numbers, circle: Circle) -> Mask:
     """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
     chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
     middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
-    if len(places) < COMPILED_FROM:
+    if len(columns.rows) < COMPILED_FROM:
         return _near_enough(columns.points[places] - middle, chord)
-    from retrieval.kernels import within_chord  # numba, where a circle is large enough to want it
+    from retrieval.kernels import within_chord  # numba, where a city is large enough to want it
 
     inside: Mask = within_chord(columns.points, places, middle[0], chord * chord + ROUNDING)
     return inside

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.columns import Columns
+from retrieval.columns import COMPILED_FROM, Columns
 from retrieval.stems import stem_of
 from retrieval.tables import words_table
 from retrieval.words import any_word
 
-__all__ = ["COMPILED_FROM", "Holding", "Postings", "Word"]
+__all__ = ["Holding", "Postings", "Word"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -31,7 +31,6 @@ READ_AHEAD = 10_000_000  # entries of the words that are read before they are as
 FREQUENT = 1_000  # documents that hold a word from which it is read ahead: asking for fewer takes a millisecond
 DENSE = 16  # where the limits leave more than one document in so many, sums are kept for all
 DENSE_COMPILED = 100  # the same where machine code adds them up
-COMPILED_FROM = 20_000  # documents: with fewer, numpy adds a word up in a tenth of a millisecond
 CLOSE = 8  # a list so many times longer than the other is searched, not gone through
 
 

@@ -25,12 +25,12 @@ from domain.ports import Embedder
 from domain.store import Store
 from retrieval import writing
 from retrieval.background import Background
-from retrieval.columns import ColumnCache, Columns
+from retrieval.columns import COMPILED_FROM, ColumnCache, Columns
 from retrieval.kept_costs import KeptCosts
 from retrieval.limits import Left, left_of
 from retrieval.meanings import TextSource
 from retrieval.planner import Planner
-from retrieval.postings import COMPILED_FROM, Postings
+from retrieval.postings import Postings
 from retrieval.query_vectors import QueryVectors
 from retrieval.ranking import Asked, rank
 from retrieval.sidecar import Sidecar
