@@ -43,6 +43,7 @@ OPPOSITES = words_of(
     "north south east west northwest northeast southwest southeast upper lower inner outer left right old new"
 )
 ADDABLE_WEIGHT = 0.25
+WORD = re.compile(r"\w+")
 UNSPLIT = re.compile(r"[’'`´]")
 PADDED = re.compile(r"^([a-z]{1,3})0+(\d+)$")  # "u04" is "u4"
 INITIALS = re.compile(r"\b([a-z])\s*&\s*([a-z])\b")
@@ -57,6 +58,11 @@ def fold(text: str) -> str:
 def singular(token: str) -> str:
     """The token without a plural s."""
     return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
+
+
+def words_said(text: str) -> list[str]:
+    """The words of a text, folded, without plural s."""
+    return [singular(word) for word in WORD.findall(fold(text))]
 
 
 def tokens(text: str, fillers: frozenset[str] = FILLERS) -> tuple[str, ...]:

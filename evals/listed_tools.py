@@ -59,34 +59,34 @@ async def choose(speaker: Speaker, asked: Asked) -> Call:
 
     Raises ModelUnavailable.
     """
-    tools = tool_order().nearest_first(asked.said[-1], asked.tools)
-    if speaker.style == "small" and speaker.copying and tools and isinstance(speaker.model, WeighingModel):
-        return await _weighed(speaker, speaker.model, asked, tools[:MOST_WEIGHED])
+    prompt = prompt_of(speaker, asked)
+    if speaker.style == "small" and speaker.copying and asked.tools and isinstance(speaker.model, WeighingModel):
+        return await _weighed(speaker, speaker.model, asked, prompt)
     spans = Spans.of(asked.said) if speaker.copying else None
-    return await _written(speaker, asked, await asyncio.to_thread(listed_schema, asked.tools, spans))
+    return await _written(speaker, prompt, await asyncio.to_thread(listed_schema, asked.tools, spans))
 
 
-async def _weighed(speaker: Speaker, model: WeighingModel, asked: Asked, tools: Sequence[ListedTool]) -> Call:
+async def _weighed(speaker: Speaker, model: WeighingModel, asked: Asked, prompt: str) -> Call:
     """The tool by its weight first, then the model's call of it."""
-    names = [*(tool.name for tool in tools), "decline"]
-    likely = await model.weigh(prompt_of(speaker, asked), names, deadline_s=speaker.deadline_s)
+    tools = tool_order().nearest_first(asked.said[-1], asked.tools)[:MOST_WEIGHED]
+    likely = await model.weigh(prompt, [*(tool.name for tool in tools), "decline"], deadline_s=speaker.deadline_s)
     tool = chosen(tools, tool_order().nearness(asked.said[-1], tools), likely)
+    nothing = listed_schema([])
     if tool is None:
-        return await _written(speaker, asked, listed_schema([]))
+        return await _written(speaker, prompt, nothing)
     schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1])
-    forms = schema["anyOf"]
-    words = listed_schema([])["anyOf"]
+    forms, words = schema["anyOf"], nothing["anyOf"]
     if forms == words:  # a required parameter that nothing said could fill
         return Call("clarify", ASK)
     calls = [form for form in forms if form not in words] if isinstance(forms, list) and isinstance(words, list) else []
-    call = await _written(speaker, asked, {**schema, "anyOf": calls})
+    call = await _written(speaker, prompt, {**schema, "anyOf": calls})
     return without_echoes(tool, call) or Call("clarify", ASK)
 
 
-async def _written(speaker: Speaker, asked: Asked, schema: JsonSchema) -> Call:
+async def _written(speaker: Speaker, prompt: str, schema: JsonSchema) -> Call:
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
-            answer = await speaker.model.decide(prompt_of(speaker, asked), schema, deadline_s=speaker.deadline_s)
+            answer = await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:

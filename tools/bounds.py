@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from domain.values import Call
 from tools.denial import denied
-from tools.numbers import COUNTS, numbers_in
+from tools.numbers import COUNTS, IN_PERCENT, numbers_in
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_bounds"]
 
 LEAST, GREATEST, ROWS = "min_fill_pct", "max_fill_pct", "limit"
 MOST_ROWS = 100  # that a list may have; a larger number names something else
-UNIT = r"(?:\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b))?"
+UNIT = rf"(?:{IN_PERCENT})?"
 NUMBER = r"(?P<number>\d+|(?!(?:the|than|of|a|an)\b)[^\W\d_]+)"
 ARTICLE = r"(?:(?:about|a|the|el|la|un|una|etwa)\s+)?"
 NO_MORE = re.compile(

@@ -9,11 +9,11 @@ day", "all of them"), nothing is kept, and nothing of an argument whose value it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from domain.name_words import fold, singular
+from domain.name_words import words_said
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.numbers import numbers_in
@@ -29,7 +29,6 @@ INSTEAD = (
 """Arguments of which one takes the place of the other."""
 PART_OF = {"within_m": "near", "until": "since", "compare_to": "since"}
 """Arguments that mean something only beside another one: kept as long as that one is the same."""
-WORD = re.compile(r"\w+")
 ANYTHING = re.compile(
     r"\b(?:all|any|every\w*|whole|whatever|regardless|total|overall|back|alle\w*|jede\w*|ganze?\w*|egal|überall|gesamt\w*"
     r"|tod[oa]s?|cualquier\w*|tou(?:s|te|tes|t)|n['’]importe|partout)\b",
@@ -87,9 +86,5 @@ def _says(question: str, value: JsonValue) -> bool:
         return any(_says(question, each) for each in value)
     if isinstance(value, int):
         return value in numbers_in(question)
-    wanted, said = _words(str(value)), _words(question)
+    wanted, said = words_said(str(value)), words_said(question)
     return any(said[at : at + len(wanted)] == wanted for at in range(len(said) - len(wanted) + 1))
-
-
-def _words(text: str) -> Sequence[str]:
-    return [singular(word) for word in WORD.findall(fold(text))]

@@ -12,12 +12,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pydantic import JsonValue
 
 from domain import name_words
-from domain.name_words import ARTICLES, fold, singular
+from domain.name_words import ARTICLES, words_said
 from tools.denial import is_denied
 from tools.numbers import numbers_in
 
 EDGE = re.compile(r"(?<=[a-z\d])(?=[A-Z])|_|-")
-WORD = re.compile(r"\w+")
 PART = re.compile(r"[.,]\d|[,;:]$|[%/]")
 """What makes a number more than a whole one, or ends a list's entry behind it."""
 NUMBERED = frozenset({"number", "no", "nr", "num", "id"})
@@ -29,7 +28,7 @@ EMPTY = ARTICLES | name_words.words_of(
 
 def words_of(text: str) -> list[str]:
     """The words of a name or a text, folded, without plural s."""
-    return [singular(word) for word in WORD.findall(fold(EDGE.sub(" ", text)))]
+    return words_said(EDGE.sub(" ", text))
 
 
 def is_named(name: str, question: str) -> bool:

@@ -82,8 +82,10 @@ TOKEN = re.compile(
     r"(?<![\w.#])(?<![^\W\d_]-)(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
     r"|[½⅓⅔¼¾]|[^\W\d_]+"
 )
+IN_PERCENT = r"\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b)"
+"""What makes the number before it a share in percent."""
 PERCENT = re.compile(
-    r"(?<![\w.,])(?:\d[\d.,]*|[^\W\d_]+(?:[ -][^\W\d_]+)?)\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b)",
+    rf"(?<![\w.,])(?:\d[\d.,]*|[^\W\d_]+(?:[ -][^\W\d_]+)?){IN_PERCENT}",
     re.I,
 )
 """A number in digits, or up to two words, before what makes it a share in percent."""

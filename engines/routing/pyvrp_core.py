@@ -99,11 +99,12 @@ def improve_with_pyvrp(model: Model, orders: Sequence[Order] | None, budget: Bud
 
     Where a third of the turn finds no plan with all that is bound, the rest goes to plans that may leave stops out.
     """
-    found = None
     if turn.bound:
         hopeless = budget.share + (turn.until - budget.share) * PATIENCE
         found = _searched(model, orders, budget, (turn, hopeless))
-    return found or _searched(model, orders, budget, (replace(turn, bound=frozenset()), turn.until))
+        if found is not None or budget.over:
+            return found
+    return _searched(model, orders, budget, (replace(turn, bound=frozenset()), turn.until))
 
 
 def _searched(
