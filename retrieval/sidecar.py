@@ -30,7 +30,8 @@ Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 log = logging.getLogger(__name__)
 FROM = 100_000  # texts; fewer are compared exactly in the same time
-NEIGHBOURS, WHILE_ADDING, WHILE_SEARCHING = 16, 128, 128  # of the graph: links of a text, and texts held in sight
+# Of the graph: links of a text, and texts held in sight. With 16 links one in 25 of a million texts was out of reach.
+NEIGHBOURS, WHILE_ADDING, WHILE_SEARCHING = 32, 128, 128
 LEAST_IN_SIGHT, WIDER = 512, 2
 AT_ONCE = 1_000  # texts added before looking whether to stop
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engines.routing.blinks import next_blink
 from engines.routing.compiled import compiled, folded, unit
-from engines.routing.model import I32, I64, Facts
+from engines.routing.model import DUMPS, I32, I64, TIMED, Facts
 from engines.routing.place import recreate
 from engines.routing.ruin import ruin
 from engines.routing.state import (
@@ -70,8 +70,6 @@ def keep_best(facts: Facts, state: State, best: Best) -> None:
 @compiled
 def count_shared(state: State) -> int:
     """What sharing arcs with the neighbouring replicas is worth now; the touched rounds are counted again."""
-    if state.tally[COUPLING] == 0:
-        return 0
     n = len(state.saved)
     for x in range(state.tally[TOUCHED]):
         v = state.touched[x].truck
@@ -96,26 +94,31 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
         next_blink(state)
     energy = energy_of(facts, state) - state.tally[COUPLING] * state.tally[SHARED]
     cooling = math.exp(math.log(cold / hot) * COOL_EVERY / max(moves, 1)) if hot > 0.0 else 1.0
-    heat, accepted = hot, 0
+    heat, accepted, coupled = hot, 0, state.tally[COUPLING] != 0
     for move in range(moves):
         begin_move(state)
         ruin(facts, state)
         ok = True
         for x in range(state.tally[TOUCHED]):
-            merge_trips(facts, state, state.touched[x].truck)
+            if facts.flags[DUMPS] == 1:
+                merge_trips(facts, state, state.touched[x].truck)
             ok = repair(facts, state, state.touched[x].truck) and ok
         if ok:
             recreate(facts, state)
-        now = energy_of(facts, state) - count_shared(state)
+        now = energy_of(facts, state)
+        if coupled:
+            now -= count_shared(state)
         if ok and now < energy - heat * math.log(unit(state.rng)):
             energy = now
             accepted += 1
             keep_best(facts, state, best)
         else:
             undo(facts, state)
-            for x in range(state.tally[TOUCHED]):
-                repair(facts, state, state.touched[x].truck)
-            count_shared(state)
+            if facts.flags[TIMED] == 1:
+                for x in range(state.tally[TOUCHED]):
+                    repair(facts, state, state.touched[x].truck)
+            if coupled:
+                count_shared(state)
         if move % COOL_EVERY == COOL_EVERY - 1:
             heat *= cooling
     return accepted

@@ -29,7 +29,7 @@ HOT_GROWS = 0.09  # and with the root of the moves per stop
 FILLINGS = 4  # greedy plans, each in another order of stops, of which the best is the first
 GIVEN_UP_AT = 0.5  # share of the run by which trucks that do not exist cost more than leaving a stop out
 GONE_AT = 0.75  # and by which the last of them are gone
-MOVES_PER_SECOND = (100_000, 30_000)  # plain and timed, to guess how many moves a clock allows
+MOVES_PER_SECOND = (150_000, 30_000)  # plain and timed, to guess how many moves a clock allows
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def seconds_of(budget: Budget) -> float:
 
 def _tiers(model: Model) -> I64:
     """(n,) 0 for stops that must be served, 1 for those served whenever they fit, 2 for those with a prize."""
-    said = [0 if stop.must_serve else 1 if stop.prize is None else 2 for stop in model.problem.stops]
+    said = [0 if stop.must_serve else 1 if stop.prize is None else 2 for stop in model.stops]
     return np.array(said, dtype=np.int64)
 
 
@@ -236,7 +236,7 @@ def steps_of(model: Model, orders: Sequence[Order]) -> I64:
             mark = 0
             for point in orders[index]:
                 if not problem.is_dump(point):
-                    said.append((v, point - problem.first_stop, mark))
+                    said.append((v, model.rows[point], mark))
                 mark = int(problem.is_dump(point))
     return np.array(said, dtype=np.int64).reshape(-1, 3)
 
@@ -263,7 +263,7 @@ def _order_of(model: Model, best: Best, k: int, v: int) -> Order:
             break
         if best.links[i, 1]:
             order.append(_dump_between(facts, k, (i, j)))
-        order.append(model.problem.first_stop + j)
+        order.append(int(facts.points[j]))
         i = j
     if order and facts.ends["end_dump"][k, i] >= 0:
         order.append(int(facts.ends["end_dump"][k, i]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engines.routing.compiled import compiled, folded, unit
+from engines.routing.compiled import Rng, compiled, folded, unit
 from engines.routing.model import Facts
 from engines.routing.state import BLINK, State
 
@@ -13,9 +13,15 @@ NEW_ROUND = 0.02  # how often an idle truck competes with places in rounds; else
 
 
 @compiled
+def until_blink(rng: Rng) -> int:
+    """After how many places the next one is overlooked."""
+    return 1 + int(math.log(unit(rng)) / math.log(1.0 - BLINK_RATE))
+
+
+@folded
 def next_blink(state: State) -> None:
     """Draw after how many places the next one is overlooked."""
-    state.tally[BLINK] = 1 + int(math.log(unit(state.rng)) / math.log(1.0 - BLINK_RATE))
+    state.tally[BLINK] = until_blink(state.rng)
 
 
 @folded

@@ -49,6 +49,12 @@ def whole(number: int) -> int:
     return np.int64(number)  # type: ignore[return-value]
 
 
+@folded
+def row(number: int) -> int:
+    """A number that is not negative as the row of an array, for which no code looks whether it counts from the end."""
+    return np.uint32(number)  # type: ignore[return-value]
+
+
 @compiled
 def draw(rng: Rng) -> int:
     """31 random bits as a signed integer."""

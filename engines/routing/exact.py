@@ -7,7 +7,7 @@ having rested before is kept, so the break lies where the round ends first.
 from __future__ import annotations
 
 from engines.routing.compiled import compiled, whole
-from engines.routing.model import ENDLESS, FIRST_STOP, Facts
+from engines.routing.model import ENDLESS, Facts
 from engines.routing.state import State
 
 NEVER = 4 * ENDLESS
@@ -77,7 +77,6 @@ def driven(facts: Facts, state: State, v: int, place: tuple[int, int, int, int])
     (0, -1) when it cannot be driven. Loads are not looked at.
     """
     n, k = len(facts.stops), state.trucks[v].kind
-    first = facts.flags[FIRST_STOP]
     here, metres, drive = facts.kinds[k].start_point, 0, 0
     lead, latest = whole(0), whole(ENDLESS)
     i = n + v
@@ -106,7 +105,7 @@ def driven(facts: Facts, state: State, v: int, place: tuple[int, int, int, int])
             here = to
         if j >= n:
             break
-        to = first + j
+        to = facts.points[j]
         leg = facts.seconds[here, to]
         window = (facts.stops[j].early, facts.stops[j].late)
         fresh, rested = _arrive(fresh, leg, window), _arrive(rested, leg, window)

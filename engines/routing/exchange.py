@@ -9,7 +9,7 @@ from __future__ import annotations
 from engines.routing.blinks import idle_of
 from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.model import DUMPS, Facts
-from engines.routing.state import JUST_TAKEN, OVER, TAKEN, State, drive, park, take_out, touch
+from engines.routing.state import JUST_TAKEN, OVER, STALE, TAKEN, State, drive, park, take_out, touch
 
 IDLE = 0.3  # how often the other truck is an idle one
 TRIES = 5  # near stops looked at for one that a truck of another kind serves
@@ -77,6 +77,7 @@ def _take_over(state: State, ring: tuple[int, int, int]) -> None:
     """Link the stops from ring[1] to ring[2] between both ends of the truck of node ring[0]."""
     home, first, last = ring
     n = len(state.saved)
+    state.nodes[home].arc = STALE
     if first >= n:
         state.nodes[home].after = state.nodes[home].before = home
         return
@@ -85,6 +86,7 @@ def _take_over(state: State, ring: tuple[int, int, int]) -> None:
     i = first
     while i != home:
         state.nodes[i].truck = home - n
+        state.nodes[i].arc = STALE
         i = whole(state.nodes[i].after)
 
 
@@ -117,8 +119,7 @@ def _trim(facts: Facts, state: State, v: int) -> None:
         i = j
     ahead = unit(state.rng) < 0.5
     while facts.flags[DUMPS] == 0 and state.trucks[v].count > 0:
-        over = facts.kinds[k].aboard_l + state.trucks[v].load_l > facts.kinds[k].room_l
-        if not over and facts.kinds[k].aboard_kg + state.trucks[v].load_kg <= facts.kinds[k].room_kg:
+        if state.trucks[v].load_l <= state.trucks[v].most_l and state.trucks[v].load_kg <= state.trucks[v].most_kg:
             break
         _leave(facts, state, whole(state.nodes[n + v].after if ahead else state.nodes[n + v].before))
 

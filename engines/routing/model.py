@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engines.routing.nearness import near_lists
+from engines.routing.nearness import STRIP, near_lists, neighbours_together
 from engines.routing.problem import LONGEST, Problem, Stop, Truck
 from engines.routing.rates import fixed_milli, milli_rates, span_rate
 from engines.routing.sources import source_mark
@@ -42,7 +42,7 @@ def _layout(whole: str, broken: str = "") -> np.dtype[np.void]:
     )
 
 
-STOP_ROW = _layout("litres kilos early late release penalty service held")
+STOP_ROW = _layout("litres kilos early late release penalty service held least_on")
 KIND_ROW = _layout(
     "group first have beyond "
     "room_l room_kg aboard_l aboard_kg leave back longest late_start fixed rest_from rest_to rest_s "
@@ -73,59 +73,99 @@ class Facts(NamedTuple):
     usable: I64  # (k, d)
     metres: I64  # (p, p) the problem's own, for what is driven exactly
     seconds: I64
+    points: I64  # (n,) the problem's point of each stop
     insert_near: I32  # (n, m) where a stop may go in
+    near_cost: I32  # (g, n, m) from there to the stop
     remove_near: I32  # (n, m') which stops leave together
-    flags: I64  # the ten below
+    flags: I64  # the nine below
 
 
-TIMED, DUMPS, EXACT, DURATIONS, WAITING, FIRST_STOP, MEAN_TAKEN, BY_WINDOW, MIXED, SCANNED = range(10)
+TIMED, DUMPS, EXACT, DURATIONS, WAITING, MEAN_TAKEN, BY_WINDOW, MIXED, SCANNED = range(9)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The arrays, and what leads back to the problem: each kind's trucks, locked stops by truck, the scale."""
+    """The arrays, and what leads back to the problem: its stops in the order of the rows, the row of each of its
+    points (-1: a place), each kind's trucks, locked stops by truck, the scale."""
 
     problem: Problem
     facts: Facts
+    stops: tuple[Stop, ...]
+    rows: tuple[int, ...]
     members: tuple[tuple[int, ...], ...]
     locked: dict[int, tuple[int, ...]]
     scale: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """A problem's stops in the order of the model's rows: their points and their seconds of service, all (n,)."""
+
+    problem: Problem
+    points: I64
+    stops: tuple[Stop, ...]
+    service: I64
+
+
+def _rows_of(problem: Problem) -> _Rows:
+    first = problem.first_stop
+    order = neighbours_together(problem.metres[first:, first:])
+    stops = tuple(problem.stops[i] for i in order.tolist())
+    return _Rows(problem, first + order, stops, np.array([stop.service_s for stop in stops], dtype=np.int64))
+
+
 def model_of(problem: Problem) -> Model:
-    """The arrays of a problem."""
+    """The arrays of a problem, its stops in an order in which neighbours stand together: what a move reads is then
+    close in memory too."""
     kinds, members = _kinds(problem)
     groups = list(dict.fromkeys(milli_rates(problem, truck) for truck in kinds))
     scale = _scale(problem, groups)
-    n, first = len(problem.stops), problem.first_stop
-    unload = [*range(problem.first_dump, first)]
+    rows, n = _rows_of(problem), len(problem.stops)
+    unload = [*range(problem.first_dump, problem.first_stop)]
     if problem.reload_at_depot:
         unload = [*range(problem.first_dump), *unload]
-    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
-    cost = np.stack([_arcs(problem, rates, scale) for rates in groups]) if groups else np.zeros((1, n, n), np.int32)
-    secs = np.minimum(problem.seconds[first:, first:] + service[:, None], FAR).astype(np.int32)
-    ends = _ends(problem, kinds, scale)
-    stops = _stops(problem, ends, scale)
+    cost = np.stack([_arcs(rows, rates, scale) for rates in groups]) if groups else np.zeros((1, n, n), np.int32)
+    secs = _seconds(rows)
+    ends = _ends(rows, kinds, scale)
+    stops = _stops(rows, ends, scale)
     dumps = np.zeros(len(unload), _layout(f"point stay {source_mark()}"))
     dumps["point"], dumps["stay"] = unload, [problem.place_at(point).service_s for point in unload]
     usable = [[point >= problem.first_dump or point == truck.depot for point in unload] for truck in kinds]
     near = near_lists(cost[0], secs, (stops["early"], stops["late"]))
-    to_dump, from_dump = _unloading(problem, (kinds, groups, unload), scale)
+    to_dump, from_dump = _unloading(rows, (kinds, groups, unload), scale)
+    stops["least_on"] = _least_on(cost, ends)
     flags = _flags(problem, kinds, (stops, ends, bool(unload)))
     secs_in = np.ascontiguousarray(secs.T) if flags[SCANNED] else np.zeros((1, 1), np.int32)
     facts = Facts(
         stops=stops, kinds=_kind_rows(problem, (kinds, members, groups), scale), ends=ends, cost=cost,
         cost_in=_turned(cost), secs=secs, secs_in=secs_in, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
         usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=_fixed(problem.metres),
-        seconds=_fixed(problem.seconds), insert_near=near[0], remove_near=near[1],
-        flags=flags,
+        seconds=_fixed(problem.seconds), points=rows.points, insert_near=near[0],
+        near_cost=_from_near(cost, near[0]), remove_near=near[1], flags=flags,
     )  # fmt: skip
-    index = {stop.id: i for i, stop in enumerate(problem.stops)}
+    index = {stop.id: i for i, stop in enumerate(rows.stops)}
     locked = {
         int(facts.kinds["first"][k]): tuple(index[stop_id] for stop_id in truck.locked)
         for k, truck in enumerate(kinds) if truck.locked
     }  # fmt: skip
-    return Model(problem, facts, tuple(tuple(each) for each in members), locked, scale)
+    row_of = np.full(problem.size, -1)
+    row_of[rows.points] = np.arange(n)
+    members_of = tuple(tuple(each) for each in members)
+    return Model(problem, facts, rows.stops, tuple(row_of.tolist()), members_of, locked, scale)
+
+
+def _from_near(cost: I32, near: I32) -> I32:
+    """Cost from each stop's near ones to it, in one row per stop, so that trying its places reads one row."""
+    return np.ascontiguousarray(cost[:, near, np.arange(len(near))[:, None]])
+
+
+def _least_on(cost: I32, ends: Rows) -> I64:
+    """(n,) the least that going on from each stop costs, to any other or home."""
+    least: I64 = ends["end_cost"].min(axis=0, initial=FAR)
+    for arcs in cost:
+        for i, onward in enumerate(arcs):
+            least[i] = min(least[i], onward[:i].min(initial=FAR), onward[i + 1 :].min(initial=FAR))
+    return least
 
 
 def _fixed(matrix: I64) -> I64:
@@ -150,16 +190,16 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     by_window = BY_WINDOW_PCT if windows else 0
     mixed = len({(milli_rates(problem, t), t.capacity_l, t.capacity_kg, fixed_milli(problem, t)) for t in kinds}) > 1
     scanned = windows and not unloads and len(stops) <= MOST_SCANNED
-    said = [timed, unloads, exact, durations, waiting, problem.first_stop, MEAN_STOPS_TAKEN, by_window, mixed, scanned]
+    said = [timed, unloads, exact, durations, waiting, MEAN_STOPS_TAKEN, by_window, mixed, scanned]
     return np.array(said, dtype=np.int64)
 
 
-def _stops(problem: Problem, ends: Rows, scale: float) -> Rows:
+def _stops(order: _Rows, ends: Rows, scale: float) -> Rows:
     """The stops' rows; a locked stop's window and release are past and forgiven."""
-    held = {stop_id for truck in problem.trucks for stop_id in truck.locked}
-    rows = np.zeros(len(problem.stops), STOP_ROW)
-    penalties = _penalties(problem, ends, scale)
-    for row, stop, penalty in zip(rows, problem.stops, penalties, strict=True):
+    held = {stop_id for truck in order.problem.trucks for stop_id in truck.locked}
+    rows = np.zeros(len(order.stops), STOP_ROW)
+    penalties = _penalties(order, ends, scale)
+    for row, stop, penalty in zip(rows, order.stops, penalties, strict=True):
         begun = stop.id in held
         early, late = stop.window if stop.window and not begun else (0, ENDLESS)
         row["litres"], row["kilos"], row["service"] = stop.volume_l, stop.weight_kg, stop.service_s
@@ -235,14 +275,23 @@ def _whole(milli: F64) -> I64:
     return np.rint(np.minimum(milli, FAR)).astype(np.int64)
 
 
-def _arcs(problem: Problem, rates: tuple[float, float], scale: float) -> I32:
-    first, n = problem.first_stop, len(problem.stops)
+def _arcs(rows: _Rows, rates: tuple[float, float], scale: float) -> I32:
+    n = len(rows.stops)
     made = np.empty((n, n), dtype=np.int32)
-    service = np.array([stop.service_s for stop in problem.stops], dtype=np.float64) * rates[1]
-    for begin in range(0, n, 500):  # in strips: 6,000 stops at once would take a gigabyte
-        rows = np.arange(first + begin, first + min(begin + 500, n))
-        strip = (_milli(problem, rates, rows, np.arange(first, problem.size)) + service) / scale
-        made[begin : begin + 500] = _whole(strip)
+    for begin in range(0, n, STRIP):  # in strips: 6,000 stops at once would take a gigabyte
+        strip = _milli(rows.problem, rates, rows.points[begin : begin + STRIP], rows.points) + rates[1] * rows.service
+        made[begin : begin + STRIP] = _whole(strip / scale)
+    return made
+
+
+def _seconds(rows: _Rows) -> I32:
+    """Seconds between stops, the service at the one that is left counted."""
+    n = len(rows.stops)
+    made = np.empty((n, n), dtype=np.int32)
+    for begin in range(0, n, STRIP):
+        part = slice(begin, begin + STRIP)
+        strip = rows.problem.seconds[np.ix_(rows.points[part], rows.points)] + rows.service[part, None]
+        made[part] = np.minimum(strip, FAR)
     return made
 
 
@@ -252,15 +301,14 @@ def _turned(arcs: I32) -> I32:
     return arcs if np.array_equal(turned, arcs) else turned
 
 
-def _ends(problem: Problem, kinds: Sequence[Truck], scale: float) -> Rows:
+def _ends(order: _Rows, kinds: Sequence[Truck], scale: float) -> Rows:
     """(k, n) ways between a kind's ends and the stops, and the dump it takes after each last stop (-1: none)."""
-    n, first = len(problem.stops), problem.first_stop
-    stops = np.arange(first, problem.size)
-    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
+    problem, stops, service = order.problem, order.points, order.service
+    n = len(stops)
     rows = np.zeros((len(kinds), n), END_ROW)
     rows["end_dump"] = -1
-    rows["allowed"] = _allowed(problem, kinds)
-    dumps = np.arange(problem.first_dump, first)
+    rows["allowed"] = _allowed(order, kinds)
+    dumps = np.arange(problem.first_dump, problem.first_stop)
     stay = np.array([dump.service_s for dump in problem.dumps], dtype=np.int64)
     for row, truck in zip(rows, kinds, strict=True):
         rates = milli_rates(problem, truck)
@@ -280,47 +328,47 @@ def _ends(problem: Problem, kinds: Sequence[Truck], scale: float) -> Rows:
 
 
 def _unloading(
-    problem: Problem, parts: tuple[Sequence[Truck], Sequence[tuple[float, float]], list[int]], scale: float
+    rows: _Rows, parts: tuple[Sequence[Truck], Sequence[tuple[float, float]], list[int]], scale: float
 ) -> tuple[Rows, Rows]:
     """Ways to where a truck may unload, the stay there counted, and ways on from there."""
     kinds, groups, unload = parts
-    n, first, d = len(problem.stops), problem.first_stop, len(unload)
-    points = [*range(first, problem.size), *(truck.start_point for truck in kinds)]
-    service = np.array([stop.service_s for stop in problem.stops], dtype=np.int64)
+    problem, service, n, d = rows.problem, rows.service, len(rows.stops), len(unload)
+    points = [*rows.points.tolist(), *(truck.start_point for truck in kinds)]
     left = np.concatenate([service, np.zeros(len(kinds), dtype=np.int64)])
     stay = np.array([problem.place_at(p).service_s for p in unload], dtype=np.int64)
     to_dump = np.zeros((max(1, len(groups)), len(points), d), dtype=WAY_ROW)
     from_dump = np.zeros((max(1, len(groups)), d, n), dtype=WAY_ROW)
     for g, rates in enumerate(groups if d else ()):
         to_dump["cost"][g] = _whole((_milli(problem, rates, points, unload) + rates[1] * stay) / scale)
-        onward = _milli(problem, rates, unload, range(first, problem.size)) + rates[1] * service
+        onward = _milli(problem, rates, unload, rows.points) + rates[1] * service
         from_dump["cost"][g] = _whole(onward / scale)
         to_dump["secs"][g] = problem.seconds[np.ix_(points, unload)] + left[:, None] + stay
-        from_dump["secs"][g] = problem.seconds[np.ix_(unload, range(first, problem.size))]
+        from_dump["secs"][g] = problem.seconds[np.ix_(np.array(unload), rows.points)]
     return to_dump, from_dump
 
 
-def _allowed(problem: Problem, kinds: Sequence[Truck]) -> Bools:
+def _allowed(rows: _Rows, kinds: Sequence[Truck]) -> Bools:
     """(k, n): whether the kind takes the stop's stream; a locked stop only its own truck."""
-    owner = {stop_id: truck.name for truck in problem.trucks for stop_id in truck.locked}
-    streams = sorted({stop.stream for stop in problem.stops})
-    of = np.array([streams.index(stop.stream) for stop in problem.stops], dtype=np.int64)
-    made = np.zeros((len(kinds), len(problem.stops)), dtype=np.bool_)
+    owner = {stop_id: truck.name for truck in rows.problem.trucks for stop_id in truck.locked}
+    streams = sorted({stop.stream for stop in rows.stops})
+    of = np.array([streams.index(stop.stream) for stop in rows.stops], dtype=np.int64)
+    made = np.zeros((len(kinds), len(rows.stops)), dtype=np.bool_)
     for k, truck in enumerate(kinds):
         made[k] = np.array([truck.takes(stream) for stream in streams], dtype=np.bool_)[of] if streams else False
-    for i, stop in enumerate(problem.stops):
+    for i, stop in enumerate(rows.stops):
         if stop.id in owner:
             made[:, i] = [truck.name == owner[stop.id] for truck in kinds]
     return made
 
 
-def _penalties(problem: Problem, ends: Rows, scale: float) -> list[int]:
+def _penalties(rows: _Rows, ends: Rows, scale: float) -> list[int]:
     """Cost of leaving a stop out: its prize, or without one more than any detour, a truck's fixed cost and its waiting;
     more still if it must be served."""
+    problem = rows.problem
     both = (ends["start_cost"] + ends["end_cost"])[(ends["start_cost"] < FAR) & (ends["end_cost"] < FAR)]
     opens = max((stop.window[0] for stop in problem.stops if stop.window), default=0)
     truck = max((fixed_milli(problem, t) + milli_rates(problem, t)[1] * opens for t in problem.trucks), default=0.0)
-    prize = max((stop.prize or 0 for stop in problem.stops), default=0)
+    prize = max((stop.prize or 0 for stop in rows.stops), default=0)
     always = 3 * int(both.max(initial=1)) + int(min(FAR, (prize + truck) / scale)) + 1
 
     def of(stop: Stop) -> int:
@@ -328,7 +376,7 @@ def _penalties(problem: Problem, ends: Rows, scale: float) -> list[int]:
             return 10 * always
         return always if stop.prize is None else round(stop.prize / scale)
 
-    return [of(stop) for stop in problem.stops]
+    return [of(stop) for stop in rows.stops]
 
 
 def _shift_may_bind(problem: Problem, kinds: Sequence[Truck], ends: Rows) -> bool:

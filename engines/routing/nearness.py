@@ -13,6 +13,20 @@ WAIT_WEIGHT, LATE_WEIGHT = 0.2, 1.0  # of unavoidable waiting and lateness betwe
 STRIP = 500
 
 
+def neighbours_together(metres: I64) -> I64:
+    """(n,) an order of stops in which near ones mostly follow each other: always on to the nearest one not yet passed.
+
+    `metres` (n, n) from row to column.
+    """
+    n = len(metres)
+    order, passed = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    at = 0
+    for step in range(n):
+        order[step], passed[at] = at, 2**62
+        at = int(np.argmin(np.maximum(metres[at], passed)))
+    return order
+
+
 def near_lists(cost: I32, secs: I32, windows: tuple[I64, I64]) -> tuple[I32, I32]:
     """(n, m) nearest stops for going in, windows counted, and (n, m') for going out, by way alone; nearest first."""
     n = len(cost)

@@ -7,9 +7,9 @@ stays out, except now and then in a move of the search, which can still refuse i
 
 from __future__ import annotations
 
-from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
-from engines.routing.compiled import below, compiled, folded, unit
-from engines.routing.model import FAR, SCANNED, TIMED, Facts
+from engines.routing.blinks import NEW_ROUND, idle_of, until_blink
+from engines.routing.compiled import Rng, below, compiled, folded, row, unit, whole
+from engines.routing.model import FAR, I32, I64, SCANNED, TIMED, Facts, Rows
 from engines.routing.scan import scanned_cheapest
 from engines.routing.state import (
     BLINK,
@@ -42,11 +42,11 @@ def recreate(facts: Facts, state: State) -> None:
     together = state.tally[EVERYWHERE] == 0 and unit(state.rng) < TOGETHER
     against = 1.0 if together else AGAINST_WORTH if state.tally[EVERYWHERE] == 0 else 0.0
     for x in range(state.tally[TAKEN]):
-        insert(facts, state, state.taken[x].stop, against)
+        _insert(facts, state, state.taken[x].stop, against)
 
 
-@compiled
-def insert(facts: Facts, state: State, c: int, against: float) -> bool:
+@folded
+def _insert(facts: Facts, state: State, c: int, against: float) -> bool:
     """Put one stop at its cheapest place, if it has one and is worth it; with chance `against` even if it is not."""
     if facts.flags[SCANNED] == 1 and state.tally[EVERYWHERE] == 0:
         cost = scanned_cheapest(facts, state, c)
@@ -88,34 +88,8 @@ def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
 @folded
 def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
     """The cheapest place where only loads bind; `spot` says where."""
-    n = len(facts.stops)
-    nodes, near = state.nodes, facts.insert_near
-    best, node, into = FAR, -1, -1
-    blink = state.tally[BLINK]
-    for x in range(near.shape[1]):
-        i = near[c, x]
-        v = nodes[i].truck
-        if v < 0:
-            continue
-        k = state.trucks[v].kind
-        if not facts.ends[k, c].allowed or not fits_at_once(facts, state, v, c):
-            continue
-        blink -= 1
-        if blink <= 0:
-            next_blink(state)
-            blink = state.tally[BLINK]
-            continue
-        g, j = facts.kinds[k].group, nodes[i].after
-        cost = facts.cost_in[g, c, i] - nodes[i].arc
-        cost += facts.cost[g, c, j] if j < n else facts.ends[k, c].end_cost
-        if cost < best and not (j < n and facts.stops[j].held):
-            best, node, into = cost, i, v
-        first = state.nodes[i].before
-        if first >= n and not facts.stops[i].held:
-            cost = facts.ends[k, c].start_cost + facts.cost[g, c, i] - nodes[first].arc
-            if cost < best:
-                best, node, into = cost, first, v
-    state.tally[BLINK] = blink
+    lists, ways = (facts.insert_near, facts.near_cost, facts.cost), (facts.ends, facts.kinds, facts.stops)
+    best, node, into = _beside_near(lists, ways, (state.nodes, state.trucks), (state.tally, state.rng), c)
     state.spot[NODE] = -1
     if best >= FAR or unit(state.rng) < NEW_ROUND:
         best = _idle_truck(facts, state, c, best)
@@ -123,6 +97,51 @@ def _plain_cheapest(facts: Facts, state: State, c: int) -> int:
         state.spot[NODE], state.spot[TRUCK] = node, into
     state.spot[FIRST_MARK] = state.spot[SECOND_MARK] = 0
     return best
+
+
+@compiled
+def _beside_near(
+    lists: tuple[I32, I32, I32], ways: tuple[Rows, Rows, Rows], plan: tuple[Rows, Rows], chance: tuple[I64, Rng], c: int
+) -> tuple[int, int, int]:
+    """(cost, node, truck) of the cheapest place beside a near stop, (FAR, -1, -1) if there is none.
+
+    This is where a search spends most of its time. It gets only the arrays that it reads, (where a stop may go in, cost
+    from there, cost), (ends, kinds, stops), (nodes, trucks) and (tally, random numbers), so that they stay in
+    registers, and reads the long matrix only where the place can still be the cheapest.
+    """
+    near, near_cost, cost_of = lists
+    ends, kinds, stops = ways
+    nodes, trucks = plan
+    tally, rng = chance
+    n = len(stops)
+    litres, kilos, least_on = stops[c].litres, stops[c].kilos, stops[c].least_on
+    best, node, into, blink = FAR, whole(-1), whole(-1), tally[BLINK]
+    for x in range(near.shape[1]):
+        i = row(near[c, x])
+        v = nodes[i].truck
+        if v < 0 or trucks[row(v)].load_l + litres > trucks[row(v)].most_l:
+            continue
+        k = row(trucks[row(v)].kind)
+        if trucks[row(v)].load_kg + kilos > trucks[row(v)].most_kg or ends[k, c].allowed == 0:
+            continue
+        blink -= 1
+        if blink <= 0:
+            blink = until_blink(rng)
+            continue
+        g = row(kinds[k].group)
+        cost = near_cost[g, c, x] - nodes[i].arc
+        if cost + least_on < best:
+            j = row(nodes[i].after)
+            cost += cost_of[g, c, j] if j < n else ends[k, c].end_cost
+            if cost < best and (j >= n or stops[j].held == 0):
+                best, node, into = cost, whole(i), whole(v)
+        first = row(nodes[i].before)
+        if first >= n and stops[i].held == 0:
+            cost = ends[k, c].start_cost + cost_of[g, c, i] - nodes[first].arc
+            if cost < best:
+                best, node, into = cost, whole(first), whole(v)
+    tally[BLINK] = blink
+    return best, node, into
 
 
 @folded

@@ -164,7 +164,7 @@ def build(model: Model, bound: frozenset[str] = frozenset()) -> Built:
         [pyvrp.Location(0, 0) for _ in range(first_stop + n)],
         [
             _client(row, first_stop + i, units, required=stop.id in bound)
-            for i, (row, stop) in enumerate(zip(facts.stops, model.problem.stops, strict=True))
+            for i, (row, stop) in enumerate(zip(facts.stops, model.stops, strict=True))
         ],
         depots, types, distances, durations,
     )  # fmt: skip
@@ -278,7 +278,7 @@ def _solution(model: Model, built: Built, orders: Sequence[Order]) -> Any:
             visits = [
                 pyvrp.Activity(depot, built.first_dump + built.dumps.index(point))
                 if problem.is_dump(point)
-                else pyvrp.Activity(client, point - problem.first_stop)
+                else pyvrp.Activity(client, model.rows[point])
                 for point in inner
             ]
             if visits:
@@ -296,13 +296,13 @@ def _orders(model: Model, built: Built, solution: Any) -> list[Order]:
         order: Order = []
         for activity in route:
             if activity.is_client():
-                order.append(problem.first_stop + activity.idx)
+                order.append(int(facts.points[activity.idx]))
             elif activity.idx >= built.first_dump and order and not problem.is_dump(order[-1]):
                 order.append(built.dumps[activity.idx - built.first_dump])
         while order and problem.is_dump(order[-1]):
             order.pop()
-        if order and facts.ends["end_dump"][k, order[-1] - problem.first_stop] >= 0:
-            order.append(int(facts.ends["end_dump"][k, order[-1] - problem.first_stop]))
+        if order and facts.ends["end_dump"][k, model.rows[order[-1]]] >= 0:
+            order.append(int(facts.ends["end_dump"][k, model.rows[order[-1]]]))
         if order:
             orders[free[k].pop(0)] = order
     return orders

@@ -75,10 +75,8 @@ def _drivable(facts: Facts, state: State, v: int) -> bool:
     """Whether a round can be driven, its arcs, times and cost repaired."""
     if facts.flags[TIMED] == 1:
         return repair(facts, state, v)
-    k = state.trucks[v].kind
-    litres = facts.kinds[k].aboard_l + state.trucks[v].load_l
-    kilos = facts.kinds[k].aboard_kg + state.trucks[v].load_kg
-    return repair(facts, state, v) and bool(litres <= facts.kinds[k].room_l and kilos <= facts.kinds[k].room_kg)
+    litres, kilos = state.trucks[v].load_l, state.trucks[v].load_kg
+    return repair(facts, state, v) and bool(litres <= state.trucks[v].most_l and kilos <= state.trucks[v].most_kg)
 
 
 @folded

@@ -33,7 +33,7 @@ NODE_ROW = _layout(
     "arc leg start latest rest_s rest_end lead_s lead_latest filled_l filled_kg to_fill_l to_fill_kg",
     "after before truck dump_after",
 )
-TRUCK_ROW = _layout("load_l load_kg paid seconds stamp taken_at shared", "kind count dumps place")
+TRUCK_ROW = _layout("load_l load_kg most_l most_kg paid seconds stamp taken_at shared", "kind count dumps place")
 
 
 def _fleet_row() -> np.dtype[np.void]:
@@ -42,8 +42,9 @@ def _fleet_row() -> np.dtype[np.void]:
 
 
 TAKEN_ROW = np.dtype([("stop", np.int64), ("key", np.float64)], align=True)
-TOUCHED_ROW = _layout("truck begin count first_dump")
-SAVED_ROW = _layout("", "stop dump_after")
+TOUCHED_ROW = _layout("truck begin count first_dump first_arc first_leg paid")
+SAVED_ROW = _layout("arc leg", "stop dump_after")
+STALE = -1  # arc of a node whose successor, mark or truck has changed since it was reckoned
 
 
 class State(NamedTuple):
@@ -52,8 +53,9 @@ class State(NamedTuple):
     nodes (n + v): successor, predecessor, truck (-1: left out), whether an unloading follows, cost and seconds of the
     arc that leaves it; earliest start, latest start the rest allows, seconds to the end without waiting, earliest end
     whatever the arrival; seconds since leaving without waiting, latest leaving; load after it, load still taken up to
-    the next unloading (its own counted). trucks (v): its stops' load, cost and seconds, the moves that touched it and
-    took from it last. fleet (k): trucks of a kind in use, where an idle one was last seen.
+    the next unloading (its own counted). trucks (v): its stops' load, the most that it holds beside what was aboard,
+    cost and seconds, the moves that touched it and took from it last. fleet (k): trucks of a kind in use, where an idle
+    one was last seen.
     """
 
     nodes: Rows
@@ -83,6 +85,8 @@ def empty_state(facts: Facts, seed: int) -> State:
     nodes["truck"] = -1
     trucks["stamp"] = trucks["taken_at"] = -1
     trucks["kind"] = np.repeat(np.arange(len(kinds)), kinds["beyond"] - kinds["first"])
+    trucks["most_l"] = (kinds["room_l"] - kinds["aboard_l"])[trucks["kind"]]
+    trucks["most_kg"] = (kinds["room_kg"] - kinds["aboard_kg"])[trucks["kind"]]
     fleet["hint"] = kinds["first"]
     tally = np.zeros(15, dtype=np.int64)
     tally[PENALTY] = facts.stops["penalty"].sum()
@@ -93,7 +97,7 @@ def empty_state(facts: Facts, seed: int) -> State:
     )  # fmt: skip
 
 
-@compiled
+@folded
 def begin_move(state: State) -> None:
     """Remember the totals; nothing is touched yet."""
     state.tally[MOVE] += 1
@@ -118,10 +122,13 @@ def touch(state: State, v: int) -> None:
     state.touched[x].begin = at
     state.touched[x].count = state.trucks[v].count
     state.touched[x].first_dump = state.nodes[n + v].dump_after
+    state.touched[x].first_arc, state.touched[x].first_leg = state.nodes[n + v].arc, state.nodes[n + v].leg
+    state.touched[x].paid = state.trucks[v].paid
     i = state.nodes[n + v].after
     while i < n:
         state.saved[at].stop = i
         state.saved[at].dump_after = state.nodes[i].dump_after
+        state.saved[at].arc, state.saved[at].leg = state.nodes[i].arc, state.nodes[i].leg
         at += 1
         i = state.nodes[i].after
     tally[SAVED] = at
@@ -153,6 +160,7 @@ def take_out(facts: Facts, state: State, c: int) -> None:
     i, j = state.nodes[c].before, state.nodes[c].after
     n = len(state.saved)
     state.nodes[i].after = j
+    state.nodes[i].arc = STALE
     state.nodes[j].before = i
     state.nodes[i].dump_after = (
         (state.nodes[i].dump_after or state.nodes[c].dump_after) and j < n and (i < n or _loaded(facts, state, v))
@@ -187,6 +195,7 @@ def put_in(facts: Facts, state: State, c: int) -> None:
     state.nodes[c].before = i
     state.nodes[c].after = j
     state.nodes[j].before = c
+    state.nodes[i].arc = state.nodes[c].arc = STALE
     state.nodes[i].dump_after = state.spot[FIRST_MARK] == 1
     state.nodes[c].dump_after = state.spot[SECOND_MARK] == 1 and j < n
     state.nodes[c].truck = v
@@ -204,7 +213,7 @@ def put_in(facts: Facts, state: State, c: int) -> None:
 
 @compiled
 def undo(facts: Facts, state: State) -> None:
-    """Every touched round as it was; arcs, times and costs of those rounds are repaired by the caller."""
+    """Every touched round as it was; where time binds the caller repairs the times of those rounds."""
     n = len(state.saved)
     for x in range(state.tally[TOUCHED]):
         i = state.nodes[n + state.touched[x].truck].after
@@ -215,7 +224,9 @@ def undo(facts: Facts, state: State) -> None:
         v = state.touched[x].truck
         _relink(facts, state, (v, state.touched[x].begin, state.touched[x].count))
         state.nodes[n + v].dump_after = state.touched[x].first_dump
-    for i in (PENALTY, SERVED, OVER):
+        state.nodes[n + v].arc, state.nodes[n + v].leg = state.touched[x].first_arc, state.touched[x].first_leg
+        state.trucks[v].paid = state.touched[x].paid
+    for i in (COST, PENALTY, SERVED, OVER):
         state.tally[i] = state.saved_tally[i]
 
 
@@ -232,6 +243,7 @@ def _relink(facts: Facts, state: State, part: tuple[int, int, int]) -> None:
         state.nodes[c].before = i
         state.nodes[c].truck = v
         state.nodes[c].dump_after = state.saved[x].dump_after
+        state.nodes[c].arc, state.nodes[c].leg = state.saved[x].arc, state.saved[x].leg
         litres += facts.stops[c].litres
         kilos += facts.stops[c].kilos
         i = c

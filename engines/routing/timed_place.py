@@ -83,10 +83,9 @@ def _place_of(facts: Facts, state: State, x: int, everywhere: bool) -> tuple[int
 @folded
 def fits_at_once(facts: Facts, state: State, v: int, c: int) -> bool:
     """Whether a truck takes one more stop without unloading on the way."""
-    k = state.trucks[v].kind
-    litres = facts.kinds[k].aboard_l + state.trucks[v].load_l + facts.stops[c].litres
-    found: bool = litres <= facts.kinds[k].room_l and (
-        facts.kinds[k].aboard_kg + state.trucks[v].load_kg + facts.stops[c].kilos <= facts.kinds[k].room_kg
+    found: bool = (
+        state.trucks[v].load_l + facts.stops[c].litres <= state.trucks[v].most_l
+        and state.trucks[v].load_kg + facts.stops[c].kilos <= state.trucks[v].most_kg
     )
     return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from engines.routing.compiled import compiled, folded, whole
 from engines.routing.exact import driven
 from engines.routing.model import DUMPS, DURATIONS, ENDLESS, EXACT, FAR, TIMED, Facts
-from engines.routing.state import COST, LONGEST, State
+from engines.routing.state import COST, LONGEST, STALE, State
 
 
 @compiled
@@ -56,34 +56,39 @@ def direct(facts: Facts, k: int, ends: tuple[int, int]) -> tuple[int, int]:
 @compiled
 def repair(facts: Facts, state: State, v: int) -> bool:
     """Everything derived of one round and the totals; False when it cannot be driven."""
-    _arcs(facts, state, v)
+    way = _arcs(facts, state, v)
     if facts.flags[TIMED] == 0:
-        return _settle(facts, state, v, state.trucks[v].seconds)
+        return _settle(facts, state, (v, whole(state.trucks[v].seconds)), way)
     end = _forward(facts, state, v)
     ok = end >= 0
     if ok:
         _backward(facts, state, v)
         seconds = _length(facts, state, v, end)
-        ok = seconds <= facts.kinds[state.trucks[v].kind].longest and _settle(facts, state, v, seconds)
+        ok = seconds <= facts.kinds[state.trucks[v].kind].longest and _settle(facts, state, (v, seconds), way)
     return ok
 
 
 @folded
-def _arcs(facts: Facts, state: State, v: int) -> None:
+def _arcs(facts: Facts, state: State, v: int) -> tuple[int, int]:
+    """The cost and the seconds of all arcs of a round, the stale ones reckoned anew."""
     n, k = len(facts.stops), state.trucks[v].kind
     i = n + v
-    dumps = 0
+    dumps = cost = seconds = 0
     while True:
         j = whole(state.nodes[i].after)
-        if state.nodes[i].dump_after:
-            state.nodes[i].arc, state.nodes[i].leg = by_way_of_dump(facts, k, (i, j))
-            dumps += 1
-        else:
-            state.nodes[i].arc, state.nodes[i].leg = direct(facts, k, (i, j))
+        if state.nodes[i].arc == STALE:
+            if state.nodes[i].dump_after:
+                state.nodes[i].arc, state.nodes[i].leg = by_way_of_dump(facts, k, (i, j))
+            else:
+                state.nodes[i].arc, state.nodes[i].leg = direct(facts, k, (i, j))
+        dumps += state.nodes[i].dump_after
+        cost += state.nodes[i].arc
+        seconds += state.nodes[i].leg
         i = j
         if i >= n:
             break
     state.trucks[v].dumps = dumps
+    return cost, seconds
 
 
 @folded
@@ -149,21 +154,14 @@ def _length(facts: Facts, state: State, v: int, end: int) -> int:
 
 
 @folded
-def _settle(facts: Facts, state: State, v: int, seconds: int) -> bool:
-    """The round's cost and seconds, and the totals' share of them."""
-    n, k = len(facts.stops), state.trucks[v].kind
-    cost, sum_legs = 0, 0
+def _settle(facts: Facts, state: State, found: tuple[int, int], way: tuple[int, int]) -> bool:
+    """The round's cost and seconds, and the totals' share of them; found = (truck, seconds), way = of all arcs."""
+    v, seconds = found
+    k, cost = state.trucks[v].kind, 0
     if state.trucks[v].count > 0:
-        cost = facts.kinds[k].fixed
-        i = n + v
-        while True:
-            cost += state.nodes[i].arc
-            sum_legs += state.nodes[i].leg
-            i = state.nodes[i].after
-            if i >= n:
-                break
+        cost = facts.kinds[k].fixed + way[0]
         if facts.flags[TIMED] == 1:
-            cost += round(facts.kinds[k].per_second * (seconds - sum_legs))
+            cost += round(facts.kinds[k].per_second * (seconds - way[1]))
         if facts.flags[EXACT] == 1:
             cost, seconds = driven(facts, state, v, (whole(-1), whole(-1), whole(0), whole(0)))
             if seconds > facts.kinds[k].longest:
@@ -212,12 +210,13 @@ def merge_trips(facts: Facts, state: State, v: int) -> None:
     while True:
         j = state.nodes[i].after
         if j >= n:
-            state.nodes[i].dump_after = False
+            if state.nodes[i].dump_after:
+                state.nodes[i].dump_after, state.nodes[i].arc = False, STALE
             break
         if state.nodes[i].dump_after:
             fits = litres + state.nodes[j].to_fill_l <= facts.kinds[k].room_l
             if fits and kilos + state.nodes[j].to_fill_kg <= facts.kinds[k].room_kg:
-                state.nodes[i].dump_after = False
+                state.nodes[i].dump_after, state.nodes[i].arc = False, STALE
             else:
                 litres = kilos = 0
         litres += facts.stops[j].litres

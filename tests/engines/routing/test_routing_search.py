@@ -57,7 +57,7 @@ def test_a_search_that_goes_on_from_a_plan_is_never_worse_than_that_plan(core: C
 
 
 def test_a_plan_is_carried_over_to_a_day_with_other_stops_trucks_and_hours() -> None:
-    old = grid(40, 3, capacity_l=700)
+    old = replace(grid(40, 3, capacity_l=700), max_seconds=5000)  # too short for one truck
     plan = solve(old, LOOKS)
     fewer = replace(old, trucks=old.trucks[1:], max_seconds=max(each.seconds for each in plan.rounds[1:]) - 500)
     orders = carried_over(fewer, plan)
