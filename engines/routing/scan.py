@@ -7,7 +7,7 @@ until its next stop may begin late enough, and left where the truck would come t
 from __future__ import annotations
 
 from engines.routing.blinks import NEW_ROUND, idle_of, next_blink
-from engines.routing.compiled import compiled, folded, unit
+from engines.routing.compiled import compiled, folded, row, unit, whole
 from engines.routing.model import FAR, Facts
 from engines.routing.state import BLINK, NODE, USED, State
 from engines.routing.timed_place import fits_at_once, judge
@@ -48,17 +48,17 @@ def _in_rounds(facts: Facts, state: State, c: int) -> int:
     return best
 
 
-@compiled
+@folded
 def _in_round(facts: Facts, state: State, at: tuple[int, int, int], so_far: tuple[int, int]) -> tuple[int, int]:
     """The better of the best cost so far and the cheapest place of a stop in a truck's round, at = (stop, truck, kind);
     and after how many places the next one is overlooked, so_far = (cost, places)."""
     c, v, k = at
     best, blink = so_far
     n, g, early, late = len(facts.stops), facts.kinds[k].group, facts.stops[c].early, facts.stops[c].late
-    i = n + v
+    i = row(n + v)
     start, cost = facts.kinds[k].leave + facts.ends[k, c].start_secs, facts.ends[k, c].start_cost
     while start <= late:
-        j = state.nodes[i].after
+        j = row(state.nodes[i].after)
         if j >= n or state.nodes[j].latest > early:
             blink -= 1
             if blink <= 0:
@@ -70,7 +70,7 @@ def _in_round(facts: Facts, state: State, at: tuple[int, int, int], so_far: tupl
                     end = max(start, early) + (facts.secs[c, j] if j < n else facts.ends[k, c].end_secs)
                     in_time = end <= (state.nodes[j].latest if j < n else facts.kinds[k].back)
                     if in_time and not (j < n and facts.stops[j].held):
-                        best = judge(facts, state, (c, i, v, 0, 0), best)
+                        best = judge(facts, state, (c, whole(i), v, 0, 0), best)
         if j >= n:
             break
         i = j
