@@ -42,6 +42,7 @@ class _Label:
 
     edition: str
     dimensions: int
+    neighbours: int
     sha256: str
 
 
@@ -126,7 +127,7 @@ class Sidecar:
         """The index of the file, when its label fits; else an empty one."""
         try:
             label = _Label(**json.loads(self._label_path.read_text(encoding="utf-8")))
-            fitting = label == _Label(vectors.edition, vectors.matrix.shape[1], file_digest(self._path))
+            fitting = label == _Label(vectors.edition, vectors.matrix.shape[1], NEIGHBOURS, file_digest(self._path))
         except (OSError, ValueError, TypeError):
             fitting = False
         index = _empty(vectors)
@@ -145,7 +146,7 @@ class Sidecar:
                     return
                 self._index.save(self._new_path)
                 self._new_path.replace(self._path)
-                label = _Label(vectors.edition, vectors.matrix.shape[1], file_digest(self._path))
+                label = _Label(vectors.edition, vectors.matrix.shape[1], NEIGHBOURS, file_digest(self._path))
                 self._label_path.write_text(json.dumps(asdict(label)), encoding="utf-8")
         except (OSError, RuntimeError) as error:  # usearch raises RuntimeError when the disk is full
             log.warning("the approximate index cannot be kept, it will be made again next time: %s", error)

@@ -100,7 +100,7 @@ def anneal(facts: Facts, state: State, best: Best, plan: tuple[int, float, float
         ruin(facts, state)
         ok = True
         for x in range(state.tally[TOUCHED]):
-            if facts.flags[DUMPS] == 1:
+            if facts.flags[DUMPS] == 1:  # a call hands over every array
                 merge_trips(facts, state, state.touched[x].truck)
             ok = repair(facts, state, state.touched[x].truck) and ok
         if ok:

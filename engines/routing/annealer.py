@@ -236,7 +236,7 @@ def steps_of(model: Model, orders: Sequence[Order]) -> I64:
             mark = 0
             for point in orders[index]:
                 if not problem.is_dump(point):
-                    said.append((v, model.rows[point], mark))
+                    said.append((v, model.row_of[point], mark))
                 mark = int(problem.is_dump(point))
     return np.array(said, dtype=np.int64).reshape(-1, 3)
 

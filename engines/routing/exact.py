@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engines.routing.compiled import compiled, whole
 from engines.routing.model import ENDLESS, Facts
+from engines.routing.problem import LONGEST
 from engines.routing.state import State
 
 NEVER = 4 * ENDLESS
@@ -136,7 +137,7 @@ def _home(
         way_s = facts.seconds[here, dump] + facts.seconds[dump, home]
         way_m = facts.metres[here, dump] + facts.metres[dump, home]
     metres, drive = metres + way_m, drive + way_s
-    if metres > facts.kinds[k].most_metres or drive > facts.kinds[k].most_drive:
+    if metres >= LONGEST or metres > facts.kinds[k].most_metres or drive > facts.kinds[k].most_drive:
         return 0, -1
     end = clocks[1] + way_s + stay
     if clocks[0] < NEVER and (facts.kinds[k].rest_from < 0 or clocks[0] + way_s + stay <= facts.kinds[k].rest_to):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engines.routing.nearness import STRIP, near_lists, neighbours_together
+from engines.routing.nearness import STRIP, from_near, least_on, near_lists, neighbours_together
 from engines.routing.problem import LONGEST, Problem, Stop, Truck
 from engines.routing.rates import fixed_milli, milli_rates, span_rate
 from engines.routing.sources import source_mark
@@ -64,7 +64,7 @@ class Facts(NamedTuple):
     kinds: Rows  # (k,) trucks first .. beyond - 1 are of the kind, the first `have` of them real
     ends: Rows  # (k, n) ways from the start to a stop and from a stop home, by way of the last dump; who may serve it
     cost: I32  # (g, n, n) from row to column
-    cost_in: I32  # (g, n, n) from column to row
+    cost_in: I32  # (g, n, n) from column to row, where time binds; else (1, 1, 1)
     secs: I32  # (n, n) from row to column
     secs_in: I32  # (n, n) from column to row, where all rounds are scanned for a place; else (1, 1)
     to_dump: Rows  # (g, n + k, d) from a stop, or from where a kind starts
@@ -91,14 +91,14 @@ class Model:
     problem: Problem
     facts: Facts
     stops: tuple[Stop, ...]
-    rows: tuple[int, ...]
+    row_of: tuple[int, ...]
     members: tuple[tuple[int, ...], ...]
     locked: dict[int, tuple[int, ...]]
     scale: float
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _Ordered:
     """A problem's stops in the order of the model's rows: their points and their seconds of service, all (n,)."""
 
     problem: Problem
@@ -107,11 +107,11 @@ class _Rows:
     service: I64
 
 
-def _rows_of(problem: Problem) -> _Rows:
+def _ordered(problem: Problem) -> _Ordered:
     first = problem.first_stop
     order = neighbours_together(problem.metres[first:, first:])
     stops = tuple(problem.stops[i] for i in order.tolist())
-    return _Rows(problem, first + order, stops, np.array([stop.service_s for stop in stops], dtype=np.int64))
+    return _Ordered(problem, first + order, stops, np.array([stop.service_s for stop in stops], dtype=np.int64))
 
 
 def model_of(problem: Problem) -> Model:
@@ -120,52 +120,39 @@ def model_of(problem: Problem) -> Model:
     kinds, members = _kinds(problem)
     groups = list(dict.fromkeys(milli_rates(problem, truck) for truck in kinds))
     scale = _scale(problem, groups)
-    rows, n = _rows_of(problem), len(problem.stops)
+    ordered, n = _ordered(problem), len(problem.stops)
     unload = [*range(problem.first_dump, problem.first_stop)]
     if problem.reload_at_depot:
         unload = [*range(problem.first_dump), *unload]
-    cost = np.stack([_arcs(rows, rates, scale) for rates in groups]) if groups else np.zeros((1, n, n), np.int32)
-    secs = _seconds(rows)
-    ends = _ends(rows, kinds, scale)
-    stops = _stops(rows, ends, scale)
+    cost = np.stack([_arcs(ordered, rates, scale) for rates in groups]) if groups else np.zeros((1, n, n), np.int32)
+    secs = _seconds(ordered)
+    ends = _ends(ordered, kinds, scale)
+    stops = _stops(ordered, ends, scale)
     dumps = np.zeros(len(unload), _layout(f"point stay {source_mark()}"))
     dumps["point"], dumps["stay"] = unload, [problem.place_at(point).service_s for point in unload]
     usable = [[point >= problem.first_dump or point == truck.depot for point in unload] for truck in kinds]
     near = near_lists(cost[0], secs, (stops["early"], stops["late"]))
-    to_dump, from_dump = _unloading(rows, (kinds, groups, unload), scale)
-    stops["least_on"] = _least_on(cost, ends)
+    to_dump, from_dump = _unloading(ordered, (kinds, groups, unload), scale)
+    stops["least_on"] = least_on(cost, ends["end_cost"])
     flags = _flags(problem, kinds, (stops, ends, bool(unload)))
     secs_in = np.ascontiguousarray(secs.T) if flags[SCANNED] else np.zeros((1, 1), np.int32)
     facts = Facts(
         stops=stops, kinds=_kind_rows(problem, (kinds, members, groups), scale), ends=ends, cost=cost,
-        cost_in=_turned(cost), secs=secs, secs_in=secs_in, to_dump=to_dump, from_dump=from_dump, dumps=dumps,
+        cost_in=_turned(cost) if flags[TIMED] else np.zeros((1, 1, 1), np.int32), secs=secs, secs_in=secs_in,
+        to_dump=to_dump, from_dump=from_dump, dumps=dumps,
         usable=np.array(usable, dtype=np.int64).reshape(len(kinds), len(unload)), metres=_fixed(problem.metres),
-        seconds=_fixed(problem.seconds), points=rows.points, insert_near=near[0],
-        near_cost=_from_near(cost, near[0]), remove_near=near[1], flags=flags,
+        seconds=_fixed(problem.seconds), points=ordered.points, insert_near=near[0],
+        near_cost=from_near(cost, near[0]), remove_near=near[1], flags=flags,
     )  # fmt: skip
-    index = {stop.id: i for i, stop in enumerate(rows.stops)}
+    index = {stop.id: i for i, stop in enumerate(ordered.stops)}
     locked = {
         int(facts.kinds["first"][k]): tuple(index[stop_id] for stop_id in truck.locked)
         for k, truck in enumerate(kinds) if truck.locked
     }  # fmt: skip
     row_of = np.full(problem.size, -1)
-    row_of[rows.points] = np.arange(n)
+    row_of[ordered.points] = np.arange(n)
     members_of = tuple(tuple(each) for each in members)
-    return Model(problem, facts, rows.stops, tuple(row_of.tolist()), members_of, locked, scale)
-
-
-def _from_near(cost: I32, near: I32) -> I32:
-    """Cost from each stop's near ones to it, in one row per stop, so that trying its places reads one row."""
-    return np.ascontiguousarray(cost[:, near, np.arange(len(near))[:, None]])
-
-
-def _least_on(cost: I32, ends: Rows) -> I64:
-    """(n,) the least that going on from each stop costs, to any other or home."""
-    least: I64 = ends["end_cost"].min(axis=0, initial=FAR)
-    for arcs in cost:
-        for i, onward in enumerate(arcs):
-            least[i] = min(least[i], onward[:i].min(initial=FAR), onward[i + 1 :].min(initial=FAR))
-    return least
+    return Model(problem, facts, ordered.stops, tuple(row_of.tolist()), members_of, locked, scale)
 
 
 def _fixed(matrix: I64) -> I64:
@@ -194,12 +181,12 @@ def _flags(problem: Problem, kinds: Sequence[Truck], parts: tuple[Rows, Rows, bo
     return np.array(said, dtype=np.int64)
 
 
-def _stops(order: _Rows, ends: Rows, scale: float) -> Rows:
+def _stops(ordered: _Ordered, ends: Rows, scale: float) -> Rows:
     """The stops' rows; a locked stop's window and release are past and forgiven."""
-    held = {stop_id for truck in order.problem.trucks for stop_id in truck.locked}
-    rows = np.zeros(len(order.stops), STOP_ROW)
-    penalties = _penalties(order, ends, scale)
-    for row, stop, penalty in zip(rows, order.stops, penalties, strict=True):
+    held = {stop_id for truck in ordered.problem.trucks for stop_id in truck.locked}
+    rows = np.zeros(len(ordered.stops), STOP_ROW)
+    penalties = _penalties(ordered, ends, scale)
+    for row, stop, penalty in zip(rows, ordered.stops, penalties, strict=True):
         begun = stop.id in held
         early, late = stop.window if stop.window and not begun else (0, ENDLESS)
         row["litres"], row["kilos"], row["service"] = stop.volume_l, stop.weight_kg, stop.service_s
@@ -275,22 +262,25 @@ def _whole(milli: F64) -> I64:
     return np.rint(np.minimum(milli, FAR)).astype(np.int64)
 
 
-def _arcs(rows: _Rows, rates: tuple[float, float], scale: float) -> I32:
-    n = len(rows.stops)
+def _arcs(ordered: _Ordered, rates: tuple[float, float], scale: float) -> I32:
+    n = len(ordered.stops)
     made = np.empty((n, n), dtype=np.int32)
     for begin in range(0, n, STRIP):  # in strips: 6,000 stops at once would take a gigabyte
-        strip = _milli(rows.problem, rates, rows.points[begin : begin + STRIP], rows.points) + rates[1] * rows.service
+        strip = (
+            _milli(ordered.problem, rates, ordered.points[begin : begin + STRIP], ordered.points)
+            + rates[1] * ordered.service
+        )
         made[begin : begin + STRIP] = _whole(strip / scale)
     return made
 
 
-def _seconds(rows: _Rows) -> I32:
+def _seconds(ordered: _Ordered) -> I32:
     """Seconds between stops, the service at the one that is left counted."""
-    n = len(rows.stops)
+    n = len(ordered.stops)
     made = np.empty((n, n), dtype=np.int32)
     for begin in range(0, n, STRIP):
         part = slice(begin, begin + STRIP)
-        strip = rows.problem.seconds[np.ix_(rows.points[part], rows.points)] + rows.service[part, None]
+        strip = ordered.problem.seconds[np.ix_(ordered.points[part], ordered.points)] + ordered.service[part, None]
         made[part] = np.minimum(strip, FAR)
     return made
 
@@ -301,13 +291,13 @@ def _turned(arcs: I32) -> I32:
     return arcs if np.array_equal(turned, arcs) else turned
 
 
-def _ends(order: _Rows, kinds: Sequence[Truck], scale: float) -> Rows:
+def _ends(ordered: _Ordered, kinds: Sequence[Truck], scale: float) -> Rows:
     """(k, n) ways between a kind's ends and the stops, and the dump it takes after each last stop (-1: none)."""
-    problem, stops, service = order.problem, order.points, order.service
+    problem, stops, service = ordered.problem, ordered.points, ordered.service
     n = len(stops)
     rows = np.zeros((len(kinds), n), END_ROW)
     rows["end_dump"] = -1
-    rows["allowed"] = _allowed(order, kinds)
+    rows["allowed"] = _allowed(ordered, kinds)
     dumps = np.arange(problem.first_dump, problem.first_stop)
     stay = np.array([dump.service_s for dump in problem.dumps], dtype=np.int64)
     for row, truck in zip(rows, kinds, strict=True):
@@ -328,47 +318,47 @@ def _ends(order: _Rows, kinds: Sequence[Truck], scale: float) -> Rows:
 
 
 def _unloading(
-    rows: _Rows, parts: tuple[Sequence[Truck], Sequence[tuple[float, float]], list[int]], scale: float
+    ordered: _Ordered, parts: tuple[Sequence[Truck], Sequence[tuple[float, float]], list[int]], scale: float
 ) -> tuple[Rows, Rows]:
     """Ways to where a truck may unload, the stay there counted, and ways on from there."""
     kinds, groups, unload = parts
-    problem, service, n, d = rows.problem, rows.service, len(rows.stops), len(unload)
-    points = [*rows.points.tolist(), *(truck.start_point for truck in kinds)]
+    problem, service, n, d = ordered.problem, ordered.service, len(ordered.stops), len(unload)
+    points = [*ordered.points.tolist(), *(truck.start_point for truck in kinds)]
     left = np.concatenate([service, np.zeros(len(kinds), dtype=np.int64)])
     stay = np.array([problem.place_at(p).service_s for p in unload], dtype=np.int64)
     to_dump = np.zeros((max(1, len(groups)), len(points), d), dtype=WAY_ROW)
     from_dump = np.zeros((max(1, len(groups)), d, n), dtype=WAY_ROW)
     for g, rates in enumerate(groups if d else ()):
         to_dump["cost"][g] = _whole((_milli(problem, rates, points, unload) + rates[1] * stay) / scale)
-        onward = _milli(problem, rates, unload, rows.points) + rates[1] * service
+        onward = _milli(problem, rates, unload, ordered.points) + rates[1] * service
         from_dump["cost"][g] = _whole(onward / scale)
         to_dump["secs"][g] = problem.seconds[np.ix_(points, unload)] + left[:, None] + stay
-        from_dump["secs"][g] = problem.seconds[np.ix_(np.array(unload), rows.points)]
+        from_dump["secs"][g] = problem.seconds[np.ix_(np.array(unload), ordered.points)]
     return to_dump, from_dump
 
 
-def _allowed(rows: _Rows, kinds: Sequence[Truck]) -> Bools:
+def _allowed(ordered: _Ordered, kinds: Sequence[Truck]) -> Bools:
     """(k, n): whether the kind takes the stop's stream; a locked stop only its own truck."""
-    owner = {stop_id: truck.name for truck in rows.problem.trucks for stop_id in truck.locked}
-    streams = sorted({stop.stream for stop in rows.stops})
-    of = np.array([streams.index(stop.stream) for stop in rows.stops], dtype=np.int64)
-    made = np.zeros((len(kinds), len(rows.stops)), dtype=np.bool_)
+    owner = {stop_id: truck.name for truck in ordered.problem.trucks for stop_id in truck.locked}
+    streams = sorted({stop.stream for stop in ordered.stops})
+    of = np.array([streams.index(stop.stream) for stop in ordered.stops], dtype=np.int64)
+    made = np.zeros((len(kinds), len(ordered.stops)), dtype=np.bool_)
     for k, truck in enumerate(kinds):
         made[k] = np.array([truck.takes(stream) for stream in streams], dtype=np.bool_)[of] if streams else False
-    for i, stop in enumerate(rows.stops):
+    for i, stop in enumerate(ordered.stops):
         if stop.id in owner:
             made[:, i] = [truck.name == owner[stop.id] for truck in kinds]
     return made
 
 
-def _penalties(rows: _Rows, ends: Rows, scale: float) -> list[int]:
+def _penalties(ordered: _Ordered, ends: Rows, scale: float) -> list[int]:
     """Cost of leaving a stop out: its prize, or without one more than any detour, a truck's fixed cost and its waiting;
     more still if it must be served."""
-    problem = rows.problem
+    problem = ordered.problem
     both = (ends["start_cost"] + ends["end_cost"])[(ends["start_cost"] < FAR) & (ends["end_cost"] < FAR)]
     opens = max((stop.window[0] for stop in problem.stops if stop.window), default=0)
     truck = max((fixed_milli(problem, t) + milli_rates(problem, t)[1] * opens for t in problem.trucks), default=0.0)
-    prize = max((stop.prize or 0 for stop in rows.stops), default=0)
+    prize = max((stop.prize or 0 for stop in ordered.stops), default=0)
     always = 3 * int(both.max(initial=1)) + int(min(FAR, (prize + truck) / scale)) + 1
 
     def of(stop: Stop) -> int:
@@ -376,7 +366,7 @@ def _penalties(rows: _Rows, ends: Rows, scale: float) -> list[int]:
             return 10 * always
         return always if stop.prize is None else round(stop.prize / scale)
 
-    return [of(stop) for stop in rows.stops]
+    return [of(stop) for stop in ordered.stops]
 
 
 def _shift_may_bind(problem: Problem, kinds: Sequence[Truck], ends: Rows) -> bool:

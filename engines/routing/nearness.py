@@ -48,6 +48,24 @@ def near_lists(cost: I32, secs: I32, windows: tuple[I64, I64]) -> tuple[I32, I32
     return inserting, removing
 
 
+def from_near(cost: I32, near: I32) -> I32:
+    """(g, n, m) cost from each stop's near ones to it, so that trying its places reads one short row.
+
+    `cost` (g, n, n) from row to column, `near` (n, m).
+    """
+    return np.ascontiguousarray(cost[:, near, np.arange(len(near))[:, None]])
+
+
+def least_on(cost: I32, home: I64) -> I64:
+    """(n,) the least that going on from each stop costs: to any other, or home by `home` (kinds of truck, n)."""
+    most = np.iinfo(np.int32).max
+    least: I64 = home.min(axis=0, initial=most)
+    for arcs in cost:
+        for i, onward in enumerate(arcs):
+            least[i] = min(least[i], onward[:i].min(initial=most), onward[i + 1 :].min(initial=most))
+    return least
+
+
 def _friction(secs: I32, early: I64, late: I64, rows: slice) -> npt.NDArray[np.float64]:
     """Weighted waiting and lateness that going from the rows' stops to all others cannot avoid."""
     wait = np.maximum(0, early[None, :] - secs - np.minimum(late, 10**9)[rows, None])

@@ -78,6 +78,8 @@ def _put_plain(facts: Facts, state: State, c: int, cost: int) -> None:
     """Link a stop and repair just its two arcs."""
     v, i = state.spot[TRUCK], state.spot[NODE]
     k = state.trucks[v].kind
+    if state.trucks[v].count == 0 and state.fleet[k].used >= facts.kinds[k].have:
+        cost -= state.tally[PRICE]  # counted by how many trucks there are too many
     put_in(facts, state, c)
     state.nodes[i].arc, state.nodes[i].leg = direct(facts, k, (i, c))
     state.nodes[c].arc, state.nodes[c].leg = direct(facts, k, (c, state.nodes[c].after))

@@ -278,7 +278,7 @@ def _solution(model: Model, built: Built, orders: Sequence[Order]) -> Any:
             visits = [
                 pyvrp.Activity(depot, built.first_dump + built.dumps.index(point))
                 if problem.is_dump(point)
-                else pyvrp.Activity(client, model.rows[point])
+                else pyvrp.Activity(client, model.row_of[point])
                 for point in inner
             ]
             if visits:
@@ -301,8 +301,8 @@ def _orders(model: Model, built: Built, solution: Any) -> list[Order]:
                 order.append(built.dumps[activity.idx - built.first_dump])
         while order and problem.is_dump(order[-1]):
             order.pop()
-        if order and facts.ends["end_dump"][k, model.rows[order[-1]]] >= 0:
-            order.append(int(facts.ends["end_dump"][k, model.rows[order[-1]]]))
+        if order and facts.ends["end_dump"][k, model.row_of[order[-1]]] >= 0:
+            order.append(int(facts.ends["end_dump"][k, model.row_of[order[-1]]]))
         if order:
             orders[free[k].pop(0)] = order
     return orders

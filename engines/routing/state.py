@@ -63,7 +63,7 @@ class State(NamedTuple):
     fleet: Rows
     taken: Rows  # (n,) stops taken out, to be put in again
     touched: Rows  # (v,) rounds copied in this move
-    saved: Rows  # (n,) their stops
+    saved: Rows  # (n,) their stops, with marks and arcs: all that an undone move gets back
     tally: I64
     saved_tally: I64
     spot: I64

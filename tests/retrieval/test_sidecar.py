@@ -73,7 +73,7 @@ def test_another_process_reads_the_file_and_adds_only_what_is_missing(
     assert nearest(again, again._ready[0], 119)[0] == 238  # type: ignore[index]
 
 
-@pytest.mark.parametrize("fault", ["bytes", "cut", "label", "no label", "model"])
+@pytest.mark.parametrize("fault", ["bytes", "cut", "label", "no label", "model", "links"])
 def test_a_file_about_which_anything_is_odd_is_made_again(tmp_path: Path, fault: str) -> None:
     path = tmp_path / "i"
     Sidecar(path).make(some(100, seed=1))
@@ -84,6 +84,8 @@ def test_a_file_about_which_anything_is_odd_is_made_again(tmp_path: Path, fault:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif fault == "label":
         label.write_text(json.dumps({"edition": "one"}), encoding="utf-8")
+    elif fault == "links":
+        label.write_text(json.dumps(json.loads(label.read_text("utf-8")) | {"neighbours": 16}), encoding="utf-8")
     elif fault == "no label":
         label.unlink()
     vectors = some(100, "two" if fault == "model" else "one", seed=2)  # others than those in the file

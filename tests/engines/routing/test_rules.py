@@ -185,6 +185,17 @@ def test_what_cannot_be_reached_is_named_and_the_rest_is_served() -> None:
     assert "no way" in plan.verdicts[0]
 
 
+def test_where_a_rest_is_due_no_truck_takes_a_way_that_is_none() -> None:
+    """Ways without metres, though with seconds: a round that is driven exactly may not take them either."""
+    for seed in range(6):
+        problem = with_trucks(grid(30, 2, seed=seed), rest=Rest(3600, 4 * 3600, 1800), cost_per_km=0.0)
+        metres = problem.metres.copy()
+        metres[np.random.default_rng(seed).random(metres.shape) < 0.4] = LONGEST
+        np.fill_diagonal(metres, 0)
+        broken = replace(problem, metres=metres)
+        assert check(broken, solve(broken, LOOKS, seed, Params(core=Core.annealer))) == []
+
+
 def test_verdicts_say_how_many_stops_no_truck_can_serve_and_why() -> None:
     problem = with_stop(with_stop(grid(6), 0, stream="Glass"), 3, stream="Glass")
     problem = with_trucks(problem, streams=frozenset({"Waste"}))
