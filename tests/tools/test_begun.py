@@ -99,7 +99,7 @@ def test_the_changed_round_is_explained_and_solved_again_from_what_is_stored(out
 def test_a_second_change_knows_what_the_first_one_knew(out: tuple[Ctx, str]) -> None:
     ctx, plan_id = out
     fewer, more = sorted(plan_of(ctx, plan_id).rounds, key=lambda each: len(each.stop_ids))
-    assert len(more.stop_ids) >= 6  # the last of six bins of 15 minutes is not begun half an hour after half of the time
+    assert len(more.stop_ids) >= 6  # the last of six bins of 15 minutes is not begun soon after half of the time
     first = ask(ctx, "what_if", remove_trucks=[fewer.truck])
     thread = replace(ctx, thread=ThreadView("t-1", last_plan=first.facts.plan_id, last_subject=first.facts.plan_id))
     one = plan_of(ctx, first.facts.plan_id)
