@@ -123,11 +123,15 @@ class Sidecar:
     def _label_path(self) -> Path:
         return self._path.with_name(self._path.name + ".json")
 
+    def _label_of(self, vectors: Vectors) -> _Label:
+        """The label that fits the file as it is, if it is the index of these vectors."""
+        return _Label(vectors.edition, vectors.matrix.shape[1], NEIGHBOURS, file_digest(self._path))
+
     def _read(self, vectors: Vectors) -> Index:
         """The index of the file, when its label fits; else an empty one."""
         try:
             label = _Label(**json.loads(self._label_path.read_text(encoding="utf-8")))
-            fitting = label == _Label(vectors.edition, vectors.matrix.shape[1], NEIGHBOURS, file_digest(self._path))
+            fitting = label == self._label_of(vectors)
         except (OSError, ValueError, TypeError):
             fitting = False
         index = _empty(vectors)
@@ -146,8 +150,7 @@ class Sidecar:
                     return
                 self._index.save(self._new_path)
                 self._new_path.replace(self._path)
-                label = _Label(vectors.edition, vectors.matrix.shape[1], NEIGHBOURS, file_digest(self._path))
-                self._label_path.write_text(json.dumps(asdict(label)), encoding="utf-8")
+                self._label_path.write_text(json.dumps(asdict(self._label_of(vectors))), encoding="utf-8")
         except (OSError, RuntimeError) as error:  # usearch raises RuntimeError when the disk is full
             log.warning("the approximate index cannot be kept, it will be made again next time: %s", error)
 
