@@ -18,6 +18,8 @@ __all__ = ["ApproximateIndex", "TextSource"]
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 CODES_FROM = 256  # rows: fewer are compared by their true numbers at once
+SAMPLE, NEAREST = 16_384, 32  # texts compared to see how many near a question the limits leave, and how many are near
+BY_PLACE = 2  # as so many of them counts what place alone would say
 EXACT = frozenset({Plan.LIMITS_FIRST, Plan.ALL_MEANINGS})
 
 
@@ -66,6 +68,10 @@ class TextSource:
         """The share that the cells say: the index knows no places."""
         return min(1.0, self.estimated / max(1, self.documents))
 
+    def survival_near(self) -> float:
+        """The share of the sample's nearest to the question that the limits leave; of few texts what place says."""
+        return self._survival_near
+
     def within(self) -> Numbers:
         """The rows that the limits leave."""
         return self.rows
@@ -110,6 +116,16 @@ class TextSource:
         if len(rows) == self.total:
             return bounded(self.vectors.codes, self.query)
         return bounded(self.vectors.codes, self.query, rows, whole=whole)
+
+    @cached_property
+    def _survival_near(self) -> float:
+        if self.vectors.codes is None or self.total < 2 * SAMPLE:
+            return self.survival()
+        sample = np.arange(0, self.total, self.total // SAMPLE)
+        cosines = bounded(self.vectors.codes, self.query, sample).near
+        nearest = sample[np.argpartition(cosines, -NEAREST)[-NEAREST:]]
+        left = float(self._flags[nearest].sum())
+        return (left + BY_PLACE * self.survival()) / (NEAREST + BY_PLACE)
 
     @cached_property
     def _swept(self) -> Floats:

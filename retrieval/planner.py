@@ -9,7 +9,8 @@ all meanings: everything compared exactly, then the limits; the cost grows with 
 meaning first: an approximate index gives its nearest, the limits are checked exactly on each, and more are fetched
 while too few survive; an exact plan ends it where the next round would cost more, or place and meaning are at odds.
 Up to 10,000 candidates, and where every hit must be counted, only the exact plans take part; elsewhere the approximate
-one must be cheaper by a third.
+one must be cheaper by a third. How much it must fetch depends on how many of what is near this question the limits
+leave, which a source may tell from a sample.
 """
 
 from __future__ import annotations
@@ -102,6 +103,10 @@ class CandidateSource(Protocol):
         """The share (0..1) of what `approximate` gives that probably passes the limits: 1 where cells filter well."""
         ...
 
+    def survival_near(self) -> float:
+        """The same of what is nearest to this question, where the source can tell; else `survival()`."""
+        ...
+
     def within(self) -> Numbers:
         """Exactly those that the limits leave, ascending."""
         ...
@@ -161,12 +166,12 @@ class Planner:
 
     def choose(self, source: CandidateSource, depth: int) -> PlanTrace:
         """The plan that will probably be cheapest, before anything is run; `actual` is not known yet (-1)."""
-        sizes = _sizes(source, depth)
         plans = source.plans
         if self._only in plans:
             plans = frozenset({self._only})
-        elif sizes.estimated <= FEW:
+        elif source.estimate() <= FEW:
             plans = plans - {Plan.MEANING_FIRST} or plans
+        sizes = _sizes(source, depth, plans)
         expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
         chosen = min(expected, key=lambda plan: expected[plan] * (ADVANTAGE if plan == Plan.MEANING_FIRST else 1))
         alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}
@@ -192,7 +197,7 @@ class Planner:
 
     def _meaning_first(self, source: CandidateSource, depth: int, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:
         """Fetch, check, and fetch more while too few survive, more comes, and no exact plan would be quicker."""
-        sizes = _sizes(source, depth)
+        sizes = _sizes(source, depth, source.plans)
         exact = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in source.plans - {Plan.MEANING_FIRST}}
         fetch, before = min(sizes.fetch, source.most), 0
         while True:
@@ -241,9 +246,11 @@ def _at_odds(source: CandidateSource, nearest: Nearest, passing: npt.NDArray[np.
     return bool(passing[:early].sum() < AT_ODDS * early * min(1.0, source.survival()))
 
 
-def _sizes(source: CandidateSource, depth: int) -> _Sizes:
-    survival = max(source.survival(), 1 / max(source.total, 1))
-    return _Sizes(source.estimate(), source.total, min(max(source.total, 1), ceil(SPARE * depth / survival)))
+def _sizes(source: CandidateSource, depth: int, plans: frozenset[Plan]) -> _Sizes:
+    """What the costs of these plans grow with; how many survive near the question is asked only for the approximate."""
+    survival = source.survival_near() if Plan.MEANING_FIRST in plans else 1.0
+    fetch = ceil(SPARE * depth / max(survival, 1 / max(source.total, 1)))
+    return _Sizes(source.estimate(), source.total, min(max(source.total, 1), fetch))
 
 
 def _next_fetch(fetch: int, kept: int, depth: int) -> int:

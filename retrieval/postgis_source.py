@@ -118,6 +118,10 @@ class VectorSearch:
             return max(self.estimated / max(self.total, 1), 1 / max(self.total, 1))
         return SURVIVES if self._request.near is not None else 1.0
 
+    def survival_near(self) -> float:
+        """The same: there is no sample of vectors in this process."""
+        return self.survival()
+
     def within(self) -> Numbers:
         """The texts of the candidates that Weaviate holds; reads them when there are more than a few."""
         if self.candidates is None:

@@ -26,12 +26,18 @@ class Collection:
         self.blind: set[int] = set()  # what the approximate index never finds
         self.most = total  # that it says it gives
         self.given = total  # that it gives
+        self.near: float | None = None  # share of what is near the question that passes, where it is known
+        self.sampled = 0  # how often that was asked
 
     def estimate(self) -> int:
         return self.estimated
 
     def survival(self) -> float:
         return self.estimated / self.total
+
+    def survival_near(self) -> float:
+        self.sampled += 1
+        return self.survival() if self.near is None else self.near
 
     def within(self) -> Numbers:
         return self.inside
@@ -84,11 +90,30 @@ def test_the_plan_is_the_one_that_is_expected_to_be_cheapest() -> None:
     ]  # fmt: skip
 
 
+def test_where_place_and_meaning_are_known_to_be_at_odds_the_index_is_not_tried() -> None:
+    costs = {"LIMITS_FIRST": Cost(0, 1), "ALL_MEANINGS": Cost(0, 1), "MEANING_FIRST": Cost(0, 5)}
+    far = np.arange(30_000, 60_000)
+    source = Collection(60_000, far)
+    source.near = 0.005
+    found, trace = planner(**costs).run(source, 20)
+    assert (trace.plan, source.asked) == ("limits first", ["some"])
+    assert found.numbers.tolist() == far[:20].tolist()
+
+
+def test_where_nearly_all_that_is_near_passes_less_is_fetched() -> None:
+    costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
+    source = Collection(60_000, np.arange(20_000))
+    source.near = 1.0
+    found, _ = planner(**costs).run(source, 20)
+    assert (source.asked, found.numbers.tolist()) == (["near 30"], list(range(20)))
+
+
 def test_up_to_ten_thousand_candidates_nothing_is_approximate_however_cheap() -> None:
     costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
     small, large = (Collection(50_000, np.arange(n)) for n in (FEW, FEW + 1))
     assert planner(**costs).choose(small, 10).plan != "meaning first"
     assert planner(**costs).choose(large, 10).plan == "meaning first"
+    assert (small.sampled, large.sampled) == (0, 1)
 
 
 def test_where_too_few_survive_more_are_fetched_until_there_are_enough() -> None:
