@@ -18,6 +18,7 @@ from engines.routing.state import (
     EVERYWHERE,
     FIRST_MARK,
     NODE,
+    OPENING,
     PRICE,
     SECOND_MARK,
     TAKEN,
@@ -42,7 +43,8 @@ def recreate(facts: Facts, state: State) -> None:
     together = state.tally[EVERYWHERE] == 0 and unit(state.rng) < TOGETHER
     against = 1.0 if together else AGAINST_WORTH if state.tally[EVERYWHERE] == 0 else 0.0
     for x in range(state.tally[TAKEN]):
-        _insert(facts, state, state.taken[x].stop, against)
+        opens = x == 0 and state.tally[OPENING] == 1
+        _insert(facts, state, state.taken[x].stop, 1.0 if opens else against)
 
 
 @folded

@@ -9,13 +9,14 @@ from __future__ import annotations
 from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.exchange import exchange
 from engines.routing.model import BY_WINDOW, DUMPS, MEAN_TAKEN, MIXED, Facts
-from engines.routing.state import JUST_TAKEN, MOVE, SERVED, TAKEN, USED, State, take_out, touch
+from engines.routing.state import JUST_TAKEN, MOVE, OPENING, SERVED, TAKEN, USED, State, take_out, touch
 
 LONGEST_STRING = 10.0  # the paper's value
 SPLIT, LONGER = 0.5, 0.01
 LONG_STRING, LONG_RATE = 40.0, 0.005  # now and then most of a round leaves, so that a truck can be emptied
 MOST_LEFT_OUT = 8  # stops left out that one move offers again
 EXCHANGE = 0.05  # how often two trucks of different kinds change rounds first
+OUTING, MOST_OFFERED = 0.01, 100  # how often, and how many, left-out stops are offered for another trip or truck
 WHOLE_TRIP = 0.05  # how often all stops between two unloadings leave too, so that another trip can take their time
 
 
@@ -31,6 +32,9 @@ def ruin(facts: Facts, state: State) -> None:
     strings = 1 + int(unit(state.rng) * max(0.5, 4.0 * mean_taken / (1.0 + longest) - 1.0))
     near = facts.insert_near if by_window else facts.remove_near
     seed = below(state.rng, len(facts.stops))
+    state.tally[OPENING] = 0
+    if tally[SERVED] < len(facts.stops) and unit(state.rng) < OUTING and _offer_outing(facts, state, seed):
+        return
     if facts.flags[DUMPS] == 1 and unit(state.rng) < WHOLE_TRIP:
         _take_trip(facts, state, below(state.rng, len(facts.stops)))
     if facts.flags[MIXED] == 1 and unit(state.rng) < EXCHANGE:
@@ -51,6 +55,20 @@ def ruin(facts: Facts, state: State) -> None:
             touch(state, v)
             _take_string(facts, state, (c, 1 + int(unit(state.rng) * min(longest, state.trucks[v].count))))
             done += 1
+
+
+@compiled
+def _offer_outing(facts: Facts, state: State, seed: int) -> bool:
+    """Offer the left-out stops near a stop, the first of them whatever it costs: the others may pay once a truck goes
+    there. Whether there were any."""
+    tally, near = state.tally, facts.remove_near
+    for x in range(-1, near.shape[1]):
+        c = seed if x < 0 else near[seed, x]
+        if state.nodes[c].truck < 0 and tally[TAKEN] < MOST_OFFERED:
+            state.taken[tally[TAKEN]].stop = c
+            tally[TAKEN] += 1
+    tally[OPENING] = 1
+    return bool(tally[TAKEN] > 0)
 
 
 @compiled

@@ -16,7 +16,7 @@ from engines.routing.sources import source_mark
 
 # places in `tally`
 COST, PENALTY, SERVED, USED, LONGEST, MOVE, BLINK, TOUCHED = range(8)
-SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING, EVERYWHERE = range(8, 15)
+SAVED, TAKEN, OVER, PRICE, SHARED, COUPLING, EVERYWHERE, OPENING = range(8, 16)
 ALL, BY_ROOM = 1, 2  # of tally[EVERYWHERE]: all places; and trucks taken by what they cost per room, far stops first
 NODE, TRUCK, FIRST_MARK, SECOND_MARK = range(4)  # places in `spot`
 JUST_TAKEN = -2  # truck of a stop that this move took out, so that it is not offered twice
@@ -88,7 +88,7 @@ def empty_state(facts: Facts, seed: int) -> State:
     trucks["most_l"] = (kinds["room_l"] - kinds["aboard_l"])[trucks["kind"]]
     trucks["most_kg"] = (kinds["room_kg"] - kinds["aboard_kg"])[trucks["kind"]]
     fleet["hint"] = kinds["first"]
-    tally = np.zeros(15, dtype=np.int64)
+    tally = np.zeros(16, dtype=np.int64)
     tally[PENALTY] = facts.stops["penalty"].sum()
     return State(
         nodes, trucks, fleet, np.zeros(n, TAKEN_ROW), np.zeros(v, TOUCHED_ROW), np.zeros(n, SAVED_ROW),

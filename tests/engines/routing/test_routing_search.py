@@ -161,6 +161,20 @@ def test_only_the_first_of_several_runs_gives_the_plan_up_to_begin_anew(monkeypa
     assert began == [True]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_from_a_plan_that_serves_nobody_the_search_finds_the_bins_that_pay_for_the_way_only_together(seed: int) -> None:
+    problem = with_stops(grid(90, 2, capacity_l=5000), prize=4500)
+    far = problem.metres.copy()
+    far[:2, 2:] += 25_000  # depot and dump, from all stops
+    far[2:, :2] += 25_000
+    problem = replace(problem, metres=far, seconds=far // 10)
+    nobody = solve(with_stops(problem, prize=1), AT_ONCE)
+    assert not nobody.served
+    plan = solve(problem, StopRule(max_looks=20_000), seed, Params(core=Core.annealer, start=nobody))
+    assert len(plan.served) > 40
+    assert not check(problem, plan)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_finished_plan_that_is_taken_over_again_gets_no_stop_that_does_not_pay(seed: int) -> None:
     problem = with_stops(grid(120, 2, seed=3), prize=300)
