@@ -200,13 +200,14 @@ def _problem_as_json(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, JsonValu
 
 def _facts(ctx: Ctx, wish: Wish, solved: Solved, plan_id: str) -> PlanFacts:
     plan, base = solved.plan, solved.baseline
-    unserved = [solved.outlooks[b].chance for b in solved.outlooks if b not in plan.served]
+    served = frozenset(plan.served)
+    unserved = [seen.chance for bin_id, seen in solved.outlooks.items() if bin_id not in served]
     return PlanFacts(
         plan_id=plan_id,
         round_starts=solved.starts_at.strftime("%Y-%m-%d %H:%M"),
         trucks_used=sum(bool(each.stop_ids) for each in plan.rounds),
         trucks_planned=len(plan.rounds),
-        bins_served=len(plan.served),
+        bins_served=len(served),
         bins_considered=len(solved.outlooks),
         bins_unserved=len(plan.unserved),
         dump_trips=sum(each.trips for each in plan.rounds),

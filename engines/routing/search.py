@@ -17,7 +17,7 @@ from engines.routing.rounds import Order, assemble, orders_of, rank
 from engines.routing.task import Task
 
 MOST_PAIRS = 1000  # stops times trucks
-RUGGED_RUNS, APART, NEXT_SEED = 4, 2, 101
+RUGGED_RUNS, NEXT_SEED = 4, 101
 
 
 def search(task: Task) -> RoundPlan:
@@ -83,17 +83,14 @@ class _Turns:
             self._anneal(stage, orders)
 
     def _anneal(self, stage: Stage, orders: list[Order] | None) -> None:
-        """One annealing run, or several in a row, each with a seed of its own: two from first plans of their own, the
-        others from the best plan so far."""
+        """One annealing run, or several in a row, each from the best plan so far and with a seed of its own."""
         begin, runs = self.budget.share, 1 if orders is not None else runs_of(self.model)
         for run in range(runs):
-            apart = orders is None and run < APART
-            if run or not apart:
+            if orders is not None or run:
                 self.annealer = Annealer(self.model, self.seed + run * NEXT_SEED)
-                beginning = None if apart else orders or orders_of(self.task.problem, self.best)
-                self.annealer.start(beginning, warm=orders is not None)
+                self.annealer.start(orders or orders_of(self.task.problem, self.best), warm=orders is not None)
             until = begin + (stage.until - begin) * (run + 1) / runs
-            self.annealer.run(self.budget, until=until, anew=not run)
+            self.annealer.run(self.budget, until=until, anew=run == 0)
             self._keep(self._plan(self.annealer.orders, "annealer"))
 
     def _plan(self, orders: list[Order], core: str) -> RoundPlan:
