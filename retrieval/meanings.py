@@ -124,7 +124,7 @@ class TextSource:
         sample = np.arange(0, self.total, self.total // SAMPLE)
         cosines = bounded(self.vectors.codes, self.query, sample).near
         nearest = sample[np.argpartition(cosines, -NEAREST)[-NEAREST:]]
-        left = float(self._flags[nearest].sum())
+        left = float((np.searchsorted(self.rows, nearest, "right") - np.searchsorted(self.rows, nearest)).sum())
         return (left + BY_PLACE * self.survival()) / (NEAREST + BY_PLACE)
 
     @cached_property
