@@ -61,6 +61,10 @@ class BinHistory:
             what = np.asarray(getattr(self, values), dtype=np.float64)
             if when.shape != what.shape or when.ndim != 1:
                 raise BadData(f"bin {self.bin_id}: {times} and {values} differ in length")
+            if not len(when):
+                object.__setattr__(self, times, when)
+                object.__setattr__(self, values, what)
+                continue
             if np.isnat(when).any() or ((what < 0) | (what > 100)).any():
                 raise BadData(f"bin {self.bin_id}: {times} or {values} holds no time, or a level outside 0 to 100")
             if (when[1:] < when[:-1]).any():

@@ -98,7 +98,10 @@ _REASONS: dict[Kind, tuple[str, str]] = {
 def on_arrival(read_at: npt.ArrayLike, readings: npt.ArrayLike, until: np.datetime64 | None = None) -> Cleaned:
     """What is left of the readings without those that cannot be any on their own: out of range, a clock that jumped
     (times after `until` too), a second one of a moment. Arguments and errors as of `clean`."""
-    return _kept(_arrived(*_columns(read_at, readings), until))
+    at, level = _columns(read_at, readings)
+    if not len(at):  # most bins of a town have no sensor, and a question may be about 50,000
+        return Cleaned(at, level, ())
+    return _kept(_arrived(at, level, until))
 
 
 def clean(

@@ -106,10 +106,10 @@ def _repeated(later: Floats, found: Cleaned, past: Times) -> int:
 
 def _seen(records: BinRecords, at: Times, level: Floats) -> tuple[Times, Floats]:
     """Emptyings read off the readings, from before the first recorded one; a fall counts once a reading followed it."""
-    if not records.in_percent:
+    if not records.in_percent or not len(at):
         return no_times(), no_levels()
     seen, before = emptyings_from_readings(at, level)
-    counts = seen < at[-1] if len(at) else np.zeros(len(seen), dtype=np.bool_)
+    counts = seen < at[-1]
     if len(records.emptied_at):
         counts &= seen < records.emptied_at.min()
     return seen[counts], before[counts]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engines.routing.blinks import idle_of
 from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.model import DUMPS, Facts
-from engines.routing.state import JUST_TAKEN, OVER, STALE, TAKEN, State, drive, park, take_out, touch
+from engines.routing.state import OVER, STALE, State, drive, leave, park, touch
 
 IDLE = 0.3  # how often the other truck is an idle one
 TRIES = 5  # near stops looked at for one that a truck of another kind serves
@@ -115,19 +115,10 @@ def _trim(facts: Facts, state: State, v: int) -> None:
     while i < n:
         j = whole(state.nodes[i].after)
         if facts.ends[k, i].allowed == 0:
-            _leave(facts, state, i)
+            leave(facts, state, i)
         i = j
     ahead = unit(state.rng) < 0.5
     while facts.flags[DUMPS] == 0 and state.trucks[v].count > 0:
         if state.trucks[v].load_l <= state.trucks[v].most_l and state.trucks[v].load_kg <= state.trucks[v].most_kg:
             break
-        _leave(facts, state, whole(state.nodes[n + v].after if ahead else state.nodes[n + v].before))
-
-
-@compiled
-def _leave(facts: Facts, state: State, c: int) -> None:
-    """Take one stop out, to go in again."""
-    take_out(facts, state, c)
-    state.nodes[c].truck = JUST_TAKEN
-    state.taken[state.tally[TAKEN]].stop = c
-    state.tally[TAKEN] += 1
+        leave(facts, state, whole(state.nodes[n + v].after if ahead else state.nodes[n + v].before))

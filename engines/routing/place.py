@@ -42,9 +42,10 @@ def recreate(facts: Facts, state: State) -> None:
     _sort(facts, state)
     together = state.tally[EVERYWHERE] == 0 and unit(state.rng) < TOGETHER
     against = 1.0 if together else AGAINST_WORTH if state.tally[EVERYWHERE] == 0 else 0.0
+    opens = state.tally[EVERYWHERE] == 0 and state.tally[OPENING] == 1
     for x in range(state.tally[TAKEN]):
-        opens = x == 0 and state.tally[OPENING] == 1
-        _insert(facts, state, state.taken[x].stop, 1.0 if opens else against)
+        if _insert(facts, state, state.taken[x].stop, 1.0 if opens else against):
+            opens = False  # the first that has a place has gone in, whatever it costs
 
 
 @folded

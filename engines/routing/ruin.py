@@ -9,7 +9,7 @@ from __future__ import annotations
 from engines.routing.compiled import below, compiled, unit, whole
 from engines.routing.exchange import exchange
 from engines.routing.model import BY_WINDOW, DUMPS, MEAN_TAKEN, MIXED, Facts
-from engines.routing.state import JUST_TAKEN, MOVE, OPENING, SERVED, TAKEN, USED, State, take_out, touch
+from engines.routing.state import JUST_TAKEN, MOVE, OPENING, SERVED, TAKEN, USED, State, leave, offer, touch
 
 LONGEST_STRING = 10.0  # the paper's value
 SPLIT, LONGER = 0.5, 0.01
@@ -32,7 +32,7 @@ def ruin(facts: Facts, state: State) -> None:
     strings = 1 + int(unit(state.rng) * max(0.5, 4.0 * mean_taken / (1.0 + longest) - 1.0))
     near = facts.insert_near if by_window else facts.remove_near
     seed = below(state.rng, len(facts.stops))
-    state.tally[OPENING] = 0
+    tally[OPENING] = 0
     if tally[SERVED] < len(facts.stops) and unit(state.rng) < OUTING and _offer_outing(facts, state, seed):
         return
     if facts.flags[DUMPS] == 1 and unit(state.rng) < WHOLE_TRIP:
@@ -47,8 +47,7 @@ def ruin(facts: Facts, state: State) -> None:
         v = state.nodes[c].truck
         if v < 0:
             if v != JUST_TAKEN and left_out < MOST_LEFT_OUT:
-                state.taken[tally[TAKEN]].stop = c
-                tally[TAKEN] += 1
+                offer(state, c)
                 left_out += 1
         elif state.trucks[v].taken_at != tally[MOVE] and not facts.stops[c].held:
             state.trucks[v].taken_at = tally[MOVE]
@@ -65,9 +64,8 @@ def _offer_outing(facts: Facts, state: State, seed: int) -> bool:
     for x in range(-1, near.shape[1]):
         c = seed if x < 0 else near[seed, x]
         if state.nodes[c].truck < 0 and tally[TAKEN] < MOST_OFFERED:
-            state.taken[tally[TAKEN]].stop = c
-            tally[TAKEN] += 1
-    tally[OPENING] = 1
+            offer(state, c)
+    tally[OPENING] = int(tally[TAKEN] > 0)
     return bool(tally[TAKEN] > 0)
 
 
@@ -87,10 +85,7 @@ def _take_trip(facts: Facts, state: State, c: int) -> None:
     while not last:
         j = state.nodes[i].after
         last = bool(state.nodes[i].dump_after) or j >= n
-        take_out(facts, state, whole(i))
-        state.nodes[i].truck = JUST_TAKEN
-        state.taken[state.tally[TAKEN]].stop = i
-        state.tally[TAKEN] += 1
+        leave(facts, state, whole(i))
         i = j
 
 
@@ -126,8 +121,5 @@ def _take_string(facts: Facts, state: State, wish: tuple[int, int]) -> None:
     for x in range(span):
         j = state.nodes[i].after
         if x < hole or x >= hole + stays:
-            take_out(facts, state, whole(i))
-            state.nodes[i].truck = JUST_TAKEN
-            state.taken[state.tally[TAKEN]].stop = i
-            state.tally[TAKEN] += 1
+            leave(facts, state, whole(i))
         i = j

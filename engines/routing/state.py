@@ -185,6 +185,21 @@ def _loaded(facts: Facts, state: State, v: int) -> bool:
     return found
 
 
+@folded
+def offer(state: State, c: int) -> None:
+    """Put a stop that is in no round among those that this move puts in."""
+    state.taken[state.tally[TAKEN]].stop = c
+    state.tally[TAKEN] += 1
+
+
+@folded
+def leave(facts: Facts, state: State, c: int) -> None:
+    """Take a stop out of its round, to go in again in this move."""
+    take_out(facts, state, c)
+    state.nodes[c].truck = JUST_TAKEN
+    offer(state, c)
+
+
 @compiled
 def put_in(facts: Facts, state: State, c: int) -> None:
     """Link a stop at `spot`; arcs and times of its round are repaired by the caller."""
