@@ -35,7 +35,8 @@ Numbers = npt.NDArray[np.int64]
 class Cells:
     """Documents by cell. `lat`, `lon` in degrees, shape (n,), NaN for what has no place.
 
-    `counts`, shape (n,): how many documents stand at each point, where one point stands for a whole cell.
+    `counts`, shape (n,): how many documents stand at each point, where one point stands for a whole cell. `places`:
+    those of the documents that have a place, in the order of their cells.
     """
 
     def __init__(self, lat: Floats, lon: Floats, counts: Numbers | None = None) -> None:
@@ -43,8 +44,8 @@ class Cells:
         placed = np.flatnonzero(~(np.isnan(lat) | np.isnan(lon)))
         keys = _row(lat[placed]) * IN_ROW + _column(lon[placed])
         order = np.argsort(keys, kind="stable")
-        self._places, self._keys = placed[order], keys[order]
-        each = np.ones(len(placed), dtype=np.int64) if counts is None else counts[self._places]
+        self.places, self._keys = placed[order], keys[order]
+        each = np.ones(len(placed), dtype=np.int64) if counts is None else counts[self.places]
         self._totals = np.concatenate([[0], np.cumsum(each)])
         self.placed = int(self._totals[-1])
 
@@ -59,16 +60,23 @@ class Cells:
 
     def candidates(self, region: Circle | Polygon) -> Numbers | None:
         """The places, ascending, of all documents of all cells that the region touches; None for too many cells."""
+        runs = self.touched(region)
+        if runs is None:
+            return None
+        candidates = np.zeros(self._of, dtype=np.bool_)
+        for begin, end in zip(*(each.tolist() for each in runs), strict=True):
+            candidates[self.places[begin:end]] = True
+        return np.flatnonzero(candidates)
+
+    def touched(self, region: Circle | Polygon) -> tuple[Numbers, Numbers] | None:
+        """The same as runs of `places`: where each begins and ends (exclusive)."""
         rows = self._rows(region)
         if rows is None:
             return None
         south = rows * STEP_DEG - 90
         first, last = self._runs(rows, *_chords(region, south - SLACK_DEG, south + STEP_DEG + SLACK_DEG), inner=False)
         some = first < last
-        touched = np.zeros(self._of, dtype=np.bool_)
-        for begin, end in zip(first[some].tolist(), last[some].tolist(), strict=True):
-            touched[self._places[begin:end]] = True
-        return np.flatnonzero(touched)
+        return first[some], last[some]
 
     def _rows(self, region: Circle | Polygon) -> Numbers | None:
         """The rows of the grid that both the region and the documents reach into."""

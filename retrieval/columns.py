@@ -59,8 +59,14 @@ class Columns:
         """How many of the documents are of each kind, without kinds of which none is."""
         if len(places) == len(self.kinds):
             return {**self._kind_counts}
-        counts = np.bincount(self.kinds[places], minlength=len(KINDS)).tolist()
-        return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
+        if len(places) < COMPILED_FROM:
+            counts = np.bincount(self.kinds[places], minlength=len(KINDS))
+        else:
+            from retrieval.kernels import count_codes  # numba, where a city is large enough to want it
+
+            counts = np.zeros(len(KINDS), dtype=np.int64)
+            count_codes(self.kinds, places, counts)
+        return {kind: count for kind, count in zip(KINDS, counts.tolist(), strict=True) if count}
 
     @cached_property
     def _kind_counts(self) -> Mapping[str, int]:
@@ -108,6 +114,11 @@ class Columns:
         return Cells(self.lat, self.lon)
 
     @cached_property
+    def points_by_cell(self) -> Floats:
+        """The points in the order of the cells, so that those of one cell are read in a row."""
+        return np.ascontiguousarray(self.points[self.cells.places])
+
+    @cached_property
     def corners(self) -> Floats:
         """The corners of the box of all documents that have a place, as points, shape (4, 3); shape (0, 3) without any.
 
@@ -129,7 +140,12 @@ class Columns:
         """The time of the newest of the documents, seconds since 1970; None when none has a time."""
         if len(places) == len(self.rows):
             return float(self._times[-1]) if len(self._times) else None
-        newest = float(np.fmax.reduce(self.at[places], initial=-inf))
+        if len(places) < COMPILED_FROM:
+            newest = float(np.fmax.reduce(self.at[places], initial=-inf))
+        else:
+            from retrieval.kernels import largest  # numba, where a city is large enough to want it
+
+            newest = float(largest(self.at, places))
         return newest if newest > -inf else None
 
     @cached_property

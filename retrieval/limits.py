@@ -38,6 +38,8 @@ class Left:
     @cached_property
     def mask(self) -> Mask:
         """The same as one truth for each document."""
+        if self.whole:
+            return np.ones(self.of, dtype=np.bool_)
         mask = np.zeros(self.of, dtype=np.bool_)
         mask[self.places] = True
         return mask
@@ -48,17 +50,14 @@ def left_of(connection: sqlite3.Connection, columns: Columns, request: SearchReq
     near = request.near
     if isinstance(near, Circle) and columns.all_placed and _holds_all(columns, near):
         near = None
-    candidates = columns.cells.candidates(near) if isinstance(near, Circle | Polygon) else None
-    places = columns.everything if candidates is None else candidates
-    if near is not None:
-        places = places[_near(columns, places, near)]
+    places = columns.everything if near is None else _places_near(columns, near)
     if request.kinds and not columns.all_kinds <= {*request.kinds}:
         wanted = np.array([kind in request.kinds for kind in KINDS])
         places = places[wanted[columns.kinds[places]]]
     places = _known(columns, _within_window(columns, places, request), request)
     for name, values in request.filters.items():
         places = places[columns.fields.holding(connection, name, values)[places]]
-    return Left(places, _estimate(columns, request), len(columns.rows))
+    return Left(places, _estimate(columns, request, near), len(columns.rows))
 
 
 def _within_window(columns: Columns, places: Numbers, request: SearchRequest) -> Numbers:
@@ -81,6 +80,27 @@ def _known(columns: Columns, places: Numbers, request: SearchRequest) -> Numbers
     return places
 
 
+def _places_near(columns: Columns, near: Circle | Polygon | Area) -> Numbers:
+    """The places of what a region holds, ascending."""
+    if isinstance(near, Circle) and len(columns.rows) >= COMPILED_FROM:
+        runs = columns.cells.touched(near)
+        if runs is not None:
+            return _marked(columns, runs, near)
+    candidates = columns.cells.candidates(near) if isinstance(near, Circle | Polygon) else None
+    places = columns.everything if candidates is None else candidates
+    return places[_near(columns, places, near)]
+
+
+def _marked(columns: Columns, runs: tuple[Numbers, Numbers], circle: Circle) -> Numbers:
+    """Those of the runs of cells that are within the circle."""
+    from retrieval.kernels import mark_within  # numba, where a city is large enough to want it
+
+    middle, most = _chord(circle)
+    mask = np.zeros(len(columns.rows), dtype=np.bool_)
+    mark_within(runs, (columns.cells.places, columns.points_by_cell), middle, most, mask)
+    return np.flatnonzero(mask)
+
+
 def _near(columns: Columns, places: Numbers, near: Circle | Polygon | Area) -> Mask:
     if isinstance(near, Circle):
         return _inside(columns, places, near)
@@ -93,24 +113,30 @@ def _holds_all(columns: Columns, circle: Circle) -> bool:
     """Whether a circle surely holds every document: it holds the corners of the box around them."""
     if circle.radius_m > WIDE_M or not len(columns.corners):
         return False
-    middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
-    return bool(_near_enough(columns.corners - middle, 2 * sin(circle.radius_m / EARTH_RADIUS_M / 2)).all())
+    middle, most = _chord(circle)
+    return bool(_near_enough(columns.corners - middle, most).all())
 
 
 def _inside(columns: Columns, places: Numbers, circle: Circle) -> Mask:
-    """Within the circle. A chord of the unit sphere is 2 sin(angle / 2), so the distance is the great circle's."""
-    chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
-    middle = sphere_points(np.array([circle.lat]), np.array([circle.lon]))
+    """Within the circle."""
+    middle, most = _chord(circle)
     if len(columns.rows) < COMPILED_FROM:
-        return _near_enough(columns.points[places] - middle, chord)
+        return _near_enough(columns.points[places] - middle, most)
     from retrieval.kernels import within_chord  # numba, where a city is large enough to want it
 
-    inside: Mask = within_chord(columns.points, places, middle[0], chord * chord + ROUNDING)
+    inside: Mask = within_chord(columns.points, places, middle, most)
     return inside
 
 
-def _near_enough(apart: Floats, chord: float) -> Mask:
-    inside: Mask = np.einsum("ij,ij->i", apart, apart) <= chord * chord + ROUNDING
+def _chord(circle: Circle) -> tuple[Floats, float]:
+    """A circle's middle on the unit sphere, (3,), and the square of the longest chord from there: 2 sin(angle / 2) is
+    the chord of a great circle's angle."""
+    chord = 2 * sin(min(circle.radius_m / EARTH_RADIUS_M, pi) / 2)
+    return sphere_points(np.array([circle.lat]), np.array([circle.lon]))[0], chord * chord + ROUNDING
+
+
+def _near_enough(apart: Floats, most: float) -> Mask:
+    inside: Mask = np.einsum("ij,ij->i", apart, apart) <= most
     return inside
 
 
@@ -143,10 +169,10 @@ def surrounded(polygon: Polygon, lat: Floats, lon: Floats) -> Mask:
     return inside
 
 
-def _estimate(columns: Columns, request: SearchRequest) -> int:
+def _estimate(columns: Columns, request: SearchRequest, near: Circle | Polygon | Area | None) -> int:
     """From the cells, and from the shares of the kinds and of the window as if these were independent of place."""
     total = len(columns.rows)
-    region = request.near.circle if isinstance(request.near, Area) else request.near
+    region = near.circle if isinstance(near, Area) else near
     expected = float(total if region is None else columns.cells.estimate(region))
     if request.kinds:
         expected *= sum(columns.kind_shares[KINDS.index(kind)] for kind in set(request.kinds))

@@ -169,7 +169,7 @@ class Planner:
         plans = source.plans
         if self._only in plans:
             plans = frozenset({self._only})
-        elif source.estimate() <= FEW:
+        elif source.estimate() <= FEW or not self._may_win(source, depth, plans):
             plans = plans - {Plan.MEANING_FIRST} or plans
         sizes = _sizes(source, depth, plans)
         expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
@@ -177,10 +177,17 @@ class Planner:
         alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}
         return PlanTrace(chosen.value, sizes.estimated, -1, 0.0, alternatives=alternatives)
 
+    def _may_win(self, source: CandidateSource, depth: int, plans: frozenset[Plan]) -> bool:
+        """Whether the approximate plan would be taken if all that is near passed the limits; else it need not be known
+        how many do."""
+        sizes = _Sizes(source.estimate(), source.total, ceil(SPARE * depth))
+        exact = [self.costs.expected(plan, sizes.of(plan)) for plan in plans - {Plan.MEANING_FIRST}]
+        return ADVANTAGE * self.costs.expected(Plan.MEANING_FIRST, sizes.fetch) < min(exact, default=inf)
+
     def run(self, source: CandidateSource, depth: int) -> tuple[Nearest, PlanTrace]:
         """The `depth` nearest that the limits leave, best first, and why they were looked for in this way."""
-        trace = self.choose(source, depth)
         began = self._clock()
+        trace = self.choose(source, depth)
         if trace.plan == Plan.MEANING_FIRST:
             nearest, trace = self._meaning_first(source, depth, trace)
         else:

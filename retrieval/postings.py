@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +27,9 @@ __all__ = ["Holding", "Postings", "Word"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
-KEPT = 20_000_000  # entries of all words together: 320 MB at most
-READ_AHEAD = 10_000_000  # entries of the words that are read before they are asked for: 160 MB at most
-FREQUENT = 1_000  # documents that hold a word from which it is read ahead: asking for fewer takes a millisecond
+KEPT = 40_000_000  # entries of all words together, 8 bytes each: 320 MB at most
+READ_AHEAD = 20_000_000  # entries of the words that are read before they are asked for: 160 MB at most
+FREQUENT = 50  # documents that hold a word from which it is read ahead: of fewer, asking itself is what takes time
 DENSE = 16  # where the limits leave more than one document in so many, sums are kept for all
 DENSE_COMPILED = 100  # the same where machine code adds them up
 CLOSE = 8  # a list so many times longer than the other is searched, not gone through
@@ -38,8 +39,8 @@ CLOSE = 8  # a list so many times longer than the other is searched, not gone th
 class Word:
     """The documents that hold a word, by place in the columns, ascending, and the BM25 of each for this word alone."""
 
-    places: Numbers
-    scores: Floats
+    places: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,20 @@ class Postings:
         dense = (DENSE_COMPILED if compiled else DENSE) * len(within) > len(columns.rows)
         size = len(columns.rows) if dense else len(within)
         scores, counts = np.zeros(size), np.zeros(size, dtype=np.uint8)
-        for each in lists:
-            if dense and compiled:
-                from retrieval.kernels import add_word  # numba, where a city is large enough to want it
+        if dense and compiled:
+            from retrieval.kernels import add_word, held  # numba, where a city is large enough to want it
 
+            for each in lists:
                 add_word(each.places, each.scores, scores, counts)
-                continue
+            return Holding(*held(within, scores, counts))
+        for each in lists:
             here, there = (each.places, slice(None)) if dense else _common(within, each.places)
             scores[here] += each.scores[there]
             counts[here] += 1
         if dense and len(within) < size:
             scores, counts = scores[within], counts[within]
-        held = np.flatnonzero(counts)
-        return Holding(within[held], scores[held], counts[held])
+        some = np.flatnonzero(counts)
+        return Holding(within[some], scores[some], counts[some])
 
     def read_ahead(
         self, connection: sqlite3.Connection, city: int, columns: Columns, stop: threading.Event, most: int = READ_AHEAD
@@ -146,10 +148,11 @@ def _asked(connection: sqlite3.Connection, city: int, columns: Columns, word: st
     sql = f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?"  # noqa: S608  # a number
     rows = np.fromiter(connection.execute(sql, (any_word((word,)),)), dtype=[("row", np.int64), ("score", np.float64)])
     order = np.argsort(rows["row"], kind="stable")
-    return Word(columns.places_of(rows["row"][order]), rows["score"][order])
+    places = columns.places_of(rows["row"][order])
+    return Word(places.astype(np.int32), rows["score"][order].astype(np.float32))
 
 
-def _common(within: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
+def _common(within: Numbers, places: npt.NDArray[np.integer[Any]]) -> tuple[Numbers, Numbers]:
     """Where in each of two ascending lists what both hold stands."""
     if len(places) > CLOSE * len(within):
         there = np.searchsorted(places, within)

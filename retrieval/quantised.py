@@ -25,7 +25,7 @@ LEVELS = 127  # of a document's numbers, on each side of 0
 QUERY_LEVELS = 8_191  # of a question's: the sum over 2,064 products stays within 32 bits
 MOST_DIMENSIONS = 2_064
 AT_ONCE = 16_384  # rows quantised at a time
-ROUNDING = 4e-6  # of sums in 32-bit floats, and of cosines that are told to six decimals
+ROUNDING = 5e-6  # of sums in 32-bit floats, and of cosines that are told to six decimals
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,20 @@ def bounded(codes: Codes, query: Floats, among: Numbers | None = None, *, whole:
 
     `whole`: go over all rows in their order and then take those; quicker where they are a good part of all.
     """
-    from retrieval.kernels import sums, sums_among  # numba, where a collection is large enough to want it
+    from retrieval.kernels import cosines, cosines_among  # numba, where a collection is large enough to want it
 
     step = float(np.abs(query).max()) / QUERY_LEVELS or 1.0
     asked = np.rint(query / step).astype(np.int16)
+    question = asked, np.float32(step)
     lost = np.float32(np.linalg.norm(query.astype(np.float64) - asked * step) + ROUNDING)
+    near = np.empty(len(codes.steps) if among is None or whole else len(among), dtype=np.float32)
+    if among is None or whole:
+        cosines(codes.numbers, codes.steps, question, near)
+    else:
+        cosines_among(codes.numbers, codes.steps, question, among, near)
     if among is None:
-        return Bounds(sums(codes.numbers, asked) * (codes.steps * np.float32(step)), codes.lost + lost)
-    found = sums(codes.numbers, asked)[among] if whole else sums_among(codes.numbers, asked, among)
-    return Bounds(found * (codes.steps[among] * np.float32(step)), codes.lost[among] + lost)
+        return Bounds(near, codes.lost + lost)
+    return Bounds(near[among] if whole else near, codes.lost[among] + lost)
 
 
 def _rounded(part: Floats) -> tuple[npt.NDArray[np.int8], Floats, Floats]:

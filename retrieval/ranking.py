@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.spatial import haversine_m
-from retrieval.columns import Columns, Mask
+from retrieval.columns import COMPILED_FROM, Columns, Mask
 from retrieval.fusion import fuse
 from retrieval.limits import Left
 from retrieval.meanings import TextSource
@@ -156,8 +156,12 @@ def _matching(asked: Asked, holding: Holding) -> Mask:
     if asked.request.floor is not None:
         near = np.zeros(asked.meaning.total + 1, dtype=np.bool_)  # the last is for texts without a vector
         near[asked.meaning.reaching(asked.request.floor)] = True
-        places = asked.left.places
-        matching[places[near[asked.rows[places]]]] = True
+        if len(asked.left.places) < COMPILED_FROM:
+            matching[asked.left.places[near[asked.rows[asked.left.places]]]] = True
+        else:
+            from retrieval.kernels import mark_near  # numba, where a city is large enough to want it
+
+            mark_near(asked.rows, asked.left.places, near, matching)
     return matching
 
 

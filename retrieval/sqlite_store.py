@@ -163,24 +163,22 @@ class SqliteSearch:
             vector, fault = self._meaning(connection, request, ends)
             vectors = NONE if vector is None else self._vectors.current(connection)
             rows = self._rows(columns, vectors)
-            meaning = None if vector is None else self._source(request, vectors, vector, rows, left)
+            texts, covered = _texts_of(rows, left, len(vectors.numbers))
+            meaning = None if vector is None else self._source(request, vectors, vector, texts, left)
             asked = Asked(request, city, columns, left, words, meaning, rows)
             ranked = rank(connection, asked, self.planner, self._postings)
-            gap = fault if vector is None else _gap(rows if left.whole else rows[left.places])
+            gap = fault if vector is None else _gap(covered, len(left.places))
         found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.trace.plan, trace=ranked.trace)
         return replace(found, degraded=(gap,)) if gap else found
 
     def _source(
-        self, request: SearchRequest, vectors: Vectors, vector: Floats, rows: Numbers, left: Left
+        self, request: SearchRequest, vectors: Vectors, vector: Floats, texts: Numbers, left: Left
     ) -> TextSource:
         """The texts of a search; where every hit must be counted, the approximate index is neither used nor made."""
         index = self._sidecar.knowing(vectors) if request.floor is None else None
         if request.floor is None and index is None and self._approximate and self._sidecar.wanted(vectors):
             self._make_index(vectors)
-        there = np.zeros(len(vectors.numbers) + 1, dtype=np.bool_)
-        there[rows if left.whole else rows[left.places]] = True  # the last is for documents without a vector
-        rows = np.flatnonzero(there[:-1])
-        return TextSource(vectors, vector, rows, left.estimated, left.of, index)
+        return TextSource(vectors, vector, texts, left.estimated, left.of, index)
 
     def _make_index(self, vectors: Vectors) -> None:
         """Make the approximate index in a thread of its own; searches compare exactly until it is there."""
@@ -380,9 +378,22 @@ def _newest(columns: Columns, places: Numbers) -> datetime | None:
     return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
 
-def _gap(rows: Numbers) -> str | None:
-    """The sentence for documents within the limits, given by the rows of their texts, that have no vector."""
-    covered = int((rows >= 0).sum())
-    if covered == len(rows):
+def _texts_of(rows: Numbers, left: Left, texts: int) -> tuple[Numbers, int]:
+    """The rows of the texts, of so many, of what the limits leave, ascending; and how many documents have a vector."""
+    there = np.zeros(texts, dtype=np.bool_)
+    if len(left.places) >= COMPILED_FROM:
+        from retrieval.kernels import mark_rows  # numba, where a city is large enough to want it
+
+        covered = mark_rows(rows, left.places, there)
+    else:
+        known = rows[left.places]
+        known = known[known >= 0]
+        there[known], covered = True, len(known)
+    return np.flatnonzero(there), covered
+
+
+def _gap(covered: int, documents: int) -> str | None:
+    """The sentence for documents within the limits that have no vector."""
+    if covered == documents:
         return None
-    return f"meaning search still covers {covered} of {len(rows)} documents; the others are found by words alone"
+    return f"meaning search still covers {covered} of {documents} documents; the others are found by words alone"

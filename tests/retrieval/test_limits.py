@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ from embedders import ConceptEmbedder
 
 from domain.errors import OutOfRange
 from domain.spatial import haversine_m
-from retrieval import limits
-from retrieval.columns import sphere_points
 from retrieval.sqlite_store import SqliteSearch
 from retrieval.store import Circle, Document, SearchRequest, holds_value
 
@@ -83,15 +80,3 @@ def test_a_circle_around_a_whole_city_holds_what_the_formula_says(tmp_path: Path
             near = Circle(at.lat, at.lon, radius_m)
             assert search.estimate(SearchRequest("", near=near)) == (away <= radius_m).sum()
     search.close()
-
-
-def test_machine_code_finds_the_same_within_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(4)
-    points = sphere_points(37.5 + rng.normal(0, 0.01, 500), -121.5 + rng.normal(0, 0.01, 500))
-    places, circle = np.arange(0, 500, 2), Circle(37.5, -121.5, 800)
-    columns, told = SimpleNamespace(points=points, rows=np.arange(500)), []
-    for least in (10**9, 0):
-        monkeypatch.setattr(limits, "COMPILED_FROM", least)
-        told.append(limits._inside(columns, places, circle).tolist())  # type: ignore[arg-type]
-    assert told[0] == told[1]
-    assert 20 < sum(told[0]) < 230

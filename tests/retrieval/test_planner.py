@@ -116,6 +116,21 @@ def test_up_to_ten_thousand_candidates_nothing_is_approximate_however_cheap() ->
     assert (small.sampled, large.sampled) == (0, 1)
 
 
+def test_how_many_near_the_question_pass_is_not_asked_where_the_index_could_not_win() -> None:
+    costs = {"LIMITS_FIRST": Cost(0, 1), "ALL_MEANINGS": Cost(0, 1), "MEANING_FIRST": Cost(1e6, 1)}
+    source = Collection(60_000, np.arange(20_000))
+    _, trace = planner(**costs).run(source, 20)
+    assert (trace.plan, source.sampled) == ("limits first", 0)
+
+
+def test_a_searchs_cost_begins_before_its_plan_is_chosen() -> None:
+    source, ticks = Collection(60_000, np.arange(20_000)), ticking()
+    made = Planner({Plan.MEANING_FIRST: Cost(1e6, 1)}, clock=lambda: next(ticks), sample_every=0)
+    source.estimate = lambda: next(ticks) and 20_000  # type: ignore[method-assign]
+    _, trace = made.run(source, 20)
+    assert trace.cost_ms >= 4  # begun, at least one estimate, and the two looks of the exact plan
+
+
 def test_where_too_few_survive_more_are_fetched_until_there_are_enough() -> None:
     costs = {"LIMITS_FIRST": Cost(1e6, 1), "ALL_MEANINGS": Cost(1e6, 1), "MEANING_FIRST": Cost(0, 0)}
     far = np.arange(20_000, 60_000)  # most of all, and none of it near: what a place and a meaning at odds look like
