@@ -118,6 +118,10 @@ class Columns:
         """The points in the order of the cells, so that those of one cell are read in a row."""
         return np.ascontiguousarray(self.points[self.cells.places])
 
+    def prepare(self) -> None:
+        """Work out what a search within a circle looks at, so that none has to wait for it."""
+        _ = self.corners, self.points_by_cell
+
     @cached_property
     def corners(self) -> Floats:
         """The corners of the box of all documents that have a place, as points, shape (4, 3); shape (0, 3) without any.

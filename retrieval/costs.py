@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -18,6 +19,7 @@ FORGETTING = 0.98  # about the last fifty searches of a plan count
 UNSURE = 1.0  # of the first coefficients, as a variance of their relative error
 LEAST = np.array([1e-2, 1e-3])  # of the two coefficients, so that none is lost at zero
 LEAST_MS = 1e-4
+PASSED_OVER = 500  # searches in which a plan was not run, until it is believed to be no dearer than at first
 OUTLIER = 4.0  # times what was expected: a pause of the machine teaches no more than that
 
 
@@ -39,10 +41,13 @@ class LearnedCosts:
     Each observation moves the two coefficients of its plan (recursive least squares with exponential forgetting; L.
     Ljung, System Identification, 2nd ed. 1999, 11.2), weighted so that the relative error counts and large searches do
     not outweigh small ones. No coefficient falls below a hundredth of a millisecond, a thousandth of a microsecond.
+    What one bad moment taught of a plan that is then not run would stand for ever: see `passed_over`.
     """
 
     def __init__(self, first: Mapping[str, Cost]) -> None:
         self.observed = 0
+        self._first = {**first}
+        self._passed: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._theta: dict[str, Floats] = {}
         self._spread: dict[str, Floats] = {}
@@ -52,9 +57,7 @@ class LearnedCosts:
         """Take these costs as what is known so far, for instance those of an earlier process."""
         with self._lock:
             for name, cost in costs.items():
-                theta = np.array([cost.fixed_ms, cost.each_us], dtype=np.float64)
-                self._theta[name] = theta
-                self._spread[name] = np.diag(UNSURE * np.maximum(theta, LEAST) ** 2)
+                self._believe(name, cost)
 
     def to_text(self) -> str:
         """What is known, to be kept for the next process."""
@@ -80,6 +83,7 @@ class LearnedCosts:
         """A plan took so long."""
         with self._lock:
             self.observed += 1
+            self._passed[plan] = 0
             theta, spread = self._theta[plan], self._spread[plan]
             row = np.array([1.0, size / 1_000])
             expected = max(LEAST_MS, float(row @ theta))
@@ -88,6 +92,22 @@ class LearnedCosts:
             gain = spread @ row / (FORGETTING + row @ spread @ row)
             self._theta[plan] = np.maximum(theta + gain * error, LEAST)
             self._spread[plan] = _bounded((spread - np.outer(gain, row @ spread)) / FORGETTING, theta)
+
+    def passed_over(self, plan: str) -> None:
+        """A plan that took part was not run. After 500 times in a row it is no dearer than at first, and unsure: it is
+        tried where it then seems cheapest, and one search tells what it costs."""
+        with self._lock:
+            self._passed[plan] += 1
+            if self._passed[plan] >= PASSED_OVER:
+                self._passed[plan] = 0
+                now, first = Cost(*self._theta[plan].tolist()), self._first[plan]
+                self._believe(plan, Cost(min(now.fixed_ms, first.fixed_ms), min(now.each_us, first.each_us)))
+
+    def _believe(self, plan: str, cost: Cost) -> None:
+        """Take a cost as what is known, with as little certainty as at first. The caller holds the lock."""
+        theta = np.array([cost.fixed_ms, cost.each_us], dtype=np.float64)
+        self._theta[plan] = theta
+        self._spread[plan] = np.diag(UNSURE * np.maximum(theta, LEAST) ** 2)
 
     def known(self) -> dict[str, Cost]:
         """The costs as they are now."""

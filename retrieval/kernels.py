@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "add_word", "cosines", "cosines_among", "count_codes", "held", "largest", "load", "mark_near", "mark_rows",
+    "add_word", "cosines", "cosines_among", "count_codes", "holding_any", "largest", "load", "mark_near", "mark_rows",
     "mark_within", "within_chord",
 ]  # fmt: skip
 
 Codes = npt.NDArray[np.int8]
 Asked = npt.NDArray[np.int16]
 Rows = npt.NDArray[np.int64]
-Few = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -62,7 +62,7 @@ def cosines_among(
 
 
 @_compiled
-def add_word(places: Few, scores: Singles, sums: Floats, counts: Bytes) -> None:
+def add_word(places: Places, scores: Singles, sums: Floats, counts: Bytes) -> None:
     """Add a word's scores to the `sums` at the places that hold it, and one to the `counts`."""
     for n in range(len(places)):
         sums[places[n]] += scores[n]
@@ -70,7 +70,7 @@ def add_word(places: Few, scores: Singles, sums: Floats, counts: Bytes) -> None:
 
 
 @_compiled
-def held(within: Rows, sums: Floats, counts: Bytes) -> tuple[Rows, Floats, Bytes]:
+def holding_any(within: Rows, sums: Floats, counts: Bytes) -> tuple[Rows, Floats, Bytes]:
     """Those of the places `within` that have a count, with their sums and counts; both are given for all places."""
     size = 0
     for n in range(len(within)):
@@ -157,7 +157,7 @@ def load() -> None:
     cosines(codes, single, question, single)
     cosines_among(codes, single, question, places, single)
     add_word(places.astype(np.int32), single, values, count)
-    held(places, values, count)
+    holding_any(places, values, count)
     within_chord(point, places, point[0], 1.0)
     mark_within((places, places), (places, point), point[0], 1.0, mask)
     count_codes(places, places, places.copy())

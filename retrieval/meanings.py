@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.columns import COMPILED_FROM
 from retrieval.planner import Nearest, Plan
 from retrieval.quantised import Bounds, bounded
 from retrieval.vectors import Vectors, told
 
-__all__ = ["ApproximateIndex", "TextSource"]
+__all__ = ["ApproximateIndex", "TextSource", "texts_left"]
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -137,6 +138,23 @@ class TextSource:
         flags = np.zeros(self.total, dtype=np.bool_)
         flags[self.rows] = True
         return flags
+
+
+def texts_left(rows: Numbers, places: Numbers, texts: int) -> tuple[Numbers, int]:
+    """The texts, of so many, of the documents at some places, ascending, and how many of these have a vector.
+
+    `rows` says which text each document's is, -1 where it has no vector.
+    """
+    there = np.zeros(texts, dtype=np.bool_)
+    if len(places) >= COMPILED_FROM:
+        from retrieval.kernels import mark_rows  # numba, where a city is large enough to want it
+
+        count = mark_rows(rows, places, there)
+    else:
+        known = rows[places]
+        known = known[known >= 0]
+        there[known], count = True, len(known)
+    return np.flatnonzero(there), count
 
 
 def _sorted(rows: Numbers, cosines: Floats, depth: int) -> Nearest:

@@ -166,16 +166,20 @@ class Planner:
 
     def choose(self, source: CandidateSource, depth: int) -> PlanTrace:
         """The plan that will probably be cheapest, before anything is run; `actual` is not known yet (-1)."""
-        plans = source.plans
-        if self._only in plans:
-            plans = frozenset({self._only})
-        elif source.estimate() <= FEW or not self._may_win(source, depth, plans):
+        plans = self._allowed(source)
+        if not self._may_win(source, depth, plans):
             plans = plans - {Plan.MEANING_FIRST} or plans
         sizes = _sizes(source, depth, plans)
         expected = {plan: self.costs.expected(plan, sizes.of(plan)) for plan in Plan if plan in plans}
         chosen = min(expected, key=lambda plan: expected[plan] * (ADVANTAGE if plan == Plan.MEANING_FIRST else 1))
         alternatives = {plan.value: round(ms, 3) for plan, ms in expected.items()}
         return PlanTrace(chosen.value, sizes.estimated, -1, 0.0, alternatives=alternatives)
+
+    def _allowed(self, source: CandidateSource) -> frozenset[Plan]:
+        """The plans among which cost decides."""
+        if self._only in source.plans:
+            return frozenset({self._only})
+        return (source.estimate() <= FEW and source.plans - {Plan.MEANING_FIRST}) or source.plans
 
     def _may_win(self, source: CandidateSource, depth: int, plans: frozenset[Plan]) -> bool:
         """Whether the approximate plan would be taken if all that is near passed the limits; else it need not be known
@@ -188,10 +192,13 @@ class Planner:
         """The `depth` nearest that the limits leave, best first, and why they were looked for in this way."""
         began = self._clock()
         trace = self.choose(source, depth)
-        if trace.plan == Plan.MEANING_FIRST:
+        chosen = Plan(trace.plan)
+        if chosen == Plan.MEANING_FIRST:
             nearest, trace = self._meaning_first(source, depth, trace)
         else:
-            nearest, trace = self._exactly(source, Plan(trace.plan), depth, trace)
+            nearest, trace = self._exactly(source, chosen, depth, trace)
+        for plan in self._allowed(source) - {chosen}:
+            self.costs.passed_over(plan)
         return nearest, replace(trace, cost_ms=round(1_000 * (self._clock() - began), 3))
 
     def _exactly(self, source: CandidateSource, plan: Plan, depth: int, trace: PlanTrace) -> tuple[Nearest, PlanTrace]:

@@ -76,7 +76,8 @@ class Postings:
     def __init__(self, kept: int = KEPT) -> None:
         self._room = kept
         self._lock = threading.Lock()
-        self._words: OrderedDict[tuple[int, str], tuple[Columns, Word]] = OrderedDict()
+        self._words: OrderedDict[tuple[int, str], Word] = OrderedDict()
+        self._columns: dict[int, Columns] = {}
         self._entries = 0
 
     def holding(
@@ -89,11 +90,11 @@ class Postings:
         size = len(columns.rows) if dense else len(within)
         scores, counts = np.zeros(size), np.zeros(size, dtype=np.uint8)
         if dense and compiled:
-            from retrieval.kernels import add_word, held  # numba, where a city is large enough to want it
+            from retrieval.kernels import add_word, holding_any  # numba, where a city is large enough to want it
 
             for each in lists:
                 add_word(each.places, each.scores, scores, counts)
-            return Holding(*held(within, scores, counts))
+            return Holding(*holding_any(within, scores, counts))
         for each in lists:
             here, there = (each.places, slice(None)) if dense else _common(within, each.places)
             scores[here] += each.scores[there]
@@ -124,22 +125,31 @@ class Postings:
     def _word(self, connection: sqlite3.Connection, city: int, columns: Columns, word: str) -> Word:
         key = city, stem_of(word) or f'"{word}"'  # no term holds a quotation mark
         with self._lock:
+            if self._columns.get(city) is not columns:
+                self._forget(city)
+                self._columns[city] = columns
             kept = self._words.get(key)
-            if kept is not None and kept[0] is columns:
+            if kept is not None:
                 self._words.move_to_end(key)
-                return kept[1]
+                return kept
         found = _asked(connection, city, columns, word)
         with self._lock:
-            self._keep(key, columns, found)
+            if self._columns.get(city) is columns:
+                self._keep(key, found)
         return found
 
-    def _keep(self, key: tuple[int, str], columns: Columns, word: Word) -> None:
-        """Keep a word, and let go of those that were not asked for the longest. The caller holds the lock."""
+    def _forget(self, city: int) -> None:
+        """Let go of a city's words: its documents have changed. The caller holds the lock, here and below."""
+        for key in [key for key in self._words if key[0] == city]:
+            self._entries -= len(self._words.pop(key).places)
+
+    def _keep(self, key: tuple[int, str], word: Word) -> None:
+        """Keep a word, and let go of those that were not asked for the longest."""
         old = self._words.pop(key, None)
-        self._entries += len(word.places) - (len(old[1].places) if old else 0)
-        self._words[key] = columns, word
+        self._entries += len(word.places) - (len(old.places) if old else 0)
+        self._words[key] = word
         while self._entries > self._room and len(self._words) > 1:
-            _, (_, gone) = self._words.popitem(last=False)
+            _, gone = self._words.popitem(last=False)
             self._entries -= len(gone.places)
 
 
@@ -155,7 +165,7 @@ def _asked(connection: sqlite3.Connection, city: int, columns: Columns, word: st
 def _common(within: Numbers, places: npt.NDArray[np.integer[Any]]) -> tuple[Numbers, Numbers]:
     """Where in each of two ascending lists what both hold stands."""
     if len(places) > CLOSE * len(within):
-        there = np.searchsorted(places, within)
+        there = np.searchsorted(places, within.astype(places.dtype))  # else the long list would be copied
         here = np.flatnonzero(places.take(there, mode="clip") == within) if len(places) else there[:0]
         return here, there[here]
     here = np.searchsorted(within, places)

@@ -28,7 +28,7 @@ from retrieval.background import Background
 from retrieval.columns import COMPILED_FROM, ColumnCache, Columns
 from retrieval.kept_costs import KeptCosts
 from retrieval.limits import Left, left_of
-from retrieval.meanings import TextSource
+from retrieval.meanings import TextSource, texts_left
 from retrieval.planner import Planner
 from retrieval.postings import Postings
 from retrieval.query_vectors import QueryVectors
@@ -81,6 +81,7 @@ class SqliteSearch:
         self._making: threading.Thread | None = None
         self._lock = threading.Lock()
         self._joined: tuple[Columns, Vectors, Numbers] | None = None
+        self._started = False
         self.planner = Planner()
         self.tally = Tally("sqlite")
         self._costs = KeptCosts(self._connections)
@@ -161,13 +162,15 @@ class SqliteSearch:
             if not words or not empty.searched:
                 return empty
             vector, fault = self._meaning(connection, request, ends)
-            vectors = NONE if vector is None else self._vectors.current(connection)
-            rows = self._rows(columns, vectors)
-            texts, covered = _texts_of(rows, left, len(vectors.numbers))
-            meaning = None if vector is None else self._source(request, vectors, vector, texts, left)
+            rows, meaning, gap = NONE.numbers, None, fault
+            if vector is not None:
+                vectors = self._vectors.current(connection)
+                rows = self._rows(columns, vectors)
+                texts, covered = texts_left(rows, left.places, len(vectors.numbers))
+                meaning = self._source(request, vectors, vector, texts, left)
+                gap = _gap(covered, len(left.places))
             asked = Asked(request, city, columns, left, words, meaning, rows)
             ranked = rank(connection, asked, self.planner, self._postings)
-            gap = fault if vector is None else _gap(covered, len(left.places))
         found = replace(empty, hits=ranked.hits, matching=ranked.matching, plan=ranked.trace.plan, trace=ranked.trace)
         return replace(found, degraded=(gap,)) if gap else found
 
@@ -218,6 +221,7 @@ class SqliteSearch:
                 from retrieval.kernels import load  # numba
 
                 load()
+            columns.prepare()
             self._postings.read_ahead(connection, city, columns, self._closing)
 
     def prepare(self) -> None:
@@ -230,7 +234,7 @@ class SqliteSearch:
 
     def _begun(self) -> None:
         """Read documents and vectors once, on nobody's time: a first question is answered late rather than never."""
-        if self._joined is None:
+        if not self._started:
             with self._connections.read() as connection:
                 city = city_number(connection, self.city)
                 if city is not None:
@@ -238,8 +242,11 @@ class SqliteSearch:
 
     def _in_memory(self, connection: sqlite3.Connection, city: int) -> tuple[Columns, Vectors]:
         columns = self._columns.current(connection, city)
-        vectors = self._vectors.current(connection) if self._comparable(connection) else NONE
-        self._rows(columns, vectors)
+        vectors = NONE
+        if self._comparable(connection):
+            vectors = self._vectors.current(connection)
+            self._rows(columns, vectors)
+        self._started = True
         return columns, vectors
 
     def _comparable(self, connection: sqlite3.Connection) -> bool:
@@ -376,20 +383,6 @@ def _newest(columns: Columns, places: Numbers) -> datetime | None:
     """The time of the newest of the documents."""
     newest = columns.newest(places)
     return None if newest is None else datetime.fromtimestamp(newest, UTC)
-
-
-def _texts_of(rows: Numbers, left: Left, texts: int) -> tuple[Numbers, int]:
-    """The rows of the texts, of so many, of what the limits leave, ascending; and how many documents have a vector."""
-    there = np.zeros(texts, dtype=np.bool_)
-    if len(left.places) >= COMPILED_FROM:
-        from retrieval.kernels import mark_rows  # numba, where a city is large enough to want it
-
-        covered = mark_rows(rows, left.places, there)
-    else:
-        known = rows[left.places]
-        known = known[known >= 0]
-        there[known], covered = True, len(known)
-    return np.flatnonzero(there), covered
 
 
 def _gap(covered: int, documents: int) -> str | None:

@@ -140,8 +140,9 @@ class Hit:
 class PlanTrace:
     """Why a search ran as it did, for whoever checks the planner.
 
-    `estimated`: documents that were expected within the limits, `actual`: those that there were. `cost_ms` is what the
-    comparison of meanings took, `alternatives` what each plan was expected to take, the chosen one included.
+    `estimated`: documents that were expected within the limits, `actual`: those that there were. `cost_ms` is what
+    choosing a plan and comparing meanings took, `alternatives` what each plan was expected to take, the chosen one
+    included; the approximate one is not among them where it could not be the cheapest.
     `recall_sample`: the share of the exact ten best that were found, where this search was one that is checked.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from retrieval.costs import Cost, LearnedCosts
+from retrieval.costs import PASSED_OVER, Cost, LearnedCosts
 from retrieval.planner import FEW, Nearest, Plan, Planner
 
 Numbers = npt.NDArray[np.int64]
@@ -253,6 +253,36 @@ def test_costs_that_changed_are_learned_again_and_one_pause_does_not_matter() ->
     for _ in range(300):
         costs.learn("scan", 10_000, 2.0)
     assert costs.expected("scan", 10_000) == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_plan_that_one_bad_moment_made_dear_is_as_cheap_as_at_first_once_it_was_long_not_run() -> None:
+    costs = LearnedCosts({"index": Cost(0.1, 0.1)})
+    costs.learn("index", 10_000, 1_000.0)
+    for _ in range(PASSED_OVER - 1):
+        costs.passed_over("index")
+    assert costs.expected("index", 10_000) > 1.5
+    costs.passed_over("index")
+    assert costs.expected("index", 10_000) < 1.2
+    costs.learn("index", 10_000, 3.0)
+    assert costs.expected("index", 10_000) > 1.5  # one search tells
+
+
+def test_a_plan_that_is_cheaper_than_at_first_stays_so_however_long_it_is_not_run() -> None:
+    costs = LearnedCosts({"scan": Cost(5.0, 1.0)})
+    for size in (1_000, 50_000) * 60:
+        costs.learn("scan", size, 0.5 + 0.2 * size / 1_000)
+    before = costs.expected("scan", 30_000)
+    for _ in range(2 * PASSED_OVER):
+        costs.passed_over("scan")
+    assert costs.expected("scan", 30_000) == pytest.approx(before)
+
+
+def test_a_plan_that_takes_part_and_is_not_run_is_tried_again_in_the_end() -> None:
+    made = planner(LIMITS_FIRST=Cost(1, 1), ALL_MEANINGS=Cost(1, 1), MEANING_FIRST=Cost(0.1, 1))
+    made.costs.adopt({Plan.MEANING_FIRST: Cost(1_000, 10)})
+    source = Collection(60_000, np.arange(20_000))
+    plans = [made.run(source, 20)[1].plan for _ in range(PASSED_OVER + 1)]
+    assert plans.index("meaning first") == PASSED_OVER
 
 
 def test_what_was_learned_is_carried_over_to_the_next_process() -> None:

@@ -123,7 +123,7 @@ def test_words_that_are_not_asked_for_make_room(file: Path) -> None:
     search._postings._room = 700
     for word in [*WORDS, *WORDS]:
         assert search.search(SearchRequest(word, alpha=0, k=1)).hits
-    entries = [len(word.places) for _, word in search._postings._words.values()]
+    entries = [len(word.places) for word in search._postings._words.values()]
     assert search._postings._entries == sum(entries) <= 700
     search.close()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,17 @@ def test_a_search_without_a_model_is_warmed_though_the_file_holds_vectors(tmp_pa
     assert count(without, "rats") == 1
     for each in (with_model, without):
         each.close()
+
+
+def test_words_of_documents_that_have_changed_are_let_go(search: SqliteSearch) -> None:
+    search.warm()
+    with search._connections.read() as connection:
+        old = weakref.ref(search._columns.current(connection, 1))
+    search.upsert([Document("r/new", "requests", "Request", "a heron", "r")])
+    assert count(search, "heron") == 1
+    gc.collect()
+    assert old() is None
+    assert count(search, "smelly") == 20
 
 
 def test_machine_code_adds_words_up_as_numpy_does(search: SqliteSearch, monkeypatch: pytest.MonkeyPatch) -> None:
