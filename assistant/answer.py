@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
-from assistant.memory import Past, PastTurn
+from assistant.memory import Past, PastTurn, call_of
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import cleaned, refusal
 from assistant.recording import Recorder, proposals_in
@@ -26,9 +26,10 @@ from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
-from tools.mentions import marks_of
+from tools.mentions import mentions
 from tools.registry import TOOLS
 from tools.resolve import readers, setting_of
+from tools.unused import not_used
 from tools.use import Used, use
 from tools.words import reference
 
@@ -64,7 +65,8 @@ class Loop:
         question = inquiry.question
         spelt_out = command(question)
         read = readers(setting_of(ctx))
-        marks = marks_of(question, ctx.city, ctx.now)
+        named = mentions(question, ctx.city, ctx.now)
+        marks = tuple(map(str, named))
         degraded: list[str] = []
         seen = [past]
         latest = fresh_state(question)
@@ -112,7 +114,8 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        latest["degraded"] = [*_unseen(seen[-1].cut), *degraded]
+        left_over = () if spelt_out else not_used(named, [call_of(ran["call"]) for ran in latest["ran"]])
+        latest["degraded"] = [*_unseen(seen[-1].cut), *_left_over(left_over, latest), *degraded]
         return latest
 
 
@@ -239,6 +242,14 @@ def _unseen(turns: int) -> list[str]:
     """The sentence on earlier turns that the model was not shown, if any."""
     told = "1 earlier turn is" if turns == 1 else f"{turns} earlier turns are"
     return [f"{told} too long ago for the model to see"] if turns else []
+
+
+def _left_over(words: Sequence[str], state: State) -> list[str]:
+    """The sentence on what the question names and no call took, where there is an answer that could be taken for one
+    to the whole question."""
+    answered = state["ran"] and not any(ran["problem_kind"] for ran in state["ran"])
+    told = " and ".join(f"“{each}”" for each in words)
+    return [f"of the question, {told} was not used"] if words and answered else []
 
 
 def _untold(_now: dict[str, JsonValue]) -> None:

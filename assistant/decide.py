@@ -13,7 +13,7 @@ from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
 from tools.follow_up import with_kept
-from tools.impossible import without_impossible
+from tools.impossible import without_hours, without_impossible
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.schema import Freedom, Readers, call_schema
@@ -90,7 +90,7 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
     whole = with_kept(without_impossible(call), _before(situation), situation.question)
-    for read in (with_reach, with_bounds, with_whole_clauses):
+    for read in (with_reach, with_bounds, with_whole_clauses, without_hours):
         whole = read(whole, situation.question)
     return whole
 

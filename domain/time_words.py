@@ -194,6 +194,8 @@ ORDER: tuple[tuple[str, str], ...] = (
     (r"\bthis coming\b", "coming"),
     (r"^and ", ""),
     (r"\bnext hour\b", "next 1 hour"),
+    (r"(?:\bat )?\bhalf past (\d{1,2})\b", r"at \1:30"),
+    (r"(?:\bat )?\bquarter past (\d{1,2})\b", r"at \1:15"),
     (r"\b([1-4])th quarter\b", r"q\1"),
     (r"\b(morning|evening|night|afternoon|noon) (yesterday|today|tomorrow)\b", r"\2 \1"),
     (r"\bthis (tonight|today)\b", r"\1"),

@@ -1,13 +1,17 @@
-"""What no right call holds, taken out of a call before it is made; each declaration says what that is."""
+"""What no right call holds, taken out of a call before it is made; declarations and the question say what that is."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
 from domain.values import Call
+from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
+
+CLOCK = re.compile(r"(?<!\d)\d{1,2}(?::\d\d)?\s*(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)|(?<!\d)\d{1,2}:\d\d(?!\d)", re.I)
 
 
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -18,6 +22,23 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
     declared = tools.get(call.name)
     echoes = {name for name in call.parameters if declared and _repeats(declared, name, call)}
     return Call(call.name, {n: v for n, v in call.parameters.items() if n not in echoes}) if echoes else call
+
+
+def without_hours(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call without optional numbers that the question holds only as an hour: "leave at 6 am" names no trucks."""
+    declared = tools.get(call.name)
+    said, beside = numbers_in(question), numbers_in(CLOCK.sub(" ... ", question))
+    hours = {
+        name
+        for name, value in call.parameters.items()
+        if declared and _is_optional_number(declared, name) and value in said and value not in beside
+    }
+    return Call(call.name, {n: v for n, v in call.parameters.items() if n not in hours}) if hours else call
+
+
+def _is_optional_number(declared: Tool, name: str) -> bool:
+    argument = next((each for each in declared.arguments if each.name == name), None)
+    return argument is not None and not argument.required and argument.schema.get("type") == "integer"
 
 
 def _repeats(declared: Tool, name: str, call: Call) -> bool:

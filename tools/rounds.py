@@ -251,10 +251,12 @@ def _headline(facts: PlanFacts, solved: Solved) -> str:
 def _told(facts: PlanFacts, *, anything_due: bool) -> str:
     if not facts.trucks_planned:
         return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
+    trucks = "truck serves" if facts.trucks_used == 1 else "trucks serve"
+    trips = "trip" if facts.dump_trips == 1 else "trips"
     text = (
-        "Plan {plan_id} from {round_starts}: {trucks_used} trucks serve {bins_served} of {bins_considered} bins "
-        "{where} in {distance_km} km and {hours} h, with {dump_trips} trips to the dump, for {cost} {currency} and "
-        "{emissions_kg} kg CO₂e."
+        f"Plan {{plan_id}} from {{round_starts}}: {{trucks_used}} {trucks} {{bins_served}} of {{bins_considered}} bins "
+        f"{{where}} in {{distance_km}} km and {{hours}} h, with {{dump_trips}} {trips} to the dump, for {{cost}} "
+        "{currency} and {emissions_kg} kg CO₂e."
     )
     if facts.baseline_bins is None and anything_due:
         return text + " The fixed schedule's round could not be planned beside it."

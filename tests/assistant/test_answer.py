@@ -45,6 +45,17 @@ async def test_an_answer_restates_what_it_understood_and_is_recorded(desk: Desk)
     assert [c.name for c in record.calls] == ["find_bins"]
 
 
+async def test_what_the_question_names_and_no_call_took_is_said(desk: Desk) -> None:
+    question = "plan tomorrow's round with Truck 1, leaving at 6:30"
+    left_out = await desk.ask(question, [call("plan_round", when="tomorrow", trucks=["Truck 1"]), reply()])
+    assert left_out.degraded[0] == "of the question, “6:30” was not used"
+    whole = await desk.ask(question, [call("plan_round", when="tomorrow at 6:30", trucks=["Truck 1"]), reply()])
+    assert not any("was not used" in told for told in whole.degraded)
+    assert "from 06:30" in whole.text
+    asked = await desk.ask(question, [call("plan_round", when="tomorrow", trucks=["Trck 9"])])
+    assert (asked.kind, asked.degraded) == ("clarify", ())
+
+
 async def test_an_unknown_name_becomes_a_question_with_the_nearest_names(desk: Desk) -> None:
     answer = await desk.ask("bins near the city hall", [call("find_bins", near="Twn Sqare")])
     assert answer.kind == "clarify"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.impossible import without_impossible
+from tools.impossible import without_hours, without_impossible
 
 
 def report(**parameters: JsonValue) -> Call:
@@ -45,3 +45,20 @@ def test_a_site_may_be_left_out_of_the_round_around_it() -> None:
 def test_a_way_of_grouping_is_no_stream() -> None:
     assert without_impossible(report(group_by="stream", stream="stream")) == report(group_by="stream")
     assert without_impossible(report(group_by="stream", stream="paper")) == report(group_by="stream", stream="paper")
+
+
+@pytest.mark.parametrize(
+    ("question", "count", "kept"),
+    [
+        ("a round for tomorrow, trucks leave at 6 am", 6, False),
+        ("morgen um 6 Uhr los", 6, False),
+        ("tomorrow at 5:30 with two trucks", 5, False),
+        ("tomorrow at 5:30 with two trucks", 2, True),
+        ("3 trucks at 3 pm", 3, True),
+        ("make it four", 4, True),
+        ("as before", 3, True),  # from an earlier turn
+    ],
+)
+def test_an_hour_is_no_number_of_trucks(question: str, count: int, kept: bool) -> None:
+    call = Call("plan_round", {"when": "tomorrow", "truck_count": count})
+    assert ("truck_count" in without_hours(call, question).parameters) == kept
