@@ -26,7 +26,7 @@ from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
-from tools.mentions import mentions
+from tools.mentions import Mention, mentions
 from tools.registry import TOOLS
 from tools.resolve import readers, setting_of
 from tools.unused import not_used
@@ -114,8 +114,8 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        left_over = () if spelt_out else not_used(named, [call_of(ran["call"]) for ran in latest["ran"]])
-        latest["degraded"] = [*_unseen(seen[-1].cut), *_left_over(left_over, latest), *degraded]
+        left_over = [] if spelt_out else _left_over(named, latest)
+        latest["degraded"] = [*_unseen(seen[-1].cut), *left_over, *degraded]
         return latest
 
 
@@ -244,12 +244,14 @@ def _unseen(turns: int) -> list[str]:
     return [f"{told} too long ago for the model to see"] if turns else []
 
 
-def _left_over(words: Sequence[str], state: State) -> list[str]:
-    """The sentence on what the question names and no call took, where there is an answer that could be taken for one
-    to the whole question."""
-    answered = state["ran"] and not any(ran["problem_kind"] for ran in state["ran"])
+def _left_over(named: Sequence[Mention], state: State) -> list[str]:
+    """The sentence on what the question names and no call took, where what is shown could be taken for an answer to
+    the whole question."""
+    word = state["word"] or {"name": "reply"}
+    answered = state["ran"] and not state["ran"][-1]["problem_kind"] and word["name"] == "reply"
+    words = not_used(named, [call_of(ran["call"]) for ran in state["ran"]]) if answered else ()
     told = " and ".join(f"“{each}”" for each in words)
-    return [f"of the question, {told} was not used"] if words and answered else []
+    return [f"of the question, {told} was not used"] if words else []
 
 
 def _untold(_now: dict[str, JsonValue]) -> None:

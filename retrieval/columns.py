@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import compress
 from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,8 @@ UNSAID = -1  # the code of a document without a site, or without an area
 class Columns:
     """Documents in the order of their rows, each array of shape (n,), `points` (n, 3) on a sphere of radius 1.
 
-    Times are seconds since 1970, NaN where there is none; kinds, sites and areas are codes.
+    Times are seconds since 1970, NaN where there is none; kinds, sites and areas are codes. A later `edition` of a
+    city's documents has a higher number.
     """
 
     rows: Numbers
@@ -54,6 +56,7 @@ class Columns:
     areas: Numbers
     site_codes: Mapping[str, int]
     area_codes: Mapping[str, int]
+    edition: int = 0
 
     def count_kinds(self, places: Numbers) -> dict[str, int]:
         """How many of the documents are of each kind, without kinds of which none is."""
@@ -196,19 +199,20 @@ class ColumnCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[int, tuple[int, Columns]] = {}
+        self._kept: dict[int, Columns] = {}
 
     def current(self, connection: sqlite3.Connection, city: int) -> Columns:
         """What the file holds at the moment that the connection reads, which may lie before what is kept."""
         edition = _edition(connection, city)
         with self._lock:
             kept = self._kept.get(city)
-            if kept is None or kept[0] < edition:
-                columns = _read(connection, city) if kept is None else _updated(connection, city, kept[1])
-                kept = self._kept[city] = edition, columns
-            if kept[0] == edition:
-                return kept[1]
-        return _read(connection, city)  # a reader that began before the last write; rows removed since are not kept
+            if kept is None or kept.edition < edition:
+                columns = _read(connection, city) if kept is None else _updated(connection, city, kept)
+                kept = self._kept[city] = replace(columns, edition=edition)
+            if kept.edition == edition:
+                return kept
+        # a reader that began before the last write; rows removed since are not kept
+        return replace(_read(connection, city), edition=edition)
 
 
 def documents_changed(connection: sqlite3.Connection, city: int) -> None:
@@ -243,7 +247,7 @@ def _updated(connection: sqlite3.Connection, city: int, old: Columns) -> Columns
 def _joined(old: Columns, kept: Mask, new: Columns) -> Columns:
     """The kept documents of the old columns, then the new ones."""
     site_codes, area_codes = _more(old.site_codes, new.site_codes), _more(old.area_codes, new.area_codes)
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.concatenate([getattr(old, name)[kept], getattr(new, name)])
         for name in ("rows", "texts", "kinds", "at", "known_from", "known_until", "lat", "lon", "points")
     }

@@ -77,7 +77,7 @@ class Postings:
         self._room = kept
         self._lock = threading.Lock()
         self._words: OrderedDict[tuple[int, str], Word] = OrderedDict()
-        self._columns: dict[int, Columns] = {}
+        self._editions: dict[int, int] = {}
         self._entries = 0
 
     def holding(
@@ -125,16 +125,17 @@ class Postings:
     def _word(self, connection: sqlite3.Connection, city: int, columns: Columns, word: str) -> Word:
         key = city, stem_of(word) or f'"{word}"'  # no term holds a quotation mark
         with self._lock:
-            if self._columns.get(city) is not columns:
+            newest = self._editions.get(city, -1)
+            if newest < columns.edition:
                 self._forget(city)
-                self._columns[city] = columns
+                newest = self._editions[city] = columns.edition
             kept = self._words.get(key)
-            if kept is not None:
+            if kept is not None and newest == columns.edition:
                 self._words.move_to_end(key)
                 return kept
         found = _asked(connection, city, columns, word)
         with self._lock:
-            if self._columns.get(city) is columns:
+            if self._editions[city] == columns.edition:
                 self._keep(key, found)
         return found
 

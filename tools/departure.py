@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.errors import AskAgain, OutOfRange, UnclearTime
 from domain.operation import TruckInfo
-from domain.time_words import plain, take_hour
 from domain.times import period
 from domain.values import Moment, TruckSet
 from tools.context import Ctx
 
 EVENING_H = 18
-DONE_BY = re.compile(r"(?<!\w)(?:by|before|until|till?|bis|vor|antes|hasta|avant|jusqu['’]?(?:à|a|au)?)(?!\w)", re.I)
-"""Says that something ends at the hour behind it."""
 QUARTER = timedelta(minutes=15)
 NOTICE = timedelta(minutes=15)  # crews of a shift that has begun leave at the next quarter hour after it
 LEAST_SHIFT = timedelta(hours=1)  # of a shift with less left nothing is planned any more
@@ -105,9 +101,8 @@ def _away_until(ctx: Ctx, when: Moment, truck: TruckInfo) -> datetime | None:
 def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime:
     """Start of the earliest truck's shift that the words mean, local and aware, always after now.
 
-    A day means that day's shift; an evening hour or a night means the round that follows in the early morning. An hour
-    within a shift to come is when the trucks leave, unless it is when they shall be done ("by 9 am"). Of a shift that
-    has begun what is left is meant, from the next quarter hour after NOTICE, while LEAST_SHIFT is left.
+    A day means that day's shift; an evening hour or a night means the round that follows in the early morning. Of a
+    shift that has begun what is left is meant, from the next quarter hour after NOTICE, while LEAST_SHIFT is left.
     """
     if when.at <= ctx.now:
         raise AskAgain(f"“{when.words}” is over. For which night or day shall I plan?")
@@ -117,15 +112,9 @@ def round_start(when: Moment, trucks: Sequence[TruckInfo], ctx: Ctx) -> datetime
     day = local.date() + timedelta(days=1 if late else 0)
     start = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ctx.zone)
     if start > ctx.now:
-        within = any(start < local <= _end_of_shift(truck, start) - LEAST_SHIFT for truck in trucks)
-        return local if within and _names_hour(when.words) else start
+        return start
     left = _in_mid_shift(trucks, ctx)
     return left if left is not None and left.date() == day else _after_now(start, ctx.now)
-
-
-def _names_hour(words: str) -> bool:
-    """Whether the words name an hour at which something begins."""
-    return take_hour(plain(words))[1] is not None and not DONE_BY.search(words)
 
 
 def _after_now(start: datetime, now: datetime) -> datetime:

@@ -11,7 +11,14 @@ from domain.values import Call
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
 
-CLOCK = re.compile(r"(?<!\d)\d{1,2}(?::\d\d)?\s*(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)|(?<!\d)\d{1,2}:\d\d(?!\d)", re.I)
+CLOCK = re.compile(
+    r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
+    r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
+    r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])",
+    re.I,
+)
+"""Hours of the day; a bare "am" behind a number is one only behind what leads to an hour: it is a German word too."""
+COUNT = "truck_count"
 
 
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -24,21 +31,12 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
     return Call(call.name, {n: v for n, v in call.parameters.items() if n not in echoes}) if echoes else call
 
 
-def without_hours(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call without optional numbers that the question holds only as an hour: "leave at 6 am" names no trucks."""
-    declared = tools.get(call.name)
-    said, beside = numbers_in(question), numbers_in(CLOCK.sub(" ... ", question))
-    hours = {
-        name
-        for name, value in call.parameters.items()
-        if declared and _is_optional_number(declared, name) and value in said and value not in beside
-    }
-    return Call(call.name, {n: v for n, v in call.parameters.items() if n not in hours}) if hours else call
-
-
-def _is_optional_number(declared: Tool, name: str) -> bool:
-    argument = next((each for each in declared.arguments if each.name == name), None)
-    return argument is not None and not argument.required and argument.schema.get("type") == "integer"
+def without_hours(call: Call, question: str) -> Call:
+    """The call without a number of trucks that the question holds only as an hour: "leave at 6 am" names no trucks."""
+    count = call.parameters.get(COUNT)
+    if count not in numbers_in(question) or count in numbers_in(CLOCK.sub(" ... ", question)):
+        return call
+    return Call(call.name, {name: value for name, value in call.parameters.items() if name != COUNT})
 
 
 def _repeats(declared: Tool, name: str, call: Call) -> bool:

@@ -7,7 +7,7 @@ answer must see that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -15,28 +15,44 @@ from domain.name_words import fold
 from domain.time_words import plain
 from domain.values import Call
 from tools.mentions import Mention
+from tools.registry import TOOLS, Tool
 
 __all__ = ["not_used"]
 
 TOLD = ("truck", "bin", "site", "area", "time")
 """Kinds of mentions: a stream's word also stands for what is not meant ("recycling rather than compost")."""
+TIMELESS = ("truck", "bin", "place", "stream", "image", "ref")
+"""Kinds of arguments that hold no time: the 2 of "truck 2" is not that of "2 am"."""
 NUMBER = re.compile(r"\d+")
 
 
-def not_used(found: Sequence[Mention], calls: Sequence[Call]) -> tuple[str, ...]:
-    """The words of trucks, bins, places and times of which no value holds the figures, or of a name any word.
+def not_used(found: Sequence[Mention], calls: Sequence[Call], tools: Mapping[str, Tool] = TOOLS) -> tuple[str, ...]:
+    """The words of trucks, bins and places that no value names, and of times of which no value holds the figures.
 
-    Times without a figure ("today", "second") are often no part of what is asked.
+    A value names what it holds all words of, or what holds all of its words. Times without a figure ("today",
+    "second") are often no part of what is asked.
     """
-    texts = [text for call in calls for value in call.parameters.values() for text in _texts(value)]
-    words = {word for text in texts for word in fold(text).split()}
-    figures = {figure for text in texts for figure in _figures(text)}
+    texts = [(kind, text) for call in calls for kind, text in _texts_of(call, tools)]
+    names = [words for _, text in texts if (words := {*fold(text).split()})]
+    hours = [_figures(text) for kind, text in texts if kind not in TIMELESS]
 
     def is_used(each: Mention) -> bool:
-        named = each.kind != "time"
-        return _figures(each.words) <= figures and (not named or bool(words & {*fold(each.words).split()}))
+        if each.kind == "time":
+            figures = _figures(each.words)
+            return not figures or any(figures <= held for held in hours)
+        words = {*fold(each.words).split()}
+        return any(words <= held or held <= words for held in names)
 
     return tuple(each.words for each in found if each.kind in TOLD and not is_used(each))
+
+
+def _texts_of(call: Call, tools: Mapping[str, Tool]) -> Iterator[tuple[str | None, str]]:
+    """The texts that a call holds, each with the kind of words that its argument takes."""
+    declared = tools.get(call.name)
+    kinds = {each.name: each.words.kind for each in declared.arguments if each.words} if declared else {}
+    for name, value in call.parameters.items():
+        for text in _texts(value):
+            yield kinds.get(name), text
 
 
 def _texts(value: JsonValue) -> Iterator[str]:

@@ -95,6 +95,22 @@ def test_words_of_documents_that_have_changed_are_let_go(search: SqliteSearch) -
     assert count(search, "smelly") == 20
 
 
+def test_a_reader_of_an_older_moment_neither_empties_nor_fills_what_is_kept(
+    search: SqliteSearch, tmp_path: Path
+) -> None:
+    with search._connections.read() as before:
+        old = ColumnCache().current(before, 1)
+        postings = Postings()
+        search.upsert([Document("r/new", "requests", "Request", "smelly heron", "r")])
+        with search._connections.read() as after:
+            new = ColumnCache().current(after, 1)
+            assert len(postings.holding(after, 1, new, ("smelli",), new.everything).places) == 21
+        assert len(postings.holding(before, 1, old, ("smelli",), old.everything).places) == 20
+    forget_words(tmp_path / "search.db")
+    with search._connections.read() as later:
+        assert len(postings.holding(later, 1, new, ("smelli",), new.everything).places) == 21
+
+
 def test_machine_code_adds_words_up_as_numpy_does(search: SqliteSearch, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("overflow", "smelli", "hum")
     with search._connections.read() as connection:

@@ -41,29 +41,6 @@ def test_a_night_means_the_round_after_it_and_a_day_its_own(store: Store, tmp_pa
     assert start > ctx.now
 
 
-@pytest.mark.parametrize(
-    ("words", "leaves"),
-    [
-        ("tomorrow 5:30", "2025-09-02 05:30"),
-        ("Thursday at half past six", "2025-09-04 06:30"),
-        ("mañana a las 6:15", "2025-09-02 06:15"),
-        ("tomorrow 3 am", "2025-09-02 04:00"),  # before the shift
-        ("tomorrow 11:30", "2025-09-02 04:00"),  # less than an hour before its end
-        ("by 6 am tomorrow", "2025-09-02 04:00"),  # when it shall be done
-        ("tomorrow morning", "2025-09-02 04:00"),
-        ("tomorrow", "2025-09-02 04:00"),
-        ("tonight at 22:00", "2025-09-02 04:00"),
-    ],
-)
-def test_an_hour_within_the_shift_is_when_the_trucks_leave(
-    store: Store, tmp_path: Path, words: str, leaves: str
-) -> None:
-    ctx = a_ctx(store, tmp_path)
-    truck = replace(ctx.city.trucks["Truck 1"], shift_start="04:00", shift_end="12:00")
-    start = round_start(moment(words, ctx.now), [truck], ctx)
-    assert f"{start.astimezone(ctx.zone):%Y-%m-%d %H:%M}" == leaves
-
-
 def test_a_time_that_is_over_is_asked_back(store: Store, tmp_path: Path) -> None:
     ctx = a_ctx(store, tmp_path)
     with pytest.raises(AskAgain, match="is over"):

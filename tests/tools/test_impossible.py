@@ -57,6 +57,9 @@ def test_a_way_of_grouping_is_no_stream() -> None:
         ("3 trucks at 3 pm", 3, True),
         ("make it four", 4, True),
         ("as before", 3, True),  # from an earlier turn
+        ("mit 2 am Montag", 2, True),
+        ("leave at 6.30 am", 6, False),
+        ("they go 6 a.m., two trucks", 2, True),
     ],
 )
 def test_an_hour_is_no_number_of_trucks(question: str, count: int, kept: bool) -> None:
