@@ -58,8 +58,8 @@ def ruin(facts: Facts, state: State) -> None:
 
 @compiled
 def _offer_outing(facts: Facts, state: State, seed: int) -> bool:
-    """Offer the left-out stops near a stop, the first of them whatever it costs: the others may pay once a truck goes
-    there. Whether there were any."""
+    """Offer the left-out stops near a stop, the first that has a place whatever it costs: the others may pay once a
+    truck goes there. Whether there were any."""
     tally, near = state.tally, facts.remove_near
     for x in range(-1, near.shape[1]):
         c = seed if x < 0 else near[seed, x]
