@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from domain.spatial import EARTH_RADIUS_M
 from retrieval.columns import COMPILED_FROM, UNSAID, Columns, Mask, sphere_points
-from retrieval.store import KINDS, Area, Circle, Polygon, SearchRequest
+from retrieval.store import KINDS, Area, Circle, Polygon, Region, SearchRequest
 
 __all__ = ["Left", "left_of", "surrounded"]
 
@@ -80,7 +80,7 @@ def _known(columns: Columns, places: Numbers, request: SearchRequest) -> Numbers
     return places
 
 
-def _places_near(columns: Columns, near: Circle | Polygon | Area) -> Numbers:
+def _places_near(columns: Columns, near: Region) -> Numbers:
     """The places of what a region holds, ascending."""
     if isinstance(near, Circle) and len(columns.rows) >= COMPILED_FROM:
         runs = columns.cells.touched(near)
@@ -101,7 +101,7 @@ def _marked(columns: Columns, runs: tuple[Numbers, Numbers], circle: Circle) -> 
     return np.flatnonzero(mask)
 
 
-def _near(columns: Columns, places: Numbers, near: Circle | Polygon | Area) -> Mask:
+def _near(columns: Columns, places: Numbers, near: Region) -> Mask:
     if isinstance(near, Circle):
         return _inside(columns, places, near)
     if isinstance(near, Polygon):
@@ -169,7 +169,7 @@ def surrounded(polygon: Polygon, lat: Floats, lon: Floats) -> Mask:
     return inside
 
 
-def _estimate(columns: Columns, request: SearchRequest, near: Circle | Polygon | Area | None) -> int:
+def _estimate(columns: Columns, request: SearchRequest, near: Region | None) -> int:
     """From the cells, and from the shares of the kinds and of the window as if these were independent of place."""
     total = len(columns.rows)
     region = near.circle if isinstance(near, Area) else near

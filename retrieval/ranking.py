@@ -156,12 +156,13 @@ def _matching(asked: Asked, holding: Holding) -> Mask:
     if asked.request.floor is not None:
         near = np.zeros(asked.meaning.total + 1, dtype=np.bool_)  # the last is for texts without a vector
         near[asked.meaning.reaching(asked.request.floor)] = True
-        if len(asked.left.places) < COMPILED_FROM:
-            matching[asked.left.places[near[asked.rows[asked.left.places]]]] = True
+        places = asked.left.places
+        if len(places) < COMPILED_FROM:
+            matching[places[near[asked.rows[places]]]] = True
         else:
             from retrieval.kernels import mark_near  # numba, where a city is large enough to want it
 
-            mark_near(asked.rows, asked.left.places, near, matching)
+            mark_near(asked.rows, places, near, matching)
     return matching
 
 

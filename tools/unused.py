@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import JsonValue
-
 from domain.name_words import fold
 from domain.time_words import plain
 from domain.values import Call
@@ -51,16 +49,8 @@ def _texts_of(call: Call, tools: Mapping[str, Tool]) -> Iterator[tuple[str | Non
     declared = tools.get(call.name)
     kinds = {each.name: each.words.kind for each in declared.arguments if each.words} if declared else {}
     for name, value in call.parameters.items():
-        for text in _texts(value):
-            yield kinds.get(name), text
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif isinstance(value, str | int | float):
-        yield str(value)
+        for each in value if isinstance(value, list) else [value]:
+            yield kinds.get(name), str(each)
 
 
 def _figures(text: str) -> set[int]:
