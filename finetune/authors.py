@@ -261,6 +261,9 @@ def _displace(kept: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str
         gone |= {"serve"}
     if "serve" in new:
         gone |= {"min_fill_pct"}
+    least, most = ((new if name in new else kept).get(name) for name in ("min_fill_pct", "max_fill_pct"))
+    if isinstance(least, int) and isinstance(most, int) and least >= most:
+        gone |= {"min_fill_pct", "max_fill_pct"} - set(new)
     return {k: v for k, v in kept.items() if k not in gone}
 
 

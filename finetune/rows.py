@@ -1,4 +1,4 @@
-"""python -m finetune.rows --out finetune/runs/rows.jsonl [--turns 36000] [--seed 0]
+"""python -m finetune.rows --out finetune/runs/rows.jsonl [--turns 36000] [--seed 0] [--fresh AUTHOR ...]
 
 Training rows, derived: a frame gives words and gold call together, the cities give the names, the registry checks the
 call, the calendar reads its times, and what the product would show beside a question (its mentions) is added by the
@@ -12,11 +12,12 @@ import argparse
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.errors import BadData
 from domain.files import file_digest
 from evals.bench import CITIES, bench
 from evals.listed_tools import tool_order
@@ -37,6 +38,8 @@ MIX = {"call": 0.29, "follow": 0.29, "after": 0.05, "two": 0.05, "asked": 0.035,
        "reply": 0.03, "quoted": 0.015, "listed": 0.15}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 CITY_SHARES = {"berkeley": 0.6, "boston": 0.22, "montevideo": 0.18}
+FRESH_WEIGHT = 4
+"""How often a frame of a fresh author counts, beside those that the adapter to go on from was trained on."""
 LONGEST_PROMPT = 1_500
 """Characters; longer threads are drawn again."""
 
@@ -89,15 +92,19 @@ def read_material(*, held: bool) -> Material:
     return Material(borrowed, listed)
 
 
-def read_lines(*, held: bool) -> Lines:
-    """All frames of one part."""
+def read_lines(*, held: bool, fresh: Collection[str] = ()) -> Lines:
+    """All frames of one part; those of the `fresh` authors FRESH_WEIGHT times."""
     frames = {name: read_frames(ROOT / "frames", name) for name in FRAME_FILES}
-    return Lines({n: [f for f in fs if validation_frame(f) == held] for n, fs in frames.items()}, read_carriers())
+    if odd := set(fresh) - {frame.author for each in frames.values() for frame in each}:
+        raise BadData(f"no frames of {', '.join(sorted(odd))} in {ROOT / 'frames'}")
+    part = {name: [f for f in each if validation_frame(f) == held] for name, each in frames.items()}
+    more = {name: [f for f in each if f.author in fresh] * (FRESH_WEIGHT - 1) for name, each in part.items()}
+    return Lines({name: each + more[name] for name, each in part.items()}, read_carriers())
 
 
-def write_part(file: Path, count: int, seed: int, worlds: dict[Path, World], *, held: bool) -> None:
+def write_part(file: Path, count: int, seed: int, worlds: dict[Path, World], lines: Lines, *, held: bool) -> None:
     """One file of rows, its seed beside it, and what it holds."""
-    lines, material = read_lines(held=held), read_material(held=held)
+    material = read_material(held=held)
     chance = seeded(f"{seed}-{'validation' if held else 'rows'}")
     authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
     rows = list(draw(authors, material, count))
@@ -116,7 +123,9 @@ def main() -> None:
     parser.add_argument("--validation", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cities", type=Path, default=CITIES)
+    parser.add_argument("--fresh", nargs="*", default=[], metavar="AUTHOR", help="whose frames are drawn more often")
     options = parser.parse_args()
+    lines = {held: read_lines(held=held, fresh=() if held else options.fresh) for held in (False, True)}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         where = stack.enter_context(bench(options.cities))
@@ -124,9 +133,9 @@ def main() -> None:
         for name in CITY_SHARES:
             operation = where.operation(name)
             worlds[options.cities / name] = World(operation, operation.demo_now.astimezone(operation.zone))
-        write_part(options.out, options.turns, options.seed, worlds, held=False)
+        write_part(options.out, options.turns, options.seed, worlds, lines[False], held=False)
         file = options.out.with_name("validation.jsonl")
-        write_part(file, options.validation, options.seed, worlds, held=True)
+        write_part(file, options.validation, options.seed, worlds, lines[True], held=True)
 
 
 if __name__ == "__main__":
