@@ -14,6 +14,8 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
 from domain.name_words import fold, words_of
+from domain.spoken_clock import SPOKEN as SPOKEN_HOUR
+from domain.spoken_clock import SpokenClock
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -23,6 +25,7 @@ MONTHS = (
 PARTS = ("earlymorning", "morning", "noon", "afternoon", "evening", "night", "midnight")
 WEEKDAY, MONTH, PART = "|".join(WEEKDAYS), "|".join(MONTHS), "|".join(PARTS)
 DOTTED = re.compile(r"\d{1,2}\.(?:\d{1,2}\.)?")  # "1." and "3.9." are dates
+CLOCK_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|thirty"
 UNIT = "minute|hour|day|week|weekend|month|quarter|year"
 
 # canonical word: what people say for it, folded (English short forms, then Spanish, German, French)
@@ -128,7 +131,8 @@ OTHER_WORDS = words_of(
     "soon moon never whenever always spring summer autumn winter easter some same none late later early thing close "
     "business once right away straight possible following before after date oclock uhr clock fortnight apres pasado "
     "anoche manana morgen esta not than spatestens tardar plus tard time ytd mtd "
-    "wtd eod eow eom eoy cob kw noche eine einer einem einen nach"
+    "wtd eod eow eom eoy cob kw noche eine einer einem einen nach monatsende jahresende heuer sharp ish dot exactly "
+    "punkt punto pile viertel dreiviertel quart cuarto menos moins"
 )
 
 # Before the words are translated one by one: what means something else together.
@@ -144,6 +148,9 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"eom|monatsende", "end this month"),
     (r"by ((?:the |this |next )*)week-?end", r"before \1weekend"),
     (r"eoy|jahresende", "end this year"),
+    (r"heuer", "this year"),
+    (rf"early (tomorrow|{WEEKDAY})", r"\1 earlymorning"),
+    (rf"late (tomorrow|{WEEKDAY})", r"\1 evening"),
     (r"first thing(?: in the morning)?|(?:very )?early (?:in the )?morning|in der fruh", "earlymorning"),
     (r"(?:a )?fortnight", "2 weeks"),
     (r"quarter of an hour", "15 minutes"),
@@ -177,6 +184,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"il y a", "before"),
     (r"(\d+) ?uhr (\d\d)", r"\1:\2"),
     (r"(?:um |at )?(\d+) ?uhr", r"\1:00"),
+    (r"on the dot|sharp|ish|exactly|punkt|en punto|pile", ""),
 )
 # After the words are translated.
 ORDER: tuple[tuple[str, str], ...] = (
@@ -194,8 +202,6 @@ ORDER: tuple[tuple[str, str], ...] = (
     (r"\bthis coming\b", "coming"),
     (r"^and ", ""),
     (r"\bnext hour\b", "next 1 hour"),
-    (rf"(?:\bat )?\bhalf past (\d{1,2})\b(?![:.]\d| (?:{UNIT})\b)", r"at \1:30"),
-    (rf"(?:\bat )?(?:\b1 )?\bquarter past (\d{1,2})\b(?![:.]\d| (?:{UNIT})\b)", r"at \1:15"),
     (r"\b([1-4])th quarter\b", r"q\1"),
     (r"\b(morning|evening|night|afternoon|noon) (yesterday|today|tomorrow)\b", r"\2 \1"),
     (r"\bthis (tonight|today)\b", r"\1"),
@@ -217,6 +223,9 @@ VOCABULARY = tuple(sorted({*TRANSLATION, *FILLERS, *OTHER_WORDS}))
 LONG_WORDS = tuple(word for word in VOCABULARY if len(word) > 3 or word == "the")
 ENGLISH = frozenset({*TRANSLATION.values(), *(f"{unit}s" for unit in UNIT.split("|")), "the"})
 KNOWN = frozenset({*VOCABULARY, "halfam", "halfpm"})
+HOURS = {word: int(number) for word, number in TRANSLATION.items() if number.isdigit() and 1 <= int(number) <= 12}
+LENGTHS = "|".join(word for word, canonical in TRANSLATION.items() if canonical in UNIT.split("|"))
+CLOCK = SpokenClock(HOURS, f"{LENGTHS}|{NAMES}")
 
 
 def plain(words: str) -> str:
@@ -225,6 +234,7 @@ def plain(words: str) -> str:
     text = " ".join(_repaired(token) for token in text.split())
     for pattern, better in PHRASES:
         text = re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", better, text)
+    text = CLOCK.digital(" ".join(text.split()))
     text = " ".join(TRANSLATION.get(token, token) for token in text.split())
     text = " ".join(token for token in text.split() if token not in FILLERS)
     for pattern, better in ORDER:
@@ -236,6 +246,7 @@ def _clean(words: str) -> str:
     """Folded text; glued forms cut apart ("6pm", "48h", "Aug 1-15"), punctuation gone that carries no time."""
     text = fold(re.sub(r"\b[ldLD][’']", "", words)).replace("–", "-").replace("—", "-")
     text = re.sub(r"(?<=\d)\s*(?:([ap])\.?\s?m\b\.?)", r" half-\1m ", text).replace("half-", "half")
+    text = re.sub(rf"\b({CLOCK_WORDS}) ?([ap])\.? ?m\b\.?", r"\1 half\2m", text)
     text = re.sub(r"(\d{4}-\d\d-\d\d)t(?=\d)", r"\1 ", text)
     text = re.sub(r"(\d)(?:st|nd|rd|th|er|ere|eme|o|a)\b", r"\1th", text)
     text = re.sub(r"\b(\d{1,2})h(\d\d)\b", r"\1:\2", text)
@@ -272,7 +283,9 @@ class Hour(NamedTuple):
     sure: bool
 
 
+NEAR = "today|tonight|tomorrow|overmorrow|yesterday"
 CLOCKS: tuple[str, ...] = (
+    rf"\bat (?P<bare>\d{{1,2}}):(?P<m>\d\d) {SPOKEN_HOUR}(?: half(?P<half>am|pm))?(?!\S)",
     r"(?:\bat )?\b(?P<h>\d{1,2})[:.](?P<m>\d\d)(?::\d\d(?:\.\d+)?)?(?: half(?P<half>am|pm))\b",
     r"(?:\bat )?\b(?P<h>\d{1,2}) half(?P<half>am|pm)\b",
     r"(?:\bat )?\b(?P<h>\d{1,2}):(?P<m>\d\d)(?::\d\d(?:\.\d+)?)?(?: (?:hour|oclock))?(?![\d:])",
@@ -280,12 +293,18 @@ CLOCKS: tuple[str, ...] = (
     r"\b(?:at )?(?P<h>[0-2]\d)(?P<m>[0-5]\d) hour\b",
     r"\bat (?P<h>[0-2]\d)(?P<m>[0-5]\d)\b",
     r"\bat (?P<h>\d{1,2}) hour\b",
-    rf"^(?P<h>[01]\d)(?P<m>[0-5]\d)(?= (?:{WEEKDAY}|today|tomorrow|overmorrow|yesterday)\b)",
-    r"(?<=day |row )(?P<h>0\d)(?P<m>[0-5]\d)$",
+    rf"^(?P<h>[01]\d)(?P<m>[0-5]\d)(?= (?:{WEEKDAY}|{NEAR})\b)",
+    rf"^(?P<h>2[0-3])(?P<m>[0-5]\d)(?= (?:{NEAR})\b)",
+    rf"^(?P<h>\d{{1,2}})\.(?P<m>00|1[3-9]|[2-5]\d)(?= (?:{WEEKDAY}|{NEAR})\b)",
+    r"(?:(?<=day |row )|(?<=tonight ))(?P<h>\d{1,2})\.(?P<m>00|1[3-9]|[2-5]\d)$",
+    r"(?:(?<=day |row )|(?<=tonight ))(?P<h>[01]\d)(?P<m>[0-5]\d)$",
+    r"(?:(?<=today |orrow )|(?<=tonight ))(?P<h>2[0-3])(?P<m>[0-5]\d)$",
     r"(?<!in )(?<!last )(?<!past )\b(?P<h>\d{1,2}) hour\b(?! ago)(?! later)",
     r"\bat (?P<bare>\d{1,2})\b(?: oclock)?",
     r"\b(?P<bare>\d{1,2}) oclock\b",
     rf"\b(?P<bare>\d{{1,2}})(?= (?:{PART}|tonight)\b)",
+    rf"^(?P<bare>\d{{1,2}})(?= (?:{NEAR}|(?:{WEEKDAY}) (?:{PART}))\b)",
+    r"(?<!\S)(?:(?<=^today )|(?<=^tomorrow )|(?<=^tonight ))(?P<bare>\d{1,2})$",
 )
 
 

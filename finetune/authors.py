@@ -183,7 +183,7 @@ class Author:
             if fresh
             else {k: v for k, v in before.parameters.items() if k in allowed and _fits(allowed[k].schema, v)}
         )
-        parameters = typed(target, _displace(kept, new) | new)
+        parameters = typed(target, displace(kept, new) | new)
         try:
             check_parameters(TOOLS[target], parameters)
         except TypeError:
@@ -244,8 +244,8 @@ def _fits(schema: dict[str, JsonValue], value: JsonValue) -> bool:
     return (schema["type"] == "array") == isinstance(value, list) and ("enum" not in schema or value in schema["enum"])  # type: ignore[operator]
 
 
-def _displace(kept: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """A new place displaces named bins and their like; a new period displaces its old end."""
+def displace(kept: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What stays of an earlier turn: a new place displaces named bins and their like, a new period its old end."""
     gone: set[str] = set()
     if "near" in new:
         gone |= {"bins", "bin"} | ({"within_m"} if "within_m" not in new else set())

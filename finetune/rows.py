@@ -102,14 +102,24 @@ def read_lines(*, held: bool, fresh: Collection[str] = ()) -> Lines:
     return Lines({name: each + more[name] for name, each in part.items()}, read_carriers())
 
 
-def write_part(file: Path, count: int, seed: int, worlds: dict[Path, World], lines: Lines, *, held: bool) -> None:
+@dataclass(frozen=True)
+class Part:
+    """What one file of rows is to hold; `held`: frames, names and tools that are never trained on."""
+
+    count: int
+    seed: int
+    lines: Lines
+    held: bool
+
+
+def write_part(file: Path, part: Part, worlds: dict[Path, World]) -> None:
     """One file of rows, its seed beside it, and what it holds."""
-    material = read_material(held=held)
-    chance = seeded(f"{seed}-{'validation' if held else 'rows'}")
-    authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
-    rows = list(draw(authors, material, count))
+    lines, material = part.lines, read_material(held=part.held)
+    chance = seeded(f"{part.seed}-{'validation' if part.held else 'rows'}")
+    authors = [Author(read_city(folder, held=part.held), lines, chance, world) for folder, world in worlds.items()]
+    rows = list(draw(authors, material, part.count))
     file.write_text("".join(to_json(row) + "\n" for row in rows), encoding="utf-8")
-    seed_beside(file).write_text(f"{seed}\n", encoding="utf-8")
+    seed_beside(file).write_text(f"{part.seed}\n", encoding="utf-8")
     digest = file_digest(file)[:12]
     print(f"{file}: {len(rows)} rows, {digest}, {dict(Counter(row.kind for row in rows))}")
     print("  frames:", {name: len(frames) for name, frames in lines.frames.items()}, "tools:", len(material.listed))
@@ -125,7 +135,8 @@ def main() -> None:
     parser.add_argument("--cities", type=Path, default=CITIES)
     parser.add_argument("--fresh", nargs="*", default=[], metavar="AUTHOR", help="whose frames are drawn more often")
     options = parser.parse_args()
-    lines = {held: read_lines(held=held, fresh=() if held else options.fresh) for held in (False, True)}
+    training = Part(options.turns, options.seed, read_lines(held=False, fresh=options.fresh), held=False)
+    validation = Part(options.validation, options.seed, read_lines(held=True), held=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         where = stack.enter_context(bench(options.cities))
@@ -133,9 +144,8 @@ def main() -> None:
         for name in CITY_SHARES:
             operation = where.operation(name)
             worlds[options.cities / name] = World(operation, operation.demo_now.astimezone(operation.zone))
-        write_part(options.out, options.turns, options.seed, worlds, lines[False], held=False)
-        file = options.out.with_name("validation.jsonl")
-        write_part(file, options.validation, options.seed, worlds, lines[True], held=True)
+        write_part(options.out, training, worlds)
+        write_part(options.out.with_name("validation.jsonl"), validation, worlds)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tools.registry import TOOLS, Tool
 CLOCK = re.compile(
     r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
     r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
+    r"|\b(?:half past|halb|quarter (?:past|to|before|of)|viertel (?:vor|nach))\s+\w+"
     r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])",
     re.I,
 )

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.errors import AskAgain
+from domain.errors import AskAgain, UnclearTime
 from domain.name_words import FILLERS, fold, singular, words_of
 from domain.operation import Operation
 from domain.places import Gazetteer
-from domain.time_words import OTHER_WORDS, TRANSLATION
+from domain.spoken_clock import SPOKEN
+from domain.time_words import OTHER_WORDS, TRANSLATION, WEEKDAY, plain
 from domain.times import moment, period
 from tools.spans import Line, Spans
 
@@ -35,12 +36,17 @@ UNTIMELY = words_of(
 )
 """Words of times that no time begins or ends with."""
 INCOMPLETE = words_of("last this next past end start early late before half first coming every")
-CLOCK = words_of("am pm uhr oclock h hrs hr")
+CLOCK = words_of("am pm uhr oclock h hrs hr heures sharp quarter viertel dreiviertel")
 TIMELY = (frozenset(TRANSLATION) | OTHER_WORDS | CLOCK) - words_of(
     "a an not same none once right business thing possible"
 )
 BARE_HOUR = re.compile(r"\b(?:at|um|las) \d{1,2}$", re.I)
 """An hour that is asked back ("tomorrow at 6": morning or evening?) belongs to its time all the same."""
+COUNTED = re.compile(
+    rf"\d{{1,2}} (?:today|tomorrow|overmorrow|yesterday|{WEEKDAY})\b.*"
+    r"|(?:today|tonight|tomorrow) (?:\d{1,2}|[12]\d{3})"
+)
+"""A mere number before or behind a day is no hour of it: "3 tomorrow" in "trucks 1 and 3 tomorrow"."""
 DURATION = re.compile(r"\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
 
@@ -111,12 +117,15 @@ def _time(words: str, now: datetime) -> str | None:
     said = [word.strip(".,;") for word in fold(words).split()]
     if not (_timely(said[0]) and _timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
         return None
-    if words.isdigit() or DURATION.fullmatch(words):
+    if words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
         return None
     hour = BARE_HOUR.search(words)
     for read in (period, moment):
         try:
             read(f"{words}:00" if hour else words, now)
+        except UnclearTime as unclear:
+            if not (unclear.hour_in_doubt and SPOKEN in clear):
+                continue
         except AskAgain:
             continue
         return "time"

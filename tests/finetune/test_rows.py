@@ -12,18 +12,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from domain.errors import AskAgain
+from domain.errors import AskAgain, BadData
 from domain.values import Call
 from evals.bench import bench
 from finetune.adapters import seed_of
-from finetune.authors import Author, Lines, World, copied, typed
+from finetune.authors import Author, Lines, World, copied, displace, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
 from finetune.listed_rows import read_listed
-from finetune.rows import MIX, draw, read_lines, read_material, write_part
+from finetune.rows import FRESH_WEIGHT, MIX, Part, draw, read_lines, read_material, write_part
 from finetune.surface_noise import LENGTHS
 from prompts.row import Row, from_json
 from tools.numbers import numbers_in
@@ -125,10 +126,38 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(drawn: list[R
 
 
 def test_a_file_of_rows_has_its_seed_beside_it(worlds: dict[Path, World], tmp_path: Path) -> None:
-    write_part(tmp_path / "few.jsonl", 3, 7, worlds, held=False)
+    write_part(tmp_path / "few.jsonl", Part(3, 7, read_lines(held=False), held=False), worlds)
     assert [from_json(line) for line in (tmp_path / "few.jsonl").read_text().splitlines()] == rows("7-rows", 3, worlds)
     assert seed_of(tmp_path / "few.jsonl") == 7
     assert seed_of(tmp_path / "others.jsonl") is None
+
+
+def test_a_fresh_authors_frames_count_several_times_and_the_others_once() -> None:
+    plain, fresh = read_lines(held=False).frames, read_lines(held=False, fresh=["otto"]).frames
+    for name, frames in plain.items():
+        own = sum(frame.author == "otto" for frame in frames)
+        assert len(fresh[name]) == len(frames) + (FRESH_WEIGHT - 1) * own
+        assert set(fresh[name]) == set(frames)
+
+
+def test_a_fresh_author_without_frames_is_refused_by_name() -> None:
+    with pytest.raises(BadData, match="no frames of nobody in .*frames"):
+        read_lines(held=False, fresh=["otto", "nobody"])
+
+
+@pytest.mark.parametrize(
+    ("kept", "new", "left"),
+    [
+        ({"max_fill_pct": 30, "near": "Doe"}, {"min_fill_pct": 60}, {"near": "Doe"}),
+        ({"min_fill_pct": 60}, {"max_fill_pct": 60}, {}),
+        ({"min_fill_pct": 20}, {"max_fill_pct": 60}, {"min_fill_pct": 20}),
+        ({"min_fill_pct": 60}, {"min_fill_pct": 30, "max_fill_pct": 50}, {}),
+    ],
+)
+def test_a_follow_ups_fill_limit_displaces_one_that_contradicts_it(
+    kept: dict[str, Any], new: dict[str, Any], left: dict[str, Any]
+) -> None:
+    assert displace(kept, new) == left
 
 
 def test_importing_the_stage_opens_no_file_of_its_data() -> None:

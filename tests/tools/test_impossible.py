@@ -59,6 +59,9 @@ def test_a_way_of_grouping_is_no_stream() -> None:
         ("as before", 3, True),  # from an earlier turn
         ("mit 2 am Montag", 2, True),
         ("leave at 6.30 am", 6, False),
+        ("half past five tomorrow, all of them", 5, False),
+        ("um halb sechs los", 6, False),
+        ("quarter to six, six trucks", 6, True),
         ("they go 6 a.m., two trucks", 2, True),
     ],
 )

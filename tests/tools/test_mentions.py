@@ -45,6 +45,11 @@ def marked(operation: Operation, question: str) -> str:
         ("missed pickups, last 2 weeks", "[time last 2 weeks]"),
         ("para mañana por la mañana", "[time mañana por la mañana]"),
         ("Three trucks, tomorrow at 6.", "[time tomorrow at 6]"),
+        ("they leave half past five tomorrow", "[time half past five tomorrow]"),
+        ("half past five tomorrow morning, two trucks", "[time half past five tomorrow morning]"),
+        ("make it 9 tomorrow", "[time tomorrow]"),
+        ("tonight, 5 trucks", "[time tonight]"),
+        ("everything there tonight, within 1000 m", "[time tonight]"),
     ],
 )  # fmt: skip
 def test_names_and_times_are_recognised(cities: Cities, question: str, marks: str) -> None:
