@@ -141,7 +141,7 @@ def test_a_fresh_authors_frames_count_several_times_and_the_others_once() -> Non
 
 
 def test_a_fresh_author_without_frames_is_refused_by_name() -> None:
-    with pytest.raises(BadData, match="no frames of nobody in .*frames"):
+    with pytest.raises(BadData, match="no frames of nobody in "):
         read_lines(held=False, fresh=["otto", "nobody"])
 
 
