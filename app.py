@@ -14,7 +14,7 @@ from assistant.health import Examined, health_of
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Memory
-from assistant.recording import Recorder
+from assistant.recording import Recorder, classified
 from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
@@ -34,6 +34,7 @@ from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
+from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
 from tools.outside_forecaster import Outsider
@@ -43,6 +44,7 @@ from tools.registry import registry_version
 
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
+SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name("roundsman-calls.npz")
 
 
 def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
@@ -64,6 +66,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         KERNELS.begin()
         forecasts.begin()
     model = _model(settings)
+    style = settings.model_prompt
+    classifier = load_classifier(SHIPPED_CLASSIFIER) if style == "small" and SHIPPED_CLASSIFIER.exists() else None
+    model.identity = classified(model.identity, classifier)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -75,9 +80,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     approvals = Approvals(store, ledger, lambda _city: (clock, city.zone))
     with suppress(NotNow, AskAgain):  # a part that is down says so when it is asked
         approvals.recover()
-    style = settings.model_prompt
     recorder = Recorder(ledger, Memory(store), approvals, style)
-    speaker = Speaker(model, style, style != "small", settings.decision_deadline_s, copying=True)
+    speaker = Speaker(model, style, style != "small", settings.decision_deadline_s, copying=True, classifier=classifier)
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import JsonValue
 
 from assistant.memory import Past, call_of
 from domain.errors import ModelUnavailable, PromptTooLong
-from domain.ports import LanguageModel, ModelAnswer
+from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
+from tools.call_classifier import CallClassifier, Made, Thread, fused
 from tools.follow_up import with_kept
 from tools.impossible import without_hours, without_impossible
 from tools.reach import with_reach
@@ -34,7 +40,7 @@ class Speaker:
 
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
-    recognises in the question.
+    recognises in the question; `classifier` has a say in which tool it is.
     """
 
     model: LanguageModel
@@ -44,6 +50,7 @@ class Speaker:
     copying: bool = True
     show_tools: bool = False
     marking: bool = True
+    classifier: CallClassifier | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,43 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
-            answer = await _answer(speaker, situation, schema, cut)
+            answer = await _chosen(speaker, situation, schema, cut)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
         return _as_said(call_of(answer.text), situation)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+async def _chosen(
+    speaker: Speaker, situation: Situation, schema: JsonSchema, cut: Callable[[Past], None]
+) -> ModelAnswer:
+    """The model's call; written again where the model and the classifier together find another tool likelier.
+
+    The second one has what is left of the deadline; where it fails, the first stays.
+    """
+    began = time.monotonic()
+    answer = await _answer(speaker, situation, schema, cut)
+    if speaker.classifier is None or not answer.names:
+        return answer
+    name = fused(answer.names, speaker.classifier.likely(thread_of(situation)))
+    if name == call_of(answer.text).name:
+        return answer
+    hurried = replace(speaker, deadline_s=max(0.0, speaker.deadline_s - (time.monotonic() - began)))
+    with suppress(ModelUnavailable):
+        return await _answer(hurried, situation, _only(schema, name), cut)
+    return answer
+
+
+def _named(schema: JsonSchema) -> dict[str, JsonValue]:
+    """The alternatives of a schema of calls by their names."""
+    calls: Any = schema["anyOf"]
+    return {each["properties"]["name"]["const"]: each for each in calls}
+
+
+def _only(schema: JsonSchema, name: str) -> JsonSchema:
+    return {**schema, "anyOf": [_named(schema)[name]]}
 
 
 def _as_said(call: Call, situation: Situation) -> Call:
@@ -101,7 +138,10 @@ async def _answer(
     """The answer to the longest prompt that fits. Raises ModelUnavailable."""
     while True:
         try:
-            return await speaker.model.decide(prompt_of(speaker, situation), schema, deadline_s=speaker.deadline_s)
+            prompt, names = prompt_of(speaker, situation), list(_named(schema))
+            if speaker.classifier is None or len(names) == 1 or not isinstance(speaker.model, NamingModel):
+                return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s)
+            return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s)
         except PromptTooLong:
             shorter = situation.past.fewer()
             if shorter is None:
@@ -117,6 +157,14 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
     setting = Setting(situation.city, situation.role, shown, situation.today)
     now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks if speaker.marking else ())
     return render(speaker.style, setting, [*situation.past.for_prompt(), now])
+
+
+def thread_of(situation: Situation) -> Thread:
+    """What the classifier reads."""
+    before = situation.past.turns[-1] if situation.past.turns else None
+    earlier, then = (before.question, before.steps) if before else ("", ())
+    now, past = (tuple(Made(call_of(s.call), s.outcome) for s in steps) for steps in (situation.steps, then))
+    return Thread(situation.question, situation.marks, now, earlier, past)
 
 
 def spans_of(situation: Situation) -> Spans:

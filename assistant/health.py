@@ -83,7 +83,10 @@ def _model(model: LanguageModel) -> PartHealth:
         )
         return PartHealth("language model", False, model.why, advice, needed=False)
     identity = model.identity
-    detail = f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}"
+    classifier = identity.digests.get("classifier", "none")[:12]
+    detail = (
+        f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}, call classifier {classifier}"
+    )
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)

@@ -17,6 +17,7 @@ from typing import Literal
 import httpx
 from pydantic import JsonValue
 
+from assistant.token_weights import tokens_told, weights_of_names
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from domain.values import Call
@@ -25,6 +26,8 @@ from prompts.render import END
 Flavour = Literal["llamacpp", "vllm"]
 MAX_TOKENS = 200
 """Longest decision; a call with a 40-word note is about 90 tokens."""
+LIKELIEST = 20
+"""Tokens at each place that a server is asked to tell of: the most that vLLM tells of by default."""
 ATTEMPTS = 2
 CONNECT_S = 5.0
 LONGEST_ANSWER = 1_000_000
@@ -65,8 +68,17 @@ class OpenAIModel:
         A broken connection, a server error or an illegal answer is tried once more within the deadline.
         Raises ModelUnavailable; PromptTooLong, which is not tried again, for a prompt beyond the server's context.
         """
+        return await self._decided(self._body(prompt, MAX_TOKENS) | self._forced(schema), (), deadline_s)
+
+    async def decide_among(
+        self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
+    ) -> ModelAnswer:
+        """As `decide`, and how likely the model found each of `names`: from its likeliest tokens where it wrote one."""
+        asked = self._body(prompt, MAX_TOKENS) | self._forced(schema) | {"logprobs": LIKELIEST}
+        return await self._decided(asked, names, deadline_s)
+
+    async def _decided(self, body: dict[str, JsonValue], names: Sequence[str], deadline_s: float) -> ModelAnswer:
         started = time.perf_counter()
-        body = self._body(prompt, MAX_TOKENS) | self._forced(schema)
         try:
             async with asyncio.timeout(deadline_s):
                 answer = await self._complete_with_retry(body)
@@ -79,6 +91,7 @@ class OpenAIModel:
             prompt_tokens=_count(counts.get("prompt_tokens")),
             new_tokens=_count(counts.get("completion_tokens")),
             ms=(time.perf_counter() - started) * 1000,
+            names=weights_of_names(tokens_told(answer), names),
         )
 
     async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
@@ -195,30 +208,13 @@ def _call_text(answer: dict[str, JsonValue]) -> str:
 
 
 def _weight_of(answer: dict[str, JsonValue], name: str) -> float:
-    """The sum of the log-probabilities of the tokens up to the end of the name. Raises ModelUnavailable without them.
-
-    llama.cpp tells them in the shape of chats, vLLM in that of completions.
-    """
-    choices = answer.get("choices")
-    told = choices[0].get("logprobs") if isinstance(choices, list) and isinstance(choices[0], dict) else None
-    content = told.get("content") if isinstance(told, dict) else None
-    if isinstance(content, list):
-        pairs = [(each.get("token"), each.get("logprob")) for each in content if isinstance(each, dict)]
-    else:
-        pairs = list(zip(*(_listed(told, key) for key in ("tokens", "token_logprobs")), strict=False))
+    """The sum of the log-probabilities of the tokens up to the name's end. Raises ModelUnavailable without them."""
     text, weight = "", 0.0
-    for token, logprob in pairs:
-        if not isinstance(token, str) or not isinstance(logprob, int | float):
-            break
-        text, weight = text + token, weight + logprob
+    for token in tokens_told(answer):
+        text, weight = text + token.text, weight + token.weight
         if f'"name":{json.dumps(name)[:-1]}' in text:
             return weight
     raise ModelUnavailable("The language model's server does not tell how likely its words are.")
-
-
-def _listed(told: JsonValue, key: str) -> list[JsonValue]:
-    found = told.get(key) if isinstance(told, dict) else None
-    return found if isinstance(found, list) else []
 
 
 def _no_number(constant: str) -> float:

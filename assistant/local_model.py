@@ -125,6 +125,14 @@ class LocalModel:
         """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
         return await self._asked(deadline_s, lambda client: client.decide(prompt, schema, deadline_s=deadline_s))
 
+    async def decide_among(
+        self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
+    ) -> ModelAnswer:
+        """As `decide`, with the log-probability of each of `names`. Raises ModelUnavailable."""
+        return await self._asked(
+            deadline_s, lambda client: client.decide_among(prompt, schema, names, deadline_s=deadline_s)
+        )
+
     async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
         """The log-probability that a call of each name follows `prompt`. Raises ModelUnavailable."""
         return await self._asked(deadline_s, lambda client: client.weigh(prompt, names, deadline_s=deadline_s))

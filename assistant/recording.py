@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, cast
 
 from pydantic import JsonValue
@@ -18,6 +19,7 @@ from domain.ports import ModelIdentity
 from domain.values import Call, Effect, Role
 from domain.work_records import Turn
 from prompts.render import VERSION_OF_STYLE
+from tools.call_classifier import CallClassifier
 from tools.context import Ctx
 from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
@@ -74,10 +76,17 @@ class Recorder:
         )
 
 
+def classified(model: ModelIdentity, classifier: CallClassifier | None) -> ModelIdentity:
+    """The identity of a model with a classifier beside it that has a say in which tool is called."""
+    return replace(model, digests={**model.digests, "classifier": classifier.digest}) if classifier else model
+
+
 def versions_of(model: ModelIdentity, style: str) -> Versions:
-    """Which weights, prompt and tools speak."""
+    """Which weights, prompt and tools speak, and which classifier has a say in the tool, if any has."""
+    classifier = model.digests.get("classifier")
+    beside = f", classifier {classifier[:12]}" if classifier else ""
     return Versions(
-        model=f"{model.model} on {model.engine}",
+        model=f"{model.model} on {model.engine}{beside}",
         model_hash=model.digests.get("base"),
         adapter_hash=model.digests.get("adapter"),
         prompt_hash=VERSION_OF_STYLE[style],

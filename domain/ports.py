@@ -59,12 +59,17 @@ class MatrixProvider(Protocol):
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """What the language model said, and what it cost."""
+    """What the language model said, and what it cost.
+
+    `names`: the log-probability (natural, of the unrestricted model) of each name that a call could have had, for those
+    that were asked about; of a name that it hardly thinks of, an upper bound.
+    """
 
     text: str
     prompt_tokens: int = 0
     new_tokens: int = 0
     ms: float = 0.0
+    names: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,17 @@ class LanguageModel(Protocol):
 
     async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
         """Complete `prompt` with one JSON object that fits `schema`. Raises ModelUnavailable."""
+        ...
+
+
+@runtime_checkable
+class NamingModel(LanguageModel, Protocol):
+    """A model that also tells, beside its call, how likely it found each name for it."""
+
+    async def decide_among(
+        self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
+    ) -> ModelAnswer:
+        """As `decide`, with `names` of the answer filled in. Raises ModelUnavailable."""
         ...
 
 

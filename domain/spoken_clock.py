@@ -6,6 +6,7 @@ An hour so said is of the morning or of the evening: the calendar asks back unle
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from itertools import chain
@@ -48,12 +49,11 @@ class SpokenClock:
     def digital(self, text: str) -> str:
         """The text with "at 5:30 spoken" for each saying."""
         for minutes, pattern in self.patterns:
-            text = pattern.sub(lambda found, m=minutes: self._clock(found["n"], m), text)
+            text = pattern.sub(functools.partial(self._clock, minutes), text)
         return text
 
-    def _clock(self, said: str, minutes: int) -> str:
-        hour = self.numbers[said] if said in self.numbers else int(said)
-        hour, minute = divmod(60 * hour + minutes, 60)
+    def _clock(self, minutes: int, found: re.Match[str]) -> str:
+        hour, minute = divmod(60 * (self.numbers.get(found["n"]) or int(found["n"])) + minutes, 60)
         return f"at {hour or 12}:{minute:02} {SPOKEN}"
 
 

@@ -20,6 +20,7 @@ from domain.files import file_digest, tree_digest
 JsonObject = dict[str, JsonValue]
 OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
+SHIPPED_CLASSIFIER = SHIPPED.with_name("roundsman-calls.npz")
 WEIGHTS = "adapter_model.safetensors"
 """The file of an adapter folder that holds its numbers (PEFT)."""
 READ = ("data", "rows", "synthetic")
@@ -71,12 +72,23 @@ def model(options: argparse.Namespace) -> JsonObject | None:
         said = None if given == SHIPPED else _adapter(given)
         return {"server": options.model, "style": options.style, "said_adapter": said}
     base = packaged_weights()
-    return {"base": {"file": base.name, "sha256": file_digest(base)}, "adapter": _adapter(given)}
+    classifier = classifier_file(options) if given else None
+    return {
+        "base": {"file": base.name, "sha256": file_digest(base)},
+        "adapter": _adapter(given),
+        "classifier": {"file": classifier.name, "sha256": file_digest(classifier)} if classifier else None,
+    }
 
 
 def adapter_file(words: str) -> Path | None:
     """What `--adapter` names: `shipped`, `none`, or a file (a folder, of a server's)."""
     return {"shipped": SHIPPED, "none": None}.get(words, Path(words))
+
+
+def classifier_file(options: argparse.Namespace) -> Path | None:
+    """What `--classifier` names: `shipped`, `none`, or a file; None for a suite without that option."""
+    words = getattr(options, "classifier", "none")
+    return {"shipped": SHIPPED_CLASSIFIER, "none": None}.get(words, Path(words))
 
 
 def _adapter(file: Path | None) -> JsonObject | None:

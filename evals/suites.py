@@ -33,7 +33,7 @@ from evals.forecast import suite as fill
 from evals.operations import suite as simulated
 from evals.operations.foresight import Belief
 from evals.operations.rounds import Aim
-from evals.provenance import adapter_file
+from evals.provenance import adapter_file, classifier_file
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
@@ -41,6 +41,7 @@ from evals.search import judged
 from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
+from tools.call_classifier import CallClassifier, load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
@@ -109,13 +110,23 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
     if options.engine:
         server = OpenAIModel(options.engine, options.model, None, "vllm")
         own = own or options.style != "small"  # as app.py has it
-        yield Speaker(server, options.style, own, copying=copying, marking=marking)
+        classifier = classifier_of(options) if options.style == "small" else None
+        yield Speaker(server, options.style, own, copying=copying, marking=marking, classifier=classifier)
         return
     file = adapter_file(options.adapter)
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
-            yield Speaker(model, free_words=own, copying=copying, show_tools=file is None, marking=marking)
+            classifier = classifier_of(options) if file else None
+            yield Speaker(
+                model, free_words=own, copying=copying, show_tools=file is None, marking=marking, classifier=classifier
+            )
+
+
+def classifier_of(options: argparse.Namespace) -> CallClassifier | None:
+    """What has a say in the tool, of a suite with the option. Raises BadData for a file that does not fit."""
+    file = classifier_file(options)
+    return load_classifier(file) if file else None
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:

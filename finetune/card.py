@@ -43,6 +43,7 @@ TOLD_APART = {"rank", "alpha", "init", "beta", "keep"}
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
+- Which tool it is, the call classifier of the same rows has a say in when it is served (`roundsman-calls.npz`).
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
 - Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.
@@ -102,10 +103,15 @@ def figure_table(results: list[Result]) -> Iterator[str]:
     if not results:
         yield "Not measured."
         return
-    yield "| figure | " + " | ".join(f"{r.name} ({r.cases} cases, {r.commit}, {r.date})" for r in results) + " |"
+    yield "| figure | " + " | ".join(map(_headline, results)) + " |"
     yield "|---" * (len(results) + 1) + "|"
     for key, words in FIGURES.items():
         yield f"| {words} | " + " | ".join(_shown(key, r.figures.get(key)) for r in results) + " |"
+
+
+def _headline(result: Result) -> str:
+    beside = ", call classifier beside it" if result.model.get("classifier") else ""
+    return f"{result.name} ({result.cases} cases, {result.commit}, {result.date}{beside})"
 
 
 def _shown(key: str, value: Any) -> str:

@@ -44,6 +44,25 @@ class ScriptedModel:
         return ModelAnswer(text, prompt_tokens=len(prompt.split()), new_tokens=len(text.split()), ms=1.0)
 
 
+class NamingScript(ScriptedModel):
+    """A `NamingModel`: the script, and how likely it finds each name of a call; `asked` keeps the names."""
+
+    def __init__(
+        self, answers: Sequence[str | Mapping[str, JsonValue] | Exception], weights: Mapping[str, float]
+    ) -> None:
+        super().__init__(answers)
+        self.asked: list[tuple[str, ...]] = []
+        self._weights = weights
+
+    async def decide_among(
+        self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
+    ) -> ModelAnswer:
+        """The next answer, with the weights of those names; a name that the script does not weigh has -20."""
+        self.asked.append(tuple(names))
+        weights = {name: self._weights.get(name, -20.0) for name in names} if self._weights else {}
+        return replace(await self.decide(prompt, schema, deadline_s=deadline_s), names=weights)
+
+
 class WeighingScript(ScriptedModel):
     """A `WeighingModel`: the script, and how likely it finds a call of each name; `asked` keeps the names."""
 

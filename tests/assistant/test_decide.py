@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from doubles import ScriptedModel
+import numpy as np
+import pytest
+from doubles import NamingScript, ScriptedModel
 from pydantic import JsonValue
 
-from assistant.decide import Situation, Speaker, decide, spans_of
+from assistant.decide import Situation, Speaker, decide, spans_of, thread_of
 from assistant.memory import Past, PastTurn
+from domain.errors import ModelUnavailable
 from domain.values import Call
 from prompts.render import Step
+from tools.call_classifier import BUCKETS, CallClassifier, Made, names
 
 REQUESTS = Call("operations_report", {"measure": "requests", "near": "Zone 4", "since": "May"})
 FIRST = Past("C-0001", (PastTurn("requests in Zone 4 in May", (Step(REQUESTS.text()),)),))
@@ -50,3 +54,56 @@ def test_digits_of_marked_names_and_of_earlier_places_are_no_numbers() -> None:
     asked = situation("and Pier 7 with two trucks", marks=("[site Pier 7]", "[time tonight]"))
     assert spans_of(asked).numbers == (2,)
     assert spans_of(situation("with 4 trucks")).numbers == (4,)
+
+
+# ---------------------------------------------------------------- the classifier's say
+
+FLEET, HISTORY = Call("fleet_status", {"when": "this morning"}), Call("service_history", {"truck": "T2"})
+ASKED = "T2 won't start. who else have i got this morning"
+
+
+def sure_of(name: str, odds: float = 12.0) -> CallClassifier:
+    """A classifier that finds one name e^odds times as likely as each other, whatever is asked."""
+    bias = np.array([odds * (each == name) for each in names()], np.float32)
+    return CallClassifier(np.zeros((BUCKETS, 1), np.float32), np.zeros((len(bias), 1), np.float32), bias)
+
+
+def offered(schema: dict[str, Any]) -> list[str]:
+    return [each["properties"]["name"]["const"] for each in schema["anyOf"]]
+
+
+async def test_what_both_find_likelier_is_written_in_a_second_decision() -> None:
+    model = NamingScript([HISTORY.text(), FLEET.text()], {"service_history": -0.4, "fleet_status": -1.2})
+    assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == FLEET
+    assert offered(model.schemas[0]) == list(model.asked[0])
+    assert {"fleet_status", "service_history", "reply"} <= {*model.asked[0]}
+    assert offered(model.schemas[1]) == ["fleet_status"]
+
+
+@pytest.mark.parametrize("weights", [{"service_history": -0.01, "fleet_status": -9.0}, {}])
+async def test_a_model_that_is_sure_or_tells_nothing_has_its_way(weights: dict[str, float]) -> None:
+    model = NamingScript([HISTORY.text()], weights)
+    assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+async def test_a_second_decision_that_fails_leaves_the_first() -> None:
+    model = NamingScript([HISTORY.text(), ModelUnavailable("gone")], {"service_history": -0.4, "fleet_status": -1.2})
+    assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+async def test_a_tool_that_the_thread_cannot_fill_is_never_chosen() -> None:
+    model = NamingScript([FLEET.text()], {"fleet_status": -0.1})
+    await decide(Speaker(model, classifier=sure_of("inspect_image")), situation("", Past("C-0001")))
+    assert "inspect_image" not in model.asked[0]
+
+
+async def test_a_model_that_cannot_tell_is_asked_as_before() -> None:
+    model = ScriptedModel([HISTORY.text()])
+    assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+def test_the_classifier_reads_this_turn_and_the_one_before() -> None:
+    steps = (Step(FLEET.text(), "none"),)
+    thread = thread_of(situation(ASKED, marks=("[truck T2]",), steps=steps))
+    assert (thread.question, thread.marks, thread.steps) == (ASKED, ("[truck T2]",), (Made(FLEET, "none"),))
+    assert (thread.earlier, thread.before) == ("requests in Zone 4 in May", (Made(REQUESTS, "ok"),))

@@ -1,0 +1,93 @@
+"""How likely a language model found what it wrote, and what else it could have written, as servers tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+OPENING = '{"name":"'
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that was written, its natural log-probability, and those of the likeliest ones at its place."""
+
+    text: str
+    weight: float
+    likeliest: Mapping[str, float]
+
+
+def tokens_told(answer: Mapping[str, JsonValue]) -> list[Token]:
+    """The tokens of a completion, up to the first whose weight is missing; none from a server that tells of none.
+
+    llama.cpp tells them in the shape of chats, vLLM in that of completions.
+    """
+    choices = answer.get("choices")
+    told = (
+        choices[0].get("logprobs") if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
+    )
+    content = told.get("content") if isinstance(told, dict) else None
+    return list(_of_chats(content) if isinstance(content, list) else _of_completions(told))
+
+
+def _of_chats(content: Sequence[JsonValue]) -> Iterator[Token]:
+    for each in content:
+        if not isinstance(each, dict) or not isinstance(each.get("token"), str):
+            return
+        text, weight, top = each["token"], each.get("logprob"), each.get("top_logprobs")
+        if not isinstance(text, str) or not isinstance(weight, int | float):
+            return
+        pairs = (
+            [(o.get("token"), o.get("logprob")) for o in top if isinstance(o, dict)] if isinstance(top, list) else []
+        )
+        yield Token(text, weight, _numbers(pairs))
+
+
+def _of_completions(told: JsonValue) -> Iterator[Token]:
+    for text, weight, top in zip(
+        *(_listed(told, key) for key in ("tokens", "token_logprobs")), _tops(told), strict=False
+    ):
+        if not isinstance(text, str) or not isinstance(weight, int | float):
+            return
+        yield Token(text, weight, _numbers(list(top.items()) if isinstance(top, dict) else []))
+
+
+def _tops(told: JsonValue) -> list[JsonValue]:
+    return _listed(told, "top_logprobs") or [None] * len(_listed(told, "tokens"))
+
+
+def _listed(told: JsonValue, key: str) -> list[JsonValue]:
+    found = told.get(key) if isinstance(told, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _numbers(pairs: Sequence[tuple[JsonValue, JsonValue]]) -> dict[str, float]:
+    return {
+        token: float(weight) for token, weight in pairs if isinstance(token, str) and isinstance(weight, int | float)
+    }
+
+
+def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str, float]:
+    """The log-probability of each name of a call, as far as the tokens tell it; {} where they don't.
+
+    A name that begins like one of the likeliest tokens is taken to be as likely as that beginning; one that begins like
+    none of them as likely as the least of them.
+    """
+    found: dict[str, tuple[int, float]] = {}
+    least, text, weight = 0.0, "", 0.0
+    for token in tokens:
+        places = {**token.likeliest, token.text: token.weight}
+        begun = {text + other: weight + more for other, more in places.items() if len(text + other) > len(OPENING)}
+        if begun and not found:
+            least = min(begun.values())
+        for written, whole_weight in begun.items():
+            for name in names:
+                whole = f'{OPENING}{name}"'
+                if written[: len(whole)] == whole[: len(written)]:
+                    found[name] = max(found.get(name, (0, least)), (min(len(written), len(whole)), whole_weight))
+        text, weight = text + token.text, weight + token.weight
+        if any(text.startswith(f'{OPENING}{name}"') for name in names):
+            return {name: found.get(name, (0, least))[1] for name in names}
+    return {}

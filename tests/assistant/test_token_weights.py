@@ -1,0 +1,70 @@
+"""How likely the names of a call were, read from the tokens that a server tells of."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import JsonValue
+
+from assistant.token_weights import Token, tokens_told, weights_of_names
+
+NAMES = ["find_bins", "fleet_status", "propose_ticket", "propose_watch", "reply"]
+
+
+def written(*tokens: tuple[str, float, dict[str, float]]) -> list[Token]:
+    """The tokens of a call of which the opening was never in doubt."""
+    return [Token('{"', 0.0, {'{"': 0.0, " ": -9.0}), Token('name":"', 0.0, {}), *(Token(*each) for each in tokens)]
+
+
+def test_names_get_the_weight_of_the_longest_token_that_they_begin_with() -> None:
+    first = ("find", -0.5, {"find": -0.5, "f": -2.0, "pro": -1.5, "x": -7.0})
+    found = weights_of_names(written(first, ("_bins", -0.1, {"_bins": -0.1, "_s": -3.0}), ('","', 0.0, {})), NAMES)
+    assert found == pytest.approx(
+        {"find_bins": -0.6, "fleet_status": -2.0, "propose_ticket": -1.5, "propose_watch": -1.5, "reply": -7.0}
+    )
+
+
+def test_names_that_part_later_are_told_apart_where_they_do() -> None:
+    parts = [("propose_", -0.2, {"propose_": -0.2, "reply": -2.0}), ("watch", -0.3, {"watch": -0.3, "ticket": -1.4})]
+    found = weights_of_names(written(*parts, ('","', 0.0, {"_": -20.0})), NAMES)
+    assert found["propose_watch"] == pytest.approx(-0.5)
+    assert found["propose_ticket"] == pytest.approx(-1.6)
+    assert found["find_bins"] == pytest.approx(-2.0)
+
+
+def test_a_token_that_holds_the_end_of_the_opening_counts() -> None:
+    tokens = [Token('{"name', 0.0, {}), Token('":"re', -0.4, {'":"find': -1.2}), Token('ply","', 0.0, {})]
+    assert weights_of_names(tokens, ["reply", "find_bins"]) == pytest.approx({"reply": -0.4, "find_bins": -1.2})
+
+
+@pytest.mark.parametrize("tokens", [[], written(), written(("drive", -0.1, {})), [Token("ok", -0.1, {})]])
+def test_tokens_without_a_known_name_tell_nothing(tokens: list[Token]) -> None:
+    assert weights_of_names(tokens, NAMES) == {}
+
+
+CHAT: JsonValue = {
+    "content": [{"token": "re", "logprob": -0.5, "top_logprobs": [{"token": "re", "logprob": -0.5}, {"token": "f"}, 3]}]
+}
+COMPLETION: JsonValue = {"tokens": ["re"], "token_logprobs": [-0.5], "top_logprobs": [{"re": -0.5, "f": None}]}
+
+
+@pytest.mark.parametrize("told", [CHAT, COMPLETION])
+def test_both_shapes_of_servers_are_read(told: JsonValue) -> None:
+    assert tokens_told({"choices": [{"logprobs": told}]}) == [Token("re", -0.5, {"re": -0.5})]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {}, {"choices": []}, {"choices": [3]}, {"choices": [{"logprobs": None}]}, {"choices": [{"logprobs": 3}]},
+        {"choices": [{"logprobs": {"content": [{"token": "a", "logprob": None}]}}]},
+        {"choices": [{"logprobs": {"content": ["a"]}}]},
+        {"choices": [{"logprobs": {"tokens": "a", "token_logprobs": [None]}}]},
+    ],
+)  # fmt: skip
+def test_a_server_that_tells_nothing_tells_nothing(answer: dict[str, JsonValue]) -> None:
+    assert tokens_told(answer) == []
+
+
+def test_weights_of_the_tokens_alone_are_enough_for_the_written_name() -> None:
+    told: JsonValue = {"tokens": ['{"name":"', "reply", '"'], "token_logprobs": [0.0, -0.7, -0.1]}
+    assert weights_of_names(tokens_told({"choices": [{"logprobs": told}]}), ["reply", "decline"])["reply"] < 0

@@ -1,0 +1,86 @@
+"""Making the call classifier: from rows to a file that tells their calls apart, the same each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from domain.errors import BadData
+from domain.values import Call
+from finetune.calls import read_examples, temperature_of, thread_of
+from prompts.render import Setting, Step, Turn
+from prompts.row import Row, to_json
+from tools.call_classifier import Made, Thread, load_classifier, names
+
+ROOT = Path(__file__).parents[2]
+SAID = {"find_bins": "which bins are full near", "plan_round": "plan a round for", "decline": "tell me a joke about"}
+PLACES = ["the pier", "Soda Hall", "market street", "the mall", "gate nine", "the yard", "Elm Court", "the depot"]
+
+
+def rows(places: list[str], tools: str = "") -> str:
+    """One row a saying and place."""
+    made = [
+        Row(Setting("berkeley", "manager", tools), (Turn(f"{said} {place}"),), Call(name, {}).text())
+        for name, said in SAID.items()
+        for place in places
+    ]
+    return "".join(to_json(row) + "\n" for row in made)
+
+
+def made(folder: Path, file: str) -> Path:
+    out = folder / file
+    (folder / "rows.jsonl").write_text(rows(PLACES[:6]) + rows(PLACES, "only these tools:\nx() - X."))
+    (folder / "val.jsonl").write_text(rows(PLACES[6:]))
+    words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--out", out, "--epochs", "60"]
+    subprocess.run(
+        [sys.executable, "-m", "finetune.calls", *map(str, words)], cwd=ROOT, check=True, capture_output=True
+    )
+    return out
+
+
+def test_a_file_is_made_of_rows_twice_the_same_and_tells_their_calls_apart(tmp_path: Path) -> None:
+    first, second = made(tmp_path, "a.npz"), made(tmp_path, "b.npz")
+    one, other = load_classifier(first), load_classifier(second)
+    assert (one.table == other.table).all()
+    assert (one.weights == other.weights).all()
+    for name, said in SAID.items():
+        likely = one.likely(Thread(f"{said} Cedar Lane"))
+        assert max(likely, key=lambda each: likely[each]) == name
+
+
+def test_a_row_is_read_with_the_turn_before_and_this_turns_calls() -> None:
+    first, call = Call("find_bins", {"near": "the pier"}), Call("plan_round", {})
+    turns = (
+        Turn("bins at the pier", (Step(first.text(), "none"),)),
+        Turn("then plan", (Step(call.text()),), ("[x y]",)),
+    )
+    assert thread_of(Row(Setting("berkeley", "manager"), turns, call.text())) == Thread(
+        "then plan", ("[x y]",), (Made(call, "ok"),), "bins at the pier", (Made(first, "none"),)
+    )
+
+
+def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None:
+    torch.manual_seed(0)
+    fair = torch.randn(4_000, len(names()))
+    targets = torch.distributions.Categorical(logits=fair).sample()
+    assert temperature_of(fair, targets) == pytest.approx(1.0, rel=0.2)
+    assert temperature_of(fair * 4, targets) == pytest.approx(4.0, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "has no row without listed tools"),
+        (rows(["x"], "only these tools:\nx() - X."), "has no row without listed tools"),
+        ("{}\n", "does not hold rows"),
+        (rows(["x"]).replace("plan_round", "plan_party"), "does not hold rows"),
+    ],
+)
+def test_a_file_without_rows_of_these_tools_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(text)
+    with pytest.raises(BadData, match=why):
+        read_examples(tmp_path / "rows.jsonl")

@@ -1,0 +1,99 @@
+"""The classifier of calls: what it reads of a thread, what it adds to the model's weights, which files it takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from domain.errors import BadData
+from domain.values import Call
+from tools.call_classifier import BUCKETS, Made, Thread, features, fused, load_classifier, made_for, names
+from tools.registry import TOOLS
+
+SHIPPED = Path(__file__).parents[2] / "finetune" / "adapter" / "roundsman-calls.npz"
+ASKED = Thread("how full are the bins near Sather Gate at 6?", ("[site Sather Gate]",))
+
+
+def test_a_recognised_name_counts_as_its_kind_and_a_number_as_its_length() -> None:
+    other = Thread("how full are the bins near Soda Hall at 9?", ("[site Soda Hall]",))
+    assert features(ASKED) == features(other)
+    assert features(ASKED) != features(replace(other, marks=("[area Soda Hall]",)))
+    assert features(ASKED) != features(replace(ASKED, question=ASKED.question.replace("6", "600")))
+
+
+def test_letters_case_and_accents_are_folded() -> None:
+    assert features(Thread("¿Cuántos camiones?")) == features(Thread("CUANTOS camiones?"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": (Made(Call("find_bins", {}), "ok"),)},
+        {"before": (Made(Call("find_bins", {}), "ok"),)},
+        {"earlier": "and tomorrow"},
+    ],
+)
+def test_the_calls_and_words_before_count(change: dict[str, Any]) -> None:
+    assert features(replace(ASKED, **change)) != features(ASKED)
+
+
+def test_outcomes_and_arguments_of_earlier_calls_count() -> None:
+    def after(parameters: dict[str, Any], outcome: str) -> list[int]:
+        return features(replace(ASKED, steps=(Made(Call("find_bins", parameters), outcome),)))
+
+    assert len({tuple(after({}, "ok")), tuple(after({}, "none")), tuple(after({"near": "x"}, "ok"))}) == 3
+    assert after({}, "failed: no such place") == after({}, "failed: no such bin")
+
+
+def test_an_empty_thread_has_features_and_all_are_buckets() -> None:
+    found = features(Thread(""))
+    assert found == sorted(set(found))
+    assert all(0 <= bucket < BUCKETS for bucket in found)
+
+
+def test_the_likeliest_of_both_is_chosen_among_those_that_the_model_weighed() -> None:
+    said = dict.fromkeys(names(), -30.0)
+    model = {"find_bins": -0.2, "forecast_fill": -2.0}
+    assert fused(model, said | {"forecast_fill": -0.1, "find_bins": -1.0}) == "find_bins"
+    assert fused(model, said | {"forecast_fill": -0.1, "find_bins": -4.0}) == "forecast_fill"
+    assert fused(model, said | {"reply": -0.001, "find_bins": -8.0, "forecast_fill": -8.0}) == "find_bins"
+
+
+def test_the_shipped_file_tells_tools_apart() -> None:
+    classifier = load_classifier(SHIPPED)
+    for tool in TOOLS.values():
+        for example in tool.examples:
+            before = (Made(Call("plan_round", {"when": "tonight"}), "ok"),)
+            likely = classifier.likely(Thread(example.text, before=before, earlier="plan tonight"))
+            assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
+            assert likely[tool.name] > -4.6, (example.text, max(likely, key=lambda name: likely[name]))
+
+
+def stored(file: Path, **about: str) -> Path:
+    zeros = np.zeros((BUCKETS, 1), np.int8)
+    rest = {"scale": np.ones((1, 1)), "weights": np.zeros((len(names()), 1)), "bias": np.zeros(len(names()))}
+    with file.open("wb") as out:
+        np.savez_compressed(out, table=zeros, about=json.dumps(made_for() | about), **rest)
+    return file
+
+
+def test_a_file_of_other_tools_or_features_is_refused_with_both_hashes(tmp_path: Path) -> None:
+    likely = load_classifier(stored(tmp_path / "right.npz")).likely(ASKED)
+    assert likely == pytest.approx(dict.fromkeys(names(), -np.log(len(names()))))
+    for name, needed in made_for().items():
+        with pytest.raises(BadData, match=rf"its {name} abc, needed is {needed}"):
+            load_classifier(stored(tmp_path / "wrong.npz", **{name: "abc"}))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04"])
+def test_a_file_that_is_no_classifier_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "calls.npz"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BadData, match=r"is no call classifier; make one with python -m finetune\.calls"):
+        load_classifier(file)

@@ -1,0 +1,166 @@
+"""Which call a thread is for, told by its words: a second opinion beside the language model's.
+
+A language model of 135 million parameters copies words well; which tool is meant a plain linear classifier of words and
+letters tells as well, and its mistakes are others. So the two are multiplied (products of experts: Hinton 2002), as the
+log-probability of each name by the model plus WEIGHT times that by the classifier. The classifier is multinomial
+logistic regression on hashed n-grams (Weinberger et al. 2009, arXiv:0902.2206) of the question, whose names and times
+code has recognised, and of the calls before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import BadData
+from domain.files import file_digest
+from domain.name_words import fold
+from domain.values import Call
+from tools.registry import TOOLS, registry_version
+from tools.words import WORDS
+
+BUCKETS = 1 << 16
+"""Rows of the table; n-grams that share one are not told apart."""
+WEIGHT = 0.5
+"""What the classifier's log-probability counts beside the language model's (finetune/LOG.md, 2026-11-28)."""
+TOKEN = re.compile(r"<\w+>|[^\W\d_]+|\d+|\?")
+LETTERS = (3, 4, 5)
+"""Lengths of the n-grams of letters."""
+
+
+class Made(NamedTuple):
+    """A call of the thread and how it went."""
+
+    call: Call
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What is read: the newest question, its marks and this turn's calls; the turn before and its calls."""
+
+    question: str
+    marks: tuple[str, ...] = ()
+    steps: tuple[Made, ...] = ()
+    earlier: str = ""
+    before: tuple[Made, ...] = ()
+
+
+SAMPLE = Thread(
+    "¿Und 2 camions near Sather Gate by 6:30?",
+    ("[site Sather Gate]",),
+    (Made(Call("find_bins", {"near": "x"}), "ok"),),
+    "tonight's round",
+    (Made(Call("plan_round", {"when": "tonight"}), "failed: x"),),
+)
+"""A file keeps the features of this thread, so that a classifier of other features is refused."""
+
+
+def names() -> tuple[str, ...]:
+    """What a call can be named: the tools of this registry, then the words."""
+    return (*TOOLS, *WORDS)
+
+
+def features(thread: Thread) -> list[int]:
+    """The buckets of a thread's n-grams, each once, ascending."""
+    return sorted({crc32(each.encode()) % BUCKETS for each in _grams(thread)})
+
+
+def _grams(thread: Thread) -> Iterator[str]:
+    words = _words(_with_kinds(thread.question, thread.marks))
+    yield from (f"w {word}" for word in words)
+    yield from (f"w {a} {b}" for a, b in itertools.pairwise(words))
+    yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
+    yield from (f"l {part}" for word in words for part in _letters(word))
+    yield from (f"first {' '.join(words[:size])}" for size in (1, 2))
+    yield f"size {min(len(words), 12) // 2}"
+    for where, made in (("step", thread.steps), ("before", thread.before)):
+        context = list(_context(where, made))
+        yield from context
+        yield from (f"{context[0]} {word}" for word in words)
+    earlier = _words(thread.earlier)
+    yield from (f"earlier {word}" for word in earlier)
+    yield from (f"earlier {a} {b}" for a, b in itertools.pairwise(earlier))
+
+
+def _with_kinds(question: str, marks: Sequence[str]) -> str:
+    """The question with each name and time that code recognised replaced by its kind."""
+    for mark in marks:
+        kind, _, words = mark[1:-1].partition(" ")
+        question = question.replace(words, f" <{kind}> ", 1)
+    return question
+
+
+def _words(text: str) -> list[str]:
+    """Folded words; numbers by their count of digits."""
+    return [re.sub(r"\d", "0", token) for token in TOKEN.findall(fold(text))]
+
+
+def _letters(word: str) -> Iterator[str]:
+    whole = f"({word})"
+    yield from (whole[at : at + size] for size in LETTERS for at in range(len(whole) - size + 1))
+
+
+def _context(where: str, made: Sequence[Made]) -> Iterator[str]:
+    """What the calls of a turn say: the last one's name first, then all names, outcomes and arguments."""
+    yield f"{where} {made[-1].call.name if made else 'none'}"
+    for call, outcome in made:
+        yield f"{where} made {call.name} {outcome.partition(':')[0]}"
+        yield from (f"{where} {call.name}.{argument}" for argument in call.parameters)
+
+
+@dataclass(frozen=True)
+class CallClassifier:
+    """The regression. `table`: (BUCKETS, D); `weights` (N, D) and `bias` (N,) of the N names; `digest`: SHA-256 of the
+    file."""
+
+    table: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    digest: str = ""
+
+    def likely(self, thread: Thread) -> dict[str, float]:
+        """The natural log-probability of each name."""
+        buckets = features(thread)
+        scores = self.weights @ (self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))) + self.bias
+        scores = scores - scores.max()
+        return dict(zip(names(), (scores - np.log(np.exp(scores).sum())).tolist(), strict=True))
+
+
+def fused(model: Mapping[str, float], classifier: Mapping[str, float]) -> str:
+    """The name that both together find likeliest, among those that the model weighed."""
+    return max(model, key=lambda name: model[name] + WEIGHT * classifier[name])
+
+
+def made_for() -> dict[str, str]:
+    """What a file must have been made for: the tools of this registry and the features of this code."""
+    sample = hashlib.sha256(str(features(SAMPLE)).encode()).hexdigest()[:12]
+    return {"schema_hash": registry_version(), "features_hash": sample}
+
+
+def load_classifier(file: Path) -> CallClassifier:
+    """The classifier of a file. Raises BadData when it is unreadable or was made for other tools or features."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            about: dict[str, Any] = json.loads(str(stored["about"]))
+            table = stored["table"].astype(np.float32) * stored["scale"]
+            weights, bias = stored["weights"], stored["bias"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as unreadable:
+        raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls") from unreadable
+    needed = made_for()
+    if told := [
+        f"{name} {about.get(name)}, needed is {each}" for name, each in needed.items() if about.get(name) != each
+    ]:
+        raise BadData(f"{file} does not fit: its {told[0]}; make one with python -m finetune.calls")
+    return CallClassifier(table, weights, bias, file_digest(file))
