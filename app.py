@@ -19,7 +19,7 @@ from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
 from domain.clock import Clock, clock_from, fixed_clock, wall_clock
-from domain.errors import AskAgain, ModelUnavailable, NotNow
+from domain.errors import AskAgain, BadData, ModelUnavailable, NotNow
 from domain.first_start import city_folder, model_shelves, operation_of
 from domain.ledger import Ledger, load_keys
 from domain.ports import LanguageModel
@@ -34,7 +34,7 @@ from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
-from tools.call_classifier import load_classifier
+from tools.call_classifier import CallClassifier, load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
 from tools.outside_forecaster import Outsider
@@ -67,7 +67,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         forecasts.begin()
     model = _model(settings)
     style = settings.model_prompt
-    classifier = load_classifier(SHIPPED_CLASSIFIER) if style == "small" and SHIPPED_CLASSIFIER.exists() else None
+    classifier = _classifier() if style == "small" else None
     model.identity = classified(model.identity, classifier)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
@@ -111,6 +111,13 @@ def _model(settings: Settings) -> LanguageModel:
         return LocalModel(made)
     except ModelUnavailable as missing:
         return NoModel(str(missing))
+
+
+def _classifier() -> CallClassifier | None:
+    """The shipped call classifier; None for one that is missing or does not fit, which the doctor tells of."""
+    with suppress(BadData):
+        return load_classifier(SHIPPED_CLASSIFIER)
+    return None
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ async def _chosen(
     The second one has what is left of the deadline; where it fails, the first stays.
     """
     began = time.monotonic()
-    answer = await _answer(speaker, situation, schema, cut)
+    answer, shown = await _answer(speaker, situation, schema, cut)
     if speaker.classifier is None or not answer.names:
         return answer
     name = fused(answer.names, speaker.classifier.likely(thread_of(situation)))
@@ -110,7 +110,7 @@ async def _chosen(
         return answer
     hurried = replace(speaker, deadline_s=max(0.0, speaker.deadline_s - (time.monotonic() - began)))
     with suppress(ModelUnavailable):
-        return await _answer(hurried, situation, _only(schema, name), cut)
+        return (await _answer(hurried, shown, _only(schema, name), cut))[0]
     return answer
 
 
@@ -134,14 +134,14 @@ def _as_said(call: Call, situation: Situation) -> Call:
 
 async def _answer(
     speaker: Speaker, situation: Situation, schema: JsonSchema, cut: Callable[[Past], None]
-) -> ModelAnswer:
-    """The answer to the longest prompt that fits. Raises ModelUnavailable."""
+) -> tuple[ModelAnswer, Situation]:
+    """The answer to the longest prompt that fits, and what it was about. Raises ModelUnavailable."""
     while True:
         try:
             prompt, names = prompt_of(speaker, situation), list(_named(schema))
             if speaker.classifier is None or len(names) == 1 or not isinstance(speaker.model, NamingModel):
-                return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s)
-            return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s)
+                return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
+            return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation
         except PromptTooLong:
             shorter = situation.past.fewer()
             if shorter is None:

@@ -90,6 +90,9 @@ def _model(model: LanguageModel) -> PartHealth:
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)
+    if isinstance(model, LocalModel) and "classifier" not in identity.digests:
+        advice = "Without the call classifier more questions go to the wrong tool: restore finetune/adapter."
+        return PartHealth("language model", False, detail, advice, needed=False)
     return PartHealth("language model", True, detail)
 
 

@@ -31,7 +31,7 @@ LIKELIEST = 20
 ATTEMPTS = 2
 CONNECT_S = 5.0
 LONGEST_ANSWER = 1_000_000
-"""Bytes of a server's answer that are read at most; a completion of 200 tokens is about 1,500."""
+"""Bytes of a server's answer that are read at most; 200 tokens with the likeliest at each place are about 350,000."""
 UNKEPT = re.compile("[\ud800-\udfff]|" r"(?<!\\)(?:\\\\)*\\u0000")
 """Half a character (a lone surrogate) and NUL: neither UTF-8 nor PostgreSQL has a place for them."""
 PASSING = {408, 425, 429}
@@ -54,6 +54,7 @@ class OpenAIModel:
         self.identity = identity or ModelIdentity(model, engine=flavour)
         self._model = model
         self._flavour = flavour
+        self._tells_weights = True
         self._http = httpx.AsyncClient(
             base_url=base_url.rstrip("/").removesuffix("/v1"),
             headers={"Connection": "close"} | ({"Authorization": f"Bearer {key}"} if key else {}),
@@ -74,8 +75,14 @@ class OpenAIModel:
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
     ) -> ModelAnswer:
         """As `decide`, and how likely the model found each of `names`: from its likeliest tokens where it wrote one."""
-        asked = self._body(prompt, MAX_TOKENS) | self._forced(schema) | {"logprobs": LIKELIEST}
-        return await self._decided(asked, names, deadline_s)
+        began = time.perf_counter()
+        plain = self._body(prompt, MAX_TOKENS) | self._forced(schema)
+        if self._tells_weights:
+            try:
+                return await self._decided(plain | {"logprobs": LIKELIEST}, names, deadline_s)
+            except _Refused:  # some servers tell of fewer tokens, or of none
+                self._tells_weights = False
+        return await self._decided(plain, (), max(0.0, deadline_s - (time.perf_counter() - began)))
 
     async def _decided(self, body: dict[str, JsonValue], names: Sequence[str], deadline_s: float) -> ModelAnswer:
         started = time.perf_counter()
@@ -165,7 +172,7 @@ class OpenAIModel:
             if status == 400 and TOO_LONG.search(await _read(response)):
                 raise PromptTooLong("The conversation is too long for the language model.")
             if status != 200:
-                raise ModelUnavailable(f"The language model refused the request (HTTP {status}).")
+                raise _Refused(f"The language model refused the request (HTTP {status}).")
             content = await _read(response)
         try:
             answer = json.loads(content)
@@ -174,6 +181,10 @@ class OpenAIModel:
         if not isinstance(answer, dict):
             raise _Retryable("its server answered in an unknown shape")
         return answer
+
+
+class _Refused(ModelUnavailable):
+    """The server takes no such request."""
 
 
 class _Retryable(Exception):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 OPENING = '{"name":"'
+FEWEST = 5
+"""Likeliest tokens that must be told where a name begins: of fewer the names that are none of them tell nothing."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,29 @@ def _numbers(pairs: Sequence[tuple[JsonValue, JsonValue]]) -> dict[str, float]:
 def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str, float]:
     """The log-probability of each name of a call, as far as the tokens tell it; {} where they don't.
 
-    A name that begins like one of the likeliest tokens is taken to be as likely as that beginning; one that begins like
-    none of them as likely as the least of them.
+    A name that begins like one of the likeliest tokens is taken to be as likely as that beginning. One that begins like
+    none of them is at most as likely as the least of them, and as what they leave. A server that tells of fewer than
+    FEWEST tokens where the name begins has told too little.
     """
-    found: dict[str, tuple[int, float]] = {}
-    least, text, weight = 0.0, "", 0.0
+    found: dict[str, float] = {}
+    text, weight = "", 0.0
     for token in tokens:
-        places = {**token.likeliest, token.text: token.weight}
-        begun = {text + other: weight + more for other, more in places.items() if len(text + other) > len(OPENING)}
-        if begun and not found:
-            least = min(begun.values())
-        for written, whole_weight in begun.items():
+        told = {other: each for other, each in {**token.likeliest, token.text: token.weight}.items() if other}
+        if len(text + token.text) > len(OPENING):
+            if not found and len(told) < FEWEST:
+                return {}
+            left = weight + min(min(told.values()), math.log(max(1e-9, 1.0 - sum(map(math.exp, told.values())))))
             for name in names:
                 whole = f'{OPENING}{name}"'
-                if written[: len(whole)] == whole[: len(written)]:
-                    found[name] = max(found.get(name, (0, least)), (min(len(written), len(whole)), whole_weight))
+                if whole.startswith(text):
+                    begun = [other for other in told if _agree(whole, text + other)]
+                    found[name] = weight + told[max(begun, key=len)] if begun else left
         text, weight = text + token.text, weight + token.weight
         if any(text.startswith(f'{OPENING}{name}"') for name in names):
-            return {name: found.get(name, (0, least))[1] for name in names}
+            return found
     return {}
+
+
+def _agree(whole: str, written: str) -> bool:
+    """Whether the one begins with the other."""
+    return whole.startswith(written) or written.startswith(whole)

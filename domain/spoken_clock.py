@@ -13,48 +13,69 @@ from itertools import chain
 
 SPOKEN = "spoken"
 """Stands behind such an hour for the calendar: "at 5:30 spoken"."""
-SAYINGS: Mapping[int, tuple[str, ...]] = {  # minutes past the hour N: what people say for it, folded
+NEAR = "(?= (?:halfam|halfpm|today|tonight|tomorrow|this)\\b)"
+"""What must follow where words alone could be two numbers: "five thirty a.m."."""
+SAYINGS: Mapping[int, tuple[str, ...]] = {  # minutes past the hour N (a word of it: W): what people say for it, folded
     30: (
         "half(?: past)? N",  # British "half five" too; the German "halb" counts the other way
-        "N thirty",
-        "N y media",
+        f"W thirty{NEAR}",
+        "(?:at|las?) N y media",
         "N (?:heures?|h) et demie?",
     ),
-    15: ("(?:a )?quarter past N", "N fifteen", "viertel nach N", "N y cuarto", "N (?:heures?|h) et quart"),
+    15: (
+        "(?:a )?quarter past N",
+        "viertel nach N",
+        f"W fifteen{NEAR}",
+        "(?:at|las?) N y cuarto",
+        "N (?:heures?|h) et quart",
+    ),
+    45: (f"W forty five{NEAR}",),
     -15: (
-        "(?:a )?quarter (?:to|before|of|til|till) N",
+        "(?:a )?quarter (?:to|before|til|till) N",
         "viertel vor N",
         "dreiviertel N",
-        "N menos cuarto",
+        "(?:at|las?) N menos cuarto",
         "N (?:heures?|h) moins (?:le )?quart",
     ),
-    45: ("N forty five",),
     -30: ("halb N",),
 }
-BEFORE = r"(?<!\S)(?<!this )(?<!last )(?<!next )(?<!past )(?<!the )(?:at |um |a |las? )?"
-"""What may stand before a saying; behind the other words "quarter" is one of a year."""
+NO_HOURS = ["this", "last", "next", "past", "the", "dans", "pendant", "depuis", "en", "in", "toutes&les", "il&y&a"]
+"""Behind these "quarter" is one of a year, and "heures" are a length."""
+BEFORE = r"(?<!\S)" + "".join(rf"(?<!\b{words.replace('&', ' ')} )" for words in NO_HOURS) + "(?:at |um |a )?"
 
 
 class SpokenClock:
-    """Rewrites sayings, for a language's words of the numbers 1 to 24 and a pattern of words that are no hour's."""
+    """Rewrites sayings, for words of the numbers 1 to 12 and a pattern of words behind which a number is no hour."""
 
     def __init__(self, numbers: Mapping[str, int], lengths: str) -> None:
         self.numbers = numbers
-        hour = rf"(?P<n>{'|'.join(sorted(numbers, key=len, reverse=True))}|1\d|2[0-4]|\d)"
+        words = "|".join(sorted(numbers, key=len, reverse=True))
+        hour, word = rf"(?P<n>{words}|1\d|2[0-3]|[1-9])", rf"(?P<n>{words})"
         self.patterns = [
-            (minutes, re.compile(rf"{BEFORE}{saying.replace('N', hour)}(?!\S)(?! (?:{lengths})\b)"))
+            (minutes, re.compile(rf"{BEFORE}{_filled(saying, hour, word)}(?: oclock)?(?!\S)(?! (?:{lengths})\b)"))
             for minutes, saying in chain.from_iterable([(m, s) for s in each] for m, each in SAYINGS.items())
         ]
 
     def digital(self, text: str) -> str:
-        """The text with "at 5:30 spoken" for each saying."""
+        """The text with "at 5:30 spoken" for each saying, "at 17:30" where the number leaves no doubt."""
         for minutes, pattern in self.patterns:
             text = pattern.sub(functools.partial(self._clock, minutes), text)
         return text
 
+    def without(self, text: str) -> str:
+        """The text without its sayings."""
+        for _, pattern in self.patterns:
+            text = pattern.sub(" ... ", text)
+        return text
+
     def _clock(self, minutes: int, found: re.Match[str]) -> str:
-        hour, minute = divmod(60 * (self.numbers.get(found["n"]) or int(found["n"])) + minutes, 60)
-        return f"at {hour or 12}:{minute:02} {SPOKEN}"
+        said = self.numbers.get(found["n"]) or int(found["n"])
+        hour, minute = divmod(60 * said + minutes, 60)
+        return f"at {hour or 12}:{minute:02}" + (f" {SPOKEN}" if said <= 12 else "")
+
+
+def _filled(saying: str, hour: str, word: str) -> str:
+    return re.sub(r"\b[NW]\b", lambda found: hour if found[0] == "N" else word, saying)
 
 
 __all__ = ["SPOKEN", "SpokenClock"]

@@ -25,7 +25,9 @@ MONTHS = (
 PARTS = ("earlymorning", "morning", "noon", "afternoon", "evening", "night", "midnight")
 WEEKDAY, MONTH, PART = "|".join(WEEKDAYS), "|".join(MONTHS), "|".join(PARTS)
 DOTTED = re.compile(r"\d{1,2}\.(?:\d{1,2}\.)?")  # "1." and "3.9." are dates
-CLOCK_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|thirty"
+LEADS = ("at", "by", "from", "before", "after", "until", "till", "around", "past", "to", "half")
+ONE = "(?:" + "|".join(rf"(?<=\b{lead} )" for lead in LEADS) + ")one"  # "which one am I to empty" is no hour
+HALF_DAY = rf"\b({ONE}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|thirty) ?([ap])\.? ?m\b\.?"
 UNIT = "minute|hour|day|week|weekend|month|quarter|year"
 
 # canonical word: what people say for it, folded (English short forms, then Spanish, German, French)
@@ -131,8 +133,13 @@ OTHER_WORDS = words_of(
     "soon moon never whenever always spring summer autumn winter easter some same none late later early thing close "
     "business once right away straight possible following before after date oclock uhr clock fortnight apres pasado "
     "anoche manana morgen esta not than spatestens tardar plus tard time ytd mtd "
-    "wtd eod eow eom eoy cob kw noche eine einer einem einen nach monatsende jahresende heuer sharp ish dot exactly "
-    "punkt punto pile viertel dreiviertel quart cuarto menos moins"
+    "wtd eod eow eom eoy cob kw noche eine einer einem einen nach"
+)
+
+# Known as parts of sayings alone: no typing error is mended to one of them.
+SAYING_WORDS = words_of(
+    "monatsende jahresende heuer sharp ish dot exactly punkt punto pile viertel dreiviertel quart cuarto menos moins "
+    "eins"
 )
 
 # Before the words are translated one by one: what means something else together.
@@ -149,8 +156,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"by ((?:the |this |next )*)week-?end", r"before \1weekend"),
     (r"eoy|jahresende", "end this year"),
     (r"heuer", "this year"),
-    (rf"early (tomorrow|{WEEKDAY})", r"\1 earlymorning"),
-    (rf"late (tomorrow|{WEEKDAY})", r"\1 evening"),
+    (rf"early (tomorrow|{WEEKDAY})(?: morning)?", r"\1 earlymorning"),
+    (rf"late (tomorrow|{WEEKDAY})(?: (?:evening|night))?(?! (?:morning|afternoon))", r"\1 evening"),
     (r"first thing(?: in the morning)?|(?:very )?early (?:in the )?morning|in der fruh", "earlymorning"),
     (r"(?:a )?fortnight", "2 weeks"),
     (r"quarter of an hour", "15 minutes"),
@@ -222,10 +229,12 @@ NAMES = "|".join(word for word, canonical in TRANSLATION.items() if canonical in
 VOCABULARY = tuple(sorted({*TRANSLATION, *FILLERS, *OTHER_WORDS}))
 LONG_WORDS = tuple(word for word in VOCABULARY if len(word) > 3 or word == "the")
 ENGLISH = frozenset({*TRANSLATION.values(), *(f"{unit}s" for unit in UNIT.split("|")), "the"})
-KNOWN = frozenset({*VOCABULARY, "halfam", "halfpm"})
+KNOWN = frozenset({*VOCABULARY, *SAYING_WORDS, "halfam", "halfpm"})
 HOURS = {word: int(number) for word, number in TRANSLATION.items() if number.isdigit() and 1 <= int(number) <= 12}
+HOURS |= {"eins": 1, "una": 1}
 LENGTHS = "|".join(word for word, canonical in TRANSLATION.items() if canonical in UNIT.split("|"))
-CLOCK = SpokenClock(HOURS, f"{LENGTHS}|{NAMES}")
+MONTH_NAMES = "|".join(word for word, canonical in TRANSLATION.items() if canonical in MONTHS)
+CLOCK = SpokenClock(HOURS, f"{LENGTHS}|{MONTH_NAMES}")
 
 
 def plain(words: str) -> str:
@@ -242,11 +251,17 @@ def plain(words: str) -> str:
     return text
 
 
+def without_spoken_hours(text: str) -> str:
+    """Folded text without hours in words: "leave half past five", "um halb sechs", "six a.m."."""
+    digits = re.sub(HALF_DAY, r"\1 half\2m", " ".join(fold(text).split()))
+    return re.sub(r"\w+ half[ap]m\b", " ... ", CLOCK.without(digits))
+
+
 def _clean(words: str) -> str:
     """Folded text; glued forms cut apart ("6pm", "48h", "Aug 1-15"), punctuation gone that carries no time."""
     text = fold(re.sub(r"\b[ldLD][’']", "", words)).replace("–", "-").replace("—", "-")
     text = re.sub(r"(?<=\d)\s*(?:([ap])\.?\s?m\b\.?)", r" half-\1m ", text).replace("half-", "half")
-    text = re.sub(rf"\b({CLOCK_WORDS}) ?([ap])\.? ?m\b\.?", r"\1 half\2m", text)
+    text = re.sub(HALF_DAY, r"\1 half\2m", text)
     text = re.sub(r"(\d{4}-\d\d-\d\d)t(?=\d)", r"\1 ", text)
     text = re.sub(r"(\d)(?:st|nd|rd|th|er|ere|eme|o|a)\b", r"\1th", text)
     text = re.sub(r"\b(\d{1,2})h(\d\d)\b", r"\1:\2", text)
@@ -285,7 +300,7 @@ class Hour(NamedTuple):
 
 NEAR = "today|tonight|tomorrow|overmorrow|yesterday"
 CLOCKS: tuple[str, ...] = (
-    rf"\bat (?P<bare>\d{{1,2}}):(?P<m>\d\d) {SPOKEN_HOUR}(?: half(?P<half>am|pm))?(?!\S)",
+    rf"(?:\bat )?\b(?P<bare>\d{{1,2}}):(?P<m>\d\d) {SPOKEN_HOUR}(?: half(?P<half>am|pm))?(?!\S)",
     r"(?:\bat )?\b(?P<h>\d{1,2})[:.](?P<m>\d\d)(?::\d\d(?:\.\d+)?)?(?: half(?P<half>am|pm))\b",
     r"(?:\bat )?\b(?P<h>\d{1,2}) half(?P<half>am|pm)\b",
     r"(?:\bat )?\b(?P<h>\d{1,2}):(?P<m>\d\d)(?::\d\d(?:\.\d+)?)?(?: (?:hour|oclock))?(?![\d:])",
@@ -297,7 +312,8 @@ CLOCKS: tuple[str, ...] = (
     rf"^(?P<h>2[0-3])(?P<m>[0-5]\d)(?= (?:{NEAR})\b)",
     rf"^(?P<h>\d{{1,2}})\.(?P<m>00|1[3-9]|[2-5]\d)(?= (?:{WEEKDAY}|{NEAR})\b)",
     r"(?:(?<=day |row )|(?<=tonight ))(?P<h>\d{1,2})\.(?P<m>00|1[3-9]|[2-5]\d)$",
-    r"(?:(?<=day |row )|(?<=tonight ))(?P<h>[01]\d)(?P<m>[0-5]\d)$",
+    r"(?<=day |row )(?P<h>0\d)(?P<m>[0-5]\d)$",
+    r"(?:(?<=today |orrow )|(?<=tonight ))(?P<h>1\d)(?P<m>[0-5]\d)$",
     r"(?:(?<=today |orrow )|(?<=tonight ))(?P<h>2[0-3])(?P<m>[0-5]\d)$",
     r"(?<!in )(?<!last )(?<!past )\b(?P<h>\d{1,2}) hour\b(?! ago)(?! later)",
     r"\bat (?P<bare>\d{1,2})\b(?: oclock)?",

@@ -263,7 +263,7 @@ def _settled(hour: Hour, part: str | None, calendar: Calendar) -> tuple[int, int
     if hour.hour > 12 or hour.hour == 0 or (hour.sure and part is None):
         return hour.hour, hour.minute
     if part is None:
-        asked = f"is that {hour.hour}:{hour.minute:02} in the morning or {hour.hour % 12 + 12}:{hour.minute:02}?"
+        asked = f"is that {hour.hour % 12}:{hour.minute:02} in the morning or {hour.hour % 12 + 12}:{hour.minute:02}?"
         raise UnclearTime(calendar.said, asked, hour_in_doubt=True)
     late = {"afternoon", "evening", "noon"}
     if part in late:

@@ -70,19 +70,24 @@ def model(options: argparse.Namespace) -> JsonObject | None:
     given = adapter_file(options.adapter)
     if options.engine:
         said = None if given == SHIPPED else _adapter(given)
-        return {"server": options.model, "style": options.style, "said_adapter": said}
+        classifier = _classifier(options) if options.style == "small" else None
+        return {"server": options.model, "style": options.style, "said_adapter": said, "classifier": classifier}
     base = packaged_weights()
-    classifier = classifier_file(options) if given else None
     return {
         "base": {"file": base.name, "sha256": file_digest(base)},
         "adapter": _adapter(given),
-        "classifier": {"file": classifier.name, "sha256": file_digest(classifier)} if classifier else None,
+        "classifier": _classifier(options) if given else None,
     }
 
 
 def adapter_file(words: str) -> Path | None:
     """What `--adapter` names: `shipped`, `none`, or a file (a folder, of a server's)."""
     return {"shipped": SHIPPED, "none": None}.get(words, Path(words))
+
+
+def _classifier(options: argparse.Namespace) -> JsonObject | None:
+    file = classifier_file(options)
+    return {"file": file.name, "sha256": file_digest(file)} if file else None
 
 
 def classifier_file(options: argparse.Namespace) -> Path | None:

@@ -311,7 +311,6 @@ def go(
 ) -> None:
     """Train as the flags say; SIGTERM and Ctrl-C end it with a checkpoint."""
     torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)  # softmaxes over a vocabulary end in them; in fp32 on a CPU they cost 3 to 7 %
     base = open_base(args.base)
     init = adapters.describe(args.init) if args.init else None
     if init:
@@ -336,6 +335,10 @@ def go(
     signal.signal(signal.SIGINT, ask_to_stop)
     if not args.no_diary:
         run.diary = runs.open_diary(args.out, run.making)
-    train(run, base.folder, args.save_every_min * 60, args.val_every)
+    torch.set_flush_denormal(True)  # softmaxes over a vocabulary end in them; in fp32 on a CPU they cost 3 to 7 %
+    try:
+        train(run, base.folder, args.save_every_min * 60, args.val_every)
+    finally:
+        torch.set_flush_denormal(False)
     if run.diary:
         run.diary.close("FINISHED" if run.step >= run.total else "KILLED")

@@ -13,12 +13,11 @@ import hashlib
 import itertools
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +73,7 @@ def names() -> tuple[str, ...]:
 
 def features(thread: Thread) -> list[int]:
     """The buckets of a thread's n-grams, each once, ascending."""
-    return sorted({crc32(each.encode()) % BUCKETS for each in _grams(thread)})
+    return sorted({zlib.crc32(each.encode()) % BUCKETS for each in _grams(thread)})
 
 
 def _grams(thread: Thread) -> Iterator[str]:
@@ -96,10 +95,11 @@ def _grams(thread: Thread) -> Iterator[str]:
 
 def _with_kinds(question: str, marks: Sequence[str]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
-    for mark in marks:
-        kind, _, words = mark[1:-1].partition(" ")
-        question = question.replace(words, f" <{kind}> ", 1)
-    return question
+    kinds = {words: kind for kind, _, words in (mark[1:-1].partition(" ") for mark in marks)}
+    if not kinds:
+        return question
+    known = "|".join(map(re.escape, sorted(kinds, key=len, reverse=True)))
+    return re.sub(rf"(?<!\w)(?:{known})(?!\w)", lambda found: f" <{kinds[found[0]]}> ", question)
 
 
 def _words(text: str) -> list[str]:
@@ -154,13 +154,15 @@ def load_classifier(file: Path) -> CallClassifier:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             about: dict[str, Any] = json.loads(str(stored["about"]))
+            made = {name: about.get(name) for name in made_for()}
             table = stored["table"].astype(np.float32) * stored["scale"]
             weights, bias = stored["weights"], stored["bias"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as unreadable:
+    except Exception as unreadable:  # numpy, zipfile, zlib, tokenize and json each have their own for damaged bytes
         raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls") from unreadable
-    needed = made_for()
-    if told := [
-        f"{name} {about.get(name)}, needed is {each}" for name, each in needed.items() if about.get(name) != each
-    ]:
-        raise BadData(f"{file} does not fit: its {told[0]}; make one with python -m finetune.calls")
+    for name, needed in made_for().items():
+        if made[name] != needed:
+            told = f"its {name} is {made[name]}, needed is {needed}"
+            raise BadData(f"{file} does not fit: {told}; make one with python -m finetune.calls")
+    if (len(table), *weights.shape, *bias.shape) != (BUCKETS, len(names()), table.shape[1], len(names())):
+        raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls")
     return CallClassifier(table, weights, bias, file_digest(file))

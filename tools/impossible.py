@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
+from domain.time_words import without_spoken_hours
 from domain.values import Call
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
@@ -14,7 +15,6 @@ from tools.registry import TOOLS, Tool
 CLOCK = re.compile(
     r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
     r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
-    r"|\b(?:half past|halb|quarter (?:past|to|before|of)|viertel (?:vor|nach))\s+\w+"
     r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])",
     re.I,
 )
@@ -35,9 +35,13 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
 def without_hours(call: Call, question: str) -> Call:
     """The call without a number of trucks that the question holds only as an hour: "leave at 6 am" names no trucks."""
     count = call.parameters.get(COUNT)
-    if count not in numbers_in(question) or count in numbers_in(CLOCK.sub(" ... ", question)):
+    if count not in numbers_in(question) or count in numbers_in(_without_clocks(question)):
         return call
     return Call(call.name, {name: value for name, value in call.parameters.items() if name != COUNT})
+
+
+def _without_clocks(question: str) -> str:
+    return CLOCK.sub(" ... ", without_spoken_hours(question))
 
 
 def _repeats(declared: Tool, name: str, call: Call) -> bool:

@@ -42,10 +42,9 @@ TIMELY = (frozenset(TRANSLATION) | OTHER_WORDS | CLOCK) - words_of(
 )
 BARE_HOUR = re.compile(r"\b(?:at|um|las) \d{1,2}$", re.I)
 """An hour that is asked back ("tomorrow at 6": morning or evening?) belongs to its time all the same."""
-COUNTED = re.compile(
-    rf"\d{{1,2}} (?:today|tomorrow|overmorrow|yesterday|{WEEKDAY})\b.*"
-    r"|(?:today|tonight|tomorrow) (?:\d{1,2}|[12]\d{3})"
-)
+DAY = rf"(?:today|tonight|tomorrow|overmorrow|yesterday|(?:last )?(?:{WEEKDAY}))"
+PRICE = r"[1-9]\d*\.\d\d"
+COUNTED = re.compile(rf"(?:\d{{1,2}}|{PRICE}) {DAY}\b.*|{DAY} (?:\d{{1,2}}|[12]\d{{3}}|{PRICE})")
 """A mere number before or behind a day is no hour of it: "3 tomorrow" in "trucks 1 and 3 tomorrow"."""
 DURATION = re.compile(r"\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
@@ -117,7 +116,7 @@ def _time(words: str, now: datetime) -> str | None:
     said = [word.strip(".,;") for word in fold(words).split()]
     if not (_timely(said[0]) and _timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
         return None
-    if words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
+    if said[0] == "late" or words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
         return None
     hour = BARE_HOUR.search(words)
     for read in (period, moment):

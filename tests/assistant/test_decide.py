@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 from assistant.decide import Situation, Speaker, decide, spans_of, thread_of
 from assistant.memory import Past, PastTurn
 from domain.errors import ModelUnavailable
+from domain.ports import ModelAnswer
 from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import BUCKETS, CallClassifier, Made, names
@@ -84,6 +86,21 @@ async def test_what_both_find_likelier_is_written_in_a_second_decision() -> None
 async def test_a_model_that_is_sure_or_tells_nothing_has_its_way(weights: dict[str, float]) -> None:
     model = NamingScript([HISTORY.text()], weights)
     assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+async def test_the_second_decision_has_what_is_left_of_the_deadline() -> None:
+    class Slow(NamingScript):
+        deadlines: list[float] = []
+
+        async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+            self.deadlines.append(deadline_s)
+            await asyncio.sleep(0.2)
+            return await super().decide(prompt, schema, deadline_s=deadline_s)
+
+    model = Slow([HISTORY.text(), FLEET.text()], {"service_history": -0.4, "fleet_status": -1.2})
+    await decide(Speaker(model, deadline_s=5.0, classifier=sure_of("fleet_status")), situation(ASKED))
+    assert model.deadlines[0] == 5.0
+    assert model.deadlines[1] <= 4.8
 
 
 async def test_a_second_decision_that_fails_leaves_the_first() -> None:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from assistant.language_model import OpenAIModel
 from domain.errors import ModelUnavailable, PromptTooLong
-from domain.ports import LanguageModel, ModelIdentity
+from domain.ports import LanguageModel, ModelAnswer, ModelIdentity
 
 CALL = '{"name":"find_bins","parameters":{"near":"café Strada"}}'
 SCHEMA: dict[str, JsonValue] = {"anyOf": [{"type": "object"}]}
@@ -327,3 +327,44 @@ async def test_a_name_weighs_its_tokens_and_none_behind_it(logprobs: JsonValue) 
 async def test_a_server_that_tells_no_weights_is_unavailable(logprobs: JsonValue) -> None:
     with model_server(weighed(logprobs)) as server, pytest.raises(ModelUnavailable, match="does not tell how likely"):
         await weigh(server, "dump_queue")
+
+
+# ---------------------------------------------------------------- how likely the names of a call were
+
+NAMED = ["dump_queue", "decline", "reply"]
+LIKELIEST = {"dump": -0.5, "decl": -1.5, "re": -3.0, "a": -8.0, "b": -9.0}
+TELLING: JsonValue = {
+    "content": [
+        {"token": '{"name":"', "logprob": 0.0, "top_logprobs": []},
+        {
+            "token": "dump", "logprob": -0.5,
+            "top_logprobs": [{"token": token, "logprob": logprob} for token, logprob in LIKELIEST.items()],
+        },
+        {"token": '_queue","', "logprob": -0.25, "top_logprobs": []},
+    ]
+}  # fmt: skip
+
+
+async def decide_among(model: OpenAIModel) -> ModelAnswer:
+    return await model.decide_among("<prompt>", {"anyOf": []}, NAMED, deadline_s=5)
+
+
+async def test_the_names_of_a_call_are_weighed_beside_it() -> None:
+    with model_server(weighed(TELLING)) as server:
+        model = OpenAIModel(server.url, "small", None, "llamacpp")
+        answer = await decide_among(model)
+        await model.close()
+    assert answer.text == WRITTEN
+    assert answer.names == pytest.approx({"dump_queue": -0.75, "decline": -1.5, "reply": -3.0})
+    assert server.bodies[0]["logprobs"] == 20
+
+
+async def test_a_server_that_refuses_to_tell_weights_is_asked_without_from_then_on() -> None:
+    refuses, answers = sends('{"message": "max_logprobs is 5"}', 400), weighed(None)
+    with model_server(refuses, answers, answers) as server:
+        model = OpenAIModel(server.url, "small", None, "vllm")
+        first, second = await decide_among(model), await decide_among(model)
+        await model.close()
+    assert (first.text, second.text) == (WRITTEN, WRITTEN)
+    assert (first.names, second.names) == ({}, {})
+    assert ["logprobs" in body for body in server.bodies] == [True, False, False]

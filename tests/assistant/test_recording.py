@@ -7,17 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from desk import ANA, TICKET, Desk, a_desk, call
 from doubles import ScriptedModel
 
 from assistant.local_model import EngineOptions, LocalModel, file_digest
-from assistant.recording import versions_of
+from assistant.recording import classified, versions_of
 from domain.errors import RoundsmanError, StoreUnavailable
 from domain.ledger import LedgerCall, LedgerEntry
+from domain.ports import ModelIdentity
 from domain.store import Store
 from domain.values import Actor, Call, Role
 from prompts.render import VERSION_OF_STYLE
+from tools.call_classifier import CallClassifier
 from tools.registry import TOOLS, registry_version
 from tools.replay import CallVerdict, replay
 
@@ -30,6 +33,16 @@ def test_the_weights_that_spoke_are_recorded_by_their_digests(tmp_path: Path) ->
     versions = versions_of(model.identity, "small")
     assert (versions.model_hash, versions.adapter_hash) == (file_digest(base), file_digest(adapter))
     assert (versions.prompt_hash, versions.tool_schema_hash) == (VERSION_OF_STYLE["small"], registry_version())
+    assert "classifier" not in versions.model
+
+
+def test_a_classifier_beside_the_model_is_recorded_with_it() -> None:
+    said = ModelIdentity("small", "tuned", "an engine", {"base": "abc"})
+    classifier = CallClassifier(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), digest="0123456789abcdef")
+    both = classified(said, classifier)
+    assert both.digests == {"base": "abc", "classifier": "0123456789abcdef"}
+    assert versions_of(both, "small").model == "small on an engine, classifier 0123456789ab"
+    assert classified(said, None) == said
 
 
 # ---------------------------------------------------------------- what did not run, run again

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pydantic import JsonValue
 
@@ -15,24 +17,40 @@ def written(*tokens: tuple[str, float, dict[str, float]]) -> list[Token]:
     return [Token('{"', 0.0, {'{"': 0.0, " ": -9.0}), Token('name":"', 0.0, {}), *(Token(*each) for each in tokens)]
 
 
+OTHERS = {"x": -7.0, "y": -8.0, "z": -9.0}
+
+
 def test_names_get_the_weight_of_the_longest_token_that_they_begin_with() -> None:
-    first = ("find", -0.5, {"find": -0.5, "f": -2.0, "pro": -1.5, "x": -7.0})
+    first = ("find", -0.5, {"find": -0.5, "f": -2.0, "pro": -1.5, "": -0.1, **OTHERS})
     found = weights_of_names(written(first, ("_bins", -0.1, {"_bins": -0.1, "_s": -3.0}), ('","', 0.0, {})), NAMES)
     assert found == pytest.approx(
-        {"find_bins": -0.6, "fleet_status": -2.0, "propose_ticket": -1.5, "propose_watch": -1.5, "reply": -7.0}
+        {"find_bins": -0.6, "fleet_status": -2.0, "propose_ticket": -1.5, "propose_watch": -1.5, "reply": -9.0}
     )
 
 
 def test_names_that_part_later_are_told_apart_where_they_do() -> None:
-    parts = [("propose_", -0.2, {"propose_": -0.2, "reply": -2.0}), ("watch", -0.3, {"watch": -0.3, "ticket": -1.4})]
-    found = weights_of_names(written(*parts, ('","', 0.0, {"_": -20.0})), NAMES)
-    assert found["propose_watch"] == pytest.approx(-0.5)
-    assert found["propose_ticket"] == pytest.approx(-1.6)
-    assert found["find_bins"] == pytest.approx(-2.0)
+    first = ("propose_", -0.2, {"propose_": -0.2, "reply": -2.0, **OTHERS})
+    told = weights_of_names(written(first, ("watch", -0.3, {"watch": -0.3, "ticket": -1.4}), ('","', 0.0, {})), NAMES)
+    assert told["propose_watch"] == pytest.approx(-0.5)
+    assert told["propose_ticket"] == pytest.approx(-1.6)
+    assert told["find_bins"] == pytest.approx(-9.0)
+    untold = weights_of_names(written(first, ("watch", -1e-4, {"watch": -1e-4}), ('","', 0.0, {})), NAMES)
+    assert untold["propose_ticket"] == pytest.approx(-0.2 - 9.21, abs=0.01)  # what is left beside the token
+
+
+def test_a_name_that_no_token_begins_has_no_more_than_what_they_leave() -> None:
+    def of_a(likely: dict[str, float]) -> float:
+        tokens = written(("find", likely["find"], likely), ("_bins", 0.0, {}), ('","', 0.0, {}))
+        return weights_of_names(tokens, [*NAMES, "a"])["a"]
+
+    unsure = {"find": math.log(0.9), "fleet": math.log(0.02), "re": math.log(0.02), "x": math.log(0.02), "pro": -4.0}
+    assert of_a(unsure) == pytest.approx(-4.0)
+    assert of_a(unsure | {"find": math.log(0.92), "pro": math.log(0.0199)}) == pytest.approx(math.log(0.0001), abs=0.1)
 
 
 def test_a_token_that_holds_the_end_of_the_opening_counts() -> None:
-    tokens = [Token('{"name', 0.0, {}), Token('":"re', -0.4, {'":"find': -1.2}), Token('ply","', 0.0, {})]
+    others = {f'":"{name}': weight for name, weight in OTHERS.items()}
+    tokens = [Token('{"name', 0.0, {}), Token('":"re', -0.4, {'":"find': -1.2, **others}), Token('ply","', 0.0, {})]
     assert weights_of_names(tokens, ["reply", "find_bins"]) == pytest.approx({"reply": -0.4, "find_bins": -1.2})
 
 
@@ -65,6 +83,6 @@ def test_a_server_that_tells_nothing_tells_nothing(answer: dict[str, JsonValue])
     assert tokens_told(answer) == []
 
 
-def test_weights_of_the_tokens_alone_are_enough_for_the_written_name() -> None:
-    told: JsonValue = {"tokens": ['{"name":"', "reply", '"'], "token_logprobs": [0.0, -0.7, -0.1]}
-    assert weights_of_names(tokens_told({"choices": [{"logprobs": told}]}), ["reply", "decline"])["reply"] < 0
+@pytest.mark.parametrize("likeliest", [{}, {"re": -0.1}, {"re": -0.1, "f": -2.0, "": -1.0, "p": -3.0}])
+def test_a_server_that_tells_of_few_tokens_has_told_too_little(likeliest: dict[str, float]) -> None:
+    assert weights_of_names(written(("re", -0.1, likeliest), ("ply", 0.0, {}), ('","', 0.0, {})), NAMES) == {}

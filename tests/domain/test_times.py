@@ -72,6 +72,12 @@ def span(words: str, now: datetime = SUNDAY_NIGHT) -> str:
         ("five thirty a.m. tomorrow", "Thu 2025-08-28 05:30"),
         ("quarter to one tomorrow afternoon", "Thu 2025-08-28 12:45"),
         ("half past 17 tomorrow", "Thu 2025-08-28 17:30"),
+        ("halb 13 morgen", "Thu 2025-08-28 12:30"),
+        ("half past five Friday morning", "Fri 2025-08-29 05:30"),
+        ("halb eins morgen früh", "Thu 2025-08-28 00:30"),
+        ("early tomorrow morning", "Thu 2025-08-28 06:00"),
+        ("late Friday night", "Fri 2025-08-29 18:00"),
+        ("at one am tomorrow", "Thu 2025-08-28 01:00"),
         ("four am tomorrow", "Thu 2025-08-28 04:00"),
         ("six tomorrow morning", "Thu 2025-08-28 06:00"),
         ("tonight 10", "Wed 2025-08-27 22:00"),
@@ -229,6 +235,27 @@ def test_the_weekend_to_be_ready_by_is_never_the_running_one() -> None:
     assert at("by the weekend", SUNDAY_NIGHT) == "Fri 2025-09-05 23:59"
 
 
+def test_a_period_begins_and_ends_at_spoken_hours() -> None:
+    morning = ("half past five this morning", "half past seven this morning")
+    assert describe(between(*morning, WEDNESDAY)) == "2025-08-27 05:30 to 2025-08-27 07:30"
+    assert describe(period("since half past five this morning", WEDNESDAY)) == "2025-08-27 05:30 to 2025-08-27 10:00"
+
+
+SPOKEN_HOURS = {  # what a saying adds to its hour, in minutes
+    "half past {} tomorrow morning": 30, "quarter past {} tomorrow morning": 15, "quarter to {} tomorrow morning": -15,
+    "halb {} morgen früh": -30, "viertel nach {} morgen früh": 15, "dreiviertel {} morgen früh": -15,
+    "mañana a las {} y media de la mañana": 30, "mañana a las {} menos cuarto de la mañana": -15,
+    "demain à {} heures et demie du matin": 30, "demain à {} heures moins le quart du matin": -15,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("saying", "minutes"), SPOKEN_HOURS.items())
+@pytest.mark.parametrize("hour", range(2, 12))
+def test_a_spoken_hour_is_the_one_on_the_clock(saying: str, minutes: int, hour: int) -> None:
+    total = 60 * hour + minutes
+    assert at(saying.format(hour)) == at(f"tomorrow {total // 60}:{total % 60:02} am")
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -243,9 +270,15 @@ def test_the_weekend_to_be_ready_by_is_never_the_running_one() -> None:
         ("3/9", "3 September or 9 March"),
         ("tomorrow at 6", "6:00 in the morning or 18:00"),
         ("half past five tomorrow", "5:30 in the morning or 17:30"),
+        ("half past twelve tomorrow", "0:30 in the morning or 12:30"),
         ("morgen um halb sechs", "5:30 in the morning or 17:30"),
         ("5ish tomorrow", "5:00 in the morning or 17:00"),
         ("the quarter to 6 July", "cannot read it as a time"),
+        ("dans 20 heures et demie", "cannot read it as a time"),
+        ("zone 5 thirty percent", "cannot read it as a time"),
+        ("one am I to empty first", "cannot read it as a time"),
+        ("Friday 1000", "cannot read it as a time"),
+        ("share tomorrow", "cannot read it as a time"),
         ("next week at noon", "an hour needs one day"),
         ("in 99999 weeks", "too far away"),
         ("", "no time was said"),

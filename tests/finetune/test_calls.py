@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from assistant.decide import Situation
+from assistant.decide import thread_of as served_thread
+from assistant.memory import Past, PastTurn
 from domain.errors import BadData
 from domain.values import Call
 from finetune.calls import read_examples, temperature_of, thread_of
@@ -61,6 +64,15 @@ def test_a_row_is_read_with_the_turn_before_and_this_turns_calls() -> None:
     assert thread_of(Row(Setting("berkeley", "manager"), turns, call.text())) == Thread(
         "then plan", ("[x y]",), (Made(call, "ok"),), "bins at the pier", (Made(first, "none"),)
     )
+
+
+def test_training_and_serving_read_the_same_of_a_thread() -> None:
+    first, call = Call("find_bins", {"near": "the pier"}), Call("plan_round", {})
+    before, steps = (Step(first.text(), "none"),), (Step(call.text()),)
+    row = Row(Setting("berkeley", "manager"), (Turn("bins", before), Turn("then plan", steps, ("[x y]",))), call.text())
+    past = Past("C-0001", (PastTurn("bins", before),))
+    served = Situation("berkeley", "manager", "", past, "then plan", steps, marks=("[x y]",))
+    assert served_thread(served) == thread_of(row)
 
 
 def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None:

@@ -151,7 +151,7 @@ def test_a_fresh_author_without_frames_is_refused_by_name() -> None:
         ({"max_fill_pct": 30, "near": "Doe"}, {"min_fill_pct": 60}, {"near": "Doe"}),
         ({"min_fill_pct": 60}, {"max_fill_pct": 60}, {}),
         ({"min_fill_pct": 20}, {"max_fill_pct": 60}, {"min_fill_pct": 20}),
-        ({"min_fill_pct": 60}, {"min_fill_pct": 30, "max_fill_pct": 50}, {}),
+        ({"near": "Doe"}, {"min_fill_pct": 50, "max_fill_pct": 30}, {"near": "Doe"}),
     ],
 )
 def test_a_follow_ups_fill_limit_displaces_one_that_contradicts_it(

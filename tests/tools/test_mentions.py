@@ -50,6 +50,10 @@ def marked(operation: Operation, question: str) -> str:
         ("make it 9 tomorrow", "[time tomorrow]"),
         ("tonight, 5 trucks", "[time tonight]"),
         ("everything there tonight, within 1000 m", "[time tonight]"),
+        ("everything full on Friday, 1000 m around it", "[time Friday]"),
+        ("it was late Friday night", "[time Friday night]"),
+        ("which one am I to empty first", ""),
+        ("zone 5 thirty percent", ""),
     ],
 )  # fmt: skip
 def test_names_and_times_are_recognised(cities: Cities, question: str, marks: str) -> None:
