@@ -75,13 +75,15 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
 def test_without_a_fitting_call_classifier_the_model_works_alone_and_the_doctor_says_so(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(tmp_path / "as shipped") as parts:
+    (tmp_path / "shipped").mkdir()
+    with running(tmp_path / "shipped") as parts:
         (health,) = [each for each in parts.health() if each.name == "language model"]
     assert (health.ok, "call classifier none" in health.detail) == (True, False)
     file = tmp_path / "calls.npz"
     if content:
         file.write_bytes(content)
     monkeypatch.setattr(app, "SHIPPED_CLASSIFIER", file)
+    (tmp_path / "without").mkdir()
     with running(tmp_path / "without") as parts:
         (health,) = [each for each in parts.health() if each.name == "language model"]
     assert (health.ok, health.needed, "call classifier none" in health.detail) == (False, False, True)
