@@ -77,12 +77,14 @@ class OpenAIModel:
         """As `decide`, and how likely the model found each of `names`: from its likeliest tokens where it wrote one."""
         began = time.perf_counter()
         plain = self._body(prompt, MAX_TOKENS) | self._forced(schema)
-        if self._tells_weights:
-            try:
-                return await self._decided(plain | {"logprobs": LIKELIEST}, names, deadline_s)
-            except _Refused:  # some servers tell of fewer tokens, or of none
-                self._tells_weights = False
-        return await self._decided(plain, (), max(0.0, deadline_s - (time.perf_counter() - began)))
+        if not self._tells_weights:
+            return await self._decided(plain, (), deadline_s)
+        try:
+            return await self._decided(plain | {"logprobs": LIKELIEST}, names, deadline_s)
+        except _Refused:  # some servers tell of fewer tokens, or of none; for another fault the next line fails as well
+            answer = await self._decided(plain, (), max(0.0, deadline_s - (time.perf_counter() - began)))
+            self._tells_weights = False
+            return answer
 
     async def _decided(self, body: dict[str, JsonValue], names: Sequence[str], deadline_s: float) -> ModelAnswer:
         started = time.perf_counter()

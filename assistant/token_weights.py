@@ -83,7 +83,7 @@ def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str,
     text, weight = "", 0.0
     for token in tokens:
         told = {other: each for other, each in {**token.likeliest, token.text: token.weight}.items() if other}
-        if len(text + token.text) > len(OPENING):
+        if told and len(text + token.text) > len(OPENING):
             if not found and len(told) < FEWEST:
                 return {}
             left = weight + min(min(told.values()), math.log(max(1e-9, 1.0 - sum(map(math.exp, told.values())))))

@@ -19,6 +19,7 @@ SAYINGS: Mapping[int, tuple[str, ...]] = {  # minutes past the hour N (a word of
     30: (
         "half(?: past)? N",  # British "half five" too; the German "halb" counts the other way
         f"W thirty{NEAR}",
+        "at W thirty",
         "(?:at|las?) N y media",
         "N (?:heures?|h) et demie?",
     ),
@@ -26,10 +27,11 @@ SAYINGS: Mapping[int, tuple[str, ...]] = {  # minutes past the hour N (a word of
         "(?:a )?quarter past N",
         "viertel nach N",
         f"W fifteen{NEAR}",
+        "at W fifteen",
         "(?:at|las?) N y cuarto",
         "N (?:heures?|h) et quart",
     ),
-    45: (f"W forty five{NEAR}",),
+    45: (f"W forty five{NEAR}", "at W forty five"),
     -15: (
         "(?:a )?quarter (?:to|before|til|till) N",
         "viertel vor N",
@@ -39,9 +41,14 @@ SAYINGS: Mapping[int, tuple[str, ...]] = {  # minutes past the hour N (a word of
     ),
     -30: ("halb N",),
 }
-NO_HOURS = ["this", "last", "next", "past", "the", "dans", "pendant", "depuis", "en", "in", "toutes&les", "il&y&a"]
+NO_HOURS = (
+    *("this", "last", "next", "past", "the"),
+    *("dans", "pendant", "depuis", "en", "in", "hace", "ici", "dans les", "plus de", "moins de", "toutes les"),
+)
 """Behind these "quarter" is one of a year, and "heures" are a length."""
-BEFORE = r"(?<!\S)" + "".join(rf"(?<!\b{words.replace('&', ' ')} )" for words in NO_HOURS) + "(?:at |um |a )?"
+COUNTED = "trucks?|bins?|percent|camiones|camions|wagen|fahrzeugen?"
+"""Before these a number counts: "half five trucks" is no hour."""
+BEFORE = r"(?<!\S)" + "".join(rf"(?<!\b{words} )" for words in NO_HOURS) + "(?:at |um |a )?"
 
 
 class SpokenClock:
@@ -52,7 +59,10 @@ class SpokenClock:
         words = "|".join(sorted(numbers, key=len, reverse=True))
         hour, word = rf"(?P<n>{words}|1\d|2[0-3]|[1-9])", rf"(?P<n>{words})"
         self.patterns = [
-            (minutes, re.compile(rf"{BEFORE}{_filled(saying, hour, word)}(?: oclock)?(?!\S)(?! (?:{lengths})\b)"))
+            (
+                minutes,
+                re.compile(rf"{BEFORE}{_filled(saying, hour, word)}(?: oclock)?(?!\S)(?! (?:{lengths}|{COUNTED})\b)"),
+            )
             for minutes, saying in chain.from_iterable([(m, s) for s in each] for m, each in SAYINGS.items())
         ]
 

@@ -26,7 +26,12 @@ PARTS = ("earlymorning", "morning", "noon", "afternoon", "evening", "night", "mi
 WEEKDAY, MONTH, PART = "|".join(WEEKDAYS), "|".join(MONTHS), "|".join(PARTS)
 DOTTED = re.compile(r"\d{1,2}\.(?:\d{1,2}\.)?")  # "1." and "3.9." are dates
 LEADS = ("at", "by", "from", "before", "after", "until", "till", "around", "past", "to", "half")
-ONE = "(?:" + "|".join(rf"(?<=\b{lead} )" for lead in LEADS) + ")one"  # "which one am I to empty" is no hour
+# "which one am I to empty" is no hour
+ONE = (
+    "(?:"
+    + "|".join(rf"(?<=\b{lead} )one" for lead in LEADS)
+    + r"|one(?= ?p)|^one(?= am (?:to(?:day|morrow)|tonight)\b))"
+)
 HALF_DAY = rf"\b({ONE}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|thirty) ?([ap])\.? ?m\b\.?"
 UNIT = "minute|hour|day|week|weekend|month|quarter|year"
 
@@ -157,7 +162,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"eoy|jahresende", "end this year"),
     (r"heuer", "this year"),
     (rf"early (tomorrow|{WEEKDAY})(?: morning)?", r"\1 earlymorning"),
-    (rf"late (tomorrow|{WEEKDAY})(?: (?:evening|night))?(?! (?:morning|afternoon))", r"\1 evening"),
+    (rf"late (tomorrow|{WEEKDAY}) night", r"\1 night"),
+    (rf"late (tomorrow|{WEEKDAY})(?: evening)?(?! (?:morning|afternoon))", r"\1 evening"),
     (r"first thing(?: in the morning)?|(?:very )?early (?:in the )?morning|in der fruh", "earlymorning"),
     (r"(?:a )?fortnight", "2 weeks"),
     (r"quarter of an hour", "15 minutes"),
@@ -188,7 +194,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"a (?:finales|fines) de", "end"),
     (r"a las?|a la una", "at"),
     (r"las (week|weekend|month|quarter|year)", r"last \1"),
-    (r"il y a", "before"),
+    (r"il y a", "hace"),
     (r"(\d+) ?uhr (\d\d)", r"\1:\2"),
     (r"(?:um |at )?(\d+) ?uhr", r"\1:00"),
     (r"on the dot|sharp|ish|exactly|punkt|en punto|pile", ""),

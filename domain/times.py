@@ -265,6 +265,8 @@ def _settled(hour: Hour, part: str | None, calendar: Calendar) -> tuple[int, int
     if part is None:
         asked = f"is that {hour.hour % 12}:{hour.minute:02} in the morning or {hour.hour % 12 + 12}:{hour.minute:02}?"
         raise UnclearTime(calendar.said, asked, hour_in_doubt=True)
+    if part == "noon" and hour.hour in {10, 11}:
+        return hour.hour, hour.minute
     late = {"afternoon", "evening", "noon"}
     if part in late:
         return hour.hour % 12 + 12, hour.minute

@@ -13,11 +13,14 @@ import hashlib
 import itertools
 import json
 import re
+import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +37,11 @@ BUCKETS = 1 << 16
 WEIGHT = 0.5
 """What the classifier's log-probability counts beside the language model's (finetune/LOG.md, 2026-11-28)."""
 TOKEN = re.compile(r"<\w+>|[^\W\d_]+|\d+|\?")
+UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, RuntimeError, ArithmeticError,
+    BadZipFile, zlib.error, struct.error, TokenError,
+)  # fmt: skip
+"""What numpy, zipfile, tokenize and json raise for files that are something else or were damaged."""
 LETTERS = (3, 4, 5)
 """Lengths of the n-grams of letters."""
 
@@ -157,12 +165,18 @@ def load_classifier(file: Path) -> CallClassifier:
             made = {name: about.get(name) for name in made_for()}
             table = stored["table"].astype(np.float32) * stored["scale"]
             weights, bias = stored["weights"], stored["bias"]
-    except Exception as unreadable:  # numpy, zipfile, zlib, tokenize and json each have their own for damaged bytes
+    except UNREADABLE as unreadable:
         raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls") from unreadable
     for name, needed in made_for().items():
         if made[name] != needed:
             told = f"its {name} is {made[name]}, needed is {needed}"
             raise BadData(f"{file} does not fit: {told}; make one with python -m finetune.calls")
-    if (len(table), *weights.shape, *bias.shape) != (BUCKETS, len(names()), table.shape[1], len(names())):
+    columns = weights.shape[-1] if weights.ndim else 0
+    shapes = ((BUCKETS, columns), (len(names()), columns), (len(names()),))
+    parts = (table, weights, bias)
+    if any(
+        part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all()
+        for part, shape in zip(parts, shapes, strict=True)
+    ):
         raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls")
     return CallClassifier(table, weights, bias, file_digest(file))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
+from domain.name_words import fold
 from domain.time_words import without_spoken_hours
 from domain.values import Call
 from tools.numbers import numbers_in
@@ -35,13 +36,13 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
 def without_hours(call: Call, question: str) -> Call:
     """The call without a number of trucks that the question holds only as an hour: "leave at 6 am" names no trucks."""
     count = call.parameters.get(COUNT)
-    if count not in numbers_in(question) or count in numbers_in(_without_clocks(question)):
+    if count not in numbers_in(fold(question)) or count in numbers_in(_without_clocks(question)):
         return call
     return Call(call.name, {name: value for name, value in call.parameters.items() if name != COUNT})
 
 
 def _without_clocks(question: str) -> str:
-    return CLOCK.sub(" ... ", without_spoken_hours(question))
+    return without_spoken_hours(CLOCK.sub(" ... ", question))
 
 
 def _repeats(declared: Tool, name: str, call: Call) -> bool:

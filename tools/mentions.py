@@ -43,8 +43,8 @@ TIMELY = (frozenset(TRANSLATION) | OTHER_WORDS | CLOCK) - words_of(
 BARE_HOUR = re.compile(r"\b(?:at|um|las) \d{1,2}$", re.I)
 """An hour that is asked back ("tomorrow at 6": morning or evening?) belongs to its time all the same."""
 DAY = rf"(?:today|tonight|tomorrow|overmorrow|yesterday|(?:last )?(?:{WEEKDAY}))"
-PRICE = r"[1-9]\d*\.\d\d"
-COUNTED = re.compile(rf"(?:\d{{1,2}}|{PRICE}) {DAY}\b.*|{DAY} (?:\d{{1,2}}|[12]\d{{3}}|{PRICE})")
+PRICE = r"[1-9]\.\d\d"
+COUNTED = re.compile(rf"\d{{1,2}} {DAY}\b.*|{PRICE} {DAY}|{DAY} (?:\d{{1,2}}|[12]\d{{3}}|{PRICE})")
 """A mere number before or behind a day is no hour of it: "3 tomorrow" in "trucks 1 and 3 tomorrow"."""
 DURATION = re.compile(r"\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 

@@ -368,3 +368,15 @@ async def test_a_server_that_refuses_to_tell_weights_is_asked_without_from_then_
     assert (first.text, second.text) == (WRITTEN, WRITTEN)
     assert (first.names, second.names) == ({}, {})
     assert ["logprobs" in body for body in server.bodies] == [True, False, False]
+
+
+async def test_a_refusal_for_another_reason_is_told_and_weights_are_asked_for_again() -> None:
+    refuses = sends('{"message": "no such model"}', 404)
+    with model_server(refuses, refuses, weighed(TELLING)) as server:
+        model = OpenAIModel(server.url, "small", None, "vllm")
+        with pytest.raises(ModelUnavailable, match=r"refused the request \(HTTP 404\)"):
+            await decide_among(model)
+        answer = await decide_among(model)
+        await model.close()
+    assert answer.names
+    assert ["logprobs" in body for body in server.bodies] == [True, False, True]

@@ -48,6 +48,13 @@ def test_a_name_that_no_token_begins_has_no_more_than_what_they_leave() -> None:
     assert of_a(unsure | {"find": math.log(0.92), "pro": math.log(0.0199)}) == pytest.approx(math.log(0.0001), abs=0.1)
 
 
+def test_an_empty_token_within_a_name_changes_nothing() -> None:
+    first = ("re", -0.2, {"re": -0.2, **OTHERS, "p": -9.5})
+    assert weights_of_names(written(first, ("", 0.0, {}), ('ply","', 0.0, {})), ["reply"]) == pytest.approx(
+        {"reply": -0.2}
+    )
+
+
 def test_a_token_that_holds_the_end_of_the_opening_counts() -> None:
     others = {f'":"{name}': weight for name, weight in OTHERS.items()}
     tokens = [Token('{"name', 0.0, {}), Token('":"re', -0.4, {'":"find': -1.2, **others}), Token('ply","', 0.0, {})]

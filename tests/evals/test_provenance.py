@@ -65,7 +65,11 @@ def test_the_embedded_models_bytes_and_its_adapters_marks_are_told() -> None:
     assert isinstance(worn, dict)
     assert worn["sha256"] == file_digest(provenance.SHIPPED)
     assert worn["base_digest"] == file_digest(packaged_weights())
-    assert provenance.model(read(["conversations", "--adapter", "none"])) == {**told, "adapter": None}
+    assert provenance.model(read(["conversations", "--adapter", "none"])) == {
+        **told,
+        "adapter": None,
+        "classifier": None,
+    }
     assert provenance.model(read(["ledger"])) is None
 
 

@@ -66,6 +66,8 @@ def test_a_way_of_grouping_is_no_stream() -> None:
         ("a las cinco y media", 5, False),
         ("à six heures et demie", 6, False),
         ("a quarter of six trucks", 6, True),
+        ("Plane heute mit fünf Fahrzeugen", 5, True),
+        ("leave at 6 o’clock tomorrow", 6, False),
         ("quarter to six, six trucks", 6, True),
         ("they go 6 a.m., two trucks", 2, True),
     ],
