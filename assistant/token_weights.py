@@ -90,8 +90,9 @@ def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str,
             for name in names:
                 whole = f'{OPENING}{name}"'
                 if whole.startswith(text):
-                    begun = [other for other in told if _agree(whole, text + other)]
-                    found[name] = weight + told[max(begun, key=len)] if begun else left
+                    agreeing = [other for other in told if _agree(whole, text + other)]
+                    fits = [(min(len(text + other), len(whole)), told[other]) for other in agreeing]
+                    found[name] = weight + max(fits)[1] if fits else left
         text, weight = text + token.text, weight + token.weight
         if any(text.startswith(f'{OPENING}{name}"') for name in names):
             return found

@@ -48,6 +48,14 @@ def test_a_name_that_no_token_begins_has_no_more_than_what_they_leave() -> None:
     assert of_a(unsure | {"find": math.log(0.92), "pro": math.log(0.0199)}) == pytest.approx(math.log(0.0001), abs=0.1)
 
 
+def test_what_would_have_followed_the_name_is_no_matter() -> None:
+    ends = {'ply","': -0.1, 'ply":"': -22.0, 'ply"': -9.0}
+    found = weights_of_names(
+        written(("re", -0.2, {"re": -0.2, "p": -9.5, **OTHERS}), ('ply","', -0.1, ends)), ["reply"]
+    )
+    assert found == pytest.approx({"reply": -0.3})
+
+
 def test_an_empty_token_within_a_name_changes_nothing() -> None:
     first = ("re", -0.2, {"re": -0.2, **OTHERS, "p": -9.5})
     assert weights_of_names(written(first, ("", 0.0, {}), ('ply","', 0.0, {})), ["reply"]) == pytest.approx(
