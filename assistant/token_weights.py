@@ -76,26 +76,29 @@ def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str,
     """The log-probability of each name of a call, as far as the tokens tell it; {} where they don't.
 
     A name that begins like one of the likeliest tokens is taken to be as likely as that beginning. One that begins like
-    none of them is at most as likely as the least of them, and as what they leave. A server that tells of fewer than
-    FEWEST tokens where the name begins has told too little.
+    none of them is at most as likely as the least of them, and as what they leave. What was written tells more only of
+    names that begin like all of it: "find" has told of `find_bins` where "f" and "leet" were written. A server that
+    tells of fewer than FEWEST tokens where the name begins has told too little.
     """
-    found: dict[str, float] = {}
+    found: dict[str, tuple[int, float]] = {}  # letters of the name that are told, and the weight
     text, weight = "", 0.0
     for token in tokens:
         told = {other: each for other, each in {**token.likeliest, token.text: token.weight}.items() if other}
         if told and len(text + token.text) > len(OPENING):
             if not found and len(told) < FEWEST:
                 return {}
-            left = weight + min(min(told.values()), math.log(max(1e-9, 1.0 - sum(map(math.exp, told.values())))))
+            rest = math.log(max(1e-9, 1.0 - sum(map(math.exp, told.values()))))
+            left = weight + min((rest, *(each for other, each in token.likeliest.items() if other)))
             for name in names:
                 whole = f'{OPENING}{name}"'
-                if whole.startswith(text):
+                if whole.startswith(text) and found.get(name, (0, 0.0))[0] <= len(text):
                     agreeing = [other for other in told if _agree(whole, text + other)]
                     fits = [(min(len(text + other), len(whole)), told[other]) for other in agreeing]
-                    found[name] = weight + max(fits)[1] if fits else left
+                    letters, more = max(fits, default=(0, left - weight))
+                    found[name] = (letters, weight + more)
         text, weight = text + token.text, weight + token.weight
         if any(text.startswith(f'{OPENING}{name}"') for name in names):
-            return found
+            return {name: told_weight for name, (_, told_weight) in found.items()}
     return {}
 
 

@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from gguf import GGUFWriter
 
+from app import SHIPPED_ADAPTER
 from assistant.local_model import (
     EngineOptions,
     LocalModel,
@@ -26,9 +28,10 @@ from assistant.local_model import (
 )
 from domain.errors import ModelUnavailable, PromptTooLong
 from prompts.render import VERSION_OF_STYLE, Setting, Turn, render
-from tools.registry import TOOLS
+from tools.registry import TOOLS, registry_version
 from tools.schema import call_schema
 from tools.spans import Spans
+from tools.words import WORDS
 
 QUESTION = "Which compost bins near Sather Gate will be over 80 percent by tomorrow noon?"
 
@@ -179,6 +182,20 @@ async def test_the_engine_decodes_words_that_json_must_escape(engine: LocalModel
                                                "required": ["note"], "additionalProperties": False}}}  # fmt: skip
     answer = await engine.decide("<prompt>", schema, deadline_s=20)
     assert json.loads(answer.text)["parameters"] == {"note": odd}
+
+
+@pytest.mark.model
+async def test_the_name_of_a_call_weighs_as_much_beside_it_as_alone_and_no_other_less(tmp_path: Path) -> None:
+    names = [*TOOLS, *WORDS]
+    prompt = render("small", Setting("berkeley", "manager"), [Turn(QUESTION)])
+    alternatives: Any = call_schema(TOOLS, None)["anyOf"]
+    with LocalModel(EngineOptions(tmp_path, adapter=SHIPPED_ADAPTER, schema_hash=registry_version())) as model:
+        alone = dict(zip(names, await model.weigh(prompt, names, deadline_s=60), strict=True))
+        for each in alternatives:
+            answer = await model.decide_among(prompt, each, names, deadline_s=30)
+            said = json.loads(answer.text)["name"]
+            assert answer.names[said] == pytest.approx(alone[said], abs=0.2)
+            assert all(answer.names[name] >= alone[name] - 0.2 for name in names)
 
 
 @pytest.mark.model
