@@ -44,8 +44,8 @@ class ScriptedModel:
         return ModelAnswer(text, prompt_tokens=len(prompt.split()), new_tokens=len(text.split()), ms=1.0)
 
 
-class NamingScript(ScriptedModel):
-    """A `NamingModel`: the script, and how likely it finds each name of a call; `asked` keeps the names."""
+class _WeightedScript(ScriptedModel):
+    """The script, and how likely it finds each name of a call; `asked` keeps the names that it was asked about."""
 
     def __init__(
         self, answers: Sequence[str | Mapping[str, JsonValue] | Exception], weights: Mapping[str, float]
@@ -53,6 +53,10 @@ class NamingScript(ScriptedModel):
         super().__init__(answers)
         self.asked: list[tuple[str, ...]] = []
         self._weights = weights
+
+
+class NamingScript(_WeightedScript):
+    """A `NamingModel`: tells the weights beside its answers."""
 
     async def decide_among(
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
@@ -63,15 +67,8 @@ class NamingScript(ScriptedModel):
         return replace(await self.decide(prompt, schema, deadline_s=deadline_s), names=weights)
 
 
-class WeighingScript(ScriptedModel):
-    """A `WeighingModel`: the script, and how likely it finds a call of each name; `asked` keeps the names."""
-
-    def __init__(
-        self, answers: Sequence[str | Mapping[str, JsonValue] | Exception], weights: Mapping[str, float]
-    ) -> None:
-        super().__init__(answers)
-        self.asked: list[tuple[str, ...]] = []
-        self._weights = weights
+class WeighingScript(_WeightedScript):
+    """A `WeighingModel`: tells the weights alone."""
 
     async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:
         """The weights of those names."""

@@ -159,17 +159,18 @@ def made_for() -> dict[str, str]:
 
 def load_classifier(file: Path) -> CallClassifier:
     """The classifier of a file. Raises BadData when it is unreadable or was made for other tools or features."""
+    needed, none = made_for(), f"{file} is no call classifier; make one with python -m finetune.calls"
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             about: dict[str, Any] = json.loads(str(stored["about"]))
-            made = {name: about.get(name) for name in made_for()}
+            made = {name: about.get(name) for name in needed}
             table = stored["table"].astype(np.float32) * stored["scale"]
             weights, bias = stored["weights"], stored["bias"]
     except UNREADABLE as unreadable:
-        raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls") from unreadable
-    for name, needed in made_for().items():
-        if made[name] != needed:
-            told = f"its {name} is {made[name]}, needed is {needed}"
+        raise BadData(none) from unreadable
+    for name, wanted in needed.items():
+        if made[name] != wanted:
+            told = f"its {name} is {made[name]}, needed is {wanted}"
             raise BadData(f"{file} does not fit: {told}; make one with python -m finetune.calls")
     columns = weights.shape[-1] if weights.ndim else 0
     shapes = ((BUCKETS, columns), (len(names()), columns), (len(names()),))
@@ -178,5 +179,5 @@ def load_classifier(file: Path) -> CallClassifier:
         part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all()
         for part, shape in zip(parts, shapes, strict=True)
     ):
-        raise BadData(f"{file} is no call classifier; make one with python -m finetune.calls")
+        raise BadData(none)
     return CallClassifier(table, weights, bias, file_digest(file))
