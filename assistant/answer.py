@@ -16,7 +16,7 @@ from assistant.compose import Composed, compose
 from assistant.decide import Situation, Speaker, decide
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
-from assistant.memory import Past, PastTurn, call_of
+from assistant.memory import Past, PastTurn
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import cleaned, refusal
 from assistant.recording import Recorder, proposals_in
@@ -249,7 +249,7 @@ def _left_over(named: Sequence[Mention], state: State) -> list[str]:
     the whole question."""
     word = state["word"] or {"name": "reply"}
     answered = state["ran"] and not state["ran"][-1]["problem_kind"] and word["name"] == "reply"
-    words = not_used(named, [call_of(ran["call"]) for ran in state["ran"]]) if answered else ()
+    words = not_used(named, [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
     told = " and ".join(f"“{each}”" for each in words)
     return [f"of the question, {told} was not used"] if words else []
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from assistant.graph import Ran, State
 from assistant.grounding import REFERENCE, ground, has_figure, render_results
-from assistant.memory import Past, call_of
+from assistant.memory import Past
 from assistant.shown import Kind, ShownCall
-from domain.values import Effect, Result
+from domain.values import Call, Effect, Result
 from tools.registry import TOOLS
 from tools.words import DECLINES, QUESTIONS, reference
 
@@ -89,7 +89,7 @@ def _proposes(calls: Sequence[ShownCall]) -> bool:
 
 
 def _shown(ran: Ran) -> ShownCall:
-    call = call_of(ran["call"])
+    call = Call.read(ran["call"])
     result = result_of(call.name, ran["result"])
     return ShownCall(call.name, call.parameters, ran["understood"], result, ran["ms"], ran["problem"])
 
@@ -105,7 +105,7 @@ def last_results(past: Past) -> list[Result[Any]]:
     """The results of the newest turn that had any: what "how many was that again?" is about."""
     for turn in reversed(past.turns):
         pairs = zip(turn.steps, turn.results, strict=False)
-        found = [r for step, stored in pairs if (r := result_of(call_of(step.call).name, stored))]
+        found = [r for step, stored in pairs if (r := result_of(Call.read(step.call).name, stored))]
         if found:
             return found
     return []

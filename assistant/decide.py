@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from assistant.memory import Past, call_of
+from assistant.memory import Past
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
 from tools.call_classifier import CallClassifier, Made, Thread, fused
+from tools.coverage import TURN_END, Short, demanded, gain, left_out, taking_in
 from tools.follow_up import with_kept
 from tools.impossible import without_hours, without_impossible
 from tools.reach import with_reach
@@ -30,6 +31,8 @@ NAMED = frozenset({"site", "area", "bin", "truck", "file"})
 """Kinds of marks whose digits are part of a name."""
 GRACE_S = 0.5
 """Beyond a model's own deadline, so that the model's own sentence comes first."""
+MOST_AGAIN = 2
+"""How often a call is written again to take in what it leaves out."""
 LONGEST_QUESTION = 1_200
 """Characters of the current question that the embedded model sees: its beginning and its end."""
 
@@ -40,7 +43,8 @@ class Speaker:
 
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
-    recognises in the question; `classifier` has a say in which tool it is.
+    recognises in the question; `classifier` has a say in which tool it is; `covering` writes a call again that leaves
+    out what code recognised.
     """
 
     model: LanguageModel
@@ -51,6 +55,7 @@ class Speaker:
     show_tools: bool = False
     marking: bool = True
     classifier: CallClassifier | None = None
+    covering: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
-        return _as_said(call_of(answer.text), situation)
+        return _as_said(Call.read(answer.text), situation)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
 
@@ -97,20 +102,53 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
 async def _chosen(
     speaker: Speaker, situation: Situation, schema: JsonSchema, cut: Callable[[Past], None]
 ) -> ModelAnswer:
-    """The model's call; written again where the model and the classifier together find another tool likelier.
+    """The model's call; written again where the model and the classifier together find another tool likelier, and
+    where it leaves out what code recognised.
 
-    The second one has what is left of the deadline; where it fails, the first stays.
+    Another one has what is left of the deadline; where it fails, the one before stays.
     """
-    began = time.monotonic()
+    until = time.monotonic() + speaker.deadline_s
     answer, shown = await _answer(speaker, situation, schema, cut)
-    if speaker.classifier is None or not answer.names:
-        return answer
-    name = fused(answer.names, speaker.classifier.likely(thread_of(situation)))
-    if name == call_of(answer.text).name:
-        return answer
-    hurried = replace(speaker, deadline_s=max(0.0, speaker.deadline_s - (time.monotonic() - began)))
+    if speaker.classifier is not None and answer.names:
+        name = fused(answer.names, speaker.classifier.likely(thread_of(situation)))
+        if name != Call.read(answer.text).name:
+            answer = await _again(speaker, shown, _only(schema, name), until) or answer
+    if speaker.covering and speaker.copying and speaker.marking:
+        answer = await _covering(speaker, shown, schema, answer, until)
+    return answer
+
+
+async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
+    """The model's call under another schema, in what is left of the time; None where it fails."""
+    hurried = replace(speaker, deadline_s=max(0.0, until - time.monotonic()))
     with suppress(ModelUnavailable):
-        return (await _answer(hurried, shown, _only(schema, name), cut))[0]
+        return (await _answer(hurried, situation, schema, _untold))[0]
+    return None
+
+
+async def _covering(
+    speaker: Speaker, situation: Situation, schema: JsonSchema, answer: ModelAnswer, until: float
+) -> ModelAnswer:
+    """The call, or one that takes in more of the question's marks where that is likelier, the marks considered."""
+    made = [Call.read(step.call) for step in situation.steps]
+    marks = demanded(situation.marks, situation.question)
+    for _ in range(MOST_AGAIN):
+        call = Call.read(answer.text)
+        left, at_end = left_out(marks, [*made, call]), call.name == TURN_END
+        if answer.weight is None or not left or (at_end and not made):
+            return answer
+        most = gain(left, at_end=at_end)
+        likely = {name for name, weight in answer.names.items() if weight + most > answer.weight}
+        names = frozenset(likely - {each.name for each in made}) if at_end else frozenset({*likely, call.name})
+        wider = taking_in(schema, Short(call, left, names, Spans.of([situation.question])))
+        other = await _again(speaker, situation, wider, until) if wider else None
+        if other is None or other.weight is None:
+            return answer
+        still = left_out(marks, [*made, Call.read(other.text)])
+        taken = set(left) - set(still)
+        if not taken or set(still) - set(left) or other.weight + gain(taken, at_end=at_end) <= answer.weight:
+            return answer
+        answer = other
     return answer
 
 
@@ -138,8 +176,8 @@ async def _answer(
     """The answer to the longest prompt that fits, and what it was about. Raises ModelUnavailable."""
     while True:
         try:
-            prompt, names = prompt_of(speaker, situation), list(_named(schema))
-            if speaker.classifier is None or len(names) == 1 or not isinstance(speaker.model, NamingModel):
+            prompt, names = prompt_of(speaker, situation), list(_named(schema)) if speaker.classifier else []
+            if not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
             return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation
         except PromptTooLong:
@@ -163,7 +201,7 @@ def thread_of(situation: Situation) -> Thread:
     """What the classifier reads."""
     before = situation.past.turns[-1] if situation.past.turns else None
     earlier, then = (before.question, before.steps) if before else ("", ())
-    now, past = (tuple(Made(call_of(s.call), s.outcome) for s in steps) for steps in (situation.steps, then))
+    now, past = (tuple(Made(Call.read(s.call), s.outcome) for s in steps) for steps in (situation.steps, then))
     return Thread(situation.question, situation.marks, now, earlier, past)
 
 
@@ -182,12 +220,12 @@ def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:
 def _before(situation: Situation) -> Call | None:
     """The call that ended the turn before this one; None within a turn, and where that one made no call."""
     steps = situation.past.turns[-1].steps if situation.past.turns and not situation.steps else ()
-    return call_of(steps[-1].call) if steps else None
+    return Call.read(steps[-1].call) if steps else None
 
 
 def calls_of(situation: Situation) -> list[Call]:
     """All calls of the thread and of this turn, oldest first."""
-    return [*situation.past.calls(), *(call_of(step.call) for step in situation.steps)]
+    return [*situation.past.calls(), *(Call.read(step.call) for step in situation.steps)]
 
 
 def shortened(question: str) -> str:

@@ -17,7 +17,7 @@ from typing import Literal
 import httpx
 from pydantic import JsonValue
 
-from assistant.token_weights import tokens_told, weights_of_names
+from assistant.token_weights import tokens_told, weight_of_text, weights_of_names
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
 from domain.values import Call
@@ -74,7 +74,7 @@ class OpenAIModel:
     async def decide_among(
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
     ) -> ModelAnswer:
-        """As `decide`, and how likely the model found each of `names`: from its likeliest tokens where it wrote one."""
+        """As `decide`, and how likely the model found the call, and each of `names`: from its likeliest tokens."""
         began = time.perf_counter()
         plain = self._body(prompt, MAX_TOKENS) | self._forced(schema)
         if not self._tells_weights:
@@ -95,12 +95,14 @@ class OpenAIModel:
             raise ModelUnavailable(f"The language model did not answer within {deadline_s:g} seconds.") from None
         usage = answer.get("usage")
         counts = usage if isinstance(usage, dict) else {}
+        told = tokens_told(answer)
         return ModelAnswer(
             text=_call_text(answer),
             prompt_tokens=_count(counts.get("prompt_tokens")),
             new_tokens=_count(counts.get("completion_tokens")),
             ms=(time.perf_counter() - started) * 1000,
-            names=weights_of_names(tokens_told(answer), names),
+            names=weights_of_names(told, names),
+            weight=weight_of_text(told),
         )
 
     async def weigh(self, prompt: str, names: Sequence[str], *, deadline_s: float) -> list[float]:

@@ -128,7 +128,7 @@ class LocalModel:
     async def decide_among(
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
     ) -> ModelAnswer:
-        """As `decide`, with the log-probability of each of `names`. Raises ModelUnavailable."""
+        """As `decide`, with the log-probability of the call and of each of `names`. Raises ModelUnavailable."""
         return await self._asked(
             deadline_s, lambda client: client.decide_among(prompt, schema, names, deadline_s=deadline_s)
         )

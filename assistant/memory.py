@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +63,7 @@ class Past:
 
     def calls(self) -> list[Call]:
         """All calls made, oldest first."""
-        return [call_of(step.call) for turn in self.turns for step in turn.steps]
+        return [Call.read(step.call) for turn in self.turns for step in turn.steps]
 
     def for_prompt(self) -> list[SaidTurn]:
         """The newest whole turns that fit the prompt, oldest first."""
@@ -82,7 +81,7 @@ class Past:
         plan = subject = earlier = first = forecast = None
         for turn in self.turns:
             for step, result in zip(turn.steps, turn.results, strict=False):
-                call = call_of(step.call)
+                call = Call.read(step.call)
                 facts = cast(JsonObject, result.get("facts") or {})
                 made = str(facts.get("plan_id", ""))
                 plan, subject = (made, made) if PLAN_ID.match(made) else (plan, subject)
@@ -111,15 +110,6 @@ def _time_asked(call: Call, facts: JsonObject, zone: ZoneInfo) -> datetime | Non
         fact = next((fact for said, fact in TIME_FACTS.items() if said in call.parameters), "")
         at = next(reversed(DATE.findall(str(facts.get(fact)))), None)
     return datetime.fromisoformat(str(at)).replace(tzinfo=zone) if at else None
-
-
-def call_of(text: str) -> Call:
-    """A call from its compact JSON. ValueError for anything else."""
-    said = json.loads(text)
-    if not isinstance(said, dict) or not isinstance(said.get("name"), str):
-        raise ValueError("not a call")
-    parameters = said.get("parameters")
-    return Call(said["name"], parameters if isinstance(parameters, dict) else {})
 
 
 class Memory:

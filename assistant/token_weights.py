@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,27 @@ def _numbers(pairs: Sequence[tuple[JsonValue, JsonValue]]) -> dict[str, float]:
     return {
         token: float(weight) for token, weight in pairs if isinstance(token, str) and isinstance(weight, int | float)
     }
+
+
+def weight_of_text(tokens: Sequence[Token]) -> float | None:
+    """The log-probability of the JSON object that the tokens write, what ends the text aside; None for a part of one.
+
+    llama.cpp tells no weight of the token that ends a text which a grammar forced.
+    """
+    written, weight = "", 0.0
+    for token in tokens:
+        written, weight = written + token.text, weight + token.weight
+        if written.endswith("}") and _is_json(written):
+            return weight
+    return None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def weights_of_names(tokens: Sequence[Token], names: Sequence[str]) -> dict[str, float]:

@@ -62,7 +62,8 @@ class ModelAnswer:
     """What the language model said, and what it cost.
 
     `names`: the log-probability (natural, of the unrestricted model) of each name that a call could have had, for those
-    that were asked about; of a name that it hardly thinks of, an upper bound.
+    that were asked about; of a name that it hardly thinks of, an upper bound. `weight`: the log-probability of the
+    whole text; None where it is not told.
     """
 
     text: str
@@ -70,6 +71,7 @@ class ModelAnswer:
     new_tokens: int = 0
     ms: float = 0.0
     names: dict[str, float] = field(default_factory=dict)
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class NamingModel(LanguageModel, Protocol):
-    """A model that also tells, beside its call, how likely it found each name for it."""
+    """A model that also tells, beside its call, how likely it found it, and each name for it."""
 
     async def decide_among(
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
     ) -> ModelAnswer:
-        """As `decide`, with `names` of the answer filled in. Raises ModelUnavailable."""
+        """As `decide`, with `names` and `weight` of the answer filled in. Raises ModelUnavailable."""
         ...
 
 

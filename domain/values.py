@@ -208,6 +208,15 @@ class Call:
         said = {"name": self.name, "parameters": self.parameters}
         return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
+    @classmethod
+    def read(cls, text: str) -> Call:
+        """The call that `text()` wrote. ValueError for anything else."""
+        said = json.loads(text)
+        if not isinstance(said, dict) or not isinstance(said.get("name"), str):
+            raise ValueError("not a call")
+        parameters = said.get("parameters")
+        return cls(said["name"], parameters if isinstance(parameters, dict) else {})
+
 
 def counted(number: int, thing: str) -> str:
     """A number of things in words: "1 bin", "1,024 bins"."""

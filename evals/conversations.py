@@ -23,7 +23,7 @@ from assistant.answer import Limits, Loop, run_one
 from assistant.compose import Composed, compose
 from assistant.decide import Speaker
 from assistant.graph import Ran, State
-from assistant.memory import Past, PastTurn, call_of
+from assistant.memory import Past, PastTurn
 from assistant.ports import Inquiry
 from assistant.question import cleaned
 from assistant.shown import StepEvent
@@ -115,7 +115,7 @@ async def _in_memory() -> AsyncIterator[BaseCheckpointSaver[str]]:
 
 def made_of(state: State, composed: Composed) -> Made:
     """What is judged of a turn."""
-    calls = tuple(call_of(ran["call"]) for ran in state["ran"])
+    calls = tuple(Call.read(ran["call"]) for ran in state["ran"])
     ran = tuple(call for call, each in zip(calls, state["ran"], strict=True) if not each["problem_kind"])
     return Made(calls, "unanswered" if _unanswered(state) else kind_of(composed), ran)
 
@@ -141,7 +141,7 @@ async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn
         return PastTurn(ctx.question, (Step(asked),) if turn.say == "clarify" else ())
     done = {each["call"]: each for each in ran}
     texts = [each.call().text() for each in turn.expect]
-    results = [done.get(text) or await run_one(call_of(text), ctx) for text in texts]
+    results = [done.get(text) or await run_one(Call.read(text), ctx) for text in texts]
     return PastTurn(ctx.question, tuple(Step(text) for text in texts), tuple(r["result"] or {} for r in results))
 
 

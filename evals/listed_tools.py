@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import JsonValue
 
 from assistant.decide import GRACE_S, Speaker, shortened
-from assistant.memory import call_of
 from domain.errors import ModelUnavailable
 from domain.ports import WeighingModel
 from domain.values import Call
@@ -90,7 +89,7 @@ async def _written(speaker: Speaker, prompt: str, schema: JsonSchema) -> Call:
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     try:
-        return call_of(answer.text)
+        return Call.read(answer.text)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
 

@@ -211,6 +211,7 @@ def _model(suite: Parser) -> None:
     )
     suite.add_argument("--free", action="store_true", help="no span limits, an ablation")
     suite.add_argument("--unmarked", action="store_true", help="no marks in the prompt, an ablation")
+    suite.add_argument("--uncovered", action="store_true", help="no second call for marks left out, an ablation")
     suite.add_argument("--own-words", action="store_true", help="replies in the model's own words, as of a server's")
 
 

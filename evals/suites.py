@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -106,20 +106,20 @@ async def _talk(where: Bench, speaker: Speaker, cases: Sequence[Case], options: 
 @contextmanager
 def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
     """The language model of the options with its adapter (`shipped`, `none` or a file), stopped at the end."""
-    copying, marking, own = not options.free, not options.unmarked, options.own_words
+    own, small = options.own_words, options.style == "small"
+    copying, marking, covering = not options.free, not options.unmarked, not options.uncovered
     if options.engine:
         server = OpenAIModel(options.engine, options.model, None, "vllm")
-        own = own or options.style != "small"  # as app.py has it
-        classifier = classifier_of(options) if options.style == "small" else None
-        yield Speaker(server, options.style, own, copying=copying, marking=marking, classifier=classifier)
+        speaker = Speaker(server, options.style, own or not small, copying=copying)  # own words as app.py has it
+        yield replace(speaker, marking=marking, covering=covering, classifier=classifier_of(options) if small else None)
         return
     file = adapter_file(options.adapter)
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
-            classifier = classifier_of(options) if file else None
-            yield Speaker(
-                model, free_words=own, copying=copying, show_tools=file is None, marking=marking, classifier=classifier
+            speaker = Speaker(model, free_words=own, copying=copying, show_tools=file is None)
+            yield replace(
+                speaker, marking=marking, covering=covering, classifier=classifier_of(options) if file else None
             )
 
 

@@ -51,8 +51,7 @@ def thread_of(row: Row) -> Thread:
 
 
 def _made(step: Step) -> Made:
-    said = json.loads(step.call)
-    return Made(Call(said["name"], said["parameters"]), step.outcome)
+    return Made(Call.read(step.call), step.outcome)
 
 
 def read_examples(file: Path) -> Examples:
@@ -60,7 +59,7 @@ def read_examples(file: Path) -> Examples:
     try:
         rows = [from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
         own = [row for row in rows if not row.setting.tools]
-        targets = [names().index(json.loads(row.call)["name"]) for row in own]
+        targets = [names().index(Call.read(row.call).name) for row in own]
     except (OSError, ValueError, KeyError, TypeError) as unreadable:
         raise BadData(f"{file} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
     if not own:

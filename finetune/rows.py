@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import BadData
 from domain.files import file_digest
+from domain.values import Call
 from evals.bench import CITIES, bench
 from evals.listed_tools import tool_order
 from finetune.adapters import seed_beside
@@ -30,12 +32,13 @@ from finetune.listed_rows import ListedFrames, nearest_first, read_listed
 from finetune.stage import run_stage
 from finetune.threads import drawn_row, seeded
 from prompts.row import Row, to_json
+from tools.coverage import TURN_END, kind_of, left_out
 from tools.registry import TOOLS
 
 ROOT = Path(__file__).parent
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
-MIX = {"call": 0.29, "follow": 0.29, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
-       "reply": 0.03, "quoted": 0.015, "listed": 0.15}  # fmt: skip
+MIX = {"call": 0.27, "follow": 0.28, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
+       "reply": 0.03, "quoted": 0.015, "listed": 0.18}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 CITY_SHARES = {"berkeley": 0.6, "boston": 0.22, "montevideo": 0.18}
 FRESH_WEIGHT = 4
@@ -122,7 +125,35 @@ def write_part(file: Path, part: Part, worlds: dict[Path, World]) -> None:
     seed_beside(file).write_text(f"{part.seed}\n", encoding="utf-8")
     digest = file_digest(file)[:12]
     print(f"{file}: {len(rows)} rows, {digest}, {dict(Counter(row.kind for row in rows))}")
+    print("  marks that calls take in for each left out, logarithms:", *map(_rounded, taken_in(rows)))
     print("  frames:", {name: len(frames) for name, frames in lines.frames.items()}, "tools:", len(material.listed))
+
+
+def taken_in(rows: Sequence[Row]) -> tuple[dict[str, float], dict[str, float]]:
+    """By kind, the logarithm of how many marks are taken in for each that is left out: by the calls up to a tool's, and
+    by all calls of a turn that then ends (the GAINS of tools/coverage.py).
+    """
+    within: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    ended: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for row in rows:
+        newest, call = row.turns[-1], Call.read(row.call)
+        at_end = call.name == TURN_END and bool(newest.steps)
+        if row.kind == "listed" or not (call.name in TOOLS or at_end):
+            continue
+        left = left_out(newest.marks, [call, *(Call.read(step.call) for step in newest.steps)])
+        marks, missed = ended if at_end else within
+        marks.update(kind_of(mark) for mark in newest.marks)
+        missed.update(map(kind_of, left))
+    return _odds(*within), _odds(*ended)
+
+
+def _odds(marks: Mapping[str, int], missed: Mapping[str, int]) -> dict[str, float]:
+    """Half a mark is added to either side, so that none has no end (Haldane 1956)."""
+    return {kind: math.log((marks[kind] - missed[kind] + 0.5) / (missed[kind] + 0.5)) for kind in sorted(marks)}
+
+
+def _rounded(odds: Mapping[str, float]) -> dict[str, float]:
+    return {kind: round(value, 1) for kind, value in odds.items()}
 
 
 def main() -> None:

@@ -56,7 +56,16 @@ class _WeightedScript(ScriptedModel):
 
 
 class NamingScript(_WeightedScript):
-    """A `NamingModel`: tells the weights beside its answers."""
+    """A `NamingModel`: tells the weights beside its answers; `calls` are those of the whole answers."""
+
+    def __init__(
+        self,
+        answers: Sequence[str | Mapping[str, JsonValue] | Exception],
+        weights: Mapping[str, float],
+        calls: Sequence[float] = (),
+    ) -> None:
+        super().__init__(answers, weights)
+        self._calls = list(calls)
 
     async def decide_among(
         self, prompt: str, schema: dict[str, JsonValue], names: Sequence[str], *, deadline_s: float
@@ -64,7 +73,8 @@ class NamingScript(_WeightedScript):
         """The next answer, with the weights of those names; a name that the script does not weigh has -20."""
         self.asked.append(tuple(names))
         weights = {name: self._weights.get(name, -20.0) for name in names} if self._weights else {}
-        return replace(await self.decide(prompt, schema, deadline_s=deadline_s), names=weights)
+        weight = self._calls.pop(0) if self._calls else None
+        return replace(await self.decide(prompt, schema, deadline_s=deadline_s), names=weights, weight=weight)
 
 
 class WeighingScript(_WeightedScript):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,54 @@ async def test_a_tool_that_the_thread_cannot_fill_is_never_chosen() -> None:
 async def test_a_model_that_cannot_tell_is_asked_as_before() -> None:
     model = ScriptedModel([HISTORY.text()])
     assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+# ---------------------------------------------------------------- what a call leaves out
+
+BOTH = "T1 T2 run for tonight"
+MARKS = ("[truck T1]", "[truck T2]", "[time tonight]")
+ONE = Call("plan_round", {"when": "tonight", "trucks": ["T1"]})
+TWO = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T2"]})
+
+
+@pytest.mark.parametrize(
+    ("weights", "call"),
+    [((-1.0, -2.5), TWO), ((-1.0, -9.0), ONE)],
+    ids=["likely enough", "hardly likely"],
+)
+async def test_a_call_that_leaves_a_truck_out_is_written_again(weights: tuple[float, ...], call: Call) -> None:
+    model = NamingScript([ONE.text(), TWO.text()], {}, weights)
+    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == call
+    assert offered(model.schemas[1]) == ["plan_round"]
+
+
+async def test_a_call_that_takes_in_no_more_leaves_the_first() -> None:
+    model = NamingScript([ONE.text(), ONE.text()], {}, (-5.0, -1.0))
+    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == ONE
+
+
+async def test_a_call_whose_weight_is_not_told_stands() -> None:
+    assert await decide(Speaker(NamingScript([ONE.text()], {})), situation(BOTH, marks=MARKS)) == ONE
+
+
+async def test_covering_can_be_left_off() -> None:
+    model = NamingScript([ONE.text()], {}, (-5.0,))
+    assert await decide(Speaker(model, covering=False), situation(BOTH, marks=MARKS)) == ONE
+
+
+async def test_a_word_before_any_call_leaves_nothing_out() -> None:
+    word = Call("decline", {"reason": "out_of_scope"})
+    model = NamingScript([word.text()], {}, (-5.0,))
+    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == word
+
+
+async def test_a_turn_does_not_end_before_a_likely_call_that_takes_in_the_rest() -> None:
+    ended, looked = Call("reply", {"text": "{{results}}"}), Call("inspect_image", {"image": "p.jpg"})
+    model = NamingScript([ended.text(), looked.text()], {"inspect_image": -2.0, "reply": -0.2}, (-0.2, -2.5))
+    asked = situation("p.jpg please, and where T2 was", marks=("[file p.jpg]", "[truck T2]"))
+    asked = replace(asked, steps=(Step(HISTORY.text()),))
+    assert await decide(Speaker(model, classifier=sure_of("reply", 0.0)), asked) == looked
+    assert offered(model.schemas[1]) == ["inspect_image"]
 
 
 def test_the_classifier_reads_this_turn_and_the_one_before() -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 from pydantic import JsonValue
 
-from assistant.token_weights import Token, tokens_told, weights_of_names
+from assistant.token_weights import Token, tokens_told, weight_of_text, weights_of_names
 
 NAMES = ["find_bins", "fleet_status", "propose_ticket", "propose_watch", "reply"]
 
@@ -101,3 +101,22 @@ def test_a_server_that_tells_nothing_tells_nothing(answer: dict[str, JsonValue])
 @pytest.mark.parametrize("likeliest", [{}, {"re": -0.1}, {"re": -0.1, "f": -2.0, "": -1.0, "p": -3.0}])
 def test_a_server_that_tells_of_few_tokens_has_told_too_little(likeliest: dict[str, float]) -> None:
     assert weights_of_names(written(("re", -0.1, likeliest), ("ply", 0.0, {}), ('","', 0.0, {})), NAMES) == {}
+
+
+# ---------------------------------------------------------------- the weight of a whole call
+
+CALL = [
+    Token('{"name":"reply",', -0.5, {}),
+    Token('"parameters":{"text":"{{help}}"}', -0.25, {}),
+    Token("}", -0.25, {}),
+]
+
+
+def test_a_call_weighs_its_tokens_and_not_what_ends_the_text() -> None:
+    assert weight_of_text(CALL) == pytest.approx(-1.0)
+    assert weight_of_text([*CALL, Token("", -23.03, {})]) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("tokens", [[], CALL[:-1], CALL[1:]])
+def test_a_part_of_a_call_has_no_weight(tokens: list[Token]) -> None:
+    assert weight_of_text(tokens) is None

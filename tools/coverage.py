@@ -1,0 +1,141 @@
+"""What code recognised in a question and a call leaves out, and the call written again so that it takes that in.
+
+A language model of 135 million parameters writes `["T1"]` for "T1 T2", or drops the place of "by Chavez, anything past
+60". Coverage models of machine translation mark down what leaves words of the source out (Tu et al. 2016,
+arXiv:1601.04811; as a term of the score when candidates are ranked: Wu et al. 2016, arXiv:1609.08144). Here the words
+are the marks of the question, and the term is how much oftener a right call takes a mark in than it leaves it out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from domain.name_words import tokens
+from domain.values import Call
+from tools.registry import TOOLS, Argument, JsonSchema, Tool
+from tools.schema import LONGEST_LIST
+from tools.spans import Spans
+
+__all__ = ["TURN_END", "Short", "demanded", "gain", "kind_of", "left_out", "taking_in"]
+
+GAINS: Mapping[str, float] = {
+    "area": 2.9, "bin": 3.2, "file": 3.3, "site": 2.5, "stream": 2.6, "time": 1.9, "truck": 2.7,
+}  # fmt: skip
+"""The logarithm of how many marks of a kind the calls of training rows take in for each that they leave out; most of
+those belong to a second request in the same message. `python -m finetune.rows` prints it."""
+GAINS_AT_END: Mapping[str, float] = {
+    "area": 4.6, "bin": 6.8, "file": 5.8, "site": 3.2, "stream": 3.9, "time": 2.6, "truck": 7.7,
+}  # fmt: skip
+"""The same of all calls of a turn together, where nothing more is called."""
+TURN_END = "reply"
+"""The word that ends a turn whose calls are made."""
+TAKEN_BY: Mapping[str, frozenset[str]] = {
+    "area": frozenset({"place", "bin"}), "bin": frozenset({"bin"}), "file": frozenset({"image"}),
+    "site": frozenset({"place", "bin"}), "stream": frozenset({"stream"}), "truck": frozenset({"truck"}),
+    "time": frozenset({"time", "period", "until"}),
+}  # fmt: skip
+"""Kinds of arguments that take a mark of each kind."""
+ENUMERATED = frozenset({"bin", "truck"})
+"""Kinds of marks that can name several things by their figures ("T1 and T2"): each of them counts."""
+MOST_SPANS = 60
+QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|(?<!\w)['‘](?:[^'’]|['’](?=\w))*['’](?!\w)")
+"""Words of others: what they name is often not what is asked for, and an instruction in them is none."""
+
+
+def demanded(marks: Sequence[str], question: str) -> tuple[str, ...]:
+    """The marks that stand in the question outside of quotation marks."""
+    own = QUOTED.sub(" ... ", question)
+    return tuple(mark for mark in marks if _parts(mark)[1] in own)
+
+
+def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
+    """The marks ("[truck T1 T2]") that the calls hold no word of, or of whose figures they lack one."""
+    held = {word for call in calls for value in _values(call) for word in tokens(value, frozenset())}
+    return tuple(mark for mark in marks if _lacks(*_parts(mark), held))
+
+
+def kind_of(mark: str) -> str:
+    """The kind of a mark."""
+    return _parts(mark)[0]
+
+
+def gain(marks: Iterable[str], *, at_end: bool = False) -> float:
+    """What it counts, as a logarithm, that a call takes these marks in; `at_end`: instead of ending the turn."""
+    gains = GAINS_AT_END if at_end else GAINS
+    return sum(gains.get(kind_of(mark), 0.0) for mark in marks)
+
+
+def _lacks(kind: str, words: str, held: Collection[str]) -> bool:
+    said = set(tokens(words))
+    figures = {word for word in said if any(map(str.isdigit, word))} if kind in ENUMERATED else set()
+    return not figures <= set(held) if figures else said.isdisjoint(held)
+
+
+def _parts(mark: str) -> tuple[str, str]:
+    kind, _, words = mark[1:-1].partition(" ")
+    return kind, words
+
+
+def _values(call: Call) -> Iterator[str]:
+    for value in call.parameters.values():
+        yield from map(str, value if isinstance(value, list) else [value])
+
+
+@dataclass(frozen=True)
+class Short:
+    """A call that leaves marks of the question out, and the question's spans. `names`: tools that could be called."""
+
+    call: Call
+    left: tuple[str, ...]
+    names: frozenset[str]
+    spans: Spans
+
+
+def taking_in(schema: JsonSchema, short: Short, tools: Mapping[str, Tool] = TOOLS) -> JsonSchema | None:
+    """The schema of the calls that take in one of the marks more; None where no argument of a tool could.
+
+    `schema` is that of all calls (tools/schema.py). One alternative for each argument that takes marks of such a kind:
+    the argument is required, and holds a span that shares a word with the mark, or one item more than in the call.
+    """
+    alternatives: Any = schema["anyOf"]
+    made = []
+    for whole in alternatives:
+        declared = tools.get(whole["properties"]["name"]["const"])
+        if declared is None or declared.name not in short.names:
+            continue
+        offered = whole["properties"]["parameters"]["properties"]
+        for argument in declared.arguments:
+            value = _value(declared, argument, offered[argument.name], short) if argument.name in offered else None
+            if value:
+                made.append(_requiring(whole, argument.name, value))
+    return {**schema, "anyOf": made} if made else None
+
+
+def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema) -> JsonValue:
+    """A call's schema in which an argument has such a value."""
+    parameters = whole["properties"]["parameters"]
+    required = list(dict.fromkeys([*parameters["required"], name]))
+    changed = {**parameters, "properties": {**parameters["properties"], name: value}, "required": required}
+    return {**whole, "properties": {**whole["properties"], "parameters": changed}}
+
+
+def _value(declared: Tool, argument: Argument, offered: JsonSchema, short: Short) -> JsonSchema | None:
+    """The schema of an argument's value that takes in one of the marks; None where it takes none of them."""
+    if argument.words is None:
+        return None
+    kind, most = argument.words.kind, argument.words.max_words
+    said = [words for each, words in map(_parts, short.left) if kind in TAKEN_BY.get(each, ())]
+    before = short.call.parameters.get(argument.name) if short.call.name == declared.name else None
+    if said and isinstance(before, list):
+        return {**offered, "minItems": len(before) + 1} if len(before) < LONGEST_LIST else None
+    wanted = {word for words in said for word in tokens(words)}
+    fitting = [span for span in short.spans.up_to(most) if not wanted.isdisjoint(tokens(span))][:MOST_SPANS]
+    if not fitting:
+        return None
+    one: JsonSchema = {"type": "string", "enum": list(fitting)}
+    return {**offered, "items": one} if offered.get("type") == "array" else one
