@@ -135,7 +135,7 @@ async def _covering(
     for _ in range(MOST_AGAIN):
         call = Call.read(answer.text)
         left, at_end = left_out(marks, [*made, call]), call.name == TURN_END
-        if answer.weight is None or not left or (at_end and not made):
+        if answer.weight is None or not left or not (call.name in TOOLS or (at_end and made)):
             return answer
         most = gain(left, at_end=at_end)
         likely = {name for name, weight in answer.names.items() if weight + most > answer.weight}

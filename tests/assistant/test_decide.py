@@ -153,10 +153,10 @@ async def test_covering_can_be_left_off() -> None:
     assert await decide(Speaker(model, covering=False), situation(BOTH, marks=MARKS)) == ONE
 
 
-async def test_a_word_before_any_call_leaves_nothing_out() -> None:
-    word = Call("decline", {"reason": "out_of_scope"})
-    model = NamingScript([word.text()], {}, (-5.0,))
-    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == word
+@pytest.mark.parametrize("word", [Call("decline", {"reason": "out_of_scope"}), Call("reply", {"text": "{{help}}"})])
+async def test_a_word_before_any_call_leaves_nothing_out(word: Call) -> None:
+    model = NamingScript([word.text()], {"plan_round": -0.7, word.name: -0.7}, (-0.8,))
+    assert await decide(Speaker(model, classifier=sure_of(word.name)), situation(BOTH, marks=MARKS)) == word
 
 
 async def test_a_turn_does_not_end_before_a_likely_call_that_takes_in_the_rest() -> None:
