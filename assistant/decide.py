@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +17,8 @@ from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
-from tools.call_classifier import CallClassifier, Made, Thread, fused
-from tools.coverage import TURN_END, Short, demanded, gain, left_out, taking_in
+from tools.call_classifier import WEIGHT, CallClassifier, Made, Thread, fused
+from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
 from tools.impossible import without_hours, without_impossible
 from tools.reach import with_reach
@@ -44,7 +44,7 @@ class Speaker:
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
     recognises in the question; `classifier` has a say in which tool it is; `covering` writes a call again that leaves
-    out what code recognised.
+    out what code recognised, in the small style and where values are copied.
     """
 
     model: LanguageModel
@@ -91,10 +91,9 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
             answer = await _chosen(speaker, situation, schema, cut)
+        return _as_said(Call.read(answer.text), situation)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
-    try:
-        return _as_said(Call.read(answer.text), situation)
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
 
@@ -109,47 +108,81 @@ async def _chosen(
     """
     until = time.monotonic() + speaker.deadline_s
     answer, shown = await _answer(speaker, situation, schema, cut)
+    votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
-        name = fused(answer.names, speaker.classifier.likely(thread_of(situation)))
+        votes = speaker.classifier.likely(thread_of(situation))
+        name = fused(answer.names, votes)
         if name != Call.read(answer.text).name:
-            answer = await _again(speaker, shown, _only(schema, name), until) or answer
-    if speaker.covering and speaker.copying and speaker.marking:
-        answer = await _covering(speaker, shown, schema, answer, until)
-    return answer
+            again = await _again(speaker, shown, _only(schema, name), until)
+            answer = replace(again, names=answer.names) if again else answer
+    return await _covering(_Choice(speaker, shown, schema, votes, until), answer)
 
 
 async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
     """The model's call under another schema, in what is left of the time; None where it fails."""
     hurried = replace(speaker, deadline_s=max(0.0, until - time.monotonic()))
-    with suppress(ModelUnavailable):
-        return (await _answer(hurried, situation, schema, _untold))[0]
+    with suppress(ModelUnavailable, ValueError):
+        answer, _ = await _answer(hurried, situation, schema, _untold)
+        Call.read(answer.text)
+        return answer
     return None
 
 
-async def _covering(
-    speaker: Speaker, situation: Situation, schema: JsonSchema, answer: ModelAnswer, until: float
-) -> ModelAnswer:
+@dataclass(frozen=True)
+class _Choice:
+    """What a call was chosen from, the classifier's log-probabilities of the names, and when time is up."""
+
+    speaker: Speaker
+    situation: Situation
+    schema: JsonSchema
+    votes: Mapping[str, float]
+    until: float
+
+    def weight(self, name: str, weight: float) -> float:
+        """Of a call or a name, by both experts."""
+        return weight + WEIGHT * self.votes.get(name, 0.0)
+
+
+async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     """The call, or one that takes in more of the question's marks where that is likelier, the marks considered."""
-    made = [Call.read(step.call) for step in situation.steps]
-    marks = demanded(situation.marks, situation.question)
+    if not _is_covered(choice.speaker, choice.situation):
+        return answer
+    made = [Call.read(step.call) for step in choice.situation.steps]
+    marks = demanded(choice.situation.marks, choice.situation.question)
     for _ in range(MOST_AGAIN):
         call = Call.read(answer.text)
         left, at_end = left_out(marks, [*made, call]), call.name == TURN_END
         if answer.weight is None or not left or not (call.name in TOOLS or (at_end and made)):
             return answer
-        most = gain(left, at_end=at_end)
-        likely = {name for name, weight in answer.names.items() if weight + most > answer.weight}
-        names = frozenset(likely - {each.name for each in made}) if at_end else frozenset({*likely, call.name})
-        wider = taking_in(schema, Short(call, left, names, Spans.of([situation.question])))
-        other = await _again(speaker, situation, wider, until) if wider else None
+        weight, most = choice.weight(call.name, answer.weight), gain(left, at_end=at_end)
+        likely = {name for name, told in answer.names.items() if choice.weight(name, told) + most > weight}
+        names = likely - {each.name for each in made} if at_end else {*likely, call.name}
+        other = await _wider(choice, Lacking(call, left, frozenset(names), Spans.of([choice.situation.question])))
         if other is None or other.weight is None:
             return answer
-        still = left_out(marks, [*made, Call.read(other.text)])
+        wider = Call.read(other.text)
+        still = left_out(marks, [*made, wider])
         taken = set(left) - set(still)
-        if not taken or set(still) - set(left) or other.weight + gain(taken, at_end=at_end) <= answer.weight:
+        gained = choice.weight(wider.name, other.weight) + gain(taken, at_end=at_end)
+        if not taken or set(still) - set(left) or not keeps(wider, call) or gained <= weight:
             return answer
-        answer = other
+        answer = replace(other, names=answer.names)
     return answer
+
+
+async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
+    """The model's call that takes in a mark more; None where no argument could, and where it fails."""
+    try:
+        async with asyncio.timeout_at(asyncio.get_running_loop().time() + choice.until - time.monotonic()):
+            wider = await asyncio.to_thread(taking_in, choice.schema, lacking)
+    except TimeoutError:
+        return None
+    return await _again(choice.speaker, choice.situation, wider, choice.until) if wider else None
+
+
+def _is_covered(speaker: Speaker, situation: Situation) -> bool:
+    """Whether a call that leaves marks out is written again: of a small model, of which it is known what it forgets."""
+    return speaker.covering and speaker.copying and speaker.style == "small" and bool(situation.marks)
 
 
 def _named(schema: JsonSchema) -> dict[str, JsonValue]:
@@ -176,8 +209,9 @@ async def _answer(
     """The answer to the longest prompt that fits, and what it was about. Raises ModelUnavailable."""
     while True:
         try:
-            prompt, names = prompt_of(speaker, situation), list(_named(schema)) if speaker.classifier else []
-            if not isinstance(speaker.model, NamingModel):
+            prompt, names = prompt_of(speaker, situation), list(_named(schema))
+            weighed = speaker.classifier is not None or _is_covered(speaker, situation)
+            if not weighed or not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
             return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation
         except PromptTooLong:

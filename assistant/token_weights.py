@@ -82,14 +82,14 @@ def weight_of_text(tokens: Sequence[Token]) -> float | None:
     for token in tokens:
         written, weight = written + token.text, weight + token.weight
         if written.endswith("}") and _is_json(written):
-            return weight
+            return weight if math.isfinite(weight) else None
     return None
 
 
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

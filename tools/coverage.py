@@ -17,11 +17,12 @@ from pydantic import JsonValue
 
 from domain.name_words import tokens
 from domain.values import Call
+from tools.follow_up import INSTEAD
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.schema import LONGEST_LIST
 from tools.spans import Spans
 
-__all__ = ["TURN_END", "Short", "demanded", "gain", "kind_of", "left_out", "taking_in"]
+__all__ = ["TURN_END", "Lacking", "demanded", "gain", "keeps", "kind_of", "left_out", "taking_in"]
 
 GAINS: Mapping[str, float] = {
     "area": 2.9, "bin": 3.2, "file": 3.3, "site": 2.5, "stream": 2.6, "time": 1.9, "truck": 2.7,
@@ -43,18 +44,25 @@ TAKEN_BY: Mapping[str, frozenset[str]] = {
 ENUMERATED = frozenset({"bin", "truck"})
 """Kinds of marks that can name several things by their figures ("T1 and T2"): each of them counts."""
 MOST_SPANS = 60
-QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|(?<!\w)['‘](?:[^'’]|['’](?=\w))*['’](?!\w)")
+"""Spans around a mark that a value may be, the shortest."""
+QUOTED = re.compile(
+    r"\"[^\"]{0,300}\"|“[^”]{0,300}”|[«»][^«»]{0,300}[«»]|„[^“”\"]{0,300}[“”\"]|(?<!\w)['‘](?:[^'’]|['’](?=\w)){0,300}['’](?!\w)"
+)
 """Words of others: what they name is often not what is asked for, and an instruction in them is none."""
 
 
 def demanded(marks: Sequence[str], question: str) -> tuple[str, ...]:
     """The marks that stand in the question outside of quotation marks."""
     own = QUOTED.sub(" ... ", question)
-    return tuple(mark for mark in marks if _parts(mark)[1] in own)
+    return tuple(mark for mark in marks if re.search(rf"(?<!\w){re.escape(_parts(mark)[1])}(?!\w)", own))
 
 
 def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
-    """The marks ("[truck T1 T2]") that the calls hold no word of, or of whose figures they lack one."""
+    """The marks ("[truck T1 T2]") that the calls' texts hold no word of, or of whose figures they lack one.
+
+    Less is left out than what an answer says it did not use (tools/unused.py): a call is written again only for what it
+    certainly lacks.
+    """
     held = {word for call in calls for value in _values(call) for word in tokens(value, frozenset())}
     return tuple(mark for mark in marks if _lacks(*_parts(mark), held))
 
@@ -83,11 +91,11 @@ def _parts(mark: str) -> tuple[str, str]:
 
 def _values(call: Call) -> Iterator[str]:
     for value in call.parameters.values():
-        yield from map(str, value if isinstance(value, list) else [value])
+        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 @dataclass(frozen=True)
-class Short:
+class Lacking:
     """A call that leaves marks of the question out, and the question's spans. `names`: tools that could be called."""
 
     call: Call
@@ -96,46 +104,80 @@ class Short:
     spans: Spans
 
 
-def taking_in(schema: JsonSchema, short: Short, tools: Mapping[str, Tool] = TOOLS) -> JsonSchema | None:
+def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = TOOLS) -> JsonSchema | None:
     """The schema of the calls that take in one of the marks more; None where no argument of a tool could.
 
     `schema` is that of all calls (tools/schema.py). One alternative for each argument that takes marks of such a kind:
-    the argument is required, and holds a span that shares a word with the mark, or one item more than in the call.
+    the argument is required, and holds a span that shares a word with the mark, or one item more than in the call. The
+    call's own tool keeps its other arguments, but for those that the new one stands instead of.
     """
     alternatives: Any = schema["anyOf"]
     made = []
     for whole in alternatives:
         declared = tools.get(whole["properties"]["name"]["const"])
-        if declared is None or declared.name not in short.names:
+        if declared is None or declared.name not in lacking.names:
             continue
+        own = lacking.call.parameters if declared.name == lacking.call.name else {}
         offered = whole["properties"]["parameters"]["properties"]
         for argument in declared.arguments:
-            value = _value(declared, argument, offered[argument.name], short) if argument.name in offered else None
-            if value:
-                made.append(_requiring(whole, argument.name, value))
+            fitting = _fitting(argument, schema, lacking)
+            if argument.name not in offered or not fitting:
+                continue
+            schema_of = offered[argument.name]
+            before = own.get(argument.name)
+            value = _grown(schema_of, before) if isinstance(before, list) else _one_of(schema_of, fitting)
+            if value is not None:
+                made.append(_requiring(whole, argument.name, value, own))
     return {**schema, "anyOf": made} if made else None
 
 
-def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema) -> JsonValue:
-    """A call's schema in which an argument has such a value."""
+def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapping[str, JsonValue]) -> JsonValue:
+    """A call's schema in which an argument has such a value, and the others those of the call before."""
+    gone = {other for group in INSTEAD if name in group for other in group} - {name}
+    kept = {other: {"const": said} for other, said in own.items() if other != name and other not in gone}
     parameters = whole["properties"]["parameters"]
-    required = list(dict.fromkeys([*parameters["required"], name]))
-    changed = {**parameters, "properties": {**parameters["properties"], name: value}, "required": required}
+    properties = {
+        each: value if each == name else kept.get(each, schema)
+        for each, schema in parameters["properties"].items()
+        if not own or each == name or each not in gone
+    }
+    required = [each for each in properties if each == name or each in kept or each in parameters["required"]]
+    changed = {**parameters, "properties": properties, "required": required}
     return {**whole, "properties": {**whole["properties"], "parameters": changed}}
 
 
-def _value(declared: Tool, argument: Argument, offered: JsonSchema, short: Short) -> JsonSchema | None:
-    """The schema of an argument's value that takes in one of the marks; None where it takes none of them."""
+def _fitting(argument: Argument, schema: JsonSchema, lacking: Lacking) -> list[str]:
+    """The spans that share a word with a mark that the argument takes; of those that code can read, where it reads."""
     if argument.words is None:
-        return None
-    kind, most = argument.words.kind, argument.words.max_words
-    said = [words for each, words in map(_parts, short.left) if kind in TAKEN_BY.get(each, ())]
-    before = short.call.parameters.get(argument.name) if short.call.name == declared.name else None
-    if said and isinstance(before, list):
-        return {**offered, "minItems": len(before) + 1} if len(before) < LONGEST_LIST else None
-    wanted = {word for words in said for word in tokens(words)}
-    fitting = [span for span in short.spans.up_to(most) if not wanted.isdisjoint(tokens(span))][:MOST_SPANS]
-    if not fitting:
-        return None
+        return []
+    kind = argument.words.kind
+    wanted = {
+        word for each, words in map(_parts, lacking.left) if kind in TAKEN_BY.get(each, ()) for word in tokens(words)
+    }
+    if not wanted:
+        return []
+    defined: Any = schema.get("$defs", {})
+    read = defined.get(kind, {}).get("enum")
+    spans = read if read is not None else lacking.spans.up_to(argument.words.max_words)
+    return sorted((span for span in spans if not wanted.isdisjoint(tokens(span))), key=len)[:MOST_SPANS]
+
+
+def _grown(offered: JsonSchema, before: Sequence[JsonValue]) -> JsonSchema | None:
+    """A list with one item more; None for a full one."""
+    return {**offered, "minItems": len(before) + 1} if len(before) < LONGEST_LIST else None
+
+
+def _one_of(offered: JsonSchema, fitting: Sequence[str]) -> JsonSchema:
     one: JsonSchema = {"type": "string", "enum": list(fitting)}
     return {**offered, "items": one} if offered.get("type") == "array" else one
+
+
+def keeps(call: Call, before: Call) -> bool:
+    """Whether the lists of a call hold all that those of the call before it held, of the same tool."""
+    if call.name != before.name:
+        return True
+    return all(
+        set(map(str, value)) <= set(map(str, grown))
+        for name, value in before.parameters.items()
+        if isinstance(value, list) and isinstance(grown := call.parameters.get(name), list)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.values import Call
-from tools.coverage import GAINS, GAINS_AT_END, TAKEN_BY, Short, demanded, gain, left_out, taking_in
+from tools.coverage import GAINS, GAINS_AT_END, TAKEN_BY, Lacking, demanded, gain, left_out, taking_in
 from tools.registry import TOOLS, JsonSchema
 from tools.schema import LONGEST_LIST, call_schema
 from tools.spans import Spans
@@ -67,7 +67,7 @@ def wider(question: str, call: Call, *left: str, names: frozenset[str] | None = 
     """The alternatives that take in more."""
     spans = Spans.of([question])
     schema: JsonSchema = call_schema(TOOLS, spans)
-    short = Short(call, left, frozenset({call.name}) if names is None else names, spans)
+    short = Lacking(call, left, frozenset({call.name}) if names is None else names, spans)
     found: Any = (taking_in(schema, short) or {"anyOf": []})["anyOf"]
     return found
 
@@ -108,7 +108,7 @@ def test_only_tools_that_could_be_called_and_take_such_a_mark() -> None:
 def test_the_schema_of_all_calls_stays_as_it_was() -> None:
     spans = Spans.of(["T1 T2 run for tonight"])
     schema = call_schema(TOOLS, spans)
-    taking_in(schema, Short(PLAN, ("[truck T1 T2]",), frozenset({"plan_round"}), spans))
+    taking_in(schema, Lacking(PLAN, ("[truck T1 T2]",), frozenset({"plan_round"}), spans))
     assert schema == call_schema(TOOLS, spans)
 
 
