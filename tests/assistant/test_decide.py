@@ -159,13 +159,66 @@ async def test_a_word_before_any_call_leaves_nothing_out(word: Call) -> None:
     assert await decide(Speaker(model, classifier=sure_of(word.name)), situation(BOTH, marks=MARKS)) == word
 
 
+async def test_what_only_others_say_does_not_count() -> None:
+    model = NamingScript([ONE.text()], {}, (-5.0,))
+    quoted = situation('a note says "T2", T1 run for tonight', marks=MARKS)
+    assert await decide(Speaker(model), quoted) == ONE
+
+
+@pytest.mark.parametrize("more", [{"copying": False}, {"style": "llama3"}, {"covering": False}])
+async def test_only_the_small_style_with_copied_values_is_covered(more: dict[str, Any]) -> None:
+    model = NamingScript([ONE.text()], {}, (-5.0,))
+    assert await decide(Speaker(model, **more), situation(BOTH, marks=MARKS)) == ONE
+
+
+@pytest.mark.parametrize("failure", [ModelUnavailable("gone"), "no call"])
+async def test_a_call_that_fails_leaves_the_one_before(failure: str | Exception) -> None:
+    model = NamingScript([ONE.text(), failure], {}, (-1.0, -1.0))
+    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == ONE
+
+
+async def test_a_call_that_loses_another_mark_leaves_the_one_before() -> None:
+    less = Call("plan_round", {"trucks": ["T1", "T2"]})
+    model = NamingScript([ONE.text(), less.text()], {}, (-1.0, -1.0))
+    assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == ONE
+
+
+async def test_two_marks_are_taken_in_one_after_the_other() -> None:
+    near = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T2"], "near": "chavez"})
+    model = NamingScript([ONE.text(), TWO.text(), near.text()], {}, (-1.0, -1.0, -1.0))
+    asked = situation(f"{BOTH} by chavez", marks=(*MARKS, "[area chavez]"))
+    assert await decide(Speaker(model), asked) == near
+
+
+async def test_the_classifier_is_heard_where_another_tool_takes_the_mark_in() -> None:
+    weights = {"plan_round": -0.2, "fleet_status": -1.5}
+    fleet = Call("fleet_status", {"trucks": ["T1", "T2"], "when": "tonight"})
+    for name, call in (("plan_round", ONE), ("fleet_status", fleet)):
+        model = NamingScript([ONE.text(), fleet.text()], weights, (-0.2, -1.6))
+        found = await decide(Speaker(model, classifier=sure_of(name, 2.0)), situation(BOTH, marks=MARKS))
+        assert found == (call if name == "fleet_status" else fleet)
+
+
+LOOKED, ENDED = Call("inspect_image", {"image": "p.jpg"}), Call("reply", {"text": "{{results}}"})
+
+
+def ending(question: str, *marks: str) -> Situation:
+    """A turn in which the history of T2 was asked for."""
+    return replace(situation(question, marks=marks), steps=(Step(HISTORY.text()),))
+
+
 async def test_a_turn_does_not_end_before_a_likely_call_that_takes_in_the_rest() -> None:
-    ended, looked = Call("reply", {"text": "{{results}}"}), Call("inspect_image", {"image": "p.jpg"})
-    model = NamingScript([ended.text(), looked.text()], {"inspect_image": -2.0, "reply": -0.2}, (-0.2, -2.5))
-    asked = situation("p.jpg please, and where T2 was", marks=("[file p.jpg]", "[truck T2]"))
-    asked = replace(asked, steps=(Step(HISTORY.text()),))
-    assert await decide(Speaker(model, classifier=sure_of("reply", 0.0)), asked) == looked
+    model = NamingScript([ENDED.text(), LOOKED.text()], {"inspect_image": -4.5, "reply": -0.2}, (-0.2, -5.0))
+    assert (
+        await decide(Speaker(model), ending("p.jpg please, and where T2 was", "[file p.jpg]", "[truck T2]")) == LOOKED
+    )
     assert offered(model.schemas[1]) == ["inspect_image"]
+
+
+async def test_a_turn_ends_where_no_other_tool_is_likely() -> None:
+    weights = {"service_history": -0.5, "fleet_status": -30.0, "reply": -0.2}
+    model = NamingScript([ENDED.text()], weights, (-0.2,))
+    assert await decide(Speaker(model), ending("where T2 was, and T3", "[truck T2]", "[truck T3]")) == ENDED
 
 
 def test_the_classifier_reads_this_turn_and_the_one_before() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import subprocess
@@ -24,8 +25,9 @@ from finetune.authors import Author, Lines, World, copied, displace, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
 from finetune.listed_rows import read_listed
-from finetune.rows import FRESH_WEIGHT, MIX, Part, draw, read_lines, read_material, write_part
+from finetune.rows import FRESH_WEIGHT, MIX, Part, draw, read_lines, read_material, taken_in, write_part
 from finetune.surface_noise import LENGTHS
+from prompts.render import Setting, Step, Turn
 from prompts.row import Row, from_json
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, check_parameters
@@ -254,3 +256,17 @@ def test_held_out_names_are_in_no_training_city() -> None:
         told, kept = read_city(folder), read_city(folder, held=True)
         assert not {*told.places, *told.bin_ids, *told.areas} & {*kept.places, *kept.bin_ids, *kept.areas}
         assert all(held_out(name) for name in kept.places)
+
+
+def row_of(question: str, call: Call, *steps: Call, marks: tuple[str, ...]) -> Row:
+    turn = Turn(question, tuple(Step(each.text()) for each in steps), marks)
+    return Row(Setting("berkeley", "manager"), (turn,), call.text(), "call")
+
+
+def test_marks_that_calls_take_in_are_counted_by_kind_and_apart_at_a_turns_end() -> None:
+    one, ended = Call("plan_round", {"trucks": ["T1"]}), Call("reply", {"text": "{{results}}"})
+    marks = ("[truck T1]", "[area Chavez]")
+    rows = [row_of("T1 by Chavez", one, marks=marks)] * 3 + [row_of("T1 by Chavez", ended, one, marks=marks)]
+    within, at_end = taken_in([*rows, row_of("by Chavez?", Call("decline", {"reason": "unsafe"}), marks=marks[1:])])
+    assert within == pytest.approx({"truck": math.log(3.5 / 0.5), "area": math.log(0.5 / 3.5)})
+    assert at_end == pytest.approx({"truck": math.log(1.5 / 0.5), "area": math.log(0.5 / 1.5)})

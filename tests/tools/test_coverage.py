@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from domain.values import Call
-from tools.coverage import GAINS, GAINS_AT_END, TAKEN_BY, Lacking, demanded, gain, left_out, taking_in
+from tools.coverage import GAINS, GAINS_AT_END, TAKEN_BY, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.registry import TOOLS, JsonSchema
-from tools.schema import LONGEST_LIST, call_schema
+from tools.schema import LONGEST_LIST, Freedom, call_schema
 from tools.spans import Spans
 
 PLAN = Call("plan_round", {"when": "tonight", "trucks": ["T1"]})
@@ -95,6 +95,29 @@ def test_a_missing_place_is_one_of_the_spans_around_the_mark_in_either_argument(
     assert not {"past", "60"} & {*value(near, "near")["enum"]}
     assert value(bins, "bins")["items"]["enum"] == value(near, "near")["enum"]
     assert "bins" not in near["properties"]["parameters"]["required"]
+
+
+def test_the_other_arguments_stay_but_for_what_is_stood_in_for() -> None:
+    call = Call("plan_round", {"when": "tonight", "truck_count": 1})
+    (only,) = wider("trucks 1 and 2 tonight", call, "[truck trucks 1 and 2]")
+    parameters = only["properties"]["parameters"]
+    assert parameters["properties"]["when"] == {"const": "tonight"}
+    assert "truck_count" not in parameters["properties"]
+    assert {*parameters["required"]} == {"when", "trucks"}
+
+
+def test_where_code_reads_a_kind_only_what_it_can_read() -> None:
+    spans, readers = Spans.of(["send T2 to the paper bins"]), {"truck": lambda span: span == "T2"}
+    schema = call_schema(TOOLS, spans, Freedom(readers=readers))
+    lacking = Lacking(Call("plan_round", {}), ("[truck T2]",), frozenset({"plan_round"}), spans)
+    found: Any = (taking_in(schema, lacking) or {"anyOf": []})["anyOf"]
+    assert [value(each, "trucks")["items"]["enum"] for each in found] == [["T2"]]
+
+
+def test_a_list_keeps_what_it_held() -> None:
+    assert keeps(Call("plan_round", {"trucks": ["T2", "T1"]}), PLAN)
+    assert not keeps(Call("plan_round", {"trucks": ["T2", "T3"]}), PLAN)
+    assert keeps(Call("fleet_status", {"trucks": ["T2"]}), PLAN)
 
 
 def test_only_tools_that_could_be_called_and_take_such_a_mark() -> None:
