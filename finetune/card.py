@@ -38,7 +38,7 @@ FIGURES = {
     "turn_p50_s": "one turn, median (s)",
     "turn_p95_s": "one turn, 95th percentile (s)",
 }
-TOLD_APART = {"rank", "alpha", "init", "beta", "keep"}
+TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "share"}
 """Parts of a plan that are said by another name or of one stage only."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
@@ -137,9 +137,16 @@ def commands(made: Making, adapter: Described) -> Iterator[str]:
         yield f"    # SHA-256 {made.data_digest}" + ("; its seed was not recorded" if seed == "SEED" else "")
     yield f"    python -m finetune.{stage} --rows rows.jsonl --out finetune/runs/again --epochs {epochs} \\"
     yield f"        --rank {adapter.rank} --alpha {adapter.alpha:g} {flags} {own}".rstrip()
-    yield "    python -m finetune.export --adapter finetune/runs/again --out finetune/adapter/roundsman-small.gguf"
+    made_in = "finetune/runs/again"
+    if plan.get("averaged"):
+        yield f"    python -m finetune.average --first FOLDER --second {made_in} --share {plan['share']} \\"
+        made_in = "finetune/runs/mean"
+        yield f"        --out {made_in}"
+    yield f"    python -m finetune.export --adapter {made_in} --out finetune/adapter/roundsman-small.gguf"
     if plan.get("init"):
-        yield f"\nIt started from an adapter whose weights have SHA-256 {plan['init']}."
+        yield f"\nThe tuning started from an adapter whose weights have SHA-256 {plan['init']}."
+    if plan.get("averaged"):
+        yield f"The one that it was averaged with has SHA-256 {plan['averaged']}."
 
 
 def _flag(name: str, value: Any) -> str:

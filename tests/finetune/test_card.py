@@ -105,3 +105,12 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "odd.json").write_text("[]")
     with pytest.raises(BadData, match=r"odd\.json: not a filed result"):
         read_results(tmp_path)
+
+
+def test_an_average_says_of_what_and_by_which_command(tmp_path: Path) -> None:
+    made = replace(MADE, plan=MADE.plan | {"averaged": "a" * 64, "tuned": "t" * 64, "share": 0.5})
+    page = card(describe(a_folder(tmp_path, made)), [])
+    assert "finetune.average --first FOLDER --second finetune/runs/again --share 0.5" in page
+    assert "finetune.export --adapter finetune/runs/mean" in page
+    assert f"averaged with has SHA-256 {'a' * 64}" in page
+    assert "--averaged" not in page
