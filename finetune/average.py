@@ -11,6 +11,7 @@ difference is small.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from domain.errors import BadData
 from domain.files import file_digest
-from finetune.adapters import Described, describe, read_adapter, write_adapter, write_making
+from finetune.adapters import Described, describe, read_adapter, write_adapter, write_making, write_whole
+from finetune.card import newest
 from finetune.stage import run_stage
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def average(first: Described, second: Described, share: float, out: Path) -> Non
     write_adapter(out, state, second.alpha, second.base)
     said = {"averaged": file_digest(first.weights), "tuned": file_digest(second.weights), "share": share}
     write_making(out, replace(second.making, plan=second.making.plan | said))
+    write_whole(out / "log.jsonl", lambda part: part.write_text(json.dumps(newest(second.folder, "epoch")) + "\n"))
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from domain.errors import BadData
 from domain.files import file_digest
 from finetune.adapters import Making, describe, read_adapter
 from finetune.average import average
+from finetune.card import newest
 from finetune.training import save_weights
 
 MADE = Making("sft", "smollm2-0", "b" * 64, "d" * 64, "s3", "small-2", 24, {"lr": 0.002})
@@ -44,7 +45,11 @@ def test_every_weight_lies_between_the_two(share: float, tmp_path: Path) -> None
 
 def test_it_says_what_it_was_made_of(tmp_path: Path) -> None:
     first, second = (describe(a_folder(tmp_path / name, seed)) for name, seed in (("a", 1), ("b", 2)))
+    lines = ['{"step": 1, "epoch": 0.5}', '{"step": 2, "epoch": 0.75}', '{"val_loss": 0.1}']
+    (second.folder / "log.jsonl").write_text("\n".join(lines))
     average(first, second, 0.5, tmp_path / "mean")
+    assert newest(tmp_path / "mean", "epoch")["epoch"] == 0.75
+    assert not newest(tmp_path / "mean", "val_loss")  # of the second alone
     making = describe(tmp_path / "mean").making
     assert making
     assert making.data_digest == MADE.data_digest
