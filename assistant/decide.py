@@ -21,6 +21,7 @@ from tools.call_classifier import WEIGHT, CallClassifier, Made, Thread, fused
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
 from tools.impossible import without_hours, without_impossible
+from tools.mentions import Mention
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.schema import Freedom, Readers, call_schema
@@ -173,7 +174,7 @@ async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
 async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
     """The model's call that takes in a mark more; None where no argument could, and where it fails."""
     try:
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + choice.until - time.monotonic()):
+        async with asyncio.timeout(max(0.0, choice.until - time.monotonic())):
             wider = await asyncio.to_thread(taking_in, choice.schema, lacking)
     except TimeoutError:
         return None
@@ -247,8 +248,8 @@ def spans_of(situation: Situation) -> Spans:
 
 def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:
     """What is known to be a name: the marks of the question, and what earlier calls took for a place, bin or truck."""
-    found = [mark[1:-1].partition(" ") for mark in situation.marks]
-    return [words for kind, _, words in found if kind in NAMED] + [name for call in calls for name in names_in(call)]
+    found = map(Mention.read, situation.marks)
+    return [each.words for each in found if each.kind in NAMED] + [name for call in calls for name in names_in(call)]
 
 
 def _before(situation: Situation) -> Call | None:

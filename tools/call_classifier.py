@@ -29,6 +29,7 @@ from domain.errors import BadData
 from domain.files import file_digest
 from domain.name_words import fold
 from domain.values import Call
+from tools.mentions import Mention
 from tools.registry import TOOLS, registry_version
 from tools.words import WORDS
 
@@ -103,7 +104,7 @@ def _grams(thread: Thread) -> Iterator[str]:
 
 def _with_kinds(question: str, marks: Sequence[str]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
-    kinds = {words: kind for kind, _, words in (mark[1:-1].partition(" ") for mark in marks)}
+    kinds = {each.words: each.kind for each in map(Mention.read, marks)}
     if not kinds:
         return question
     known = "|".join(map(re.escape, sorted(kinds, key=len, reverse=True)))

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from domain.name_words import tokens
 from domain.values import Call
 from tools.follow_up import INSTEAD
+from tools.mentions import Mention
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.schema import LONGEST_LIST
 from tools.spans import Spans
@@ -54,7 +55,7 @@ QUOTED = re.compile(
 def demanded(marks: Sequence[str], question: str) -> tuple[str, ...]:
     """The marks that stand in the question outside of quotation marks."""
     own = QUOTED.sub(" ... ", question)
-    return tuple(mark for mark in marks if re.search(rf"(?<!\w){re.escape(_parts(mark)[1])}(?!\w)", own))
+    return tuple(mark for mark in marks if re.search(rf"(?<!\w){re.escape(Mention.read(mark).words)}(?!\w)", own))
 
 
 def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
@@ -64,12 +65,12 @@ def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
     certainly lacks.
     """
     held = {word for call in calls for value in _values(call) for word in tokens(value, frozenset())}
-    return tuple(mark for mark in marks if _lacks(*_parts(mark), held))
+    return tuple(mark for mark in marks if _lacks(Mention.read(mark), held))
 
 
 def kind_of(mark: str) -> str:
     """The kind of a mark."""
-    return _parts(mark)[0]
+    return Mention.read(mark).kind
 
 
 def gain(marks: Iterable[str], *, at_end: bool = False) -> float:
@@ -78,15 +79,10 @@ def gain(marks: Iterable[str], *, at_end: bool = False) -> float:
     return sum(gains.get(kind_of(mark), 0.0) for mark in marks)
 
 
-def _lacks(kind: str, words: str, held: Collection[str]) -> bool:
-    said = set(tokens(words))
-    figures = {word for word in said if any(map(str.isdigit, word))} if kind in ENUMERATED else set()
+def _lacks(each: Mention, held: Collection[str]) -> bool:
+    said = set(tokens(each.words))
+    figures = {word for word in said if any(map(str.isdigit, word))} if each.kind in ENUMERATED else set()
     return not figures <= set(held) if figures else said.isdisjoint(held)
-
-
-def _parts(mark: str) -> tuple[str, str]:
-    kind, _, words = mark[1:-1].partition(" ")
-    return kind, words
 
 
 def _values(call: Call) -> Iterator[str]:
@@ -120,8 +116,8 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
         own = lacking.call.parameters if declared.name == lacking.call.name else {}
         offered = whole["properties"]["parameters"]["properties"]
         for argument in declared.arguments:
-            fitting = _fitting(argument, schema, lacking)
-            if argument.name not in offered or not fitting:
+            fitting = _fitting(argument, schema, lacking) if argument.name in offered else []
+            if not fitting:
                 continue
             schema_of = offered[argument.name]
             before = own.get(argument.name)
@@ -152,7 +148,10 @@ def _fitting(argument: Argument, schema: JsonSchema, lacking: Lacking) -> list[s
         return []
     kind = argument.words.kind
     wanted = {
-        word for each, words in map(_parts, lacking.left) if kind in TAKEN_BY.get(each, ()) for word in tokens(words)
+        word
+        for each in map(Mention.read, lacking.left)
+        if kind in TAKEN_BY.get(each.kind, ())
+        for word in tokens(each.words)
     }
     if not wanted:
         return []

@@ -59,6 +59,12 @@ class Mention:
     def __str__(self) -> str:
         return f"[{self.kind} {self.words}]"
 
+    @classmethod
+    def read(cls, mark: str) -> Mention:
+        """The mention that a prompt shows as `mark`."""
+        kind, _, words = mark[1:-1].partition(" ")
+        return cls(kind, words)
+
 
 def mentions(question: str, operation: Operation, now: datetime) -> tuple[Mention, ...]:
     """The mentions in the order of the question, none inside another; at most MOST."""
