@@ -14,7 +14,7 @@ from assistant.health import Examined, health_of
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Memory
-from assistant.recording import Recorder, classified
+from assistant.recording import Recorder, assisted
 from assistant.surfaces.cli import make_cli
 from assistant.surfaces.parts import ApiParts
 from assistant.unavailable import NoModel
@@ -41,10 +41,12 @@ from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
+from tools.slips import Spelling, load_spelling
 
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name("roundsman-calls.npz")
+SHIPPED_WORDS = SHIPPED_ADAPTER.with_name("roundsman-words.txt")
 
 
 def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
@@ -67,8 +69,8 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         forecasts.begin()
     model = _model(settings)
     style = settings.model_prompt
-    classifier = _classifier() if style == "small" else None
-    model.identity = classified(model.identity, classifier)
+    classifier, spelling = (_classifier(), _spelling()) if style == "small" else (None, None)
+    model.identity = assisted(model.identity, classifier, spelling)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -81,7 +83,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     with suppress(NotNow, AskAgain):  # a part that is down says so when it is asked
         approvals.recover()
     recorder = Recorder(ledger, Memory(store), approvals, style)
-    speaker = Speaker(model, style, style != "small", settings.decision_deadline_s, copying=True, classifier=classifier)
+    speaker = Speaker(
+        model, style, style != "small", settings.decision_deadline_s, classifier=classifier, spelling=spelling
+    )
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)
 
@@ -117,6 +121,13 @@ def _classifier() -> CallClassifier | None:
     """The shipped call classifier; None for one that is missing or does not fit, which the doctor tells of."""
     with suppress(BadData):
         return load_classifier(SHIPPED_CLASSIFIER)
+    return None
+
+
+def _spelling() -> Spelling | None:
+    """The shipped words; None for a file that is missing or holds none, which the doctor tells of."""
+    with suppress(BadData):
+        return load_spelling(SHIPPED_WORDS)
     return None
 
 

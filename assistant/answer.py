@@ -66,7 +66,7 @@ class Loop:
         spelt_out = command(question)
         read = readers(setting_of(ctx))
         named = mentions(question, ctx.city, ctx.now)
-        marks = tuple(map(str, named))
+        marks, names = tuple(map(str, named)), ctx.city.gazetteer.words()
         degraded: list[str] = []
         seen = [past]
         latest = fresh_state(question)
@@ -78,7 +78,8 @@ class Loop:
             on_step(StepEvent("deciding"))
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
-            situation = Situation(ctx.city.name, ctx.actor.role.value, today, seen[-1], question, steps, read, marks)
+            city, role = ctx.city.name, ctx.actor.role.value
+            situation = Situation(city, role, today, seen[-1], question, steps, read, marks, names)
             try:
                 return await decide(self.speaker, situation, seen.append)
             except ModelUnavailable as error:

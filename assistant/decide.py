@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from pydantic import JsonValue
 
 from assistant.memory import Past
 from domain.errors import ModelUnavailable, PromptTooLong
+from domain.name_words import tokens
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, Made, Thread, fused
+from tools.choosing import otherwise
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
 from tools.impossible import without_hours, without_impossible
@@ -25,6 +27,7 @@ from tools.mentions import Mention
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.schema import Freedom, Readers, call_schema
+from tools.slips import Spelling
 from tools.spans import Spans
 from tools.whole_clause import with_whole_clauses
 
@@ -45,7 +48,8 @@ class Speaker:
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
     recognises in the question; `classifier` has a say in which tool it is; `covering` writes a call again that leaves
-    out what code recognised, in the small style and where values are copied.
+    out what code recognised, in the small style and where values are copied; `spelling` mends slips of the keyboard in
+    what the model and the classifier read.
     """
 
     model: LanguageModel
@@ -57,13 +61,15 @@ class Speaker:
     marking: bool = True
     classifier: CallClassifier | None = None
     covering: bool = True
+    spelling: Spelling | None = None
 
 
 @dataclass(frozen=True)
 class Situation:
     """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
 
-    `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question.
+    `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question, `names`
+    the words of the city's names.
     """
 
     city: str
@@ -74,6 +80,7 @@ class Situation:
     steps: Sequence[Step] = ()
     readers: Readers | None = None
     marks: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 def _untold(_past: Past) -> None:
@@ -102,8 +109,8 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
 async def _chosen(
     speaker: Speaker, situation: Situation, schema: JsonSchema, cut: Callable[[Past], None]
 ) -> ModelAnswer:
-    """The model's call; written again where the model and the classifier together find another tool likelier, and
-    where it leaves out what code recognised.
+    """The model's call; written again where the model and the classifier together find another tool likelier, where it
+    leaves out what code recognised, and where both find another choice of an argument likelier.
 
     Another one has what is left of the deadline; where it fails, the one before stays.
     """
@@ -111,12 +118,13 @@ async def _chosen(
     answer, shown = await _answer(speaker, situation, schema, cut)
     votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
-        votes = speaker.classifier.likely(thread_of(situation))
+        votes = speaker.classifier.likely(thread_of(situation, speaker.spelling))
         name = fused(answer.names, votes)
         if name != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
-    return await _covering(_Choice(speaker, shown, schema, votes, until), answer)
+    choice = _Choice(speaker, shown, schema, votes, until)
+    return await _choosing(choice, await _covering(choice, answer))
 
 
 async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
@@ -169,6 +177,32 @@ async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
             return answer
         answer = replace(other, names=answer.names)
     return answer
+
+
+async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
+    """The call, or one with other choices of its arguments where both experts find those likelier."""
+    classifier = choice.speaker.classifier if choice.votes else None
+    call = Call.read(answer.text)
+    if classifier is None or call.name not in TOOLS:
+        return answer
+    told = classifier.likely_choices(thread_of(choice.situation, choice.speaker.spelling), call.name)
+    for odds, argument, other in _doubted(call, told)[:MOST_AGAIN]:
+        schema = otherwise(choice.schema, Call.read(answer.text), argument, other)
+        again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
+        weights = (again.weight, answer.weight) if again else (None, None)
+        if again and weights[0] is not None and weights[1] is not None and weights[0] + odds > weights[1]:
+            answer = replace(again, names=answer.names)
+    return answer
+
+
+def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list[tuple[float, str, str | None]]:
+    """The choices that the classifier finds likelier than the call's: by how much, weighed, of which argument."""
+    found = []
+    for argument, likely in told.items():
+        best, said = max(likely, key=lambda choice: likely[choice]), call.parameters.get(argument)
+        if best != said:
+            found.append((WEIGHT * (likely[best] - likely[cast("str | None", said)]), argument, best))
+    return sorted(found, key=lambda each: -each[0])
 
 
 async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
@@ -229,15 +263,26 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
     shown = signatures if speaker.style == "small" else tool_block()
     setting = Setting(situation.city, situation.role, shown, situation.today)
     now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks if speaker.marking else ())
-    return render(speaker.style, setting, [*situation.past.for_prompt(), now])
+    turns = [*situation.past.for_prompt(), now]
+    spelt = [replace(turn, question=_spelt(turn.question, situation, speaker.spelling)) for turn in turns]
+    return render(speaker.style, setting, spelt)
 
 
-def thread_of(situation: Situation) -> Thread:
+def _spelt(question: str, situation: Situation, spelling: Spelling | None) -> str:
+    """A question of the thread without slips; names and what code recognised stay."""
+    if spelling is None:
+        return question
+    marked = {word for mark in situation.marks for word in tokens(Mention.read(mark).words, frozenset())}
+    return spelling.mended(question, situation.names | marked)
+
+
+def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
     """What the classifier reads."""
     before = situation.past.turns[-1] if situation.past.turns else None
     earlier, then = (before.question, before.steps) if before else ("", ())
     now, past = (tuple(Made(Call.read(s.call), s.outcome) for s in steps) for steps in (situation.steps, then))
-    return Thread(situation.question, situation.marks, now, earlier, past)
+    asked, earlier = (_spelt(said, situation, spelling) for said in (situation.question, earlier))
+    return Thread(asked, situation.marks, now, earlier, past)
 
 
 def spans_of(situation: Situation) -> Spans:

@@ -83,15 +83,17 @@ def _model(model: LanguageModel) -> PartHealth:
         )
         return PartHealth("language model", False, model.why, advice, needed=False)
     identity = model.identity
-    classifier = identity.digests.get("classifier", "none")[:12]
-    detail = (
-        f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}, call classifier {classifier}"
-    )
+    classifier, words = (identity.digests.get(name, "none")[:12] for name in ("classifier", "words"))
+    beside = f"adapter {identity.adapter or 'none'}, call classifier {classifier}, words {words}"
+    detail = f"{identity.model} on {identity.engine}, {beside}"
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)
     if isinstance(model, LocalModel) and "classifier" not in identity.digests:
         advice = "Without the call classifier more questions go to the wrong tool: restore finetune/adapter."
+        return PartHealth("language model", False, detail, advice, needed=False)
+    if isinstance(model, LocalModel) and "words" not in identity.digests:
+        advice = "Without the words typing errors mislead the model: restore finetune/adapter."
         return PartHealth("language model", False, detail, advice, needed=False)
     return PartHealth("language model", True, detail)
 

@@ -24,6 +24,7 @@ from tools.context import Ctx
 from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
 from tools.result_bytes import result_hash
+from tools.slips import Spelling
 
 
 class Recorder:
@@ -76,15 +77,16 @@ class Recorder:
         )
 
 
-def classified(model: ModelIdentity, classifier: CallClassifier | None) -> ModelIdentity:
-    """The identity of a model with a classifier beside it that has a say in which tool is called."""
-    return replace(model, digests={**model.digests, "classifier": classifier.digest}) if classifier else model
+def assisted(model: ModelIdentity, classifier: CallClassifier | None, spelling: Spelling | None) -> ModelIdentity:
+    """The identity of a model with a classifier beside it that has a say in its calls, and words that mend slips."""
+    beside = {"classifier": classifier, "words": spelling}
+    return replace(model, digests={**model.digests, **{name: each.digest for name, each in beside.items() if each}})
 
 
 def versions_of(model: ModelIdentity, style: str) -> Versions:
-    """Which weights, prompt and tools speak, and which classifier has a say in the tool, if any has."""
-    classifier = model.digests.get("classifier")
-    beside = f", classifier {classifier[:12]}" if classifier else ""
+    """Which weights, prompt and tools speak, and which classifier and words are beside them, if any are."""
+    told = {name: model.digests[name] for name in ("classifier", "words") if name in model.digests}
+    beside = "".join(f", {name} {digest[:12]}" for name, digest in told.items())
     return Versions(
         model=f"{model.model} on {model.engine}{beside}",
         model_hash=model.digests.get("base"),

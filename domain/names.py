@@ -150,6 +150,10 @@ class NameIndex:
         self._pair_vocabulary = tuple(sorted(self._pair_rows))
         self._whole_weight = np.asarray([sum(map(self._weight, set(f.tokens))) or 1.0 for f in self._forms])
 
+    def words(self) -> frozenset[str]:
+        """The words of all names and aliases, as domain/name_words.py writes them."""
+        return frozenset(self._vocabulary)
+
     def _each_form(self) -> Iterable[_Form]:
         for entry, named in enumerate(self._names):
             seen: set[tuple[str, ...]] = set()

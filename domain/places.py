@@ -137,6 +137,10 @@ class Gazetteer:
         best = self._place_index.plainly(words)
         return best.partition(":")[0] if best else None
 
+    def words(self) -> frozenset[str]:
+        """The words of all names of places and streams, as domain/name_words.py writes them."""
+        return self._place_index.words() | self._streams.words()
+
     # ------------------------------------------------------------ places
 
     def place(self, words: str) -> Place:

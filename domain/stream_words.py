@@ -34,6 +34,10 @@ class StreamWords:
             raise AmbiguousName("stream", words, [match.name for match in verdict.matches])
         raise UnknownName("stream", words, [match.name for match in verdict.nearest] or self._names[:CHOICES])
 
+    def words(self) -> frozenset[str]:
+        """The words of all names and spoken names, as domain/name_words.py writes them."""
+        return self._index.words()
+
     def is_name(self, words: str) -> bool:
         """Whether the words are a stream and nothing else."""
         return tokens(words) in self._phrases

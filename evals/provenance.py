@@ -20,7 +20,8 @@ from domain.files import file_digest, tree_digest
 JsonObject = dict[str, JsonValue]
 OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
-SHIPPED_CLASSIFIER = SHIPPED.with_name("roundsman-calls.npz")
+BESIDE = {"classifier": SHIPPED.with_name("roundsman-calls.npz"), "words": SHIPPED.with_name("roundsman-words.txt")}
+"""The shipped files beside the model, by the options that name others."""
 WEIGHTS = "adapter_model.safetensors"
 """The file of an adapter folder that holds its numbers (PEFT)."""
 READ = ("data", "rows", "synthetic")
@@ -70,13 +71,13 @@ def model(options: argparse.Namespace) -> JsonObject | None:
     given = adapter_file(options.adapter)
     if options.engine:
         said = None if given == SHIPPED else _adapter(given)
-        classifier = _classifier(options) if options.style == "small" else None
-        return {"server": options.model, "style": options.style, "said_adapter": said, "classifier": classifier}
+        beside = _beside(options, used=options.style == "small")
+        return {"server": options.model, "style": options.style, "said_adapter": said, **beside}
     base = packaged_weights()
     return {
         "base": {"file": base.name, "sha256": file_digest(base)},
         "adapter": _adapter(given),
-        "classifier": _classifier(options) if given else None,
+        **_beside(options, used=given is not None),
     }
 
 
@@ -85,15 +86,15 @@ def adapter_file(words: str) -> Path | None:
     return {"shipped": SHIPPED, "none": None}.get(words, Path(words))
 
 
-def _classifier(options: argparse.Namespace) -> JsonObject | None:
-    file = classifier_file(options)
-    return {"file": file.name, "sha256": file_digest(file)} if file else None
+def _beside(options: argparse.Namespace, *, used: bool) -> JsonObject:
+    files = {name: file_beside(options, name) if used else None for name in BESIDE}
+    return {name: {"file": file.name, "sha256": file_digest(file)} if file else None for name, file in files.items()}
 
 
-def classifier_file(options: argparse.Namespace) -> Path | None:
-    """What `--classifier` names: `shipped`, `none`, or a file; None for a suite without that option."""
-    words = getattr(options, "classifier", "none")
-    return {"shipped": SHIPPED_CLASSIFIER, "none": None}.get(words, Path(words))
+def file_beside(options: argparse.Namespace, name: str) -> Path | None:
+    """What an option of BESIDE names: `shipped`, `none`, or a file; None for a suite without that option."""
+    said = getattr(options, name, "none")
+    return {"shipped": BESIDE[name], "none": None}.get(said, Path(said))
 
 
 def _adapter(file: Path | None) -> JsonObject | None:

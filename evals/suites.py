@@ -33,7 +33,7 @@ from evals.forecast import suite as fill
 from evals.operations import suite as simulated
 from evals.operations.foresight import Belief
 from evals.operations.rounds import Aim
-from evals.provenance import adapter_file, classifier_file
+from evals.provenance import adapter_file, file_beside
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
@@ -41,9 +41,10 @@ from evals.search import judged
 from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
-from tools.call_classifier import CallClassifier, load_classifier
+from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
+from tools.slips import load_spelling
 
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
@@ -111,22 +112,21 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
     if options.engine:
         server = OpenAIModel(options.engine, options.model, None, "vllm")
         speaker = Speaker(server, options.style, own or not small, copying=copying)  # own words as app.py has it
-        yield replace(speaker, marking=marking, covering=covering, classifier=classifier_of(options) if small else None)
+        yield replace(_aided(speaker, options) if small else speaker, marking=marking, covering=covering)
         return
     file = adapter_file(options.adapter)
     with TemporaryDirectory() as logs:
         engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
         with LocalModel(engine) as model:
             speaker = Speaker(model, free_words=own, copying=copying, show_tools=file is None)
-            yield replace(
-                speaker, marking=marking, covering=covering, classifier=classifier_of(options) if file else None
-            )
+            yield replace(_aided(speaker, options) if file else speaker, marking=marking, covering=covering)
 
 
-def classifier_of(options: argparse.Namespace) -> CallClassifier | None:
-    """What has a say in the tool, of a suite with the option. Raises BadData for a file that does not fit."""
-    file = classifier_file(options)
-    return load_classifier(file) if file else None
+def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
+    """The speaker with the classifier and the words of the options. Raises BadData for files that do not fit."""
+    calls, words = (file_beside(options, name) for name in ("classifier", "words"))
+    classifier, spelling = load_classifier(calls) if calls else None, load_spelling(words) if words else None
+    return replace(speaker, classifier=classifier, spelling=spelling)
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:

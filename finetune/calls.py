@@ -2,9 +2,10 @@
 
     python -m finetune.calls --rows train.jsonl --val validation.jsonl --out finetune/adapter/roundsman-calls.npz
 
-Rows with listed tools are left out. N-grams are dropped at random while it learns ("word dropout": Iyyer et al. 2015),
-so that no single one decides, and the logarithms of its probabilities are divided by the temperature that suits the
-validation rows best (Guo et al. 2017, arXiv:1706.04599), whose frames and names training never saw.
+Rows with listed tools are left out. The names and each argument's choices are learned together, over one table.
+N-grams are dropped at random while it learns ("word dropout": Iyyer et al. 2015), so that no single one decides, and
+the logarithms of its probabilities are divided by the temperatures that suit the validation rows best, one of names
+and one of choices (Guo et al. 2017, arXiv:1706.04599); those rows' frames and names training never saw.
 """
 
 from __future__ import annotations
@@ -28,16 +29,20 @@ from domain.values import Call
 from finetune.stage import run_stage
 from prompts.render import Step
 from prompts.row import Row, from_json
-from tools.call_classifier import BUCKETS, Made, Thread, features, made_for, names
+from tools.call_classifier import BUCKETS, Made, Thread, choices, features, groups, made_for, names
 
 SEED = 7
 BATCH = 256
+OTHER = -100
 TEMPERATURES = [2 ** (step / 4) for step in range(-8, 13)]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows as numbers: the `buckets` of each row's features and the place of its call's name."""
+    """Rows as numbers: the `buckets` of each row's features, and of each group the place of what its call is.
+
+    `targets`: (rows, groups), the first of the names; OTHER where a choice is of another tool than the call's.
+    """
 
     buckets: Sequence[Tensor]
     targets: Tensor
@@ -59,7 +64,7 @@ def read_examples(file: Path) -> Examples:
     try:
         rows = [from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
         own = [row for row in rows if not row.setting.tools]
-        targets = [names().index(Call.read(row.call).name) for row in own]
+        targets = [_targets(Call.read(row.call)) for row in own]
     except (OSError, ValueError, KeyError, TypeError) as unreadable:
         raise BadData(f"{file} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
     if not own:
@@ -67,17 +72,25 @@ def read_examples(file: Path) -> Examples:
     return Examples([torch.tensor(features(thread_of(row))) for row in own], torch.tensor(targets))
 
 
+def _targets(call: Call) -> list[int]:
+    said = (
+        of.index(call.parameters.get(argument)) if tool == call.name else OTHER
+        for (tool, argument), of in choices().items()
+    )
+    return [names().index(call.name), *said]
+
+
 class Regression(nn.Module):  # type: ignore[misc]
-    """The table and the weights of the names."""
+    """The table and the weights of the names and choices."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.table = nn.EmbeddingBag(BUCKETS, size, mode="sum")
         nn.init.normal_(self.table.weight, std=0.05)
-        self.heads = nn.Linear(size, len(names()))
+        self.heads = nn.Linear(size, groups()[-1].stop)
 
     def forward(self, buckets: Sequence[Tensor]) -> Tensor:
-        """Scores of the names, (rows, N)."""
+        """Scores of the names and choices, (rows, N)."""
         counts = torch.tensor([len(each) for each in buckets])
         starts = torch.cat((torch.zeros(1, dtype=torch.long), counts.cumsum(0)[:-1]))
         summed = self.table(torch.cat(list(buckets)), starts)
@@ -111,7 +124,7 @@ def learn(net: Regression, rows: Examples, epochs: int, lr: float, dropped: floa
     for _ in range(epochs):
         total = 0.0
         for kept, targets in batches(rows, dropped, chance):
-            loss = F.cross_entropy(net(kept), targets)
+            loss = loss_of(net(kept), targets, groups()) / len(kept)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -120,22 +133,40 @@ def learn(net: Regression, rows: Examples, epochs: int, lr: float, dropped: floa
         yield total / len(rows.buckets)
 
 
-def temperature_of(scores: Tensor, targets: Tensor) -> float:
-    """The temperature of least loss."""
-    return min(TEMPERATURES, key=lambda heat: F.cross_entropy(scores / heat, targets).item())
+def loss_of(scores: Tensor, targets: Tensor, parts: Sequence[slice]) -> Tensor:
+    """The summed loss of groups' scores, each over the rows that it is of. `targets`: one column a group."""
+    losses = (
+        F.cross_entropy(scores[:, part], each, ignore_index=OTHER, reduction="sum")
+        for part, each in zip(parts, targets.T, strict=True)
+    )
+    return sum(losses, torch.zeros(()))
 
 
-def save(net: Regression, file: Path, temperature: float, about: Mapping[str, object]) -> None:
-    """The table in 8 bits with one scale a column, the weights of the names in fp32."""
+def temperature_of(scores: Tensor, targets: Tensor, parts: Sequence[slice]) -> float:
+    """The temperature of least loss of some groups."""
+    return min(TEMPERATURES, key=lambda heat: loss_of(scores / heat, targets, parts).item())
+
+
+def told_rightly(scores: Tensor, targets: Tensor, parts: Sequence[slice]) -> float:
+    """The share of names, or of choices, that score highest and are right."""
+    of = targets != OTHER
+    best = torch.stack([scores[:, part].argmax(-1) for part in parts], 1)
+    return int(((best == targets) & of).sum()) / max(int(of.sum()), 1)
+
+
+def save(net: Regression, file: Path, temperatures: Tensor, about: Mapping[str, object]) -> None:
+    """The table in 8 bits with one scale a column, the weights of names and choices in fp32 over their `temperatures`,
+    (N,)."""
     table = net.table.weight.detach().numpy()
     scale = np.abs(table).max(0, keepdims=True) / 127
+    heads = net.heads.weight.detach() / temperatures[:, None], net.heads.bias.detach() / temperatures
     with file.open("wb") as out:
         np.savez_compressed(
             out,
             table=np.round(table / scale).astype(np.int8),
             scale=scale.astype(np.float32),
-            weights=net.heads.weight.detach().numpy() / np.float32(temperature),
-            bias=net.heads.bias.detach().numpy() / np.float32(temperature),
+            weights=heads[0].numpy(),
+            bias=heads[1].numpy(),
             about=json.dumps(about),
         )
 
@@ -159,16 +190,16 @@ def main() -> None:
     for epoch, loss in enumerate(learn(net, rows, options.epochs, options.lr, options.dropped), 1):
         print(f"epoch {epoch}: loss {loss:.4f}", flush=True)
     scores = scores_of(net, validation)
-    temperature = temperature_of(scores, validation.targets)
-    loss = F.cross_entropy(scores / temperature, validation.targets).item()
-    right = (scores.argmax(-1) == validation.targets).float().mean().item()
     about = {**made_for(), "data_digest": file_digest(options.rows), "rows": len(rows.buckets)}
-    save(net, options.out, temperature, about)
+    temperatures, told = torch.ones(scores.shape[-1]), []
+    for what, first, last in (("names", 0, 1), ("choices", 1, None)):
+        parts, targets = groups()[first:last], validation.targets[:, first:last]
+        heat = temperature_of(scores, targets, parts)
+        temperatures[parts[0].start : parts[-1].stop] = heat
+        told.append(f"{what} right {told_rightly(scores, targets, parts):.4f}, temperature {heat:.2f}")
+    save(net, options.out, temperatures, about)
     size = options.out.stat().st_size / 1e6
-    print(
-        f"{options.out}: {size:.1f} MB; {len(validation.buckets)} validation rows: right {right:.4f}, loss {loss:.4f}"
-    )
-    print(f"temperature {temperature:.2f}")
+    print(f"{options.out}: {size:.1f} MB; {len(validation.buckets)} validation rows: {'; '.join(told)}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "sha
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
-- Which tool it is, the call classifier of the same rows has a say in when it is served (`roundsman-calls.npz`).
+- In which tool it is and in choices the call classifier of the same rows has a say when it is served
+  (`roundsman-calls.npz`); typing errors are mended in what it reads (`roundsman-words.txt`).
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
 - Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.

@@ -72,21 +72,24 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
 
 
 @pytest.mark.parametrize("content", [None, b"<html>"])
-def test_without_a_fitting_call_classifier_the_model_works_alone_and_the_doctor_says_so(
-    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("shipped", "told"), [("SHIPPED_CLASSIFIER", "call classifier none"), ("SHIPPED_WORDS", "words none")]
+)
+def test_without_a_fitting_file_beside_it_the_model_works_alone_and_the_doctor_says_so(
+    shipped: str, told: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shipped").mkdir()
     with running(tmp_path / "shipped") as parts:
         (health,) = [each for each in parts.health() if each.name == "language model"]
-    assert (health.ok, "call classifier none" in health.detail) == (True, False)
-    file = tmp_path / "calls.npz"
+    assert (health.ok, "none" in health.detail) == (True, False)
+    file = tmp_path / "damaged"
     if content:
         file.write_bytes(content)
-    monkeypatch.setattr(app, "SHIPPED_CLASSIFIER", file)
+    monkeypatch.setattr(app, shipped, file)
     (tmp_path / "without").mkdir()
     with running(tmp_path / "without") as parts:
         (health,) = [each for each in parts.health() if each.name == "language model"]
-    assert (health.ok, health.needed, "call classifier none" in health.detail) == (False, False, True)
+    assert (health.ok, health.needed, told in health.detail) == (False, False, True)
     assert "restore finetune/adapter" in health.advice
 
 

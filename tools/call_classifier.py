@@ -1,10 +1,11 @@
 """Which call a thread is for, told by its words: a second opinion beside the language model's.
 
-A language model of 135 million parameters copies words well; which tool is meant a plain linear classifier of words and
-letters tells as well, and its mistakes are others. So the two are multiplied (products of experts: Hinton 2002), as the
-log-probability of each name by the model plus WEIGHT times that by the classifier. The classifier is multinomial
-logistic regression on hashed n-grams (Weinberger et al. 2009, arXiv:0902.2206) of the question, whose names and times
-code has recognised, and of the calls before it.
+A language model of 135 million parameters copies words well; which tool is meant, and which of an argument's choices
+("goal": cost, time, emissions), a plain linear classifier of words and letters tells as well, and its mistakes are
+others. So the two are multiplied (products of experts: Hinton 2002), as the log-probability of each name or choice by
+the model plus WEIGHT times that by the classifier. The classifier is multinomial logistic regression on hashed n-grams
+(Weinberger et al. 2009, arXiv:0902.2206) of the question, whose names and times code has recognised, and of the calls
+before it; the names and the choices of each argument are regressions of their own over one table (Caruana 1997).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import json
 import re
 import struct
+import typing
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +72,7 @@ SAMPLE = Thread(
     ("[site Sather Gate]",),
     (Made(Call("find_bins", {"near": "x"}), "ok"),),
     "tonight's round",
-    (Made(Call("plan_round", {"when": "tonight"}), "failed: x"),),
+    (Made(Call("plan_round", {"when": "tonight", "goal": "cost"}), "failed: x"),),
 )
 """A file keeps the features of this thread, so that a classifier of other features is refused."""
 
@@ -78,6 +80,16 @@ SAMPLE = Thread(
 def names() -> tuple[str, ...]:
     """What a call can be named: the tools of this registry, then the words."""
     return (*TOOLS, *WORDS)
+
+
+def choices() -> dict[tuple[str, str], tuple[str | None, ...]]:
+    """By tool and argument what an argument with choices can be: left out (None), or one of the registry's."""
+    return {
+        (tool.name, argument.name): (None, *said)
+        for tool in TOOLS.values()
+        for argument in tool.arguments
+        if (said := typing.cast("list[str]", argument.schema.get("enum", [])))
+    }
 
 
 def features(thread: Thread) -> list[int]:
@@ -127,12 +139,21 @@ def _context(where: str, made: Sequence[Made]) -> Iterator[str]:
     for call, outcome in made:
         yield f"{where} made {call.name} {outcome.partition(':')[0]}"
         yield from (f"{where} {call.name}.{argument}" for argument in call.parameters)
+        yield from (
+            f"{where} {name}={said}" for name, said in call.parameters.items() if (call.name, name) in choices()
+        )
+
+
+def groups() -> list[slice]:
+    """The scores that exclude each other: first the names', then those of each argument's choices, in their order."""
+    sizes = [len(names()), *map(len, choices().values())]
+    return [slice(end - size, end) for size, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
 
 
 @dataclass(frozen=True)
 class CallClassifier:
-    """The regression. `table`: (BUCKETS, D); `weights` (N, D) and `bias` (N,) of the N names; `digest`: SHA-256 of the
-    file."""
+    """The regressions. `table`: (BUCKETS, D); `weights` (N, D) and `bias` (N,) of the names, then of the choices of
+    each argument, together N; `digest`: SHA-256 of the file."""
 
     table: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float32]
@@ -141,10 +162,23 @@ class CallClassifier:
 
     def likely(self, thread: Thread) -> dict[str, float]:
         """The natural log-probability of each name."""
+        return dict(zip(names(), self._shares(thread, groups()[0]), strict=True))
+
+    def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
+        """By argument of a call of `tool` the natural log-probability of each choice; None: that it is left out."""
+        return {
+            argument: dict(zip(of, self._shares(thread, group), strict=True))
+            for ((named, argument), of), group in zip(choices().items(), groups()[1:], strict=True)
+            if named == tool
+        }
+
+    def _shares(self, thread: Thread, group: slice) -> list[float]:
         buckets = features(thread)
-        scores = self.weights @ (self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))) + self.bias
+        read = self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))
+        scores = self.weights[group] @ read + self.bias[group]
         scores = scores - scores.max()
-        return dict(zip(names(), (scores - np.log(np.exp(scores).sum())).tolist(), strict=True))
+        shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
+        return shares
 
 
 def fused(model: Mapping[str, float], classifier: Mapping[str, float]) -> str:
@@ -174,7 +208,8 @@ def load_classifier(file: Path) -> CallClassifier:
             told = f"its {name} is {made[name]}, needed is {wanted}"
             raise BadData(f"{file} does not fit: {told}; make one with python -m finetune.calls")
     columns = weights.shape[-1] if weights.ndim else 0
-    shapes = ((BUCKETS, columns), (len(names()), columns), (len(names()),))
+    scores = groups()[-1].stop
+    shapes = ((BUCKETS, columns), (scores, columns), (scores,))
     parts = (table, weights, bias)
     if any(
         part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all()

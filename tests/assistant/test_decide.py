@@ -17,7 +17,8 @@ from domain.errors import ModelUnavailable
 from domain.ports import ModelAnswer
 from domain.values import Call
 from prompts.render import Step
-from tools.call_classifier import BUCKETS, CallClassifier, Made, names
+from tools.call_classifier import BUCKETS, CallClassifier, Made, choices, names
+from tools.slips import Spelling
 
 REQUESTS = Call("operations_report", {"measure": "requests", "near": "Zone 4", "since": "May"})
 FIRST = Past("C-0001", (PastTurn("requests in Zone 4 in May", (Step(REQUESTS.text()),)),))
@@ -65,9 +66,12 @@ FLEET, HISTORY = Call("fleet_status", {"when": "this morning"}), Call("service_h
 ASKED = "T2 won't start. who else have i got this morning"
 
 
-def sure_of(name: str, odds: float = 12.0) -> CallClassifier:
-    """A classifier that finds one name e^odds times as likely as each other, whatever is asked."""
-    bias = np.array([odds * (each == name) for each in names()], np.float32)
+def sure_of(name: str, odds: float = 12.0, **chosen: str) -> CallClassifier:
+    """A classifier that finds one name e^odds times as likely as each other, and of arguments the choices as well."""
+    told = [each == name for each in names()]
+    for (tool, argument), of in choices().items():
+        told += [tool == name and chosen.get(argument) == each for each in of]
+    bias = odds * np.array(told, np.float32)
     return CallClassifier(np.zeros((BUCKETS, 1), np.float32), np.zeros((len(bias), 1), np.float32), bias)
 
 
@@ -118,6 +122,52 @@ async def test_a_tool_that_the_thread_cannot_fill_is_never_chosen() -> None:
 async def test_a_model_that_cannot_tell_is_asked_as_before() -> None:
     model = ScriptedModel([HISTORY.text()])
     assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
+
+
+# ---------------------------------------------------------------- choices of arguments
+
+PLAN = "plan tonight for T1, as quick as can be"
+QUICK, CHEAP = (Call("plan_round", {"when": "tonight", "trucks": ["T1"], "goal": goal}) for goal in ("time", "cost"))
+LIKELY = {"plan_round": -0.1}
+
+
+@pytest.mark.parametrize(("weights", "call"), [((-1.0, -6.0), QUICK), ((-1.0, -8.0), CHEAP)])
+async def test_another_choice_is_taken_where_both_find_it_likelier(weights: tuple[float, ...], call: Call) -> None:
+    model = NamingScript([CHEAP.text(), QUICK.text()], LIKELY, weights)
+    assert await decide(Speaker(model, classifier=sure_of("plan_round", goal="time")), situation(PLAN)) == call
+    (alternative,) = model.schemas[1]["anyOf"]
+    assert alternative["properties"]["parameters"]["properties"] == {
+        name: {"const": said} for name, said in QUICK.parameters.items()
+    }
+
+
+async def test_a_choice_that_nobody_made_is_left_out() -> None:
+    without = Call("plan_round", {"when": "tonight", "trucks": ["T1"]})
+    model = NamingScript([CHEAP.text(), without.text()], LIKELY, (-1.0, -2.0))
+    assert await decide(Speaker(model, classifier=sure_of("plan_round")), situation(PLAN)) == without
+
+
+async def test_where_both_agree_or_the_other_call_fails_the_first_stays() -> None:
+    speaker = Speaker(NamingScript([QUICK.text()], LIKELY, (-1.0,)), classifier=sure_of("plan_round", goal="time"))
+    assert await decide(speaker, situation(PLAN)) == QUICK
+    gone = NamingScript([CHEAP.text(), ModelUnavailable("gone")], LIKELY, (-1.0, -1.0))
+    assert await decide(replace(speaker, model=gone), situation(PLAN)) == CHEAP
+
+
+# ---------------------------------------------------------------- slips of the keyboard
+
+
+async def test_the_model_reads_a_question_without_slips_and_the_call_copies_what_was_typed() -> None:
+    spelling = Spelling({"without": 99, "truck": 99, "there": 99})
+    model = ScriptedModel([Call("propose_ticket", {"kind": "complaint", "note": "wihtout lid"}).text()])
+    past = Past("C-0001", (PastTurn("is it theer", (Step(REQUESTS.text()),)),))
+    asked = situation("wihtout lid near theere", past, marks=("[site theere]",), names=frozenset({"near"}))
+    call = await decide(Speaker(model, spelling=spelling), asked)
+    assert call.parameters["note"] == "wihtout lid near theere"
+    assert "is it there" in model.prompts[0]
+    assert "without lid near theere" in model.prompts[0]
+    thread = thread_of(asked, spelling)
+    assert (thread.question, thread.earlier) == ("without lid near theere", "is it there")
 
 
 # ---------------------------------------------------------------- what a call leaves out

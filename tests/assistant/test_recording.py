@@ -13,7 +13,7 @@ from desk import ANA, TICKET, Desk, a_desk, call
 from doubles import ScriptedModel
 
 from assistant.local_model import EngineOptions, LocalModel, file_digest
-from assistant.recording import classified, versions_of
+from assistant.recording import assisted, versions_of
 from domain.errors import RoundsmanError, StoreUnavailable
 from domain.ledger import LedgerCall, LedgerEntry
 from domain.ports import ModelIdentity
@@ -23,6 +23,7 @@ from prompts.render import VERSION_OF_STYLE
 from tools.call_classifier import CallClassifier
 from tools.registry import TOOLS, registry_version
 from tools.replay import CallVerdict, replay
+from tools.slips import Spelling
 
 
 def test_the_weights_that_spoke_are_recorded_by_their_digests(tmp_path: Path) -> None:
@@ -36,13 +37,14 @@ def test_the_weights_that_spoke_are_recorded_by_their_digests(tmp_path: Path) ->
     assert "classifier" not in versions.model
 
 
-def test_a_classifier_beside_the_model_is_recorded_with_it() -> None:
+def test_what_is_beside_the_model_is_recorded_with_it() -> None:
     said = ModelIdentity("small", "tuned", "an engine", {"base": "abc"})
     classifier = CallClassifier(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), digest="0123456789abcdef")
-    both = classified(said, classifier)
-    assert both.digests == {"base": "abc", "classifier": "0123456789abcdef"}
-    assert versions_of(both, "small").model == "small on an engine, classifier 0123456789ab"
-    assert classified(said, None) == said
+    both = assisted(said, classifier, Spelling({"bins": 9}, digest="fedcba9876543210"))
+    assert both.digests == {"base": "abc", "classifier": "0123456789abcdef", "words": "fedcba9876543210"}
+    assert versions_of(both, "small").model == "small on an engine, classifier 0123456789ab, words fedcba987654"
+    assert assisted(said, classifier, None).digests == {"base": "abc", "classifier": "0123456789abcdef"}
+    assert assisted(said, None, None) == said
 
 
 # ---------------------------------------------------------------- what did not run, run again

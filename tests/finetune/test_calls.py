@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import JsonValue
 
 from assistant.decide import Situation
 from assistant.decide import thread_of as served_thread
@@ -21,17 +22,27 @@ from tools.call_classifier import Made, Thread, load_classifier, names
 
 ROOT = Path(__file__).parents[2]
 SAID = {"find_bins": "which bins are full near", "plan_round": "plan a round for", "decline": "tell me a joke about"}
+GOALS = {"cost": "cheaply", "time": "quickly", None: "today"}
 PLACES = ["the pier", "Soda Hall", "market street", "the mall", "gate nine", "the yard", "Elm Court", "the depot"]
 
 
 def rows(places: list[str], tools: str = "") -> str:
     """One row a saying and place."""
     made = [
-        Row(Setting("berkeley", "manager", tools), (Turn(f"{said} {place}"),), Call(name, {}).text())
+        Row(
+            Setting("berkeley", "manager", tools),
+            (Turn(f"{said} {place} {how}"),),
+            Call(name, _goal(name, goal)).text(),
+        )
         for name, said in SAID.items()
+        for goal, how in GOALS.items()
         for place in places
     ]
     return "".join(to_json(row) + "\n" for row in made)
+
+
+def _goal(name: str, goal: str | None) -> dict[str, JsonValue]:
+    return {"goal": goal} if goal and name == "plan_round" else {}
 
 
 def made(folder: Path, file: str) -> Path:
@@ -53,6 +64,9 @@ def test_a_file_is_made_of_rows_twice_the_same_and_tells_their_calls_apart(tmp_p
     for name, said in SAID.items():
         likely = one.likely(Thread(f"{said} Cedar Lane"))
         assert max(likely, key=lambda each: likely[each]) == name
+    for goal, how in GOALS.items():
+        told = one.likely_choices(Thread(f"{SAID['plan_round']} Cedar Lane {how}"), "plan_round")["goal"]
+        assert max(told, key=lambda each: told[each]) == goal
 
 
 def test_a_row_is_read_with_the_turn_before_and_this_turns_calls() -> None:
@@ -79,8 +93,9 @@ def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None
     torch.manual_seed(0)
     fair = torch.randn(4_000, len(names()))
     targets = torch.distributions.Categorical(logits=fair).sample()
-    assert temperature_of(fair, targets) == pytest.approx(1.0, rel=0.2)
-    assert temperature_of(fair * 4, targets) == pytest.approx(4.0, rel=0.2)
+    parts, column = [slice(0, len(names()))], targets[:, None]
+    assert temperature_of(fair, column, parts) == pytest.approx(1.0, rel=0.2)
+    assert temperature_of(fair * 4, column, parts) == pytest.approx(4.0, rel=0.2)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +105,7 @@ def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None
         (rows(["x"], "only these tools:\nx() - X."), "has no row without listed tools"),
         ("{}\n", "does not hold rows"),
         (rows(["x"]).replace("plan_round", "plan_party"), "does not hold rows"),
+        (rows(["x"]).replace('\\"cost\\"', '\\"fame\\"'), "does not hold rows"),
     ],
 )
 def test_a_file_without_rows_of_these_tools_is_refused(tmp_path: Path, text: str, why: str) -> None:

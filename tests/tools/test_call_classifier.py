@@ -12,7 +12,7 @@ import pytest
 
 from domain.errors import BadData
 from domain.values import Call
-from tools.call_classifier import BUCKETS, Made, Thread, features, fused, load_classifier, made_for, names
+from tools.call_classifier import BUCKETS, Made, Thread, features, fused, groups, load_classifier, made_for, names
 from tools.registry import TOOLS
 
 SHIPPED = Path(__file__).parents[2] / "finetune" / "adapter" / "roundsman-calls.npz"
@@ -74,17 +74,43 @@ def test_the_shipped_file_tells_tools_apart() -> None:
             assert likely[tool.name] > -2.3, (example.question, max(likely, key=lambda name: likely[name]))
 
 
+@pytest.mark.parametrize(
+    ("question", "tool", "argument", "choice"),
+    [
+        ("plan tomorrow for T1, every container", "plan_round", "serve", "all"),
+        ("plan tomorrow for T1 as cheap as can be", "plan_round", "goal", "cost"),
+        ("plan tomorrow for T1", "plan_round", "goal", None),
+        ("tonnage per stream last month", "operations_report", "measure", "tonnage"),
+        ("tonnage per stream last month", "operations_report", "group_by", "stream"),
+    ],
+)
+def test_the_shipped_file_tells_choices_apart(question: str, tool: str, argument: str, choice: str | None) -> None:
+    likely = load_classifier(SHIPPED).likely_choices(Thread(question), tool)[argument]
+    assert max(likely, key=lambda each: likely[each]) == choice
+
+
+def test_choices_of_earlier_calls_count() -> None:
+    def after(goal: str) -> list[int]:
+        return features(replace(ASKED, before=(Made(Call("plan_round", {"goal": goal}), "ok"),)))
+
+    assert after("cost") != after("time")
+
+
 def stored(file: Path, **about: str) -> Path:
     zeros = np.zeros((BUCKETS, 1), np.int8)
-    rest = {"scale": np.ones((1, 1)), "weights": np.zeros((len(names()), 1)), "bias": np.zeros(len(names()))}
+    scores = groups()[-1].stop
+    rest = {"scale": np.ones((1, 1)), "weights": np.zeros((scores, 1)), "bias": np.zeros(scores)}
     with file.open("wb") as out:
         np.savez_compressed(out, table=zeros, about=json.dumps(made_for() | about), **rest)
     return file
 
 
 def test_a_file_of_other_tools_or_features_is_refused_with_both_hashes(tmp_path: Path) -> None:
-    likely = load_classifier(stored(tmp_path / "right.npz")).likely(ASKED)
-    assert likely == pytest.approx(dict.fromkeys(names(), -np.log(len(names()))))
+    classifier = load_classifier(stored(tmp_path / "right.npz"))
+    assert classifier.likely(ASKED) == pytest.approx(dict.fromkeys(names(), -np.log(len(names()))))
+    kinds = dict.fromkeys((None, "maintenance", "recovery", "complaint"), -np.log(4))
+    assert classifier.likely_choices(ASKED, "propose_ticket") == {"kind": pytest.approx(kinds)}
+    assert classifier.likely_choices(ASKED, "fleet_status") == {}
     for name, needed in made_for().items():
         with pytest.raises(BadData, match=rf"its {name} is abc, needed is {needed}"):
             load_classifier(stored(tmp_path / "wrong.npz", **{name: "abc"}))

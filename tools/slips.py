@@ -1,0 +1,101 @@
+"""Slips of the keyboard ("wihtout truck 1"), mended in what the language model is shown.
+
+A model of 135 million parameters reads "wihtout" as pieces that mean nothing to it. So a word that is none, and that
+one slip turns into a word of the training rows, is shown to the model and its classifier as that word: the noisy
+channel (Kernighan, Church and Gale 1990) of one letter swapped with its neighbour, doubled or added, left out, or
+replaced (Damerau 1964, DOI 10.1145/363958.363994). What the user wrote stays what is recorded, copied into calls and
+resolved.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from domain.errors import BadData
+from domain.files import file_digest
+from domain.name_words import fold, tokens
+
+WORD = re.compile(r"(?<![\w'’.@/-])[^\W\d_]+(?:['’][^\W\d_]+)*(?![\w'’@/-]|\.\w)")
+"""A word of letters alone, that is no part of a file, an address, or of words joined by hyphens."""
+SHORTEST_SWAPPED, SHORTEST = 4, 5
+"""Letters of the shortest words that are mended: of neighbours swapped, of another slip."""
+LONGEST = 24
+LETTERS = 26
+LINE = re.compile(r"(\S+) (\d+)")
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """The words that are known: `counts` tells how many training rows hold one, 0 for others of the dictionaries.
+
+    `digest`: SHA-256 of the file.
+    """
+
+    counts: Mapping[str, int]
+    digest: str = ""
+    _folded: frozenset[str] = field(init=False)
+    _trained: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the folded forms, and the words that a slip may have been meant for."""
+        object.__setattr__(self, "_folded", frozenset(map(fold, self.counts)))
+        object.__setattr__(self, "_trained", tuple(word for word, count in self.counts.items() if count))
+
+    def mended(self, text: str, names: Set[str] = frozenset()) -> str:
+        """The text without slips. Words of `names` stay (as domain/name_words.py writes them), and those with a capital
+        letter inside a sentence."""
+
+        def meant(found: re.Match[str]) -> str:
+            word = found[0]
+            first = not text[: found.start()].strip() or text[: found.start()].rstrip()[-1] in ".?!:\n"
+            lower = word[:1].lower() + word[1:] if first else word
+            if not lower.islower() or not names.isdisjoint(tokens(word, frozenset())):
+                return word
+            mended = self.word(lower)
+            return mended[:1].upper() + mended[1:] if word[:1].isupper() else mended
+
+        return WORD.sub(meant, text)
+
+    def word(self, word: str) -> str:
+        """What a word in small letters was meant for; the word itself where it is one or nothing is likely."""
+        if not SHORTEST_SWAPPED <= len(word) <= LONGEST or word in self.counts or fold(word) in self._folded:
+            return word
+        near = process.extract(word, self._trained, scorer=OSA.distance, score_cutoff=1, limit=None)
+        likely = {other: _slip(word, other) + math.log(self.counts[other]) for other, _, _ in near}
+        return max(likely, key=lambda other: likely[other]) if likely and max(likely.values()) > -math.inf else word
+
+
+def _slip(word: str, meant: str) -> float:
+    """The logarithm of how often the one slip of `meant` that gives `word` is made, each of the four kinds as often.
+
+    The first letter is rarely missed (Pollock and Zamora 1984, DOI 10.1145/358027.358048): such are no slips here.
+    """
+    if word[0] != meant[0]:
+        return -math.inf
+    if sorted(word) == sorted(meant):
+        return -math.log(len(meant) - 1)
+    if len(word) < SHORTEST:
+        return -math.inf
+    places = {-1: len(meant), 0: LETTERS * len(meant), 1: LETTERS * (len(meant) + 1)}
+    return -math.log(places[len(word) - len(meant)])
+
+
+def load_spelling(file: Path) -> Spelling:
+    """The words of a file of finetune.words. Raises BadData when it is unreadable or something else."""
+    none = f"{file} holds no words; make it with python -m finetune.words"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as unreadable:
+        raise BadData(none) from unreadable
+    found = [LINE.fullmatch(line) for line in lines]
+    counts = {each[1]: int(each[2]) for each in found if each}
+    if not counts or len(counts) < len(lines):
+        raise BadData(none)
+    return Spelling(counts, file_digest(file))
