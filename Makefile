@@ -66,6 +66,6 @@ adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the fra
 	  --out finetune/adapter/roundsman-small.gguf
 
 classifier: finetune/runs/rows.jsonl ## Make the shipped call classifier and words again from the frames: a quarter of an hour
-	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
-	  --out finetune/adapter/roundsman-calls.npz
 	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
+	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
+	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz

@@ -13,7 +13,6 @@ from pydantic import JsonValue
 
 from assistant.memory import Past
 from domain.errors import ModelUnavailable, PromptTooLong
-from domain.name_words import tokens
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
@@ -270,10 +269,7 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
 
 def _spelt(question: str, situation: Situation, spelling: Spelling | None) -> str:
     """A question of the thread without slips; names and what code recognised stay."""
-    if spelling is None:
-        return question
-    marked = {word for mark in situation.marks for word in tokens(Mention.read(mark).words, frozenset())}
-    return spelling.mended(question, situation.names | marked)
+    return spelling.mended(question, situation.marks, situation.names) if spelling else question
 
 
 def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:

@@ -1,6 +1,7 @@
-"""The call classifier of tools/call_classifier.py, made of rows of finetune.rows in some minutes on one core.
+r"""The call classifier of tools/call_classifier.py, made of rows of finetune.rows in some minutes on one core.
 
-    python -m finetune.calls --rows train.jsonl --val validation.jsonl --out finetune/adapter/roundsman-calls.npz
+    python -m finetune.calls --rows train.jsonl --val validation.jsonl --words finetune/adapter/roundsman-words.txt \
+        --out finetune/adapter/roundsman-calls.npz
 
 Rows with listed tools are left out. The names and each argument's choices are learned together, over one table.
 N-grams are dropped at random while it learns ("word dropout": Iyyer et al. 2015), so that no single one decides, and
@@ -30,6 +31,7 @@ from finetune.stage import run_stage
 from prompts.render import Step
 from prompts.row import Row, from_json
 from tools.call_classifier import BUCKETS, Made, Thread, choices, features, groups, made_for, names
+from tools.slips import Spelling, load_spelling
 
 SEED = 7
 BATCH = 256
@@ -48,18 +50,19 @@ class Examples:
     targets: Tensor
 
 
-def thread_of(row: Row) -> Thread:
-    """What the classifier reads of a row."""
+def thread_of(row: Row, spelling: Spelling | None = None) -> Thread:
+    """What the classifier reads of a row, slips of the keyboard mended as they are when it is served."""
     now, before = row.turns[-1], row.turns[-2] if len(row.turns) > 1 else None
     earlier, steps = (before.question, before.steps) if before else ("", ())
-    return Thread(now.question, now.marks, tuple(map(_made, now.steps)), earlier, tuple(map(_made, steps)))
+    asked, earlier = (spelling.mended(said, now.marks) if spelling else said for said in (now.question, earlier))
+    return Thread(asked, now.marks, tuple(map(_made, now.steps)), earlier, tuple(map(_made, steps)))
 
 
 def _made(step: Step) -> Made:
     return Made(Call.read(step.call), step.outcome)
 
 
-def read_examples(file: Path) -> Examples:
+def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
     """The rows of a file that list no tools. Raises BadData for a file that cannot be read or has none."""
     try:
         rows = [from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -69,7 +72,7 @@ def read_examples(file: Path) -> Examples:
         raise BadData(f"{file} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
     if not own:
         raise BadData(f"{file} has no row without listed tools")
-    return Examples([torch.tensor(features(thread_of(row))) for row in own], torch.tensor(targets))
+    return Examples([torch.tensor(features(thread_of(row, spelling))) for row in own], torch.tensor(targets))
 
 
 def _targets(call: Call) -> list[int]:
@@ -176,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=64, help="columns of the table")
     parser.add_argument("--epochs", type=int, default=6)
@@ -185,7 +189,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(SEED)
-    rows, validation = read_examples(options.rows), read_examples(options.val)
+    spelling = load_spelling(options.words)
+    rows, validation = read_examples(options.rows, spelling), read_examples(options.val, spelling)
     net = Regression(options.size)
     for epoch, loss in enumerate(learn(net, rows, options.epochs, options.lr, options.dropped), 1):
         print(f"epoch {epoch}: loss {loss:.4f}", flush=True)

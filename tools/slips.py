@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from rapidfuzz.distance import OSA
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.name_words import fold, tokens
+from tools.mentions import Mention
 
 WORD = re.compile(r"(?<![\w'’.@/-])[^\W\d_]+(?:['’][^\W\d_]+)*(?![\w'’@/-]|\.\w)")
 """A word of letters alone, that is no part of a file, an address, or of words joined by hyphens."""
@@ -48,15 +49,16 @@ class Spelling:
         object.__setattr__(self, "_folded", frozenset(map(fold, self.counts)))
         object.__setattr__(self, "_trained", tuple(word for word, count in self.counts.items() if count))
 
-    def mended(self, text: str, names: Set[str] = frozenset()) -> str:
-        """The text without slips. Words of `names` stay (as domain/name_words.py writes them), and those with a capital
-        letter inside a sentence."""
+    def mended(self, text: str, marks: Sequence[str] = (), names: Set[str] = frozenset()) -> str:
+        """The text without slips. Words of `marks` ("[truck T2]") stay, words of `names` (as domain/name_words.py
+        writes them), and those with a capital letter inside a sentence."""
+        stay = names | {word for mark in marks for word in tokens(Mention.read(mark).words, frozenset())}
 
         def meant(found: re.Match[str]) -> str:
             word = found[0]
             first = not text[: found.start()].strip() or text[: found.start()].rstrip()[-1] in ".?!:\n"
             lower = word[:1].lower() + word[1:] if first else word
-            if not lower.islower() or not names.isdisjoint(tokens(word, frozenset())):
+            if not lower.islower() or not stay.isdisjoint(tokens(word, frozenset())):
                 return word
             mended = self.word(lower)
             return mended[:1].upper() + mended[1:] if word[:1].isupper() else mended

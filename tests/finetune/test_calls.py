@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from finetune.calls import read_examples, temperature_of, thread_of
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, to_json
 from tools.call_classifier import Made, Thread, load_classifier, names
+from tools.slips import Spelling
 
 ROOT = Path(__file__).parents[2]
 SAID = {"find_bins": "which bins are full near", "plan_round": "plan a round for", "decline": "tell me a joke about"}
@@ -49,7 +51,9 @@ def made(folder: Path, file: str) -> Path:
     out = folder / file
     (folder / "rows.jsonl").write_text(rows(PLACES[:6]) + rows(PLACES, "only these tools:\nx() - X."))
     (folder / "val.jsonl").write_text(rows(PLACES[6:]))
-    words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--out", out, "--epochs", "60"]
+    (folder / "words.txt").write_text("plan 9\n")
+    words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--words", folder / "words.txt",
+             "--out", out, "--epochs", "60"]  # fmt: skip
     subprocess.run(
         [sys.executable, "-m", "finetune.calls", *map(str, words)], cwd=ROOT, check=True, capture_output=True
     )
@@ -87,6 +91,11 @@ def test_training_and_serving_read_the_same_of_a_thread() -> None:
     past = Past("C-0001", (PastTurn("bins", before),))
     served = Situation("berkeley", "manager", "", past, "then plan", steps, marks=("[x y]",))
     assert served_thread(served) == thread_of(row)
+    spelling = Spelling({"then": 9, "thin": 9, "plain": 9})
+    slipped = replace(row, turns=(row.turns[0], replace(row.turns[1], question="tehn plian [x y]")))
+    typed = replace(served, question="tehn plian [x y]")
+    assert served_thread(typed, spelling) == thread_of(slipped, spelling)
+    assert thread_of(slipped, spelling).question == "then plain [x y]"
 
 
 def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None:

@@ -45,7 +45,8 @@ def test_only_the_slips_of_a_text_change() -> None:
 
 def test_names_stay() -> None:
     assert FEW.mended("bins near Wihtout Hall") == "bins near Wihtout Hall"
-    assert FEW.mended("bins near wihtout hall", frozenset({"wihtout"})) == "bins near wihtout hall"
+    assert FEW.mended("bins near wihtout hall", names=frozenset({"wihtout"})) == "bins near wihtout hall"
+    assert FEW.mended("waht near wihtout hall", ("[site wihtout hall]",)) == "what near wihtout hall"
     assert FEW.mended("bins near. Wihtout that") == "bins near. Without that"
 
 
