@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -182,14 +182,13 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     """The call, or one with other choices of its arguments where both experts find those likelier."""
     classifier = choice.speaker.classifier if choice.votes else None
     call = Call.read(answer.text)
-    if classifier is None or call.name not in TOOLS:
+    if classifier is None or answer.weight is None or call.name not in TOOLS:
         return answer
     told = classifier.likely_choices(thread_of(choice.situation, choice.speaker.spelling), call.name)
     for odds, argument, other in _doubted(call, told)[:MOST_AGAIN]:
         schema = otherwise(choice.schema, Call.read(answer.text), argument, other)
         again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
-        weights = (again.weight, answer.weight) if again else (None, None)
-        if again and weights[0] is not None and weights[1] is not None and weights[0] + odds > weights[1]:
+        if again and again.weight is not None and answer.weight is not None and again.weight + odds > answer.weight:
             answer = replace(again, names=answer.names)
     return answer
 
@@ -199,8 +198,8 @@ def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list
     found = []
     for argument, likely in told.items():
         best, said = max(likely, key=lambda choice: likely[choice]), call.parameters.get(argument)
-        if best != said:
-            found.append((WEIGHT * (likely[best] - likely[cast("str | None", said)]), argument, best))
+        if (said is None or isinstance(said, str)) and said in likely and said != best:
+            found.append((WEIGHT * (likely[best] - likely[said]), argument, best))
     return sorted(found, key=lambda each: -each[0])
 
 

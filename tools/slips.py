@@ -28,6 +28,8 @@ WORD = re.compile(r"(?<![\w'’.@/-])[^\W\d_]+(?:['’][^\W\d_]+)*(?![\w'’@/-]
 SHORTEST_SWAPPED, SHORTEST = 4, 5
 """Letters of the shortest words that are mended: of neighbours swapped, of another slip."""
 LONGEST = 24
+OPENING = '.?!:\n¿¡"“„«('
+"""What stands before the first word of a sentence."""
 LETTERS = 26
 LINE = re.compile(r"(\S+) (\d+)")
 
@@ -56,7 +58,8 @@ class Spelling:
 
         def meant(found: re.Match[str]) -> str:
             word = found[0]
-            first = not text[: found.start()].strip() or text[: found.start()].rstrip()[-1] in ".?!:\n"
+            before = text[: found.start()].rstrip(" \t")
+            first = not before or before[-1] in OPENING
             lower = word[:1].lower() + word[1:] if first else word
             if not lower.islower() or not stay.isdisjoint(tokens(word, frozenset())):
                 return word

@@ -147,6 +147,14 @@ async def test_a_choice_that_nobody_made_is_left_out() -> None:
     assert await decide(Speaker(model, classifier=sure_of("plan_round")), situation(PLAN)) == without
 
 
+@pytest.mark.parametrize("goal", ["fame", ["time"], None])
+async def test_a_server_that_gives_what_is_no_choice_is_not_asked_for_another(goal: JsonValue) -> None:
+    said = Call("plan_round", {"goal": goal})
+    asked = NamingScript([said.text()], LIKELY, (-1.0,))
+    speaker = Speaker(asked, classifier=sure_of("plan_round"))
+    assert (await decide(speaker, situation(PLAN, Past("C-0001")))).parameters.get("goal") == goal
+
+
 async def test_where_both_agree_or_the_other_call_fails_the_first_stays() -> None:
     speaker = Speaker(NamingScript([QUICK.text()], LIKELY, (-1.0,)), classifier=sure_of("plan_round", goal="time"))
     assert await decide(speaker, situation(PLAN)) == QUICK

@@ -47,7 +47,8 @@ def test_names_stay() -> None:
     assert FEW.mended("bins near Wihtout Hall") == "bins near Wihtout Hall"
     assert FEW.mended("bins near wihtout hall", names=frozenset({"wihtout"})) == "bins near wihtout hall"
     assert FEW.mended("waht near wihtout hall", ("[site wihtout hall]",)) == "what near wihtout hall"
-    assert FEW.mended("bins near. Wihtout that") == "bins near. Without that"
+    for opening in (". ", "?\n", "\n", " (", ": ", " ¿"):
+        assert FEW.mended(f"bins near{opening}Wihtout that") == f"bins near{opening}Without that"
 
 
 @pytest.mark.parametrize(
