@@ -35,7 +35,7 @@ NAMED = frozenset({"site", "area", "bin", "truck", "file"})
 GRACE_S = 0.5
 """Beyond a model's own deadline, so that the model's own sentence comes first."""
 MOST_AGAIN = 2
-"""How often a call is written again to take in what it leaves out."""
+"""How often a call is written again to take in what it leaves out, and how often for another choice."""
 LONGEST_QUESTION = 1_200
 """Characters of the current question that the embedded model sees: its beginning and its end."""
 
@@ -46,9 +46,9 @@ class Speaker:
 
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
-    recognises in the question; `classifier` has a say in which tool it is; `covering` writes a call again that leaves
-    out what code recognised, in the small style and where values are copied; `spelling` mends slips of the keyboard in
-    what the model and the classifier read.
+    recognises in the question; `classifier` has a say in which tool it is and in choices; `covering` writes a call
+    again that leaves out what code recognised, in the small style and where values are copied; `spelling` mends slips
+    of the keyboard in what the model and the classifier read.
     """
 
     model: LanguageModel
@@ -194,10 +194,15 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
 
 
 def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list[tuple[float, str, str | None]]:
-    """The choices that the classifier finds likelier than the call's: by how much, weighed, of which argument."""
+    """The choices that the classifier finds likelier than the call's: by how much, weighed, of which argument.
+
+    A default that is said stays: rows leave defaults out, and a follow-up would keep the choice before instead.
+    """
     found = []
     for argument, likely in told.items():
         best, said = max(likely, key=lambda choice: likely[choice]), call.parameters.get(argument)
+        if said is not None and said == TOOLS[call.name].argument(argument).default:
+            continue
         if (said is None or isinstance(said, str)) and said in likely and said != best:
             found.append((WEIGHT * (likely[best] - likely[said]), argument, best))
     return sorted(found, key=lambda each: -each[0])

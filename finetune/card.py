@@ -40,6 +40,8 @@ FIGURES = {
 }
 TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "share"}
 """Parts of a plan that are said by another name or of one stage only."""
+BESIDE = {"classifier": "call classifier", "words": "words"}
+"""Files that a result was measured with beside the adapter."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
@@ -111,7 +113,8 @@ def figure_table(results: list[Result]) -> Iterator[str]:
 
 
 def _headline(result: Result) -> str:
-    beside = ", call classifier beside it" if result.model.get("classifier") else ""
+    files = " and ".join(told for name, told in BESIDE.items() if result.model.get(name))
+    beside = f", {files} beside it" if files else ""
     return f"{result.name} ({result.cases} cases, {result.commit}, {result.date}{beside})"
 
 

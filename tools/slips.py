@@ -2,9 +2,10 @@
 
 A model of 135 million parameters reads "wihtout" as pieces that mean nothing to it. So a word that is none, and that
 one slip turns into a word of the training rows, is shown to the model and its classifier as that word: the noisy
-channel (Kernighan, Church and Gale 1990) of one letter swapped with its neighbour, doubled or added, left out, or
-replaced (Damerau 1964, DOI 10.1145/363958.363994). What the user wrote stays what is recorded, copied into calls and
-resolved.
+channel (Kernighan, Church and Gale 1990) of one letter swapped with its neighbour, struck twice, or left out (three of
+the four slips of Damerau 1964, DOI 10.1145/363958.363994). What the user wrote stays what is recorded, copied into
+calls and resolved. Another letter in a word's place or at its end is as often another form of a word that the lists
+lack ("minutos", "comparalo"), and who types an accent means it: such words stay.
 """
 
 from __future__ import annotations
@@ -28,10 +29,9 @@ WORD = re.compile(r"(?<![\w'’.@/-])[^\W\d_]+(?:['’][^\W\d_]+)*(?![\w'’@/-]
 SHORTEST_SWAPPED, SHORTEST = 4, 5
 """Letters of the shortest words that are mended: of neighbours swapped, of another slip."""
 LONGEST = 24
-OPENING = '.?!:\n¿¡"“„«('
-"""What stands before the first word of a sentence."""
-LETTERS = 26
-LINE = re.compile(r"(\S+) (\d+)")
+OPENING = re.compile(r"(?:^|[?!:\n¿¡]|\w{4}\.)[ \t]*$")
+"""What stands before the first word of a sentence; "St." ends none."""
+LINE = re.compile(r"(\S+) (\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Spelling:
 
         def meant(found: re.Match[str]) -> str:
             word = found[0]
-            before = text[: found.start()].rstrip(" \t")
-            first = not before or before[-1] in OPENING
+            before = text[max(0, found.start() - 20) : found.start()]
+            first = OPENING.search(before) is not None
             lower = word[:1].lower() + word[1:] if first else word
             if not lower.islower() or not stay.isdisjoint(tokens(word, frozenset())):
                 return word
@@ -70,7 +70,8 @@ class Spelling:
 
     def word(self, word: str) -> str:
         """What a word in small letters was meant for; the word itself where it is one or nothing is likely."""
-        if not SHORTEST_SWAPPED <= len(word) <= LONGEST or word in self.counts or fold(word) in self._folded:
+        known = word in self.counts or fold(word) in self._folded
+        if known or not word.isascii() or not SHORTEST_SWAPPED <= len(word) <= LONGEST:
             return word
         near = process.extract(word, self._trained, scorer=OSA.distance, score_cutoff=1, limit=None)
         likely = {other: _slip(word, other) + math.log(self.counts[other]) for other, _, _ in near}
@@ -78,7 +79,7 @@ class Spelling:
 
 
 def _slip(word: str, meant: str) -> float:
-    """The logarithm of how often the one slip of `meant` that gives `word` is made, each of the four kinds as often.
+    """The logarithm of how often the one slip of `meant` that gives `word` is made, each of the three kinds as often.
 
     The first letter is rarely missed (Pollock and Zamora 1984, DOI 10.1145/358027.358048): such are no slips here.
     """
@@ -86,21 +87,20 @@ def _slip(word: str, meant: str) -> float:
         return -math.inf
     if sorted(word) == sorted(meant):
         return -math.log(len(meant) - 1)
-    if len(word) < SHORTEST:
-        return -math.inf
-    places = {-1: len(meant), 0: LETTERS * len(meant), 1: LETTERS * (len(meant) + 1)}
-    return -math.log(places[len(word) - len(meant)])
+    twice = any(meant == word[:at] + word[at + 1 :] for at in range(1, len(word)) if word[at] == word[at - 1])
+    inside = len(word) < len(meant) and word[-1] == meant[-1]
+    return -math.log(len(meant)) if len(word) >= SHORTEST and (twice or inside) else -math.inf
 
 
 def load_spelling(file: Path) -> Spelling:
     """The words of a file of finetune.words. Raises BadData when it is unreadable or something else."""
     none = f"{file} holds no words; make it with python -m finetune.words"
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as unreadable:
         raise BadData(none) from unreadable
     found = [LINE.fullmatch(line) for line in lines]
     counts = {each[1]: int(each[2]) for each in found if each}
-    if not counts or len(counts) < len(lines):
+    if not any(counts.values()) or len(counts) < len(lines):
         raise BadData(none)
     return Spelling(counts, file_digest(file))

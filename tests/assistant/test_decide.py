@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -155,6 +156,12 @@ async def test_a_server_that_gives_what_is_no_choice_is_not_asked_for_another(go
     assert (await decide(speaker, situation(PLAN, Past("C-0001")))).parameters.get("goal") == goal
 
 
+async def test_a_default_that_is_said_stays() -> None:
+    balanced = Call("plan_round", {"when": "tonight", "trucks": ["T1"], "goal": "balanced"})
+    speaker = Speaker(NamingScript([balanced.text()], LIKELY, (-1.0,)), classifier=sure_of("plan_round"))
+    assert await decide(speaker, situation("balanced rather", Past("C-0001", ()))) == balanced
+
+
 async def test_where_both_agree_or_the_other_call_fails_the_first_stays() -> None:
     speaker = Speaker(NamingScript([QUICK.text()], LIKELY, (-1.0,)), classifier=sure_of("plan_round", goal="time"))
     assert await decide(speaker, situation(PLAN)) == QUICK
@@ -172,6 +179,7 @@ async def test_the_model_reads_a_question_without_slips_and_the_call_copies_what
     asked = situation("wihtout lid near theere", past, marks=("[site theere]",), names=frozenset({"near"}))
     call = await decide(Speaker(model, spelling=spelling), asked)
     assert call.parameters["note"] == "wihtout lid near theere"
+    assert "without" not in json.dumps(model.schemas[0])
     assert "is it there" in model.prompts[0]
     assert "without lid near theere" in model.prompts[0]
     thread = thread_of(asked, spelling)
