@@ -1,4 +1,4 @@
-"""The words that tools/slips.py knows, of rows of finetune.rows and of dictionaries, in a minute on one core.
+"""The words that tools/slips.py knows, of rows of finetune.rows and of dictionaries, in fifteen seconds.
 
     python -m finetune.words --rows train.jsonl --out finetune/adapter/roundsman-words.txt
 
