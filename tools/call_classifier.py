@@ -136,12 +136,11 @@ def _letters(word: str) -> Iterator[str]:
 def _context(where: str, made: Sequence[Made]) -> Iterator[str]:
     """What the calls of a turn say: the last one's name first, then all names, outcomes and arguments."""
     yield f"{where} {made[-1].call.name if made else 'none'}"
+    chosen = choices() if made else {}
     for call, outcome in made:
         yield f"{where} made {call.name} {outcome.partition(':')[0]}"
         yield from (f"{where} {call.name}.{argument}" for argument in call.parameters)
-        yield from (
-            f"{where} {name}={said}" for name, said in call.parameters.items() if (call.name, name) in choices()
-        )
+        yield from (f"{where} {name}={said}" for name, said in call.parameters.items() if (call.name, name) in chosen)
 
 
 def groups() -> list[slice]:
@@ -162,19 +161,23 @@ class CallClassifier:
 
     def likely(self, thread: Thread) -> dict[str, float]:
         """The natural log-probability of each name."""
-        return dict(zip(names(), self._shares(thread, groups()[0]), strict=True))
+        return dict(zip(names(), self._shares(self._read(thread), groups()[0]), strict=True))
 
     def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
         """By argument of a call of `tool` the natural log-probability of each choice; None: that it is left out."""
+        read = self._read(thread)
         return {
-            argument: dict(zip(of, self._shares(thread, group), strict=True))
+            argument: dict(zip(of, self._shares(read, group), strict=True))
             for ((named, argument), of), group in zip(choices().items(), groups()[1:], strict=True)
             if named == tool
         }
 
-    def _shares(self, thread: Thread, group: slice) -> list[float]:
+    def _read(self, thread: Thread) -> npt.NDArray[np.float32]:
         buckets = features(thread)
-        read = self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))
+        read: npt.NDArray[np.float32] = self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))
+        return read
+
+    def _shares(self, read: npt.NDArray[np.float32], group: slice) -> list[float]:
         scores = self.weights[group] @ read + self.bias[group]
         scores = scores - scores.max()
         shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
