@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from assistant.answer import Assistant, Limits
 from assistant.approvals import Approvals
@@ -34,14 +36,16 @@ from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
-from tools.call_classifier import CallClassifier, load_classifier
+from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
 from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
-from tools.slips import Spelling, load_spelling
+from tools.slips import load_spelling
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
@@ -69,7 +73,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         forecasts.begin()
     model = _model(settings)
     style = settings.model_prompt
-    classifier, spelling = (_classifier(), _spelling()) if style == "small" else (None, None)
+    small = style == "small"
+    classifier = _shipped(load_classifier, SHIPPED_CLASSIFIER) if small else None
+    spelling = _shipped(load_spelling, SHIPPED_WORDS) if small else None
     model.identity = assisted(model.identity, classifier, spelling)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
@@ -117,17 +123,10 @@ def _model(settings: Settings) -> LanguageModel:
         return NoModel(str(missing))
 
 
-def _classifier() -> CallClassifier | None:
-    """The shipped call classifier; None for one that is missing or does not fit, which the doctor tells of."""
+def _shipped(load: Callable[[Path], T], file: Path) -> T | None:
+    """What a shipped file holds; None for one that is missing or does not fit, which the doctor tells of."""
     with suppress(BadData):
-        return load_classifier(SHIPPED_CLASSIFIER)
-    return None
-
-
-def _spelling() -> Spelling | None:
-    """The shipped words; None for a file that is missing or holds none, which the doctor tells of."""
-    with suppress(BadData):
-        return load_spelling(SHIPPED_WORDS)
+        return load(file)
     return None
 
 

@@ -185,7 +185,8 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     if classifier is None or answer.weight is None or call.name not in TOOLS:
         return answer
     told = classifier.likely_choices(thread_of(choice.situation, choice.speaker.spelling), call.name)
-    for odds, argument, other in _doubted(call, told)[:MOST_AGAIN]:
+    offered = [each for each in _doubted(call, told) if otherwise(choice.schema, call, *each[1:])]
+    for odds, argument, other in offered[:MOST_AGAIN]:
         schema = otherwise(choice.schema, Call.read(answer.text), argument, other)
         again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
         if again and again.weight is not None and answer.weight is not None and again.weight + odds > answer.weight:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -216,6 +217,11 @@ class Call:
             raise ValueError("not a call")
         parameters = said.get("parameters")
         return cls(said["name"], parameters if isinstance(parameters, dict) else {})
+
+    def texts(self) -> Iterator[str]:
+        """The strings among its values, those of lists one by one."""
+        for value in self.parameters.values():
+            yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 def counted(number: int, thing: str) -> str:

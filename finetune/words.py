@@ -35,7 +35,7 @@ def counted(rows: Iterable[Row]) -> Counter[str]:
     for row in rows:
         said = {word for turn in row.turns for word in _words(turn.question)}
         calls = [row.call, *(step.call for turn in row.turns for step in turn.steps)]
-        copied = {word for call in calls for value in _texts(Call.read(call)) for word in _words(value)}
+        copied = {word for call in calls for value in Call.read(call).texts() for word in _words(value)}
         named = {word for turn in row.turns for mark in turn.marks for word in _words(Mention.read(mark).words)}
         counts.update(said - copied - named)
     return counts
@@ -50,11 +50,6 @@ def known(counts: Counter[str], dictionary: Collection[str]) -> dict[str, int]:
 
 def _words(text: str) -> Iterator[str]:
     return (found[0].casefold() for found in WORD.finditer(text))
-
-
-def _texts(call: Call) -> Iterator[str]:
-    for value in call.parameters.values():
-        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 def _one_slip_from(word: str) -> Iterator[str]:

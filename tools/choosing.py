@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.values import Call
 from tools.registry import JsonSchema
+from tools.schema import call_of
 
 
 def otherwise(schema: JsonSchema, call: Call, argument: str, choice: str | None) -> JsonSchema | None:
@@ -24,6 +25,5 @@ def otherwise(schema: JsonSchema, call: Call, argument: str, choice: str | None)
     said = {**call.parameters, argument: choice}
     if argument not in parameters["properties"] or (choice is None and argument in parameters["required"]):
         return None
-    held = {name: {"const": said[name]} for name in parameters["properties"] if said.get(name) is not None}
-    changed = {**parameters, "properties": held, "required": list(held)}
-    return {**schema, "anyOf": [{**whole, "properties": {**whole["properties"], "parameters": changed}}]}
+    held: JsonSchema = {name: {"const": said[name]} for name in parameters["properties"] if said.get(name) is not None}
+    return {**schema, "anyOf": [call_of(call.name, held, list(held))]}

@@ -9,7 +9,7 @@ are the marks of the question, and the term is how much oftener a right call tak
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from domain.values import Call
 from tools.follow_up import INSTEAD
 from tools.mentions import Mention
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
-from tools.schema import LONGEST_LIST
+from tools.schema import LONGEST_LIST, call_of
 from tools.spans import Spans
 
 __all__ = ["TURN_END", "Lacking", "demanded", "gain", "keeps", "kind_of", "left_out", "taking_in"]
@@ -64,7 +64,7 @@ def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
     Less is left out than what an answer says it did not use (tools/unused.py): a call is written again only for what it
     certainly lacks.
     """
-    held = {word for call in calls for value in _values(call) for word in tokens(value, frozenset())}
+    held = {word for call in calls for value in call.texts() for word in tokens(value, frozenset())}
     return tuple(mark for mark in marks if _lacks(Mention.read(mark), held))
 
 
@@ -83,11 +83,6 @@ def _lacks(each: Mention, held: Collection[str]) -> bool:
     said = set(tokens(each.words))
     figures = {word for word in said if any(map(str.isdigit, word))} if each.kind in ENUMERATED else set()
     return not figures <= set(held) if figures else said.isdisjoint(held)
-
-
-def _values(call: Call) -> Iterator[str]:
-    for value in call.parameters.values():
-        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 @dataclass(frozen=True)
@@ -138,8 +133,7 @@ def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapp
         if not own or each == name or each not in gone
     }
     required = [each for each in properties if each == name or each in kept or each in parameters["required"]]
-    changed = {**parameters, "properties": properties, "required": required}
-    return {**whole, "properties": {**whole["properties"], "parameters": changed}}
+    return call_of(whole["properties"]["name"]["const"], properties, required)
 
 
 def _fitting(argument: Argument, schema: JsonSchema, lacking: Lacking) -> list[str]:

@@ -55,6 +55,11 @@ def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom
     return {"$defs": part.defs, **schema} if part.defs else schema
 
 
+def call_of(name: str, arguments: JsonSchema, required: Sequence[str]) -> JsonValue:
+    """The schema of the calls of a tool that hold no other `arguments` than these."""
+    return _call(name, _closed(arguments, required))
+
+
 def _call(name: str, parameters: JsonSchema) -> JsonValue:
     return _closed({"name": {"const": name}, "parameters": parameters}, ["name", "parameters"])
 
