@@ -26,8 +26,10 @@ from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
+from tools.json_words import in_words
 from tools.mentions import Mention, mentions
 from tools.registry import TOOLS
+from tools.resolvable import Resolver
 from tools.resolve import readers, setting_of
 from tools.unused import not_used
 from tools.use import Used, use
@@ -64,8 +66,9 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        read = readers(setting_of(ctx))
-        named = mentions(question, ctx.city, ctx.now)
+        said, setting = in_words(question), setting_of(ctx)
+        read, resolver = readers(setting), Resolver(setting)
+        named = mentions(said, ctx.city, ctx.now)
         marks, names = tuple(map(str, named)), ctx.city.gazetteer.words()
         degraded: list[str] = []
         seen = [past]
@@ -79,7 +82,7 @@ class Loop:
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
             city, role = ctx.city.name, ctx.actor.role.value
-            situation = Situation(city, role, today, seen[-1], question, steps, read, marks, names)
+            situation = Situation(city, role, today, seen[-1], said, steps, read, marks, names, resolver)
             try:
                 return await decide(self.speaker, situation, seen.append)
             except ModelUnavailable as error:

@@ -18,13 +18,15 @@ from domain.values import Call
 from prompts.render import Setting, Step, Turn, render
 from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, Made, Thread, fused
-from tools.choosing import otherwise
+from tools.choosing import only_without, otherwise
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
-from tools.impossible import without_hours, without_impossible
+from tools.impossible import without_impossible, without_other_counts
+from tools.json_words import in_words
 from tools.mentions import Mention
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
+from tools.resolvable import DOUBT, Resolver
 from tools.schema import Freedom, Readers, call_schema
 from tools.slips import Spelling
 from tools.spans import Spans
@@ -68,7 +70,8 @@ class Situation:
     """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
 
     `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question, `names`
-    the words of the city's names.
+    the words of the city's names, `resolver` what a call's words stand for. The question is told in words
+    (tools/json_words.py).
     """
 
     city: str
@@ -80,6 +83,7 @@ class Situation:
     readers: Readers | None = None
     marks: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
+    resolver: Resolver | None = None
 
 
 def _untold(_past: Past) -> None:
@@ -123,7 +127,7 @@ async def _chosen(
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
     choice = _Choice(speaker, shown, schema, votes, until)
-    return await _choosing(choice, await _covering(choice, answer))
+    return await _choosing(choice, await _covering(choice, await _resolving(choice, answer)))
 
 
 async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
@@ -149,6 +153,31 @@ class _Choice:
     def weight(self, name: str, weight: float) -> float:
         """Of a call or a name, by both experts."""
         return weight + WEIGHT * self.votes.get(name, 0.0)
+
+
+async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
+    """The call, or one that code can resolve where it cannot resolve that one.
+
+    Tried are the call without what it cannot resolve, and the model's best of all that it can; to `clarify` is left to
+    code, which says what it did not find.
+    """
+    situation, resolver = choice.situation, choice.situation.resolver
+    call = Call.read(answer.text)
+    unknown = resolver.unresolved(call) if resolver and choice.speaker.copying and answer.weight is not None else ()
+    if resolver is None or answer.weight is None or not unknown:
+        return answer
+    candidates = [Mention.read(mark).words for mark in situation.marks]
+    candidates += [words for each in [*calls_of(situation), call] for words in resolver.words(each)]
+    resolvable = await asyncio.to_thread(resolver.only_resolvable, choice.schema, candidates)
+    best, most = answer, choice.weight(call.name, answer.weight) - DOUBT
+    for schema in (only_without(choice.schema, call, unknown), resolvable):
+        again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
+        other = Call.read(again.text) if again else call
+        if again is None or again.weight is None or other.name == "clarify" or resolver.unresolved(other):
+            continue
+        if choice.weight(other.name, again.weight) > most:
+            best, most = replace(again, names=answer.names), choice.weight(other.name, again.weight)
+    return best
 
 
 async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
@@ -237,7 +266,7 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
     whole = with_kept(without_impossible(call), _before(situation), situation.question)
-    for read in (with_reach, with_bounds, with_whole_clauses, without_hours):
+    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
         whole = read(whole, situation.question)
     return whole
 
@@ -274,7 +303,8 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
 
 def _spelt(question: str, situation: Situation, spelling: Spelling | None) -> str:
     """A question of the thread without slips; names and what code recognised stay."""
-    return spelling.mended(question, situation.marks, situation.names) if spelling else question
+    words = in_words(question)
+    return spelling.mended(words, situation.marks, situation.names) if spelling else words
 
 
 def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
@@ -289,7 +319,9 @@ def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
 def spans_of(situation: Situation) -> Spans:
     """What may be copied: the user's words of the thread and the values of its calls."""
     calls = calls_of(situation)
-    return Spans.of([*situation.past.said(), situation.question], calls=calls, names=_names(situation, calls))
+    return Spans.of(
+        [*map(in_words, situation.past.said()), situation.question], calls=calls, names=_names(situation, calls)
+    )
 
 
 def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:

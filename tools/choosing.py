@@ -1,8 +1,8 @@
-"""The schema of a call whose one argument is another of its choices, everything else as it was."""
+"""The schema of a call whose one argument is another of its choices or left out, everything else as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain.values import Call
@@ -15,15 +15,30 @@ def otherwise(schema: JsonSchema, call: Call, argument: str, choice: str | None)
 
     `schema` is that of all calls (tools/schema.py).
     """
-    alternatives: Any = schema["anyOf"]
-    whole: Mapping[str, Any] | None = next(
-        (each for each in alternatives if each["properties"]["name"]["const"] == call.name), None
-    )
-    if whole is None:
-        return None
-    parameters = whole["properties"]["parameters"]
     said = {**call.parameters, argument: choice}
-    if argument not in parameters["properties"] or (choice is None and argument in parameters["required"]):
+    whole = _alternative(schema, call)
+    if whole is None or argument not in whole["properties"]:
         return None
-    held: JsonSchema = {name: {"const": said[name]} for name in parameters["properties"] if said.get(name) is not None}
+    return _exactly(schema, Call(call.name, said), whole)
+
+
+def only_without(schema: JsonSchema, call: Call, arguments: Collection[str]) -> JsonSchema | None:
+    """The schema of `call` without those arguments; None where no such call is offered."""
+    whole = _alternative(schema, call)
+    said = {name: value for name, value in call.parameters.items() if name not in arguments}
+    return None if whole is None else _exactly(schema, Call(call.name, said), whole)
+
+
+def _alternative(schema: JsonSchema, call: Call) -> Mapping[str, Any] | None:
+    """The parameters that are offered of a call's tool."""
+    alternatives: Any = schema["anyOf"]
+    offered = (each["properties"] for each in alternatives if each["properties"]["name"]["const"] == call.name)
+    return next((each["parameters"] for each in offered), None)
+
+
+def _exactly(schema: JsonSchema, call: Call, whole: Mapping[str, Any]) -> JsonSchema | None:
+    said = {name: value for name, value in call.parameters.items() if value is not None}
+    if not set(whole["required"]) <= said.keys():
+        return None
+    held: JsonSchema = {name: {"const": said[name]} for name in whole["properties"] if name in said}
     return {**schema, "anyOf": [call_of(call.name, held, list(held))]}

@@ -16,11 +16,21 @@ from tools.registry import TOOLS, Tool
 CLOCK = re.compile(
     r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
     r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
-    r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])",
+    r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])"
+    r"|(?<!\w)a las \d{1,2}(?![\d%])",
     re.I,
 )
 """Hours of the day; a bare "am" behind a number is one only behind what leads to an hour: it is a German word too."""
-COUNT = "truck_count"
+LASTING = re.compile(
+    r"(?<![\w.,])(?:\d{1,3}|[^\W\d_]+)[ -](?:(?:more|straight|whole|full|working|business) )?"
+    r"(?:h|hours?|hrs?|minutes?|mins?|days?|nights?|weeks?|months?|years?|times"
+    r"|horas?|minutos?|d[ií]as?|noches|semanas?|mes|meses|a[nñ]os?|veces"
+    r"|stunden?|minuten?|tagen?|n[aä]chten?|wochen?|monaten?|jahren?|mal"
+    r"|heures?|jours?|nuits?|semaines?|mois|ans|fois)(?!\w)",
+    re.I,
+)
+"""How long something takes, how long ago it was, and how often."""
+COUNTS = ("truck_count", "limit", "min_count")
 
 
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -33,12 +43,13 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
     return Call(call.name, {n: v for n, v in call.parameters.items() if n not in echoes}) if echoes else call
 
 
-def without_hours(call: Call, question: str) -> Call:
-    """The call without a number of trucks that the question holds only as an hour: "leave at 6 am" names no trucks."""
-    count = call.parameters.get(COUNT)
-    if count not in numbers_in(fold(question)) or count in numbers_in(_without_clocks(question)):
-        return call
-    return Call(call.name, {name: value for name, value in call.parameters.items() if name != COUNT})
+def without_other_counts(call: Call, question: str) -> Call:
+    """The call without a number of trucks, rows or bins that the question holds only as an hour or of times: "leave at
+    6 am" names no trucks, "ten minutes later" no rows.
+    """
+    said, countable = numbers_in(fold(question)), numbers_in(LASTING.sub(" ... ", _without_clocks(question)))
+    odd = {name for name in COUNTS if (count := call.parameters.get(name)) in said and count not in countable}
+    return Call(call.name, {n: v for n, v in call.parameters.items() if n not in odd}) if odd else call
 
 
 def _without_clocks(question: str) -> str:

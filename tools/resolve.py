@@ -143,13 +143,18 @@ def _bound(declared: Tool, call: Call) -> None:
             raise OutOfRange(f"{refused}{'' if argument.required else ' or leave it out'}.")
 
 
+def resolved(kind: str, words: list[str], setting: Setting) -> Any:
+    """What words of a kind stand for. Raises AskAgain for what has no single meaning."""
+    return _BY_KIND[kind](words, setting)
+
+
 def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
     if argument.words is None:
         return said
     words = cast(list[str], said) if isinstance(said, list) else [str(said)]
     if not argument.required and argument.words.kind in NAMED_KINDS and all(w.casefold() in NO_NAMES for w in words):
         return None
-    value = _BY_KIND[argument.words.kind](words, setting)
+    value = resolved(argument.words.kind, words, setting)
     if argument.words.one and isinstance(value, TruckSet) and len(value.names) != 1:
         raise AmbiguousName("truck", " and ".join(words), value.names)
     return value
@@ -219,6 +224,8 @@ _BY_KIND: dict[str, Callable[[list[str], Setting], Any]] = {
 
 TIMES = {"time", "until", "period"}
 READ_KINDS = ("stream", "truck")
+RESOLVED_KINDS = {"place", "bin", *READ_KINDS, *TIMES}
+"""Kinds of words that stand for something in the records or the calendar."""
 LONGEST_READ = 48
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,15 @@ from pydantic import JsonValue
 from assistant.decide import Situation, Speaker, decide, spans_of, thread_of
 from assistant.memory import Past, PastTurn
 from domain.errors import ModelUnavailable
+from domain.operation import load_operation
 from domain.ports import ModelAnswer
+from domain.store import Store
 from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import BUCKETS, CallClassifier, Made, choices, names
+from tools.json_words import in_words
+from tools.resolvable import Resolver
+from tools.resolve import Setting
 from tools.slips import Spelling
 
 REQUESTS = Call("operations_report", {"measure": "requests", "near": "Zone 4", "since": "May"})
@@ -292,3 +298,67 @@ def test_the_classifier_reads_this_turn_and_the_one_before() -> None:
     thread = thread_of(situation(ASKED, marks=("[truck T2]",), steps=steps))
     assert (thread.question, thread.marks, thread.steps) == (ASKED, ("[truck T2]",), (Made(FLEET, "none"),))
     assert (thread.earlier, thread.before) == ("requests in Zone 4 in May", (Made(REQUESTS, "ok"),))
+
+
+# ---------------------------------------------------------------- what code cannot resolve
+
+RULE = "the rule about meal breaks, chapter and verse"
+ASKING = {"query": "meal breaks", "kind": "handbook"}
+UNREAD, READ = Call("search_records", {**ASKING, "since": "chapter and verse"}), Call("search_records", ASKING)
+UNKNOWN = Call("find_bins", {"near": "the Grand Canal"})
+
+
+@pytest.fixture
+def resolver(store: Store) -> Resolver:
+    return Resolver(Setting(load_operation(store, "smalltown"), datetime(2025, 9, 1, 8, tzinfo=UTC)))
+
+
+WEIGHING = sure_of("find_bins")
+"""A classifier without which a model is not asked how likely a call is; it has no say where no names are weighed."""
+
+
+@pytest.mark.parametrize(("weights", "call"), [((-1.0, -2.5, -9.0), READ), ((-1.0, -3.5, -9.0), UNREAD)])
+async def test_a_call_without_what_nobody_can_read_is_taken_where_it_is_likely_enough(
+    weights: tuple[float, ...], call: Call, resolver: Resolver
+) -> None:
+    model = NamingScript([UNREAD.text(), READ.text(), READ.text()], {}, weights)
+    assert await decide(Speaker(model, classifier=WEIGHING), situation(RULE, resolver=resolver)) == call
+    without, resolvable = (schema["anyOf"] for schema in model.schemas[1:])
+    assert [each["properties"]["parameters"]["required"] for each in without] == [["query", "kind"]]
+    offered = {each["properties"]["name"]["const"]: each["properties"]["parameters"] for each in resolvable}
+    assert offered["search_records"]["properties"]["since"]["enum"] == ["May"]  # of the earlier turn
+    assert "decline" in offered
+
+
+@pytest.mark.parametrize("other", [Call("clarify", {"question": "{{place}}"}), Call("find_bins", {"near": "Atlantis"})])
+async def test_a_question_back_without_the_name_and_another_unknown_name_are_no_better(
+    other: Call, resolver: Resolver
+) -> None:
+    model = NamingScript([UNKNOWN.text(), other.text(), other.text()], {}, (-1.0, -0.1, -0.1))
+    assert (
+        await decide(
+            Speaker(model, classifier=WEIGHING), situation("what is full at the Grand Canal", resolver=resolver)
+        )
+        == UNKNOWN
+    )
+
+
+async def test_what_code_resolves_is_decided_once(resolver: Resolver) -> None:
+    known = Call("find_bins", {"near": "Public Library"})
+    model = NamingScript([known.text()], {}, (-1.0,))
+    assert (
+        await decide(Speaker(model, classifier=WEIGHING), situation("full at the Public Library?", resolver=resolver))
+        == known
+    )
+    assert len(model.schemas) == 1
+
+
+async def test_an_object_that_a_program_sends_is_read_and_copied_in_words() -> None:
+    sent = '{"near":"South Station","radius_m":300,"earlier":{"min_pct":60}}'
+    said = Call("find_bins", {"near": "South Station", "within_m": 300, "min_fill_pct": 60})
+    model = NamingScript([said.text()], {}, (-1.0,))
+    asked = situation(in_words(sent), Past("C-0001", (PastTurn(sent, ()),)))
+    assert await decide(Speaker(model, classifier=WEIGHING), asked) == said
+    assert model.prompts[0].count("near: South Station, radius m: 300, min pct: 60") == 2
+    assert "South Station" in spans_of(asked).up_to(2)
+    assert not any('"' in span for span in spans_of(asked).up_to(8))

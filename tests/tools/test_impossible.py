@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.impossible import without_hours, without_impossible
+from tools.impossible import without_impossible, without_other_counts
 
 
 def report(**parameters: JsonValue) -> Call:
@@ -74,4 +74,24 @@ def test_a_way_of_grouping_is_no_stream() -> None:
 )
 def test_an_hour_is_no_number_of_trucks(question: str, count: int, kept: bool) -> None:
     call = Call("plan_round", {"when": "tomorrow", "truck_count": count})
-    assert ("truck_count" in without_hours(call, question).parameters) == kept
+    assert ("truck_count" in without_other_counts(call, question).parameters) == kept
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "count", "kept"),
+    [
+        ("ten minutes later it is the other way round: which bins?", "limit", 10, False),
+        ("SIX times people told us about the rat, find those", "limit", 6, False),
+        ("the five fullest of the last five days", "limit", 5, True),
+        ("los diez más llenos de los últimos tres días", "limit", 10, True),
+        ("los más llenos de los últimos tres días", "limit", 3, False),
+        ("mañana a las 6 con dos camiones", "truck_count", 6, False),
+        ("mañana a las 6 con dos camiones", "truck_count", 2, True),
+        ("tell me when 4 are full, twice a day", "min_count", 4, True),
+        ("seit zwei Wochen, höchstens 3", "limit", 2, False),
+        ("the same, please", "limit", 2, True),  # from an earlier turn
+    ],
+)
+def test_a_length_of_time_is_no_number_of_rows(question: str, name: str, count: int, kept: bool) -> None:
+    call = Call("find_bins", {"near": "the pier", name: count})
+    assert (name in without_other_counts(call, question).parameters) == kept

@@ -1,0 +1,33 @@
+"""What a program sends as JSON, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.json_words import in_words
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ('{"metric":"tonnage","period":"last month"}', "metric: tonnage, period: last month"),
+        ('{"plan":"P-0833","modify":{"skip":["1515703","1515712"]}}', "plan: P-0833, skip: 1515703, 1515712"),
+        ('{"maxRows":3,"fill_gte":7.5,"urgent":true,"note":null,"x":[]}', "max Rows: 3, fill gte: 7.5, urgent: yes"),
+        ('run {"near": "Gate 3"} now, and {"limit": 5}', "run near: Gate 3 now, and limit: 5"),
+        ('{"do":[{"a":1},{"b":"two"}]}', "a: 1, b: two"),
+        ('{"near":"Caf\\u00e9 \\"Nord\\""}', 'near: Café "Nord"'),
+    ],
+)
+def test_each_object_is_told_in_pairs(sent: str, told: str) -> None:
+    assert in_words(sent) == told
+    assert in_words(told) == told
+
+
+@pytest.mark.parametrize("sent", ["", "plan tonight", "a {b} c", '{"cut": "off', "{" * 50_000, '["a", "b"]', "}{"])
+def test_what_is_no_object_stays(sent: str) -> None:
+    assert in_words(sent) == sent
+
+
+def test_deep_objects_stay_or_are_told_and_never_fail() -> None:
+    assert in_words('{"a":' * 20_000 + "1" + "}" * 20_000)
+    assert in_words('{"a":' * 300 + "1" + "}" * 300)
