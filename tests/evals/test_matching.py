@@ -175,7 +175,7 @@ def test_a_file_without_cases_is_bad_data(tmp_path: Path, content: bytes) -> Non
         read_cases(tmp_path / "nowhere.jsonl")
 
 
-@pytest.mark.parametrize("half", ["dev", "test"])
+@pytest.mark.parametrize("half", ["dev", "dev_voices", "test"])
 def test_the_shipped_cases_can_be_read_and_have_ids_of_their_own(half: str) -> None:
     ids = [case.id for case in read_cases(CASES / f"{half}.jsonl")]
     assert len(ids) == len({*ids})
