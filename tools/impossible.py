@@ -23,13 +23,15 @@ CLOCK = re.compile(
 """Hours of the day; a bare "am" behind a number is one only behind what leads to an hour: it is a German word too."""
 LASTING = re.compile(
     r"(?<![\w.,])(?:\d{1,3}|[^\W\d_]+)[ -](?:(?:more|straight|whole|full|working|business) )?"
-    r"(?:h|hours?|hrs?|minutes?|mins?|days?|nights?|weeks?|months?|years?|times"
-    r"|horas?|minutos?|d[ií]as?|noches|semanas?|mes|meses|a[nñ]os?|veces"
-    r"|stunden?|minuten?|tagen?|n[aä]chten?|wochen?|monaten?|jahren?|mal"
-    r"|heures?|jours?|nuits?|semaines?|mois|ans|fois)(?!\w)",
+    r"(?:h|hours?|hrs?|minutes?|mins?|days?|nights?|weeks?|months?|years?"
+    r"|horas?|minutos?|d[ií]as?|noches|semanas?|mes|meses|a[nñ]os?"
+    r"|stunden?|minuten?|tagen?|n[aä]chten?|wochen?|monaten?|jahren?"
+    r"|heures?|jours?|nuits?|semaines?|mois|ans)(?!\w)"
+    r"|(?<![\w.,])(?<!last )(?<!past )(?<!letzten )(?<!ltimas )(?<!derni[eè]res )"
+    r"(?:\d{1,3}|[^\W\d_]+) (?:times|veces|mal|fois)(?!\w)",
     re.I,
 )
-"""How long something takes, how long ago it was, and how often."""
+"""How long something takes, how long ago it was, and how often; not "the last three times", which are rows."""
 COUNTS = ("truck_count", "limit", "min_count")
 
 

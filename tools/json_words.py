@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from tools.spans import BROKEN
+
 __all__ = ["in_words"]
 
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|_+")
@@ -28,11 +30,12 @@ def in_words(message: str) -> str:
             break
         try:
             found, end = READER.raw_decode(message, start)
+            told = BROKEN.sub(" ", ", ".join(_said(found)))
         except (ValueError, RecursionError):
             parts.append(message[at : start + 1])
             at = start + 1
             continue
-        parts += [message[at:start], ", ".join(_said(found))]
+        parts += [message[at:start], told]
         at = end
     return "".join([*parts, message[at:]])
 

@@ -82,6 +82,9 @@ def test_an_hour_is_no_number_of_trucks(question: str, count: int, kept: bool) -
     [
         ("ten minutes later it is the other way round: which bins?", "limit", 10, False),
         ("SIX times people told us about the rat, find those", "limit", 6, False),
+        ("the last three times somebody wrote about rats", "limit", 3, True),
+        ("die letzten 3 Mal", "limit", 3, True),
+        ("dreimal gesagt, 3 mal geschrieben", "limit", 3, False),
         ("the five fullest of the last five days", "limit", 5, True),
         ("los diez más llenos de los últimos tres días", "limit", 10, True),
         ("los más llenos de los últimos tres días", "limit", 3, False),

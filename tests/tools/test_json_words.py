@@ -15,6 +15,7 @@ from tools.json_words import in_words
         ('{"maxRows":3,"fill_gte":7.5,"urgent":true,"note":null,"x":[]}', "max Rows: 3, fill gte: 7.5, urgent: yes"),
         ('run {"near": "Gate 3"} now, and {"limit": 5}', "run near: Gate 3 now, and limit: 5"),
         ('{"do":[{"a":1},{"b":"two"}]}', "a: 1, b: two"),
+        ('{"a\\u0000b":"x\\ud800y\\nz"}', "a b: x y z"),
         ('{"near":"Caf\\u00e9 \\"Nord\\""}', 'near: Café "Nord"'),
     ],
 )
@@ -28,6 +29,6 @@ def test_what_is_no_object_stays(sent: str) -> None:
     assert in_words(sent) == sent
 
 
-def test_deep_objects_stay_or_are_told_and_never_fail() -> None:
-    assert in_words('{"a":' * 20_000 + "1" + "}" * 20_000)
-    assert in_words('{"a":' * 300 + "1" + "}" * 300)
+@pytest.mark.parametrize("depth", [300, *range(900, 1000, 3), 20_000])
+def test_deep_objects_stay_or_are_told_and_never_fail(depth: int) -> None:
+    assert in_words('{"a":' * depth + "1" + "}" * depth)
