@@ -66,12 +66,12 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        said, setting = in_words(question), setting_of(ctx)
+        said, setting = cleaned(in_words(question)), setting_of(ctx)
         read, resolver = readers(setting), Resolver(setting)
         named = mentions(said, ctx.city, ctx.now)
         marks, names = tuple(map(str, named)), ctx.city.gazetteer.words()
         degraded: list[str] = []
-        seen = [past]
+        seen = [past.in_words()]
         latest = fresh_state(question)
 
         async def choose(state: State) -> Call:

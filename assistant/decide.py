@@ -22,7 +22,6 @@ from tools.choosing import only_without, otherwise
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
 from tools.impossible import without_impossible, without_other_counts
-from tools.json_words import in_words
 from tools.mentions import Mention
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
@@ -70,7 +69,7 @@ class Situation:
     """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
 
     `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question, `names`
-    the words of the city's names, `resolver` what a call's words stand for. The question is told in words
+    the words of the city's names, `resolver` what a call's words stand for. The questions are in words
     (tools/json_words.py).
     """
 
@@ -166,11 +165,9 @@ async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     unknown = resolver.unresolved(call) if resolver and choice.speaker.copying and answer.weight is not None else ()
     if resolver is None or answer.weight is None or not unknown:
         return answer
-    candidates = [Mention.read(mark).words for mark in situation.marks]
-    candidates += [words for each in [*calls_of(situation), call] for words in resolver.words(each)]
-    resolvable = await asyncio.to_thread(resolver.only_resolvable, choice.schema, candidates)
     best, most = answer, choice.weight(call.name, answer.weight) - DOUBT
-    for schema in (only_without(choice.schema, call, unknown), resolvable):
+    for made in (lambda: only_without(choice.schema, call, unknown), lambda: _resolvable(choice, resolver, call)):
+        schema = await _in_time(choice, made)
         again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
         other = Call.read(again.text) if again else call
         if again is None or again.weight is None or other.name == "clarify" or resolver.unresolved(other):
@@ -178,6 +175,22 @@ async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
         if choice.weight(other.name, again.weight) > most:
             best, most = replace(again, names=answer.names), choice.weight(other.name, again.weight)
     return best
+
+
+def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
+    """The schema of calls with words that code recognised in the question or knows of the thread's calls."""
+    marked = [Mention.read(mark).words for mark in choice.situation.marks]
+    said = [words for each in [*calls_of(choice.situation), call] for words in resolver.words(each)]
+    return resolver.only_resolvable(choice.schema, [*marked, *said])
+
+
+async def _in_time(choice: _Choice, made: Callable[[], JsonSchema | None]) -> JsonSchema | None:
+    """A schema that takes a moment to make; None where time is up before."""
+    try:
+        async with asyncio.timeout(max(0.0, choice.until - time.monotonic())):
+            return await asyncio.to_thread(made)
+    except TimeoutError:
+        return None
 
 
 async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
@@ -240,11 +253,7 @@ def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list
 
 async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
     """The model's call that takes in a mark more; None where no argument could, and where it fails."""
-    try:
-        async with asyncio.timeout(max(0.0, choice.until - time.monotonic())):
-            wider = await asyncio.to_thread(taking_in, choice.schema, lacking)
-    except TimeoutError:
-        return None
+    wider = await _in_time(choice, lambda: taking_in(choice.schema, lacking))
     return await _again(choice.speaker, choice.situation, wider, choice.until) if wider else None
 
 
@@ -303,8 +312,7 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
 
 def _spelt(question: str, situation: Situation, spelling: Spelling | None) -> str:
     """A question of the thread without slips; names and what code recognised stay."""
-    words = in_words(question)
-    return spelling.mended(words, situation.marks, situation.names) if spelling else words
+    return spelling.mended(question, situation.marks, situation.names) if spelling else question
 
 
 def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
@@ -319,9 +327,7 @@ def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
 def spans_of(situation: Situation) -> Spans:
     """What may be copied: the user's words of the thread and the values of its calls."""
     calls = calls_of(situation)
-    return Spans.of(
-        [*map(in_words, situation.past.said()), situation.question], calls=calls, names=_names(situation, calls)
-    )
+    return Spans.of([*situation.past.said(), situation.question], calls=calls, names=_names(situation, calls))
 
 
 def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:

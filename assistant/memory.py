@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
+from assistant.question import cleaned
 from domain.repositories.threads import add_turn, named_thread, open_thread, turns_of
 from domain.store import Store
 from domain.values import Actor, Call
@@ -18,6 +19,7 @@ from domain.work_records import Turn
 from prompts.render import Step
 from prompts.render import Turn as SaidTurn
 from tools.context import AskedFor, ThreadView
+from tools.json_words import in_words
 
 JsonObject = dict[str, JsonValue]
 
@@ -56,6 +58,11 @@ class Past:
         """The thread with half as many turns in the prompt, the oldest left out; None when there is none to leave."""
         shown = len(self.for_prompt())
         return replace(self, most=shown // 2) if shown else None
+
+    def in_words(self) -> Past:
+        """The thread as the model reads it: what a program sent as JSON, in words."""
+        turns = (replace(turn, question=cleaned(in_words(turn.question))) for turn in self.turns)
+        return replace(self, turns=tuple(turns))
 
     def said(self) -> list[str]:
         """The user's words, oldest first."""

@@ -299,6 +299,8 @@ def _week_number(found: re.Match[str], calendar: Calendar) -> Days | None:
     number = int(found["number"])
 
     def of_year(year: int) -> Days | None:
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            return None
         weeks = date(year, 12, 28).isocalendar().week
         return unit_days(date.fromisocalendar(year, number, 1), "week") if 1 <= number <= weeks else None
 

@@ -17,22 +17,26 @@ CLOCK = re.compile(
     r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
     r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
     r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])"
-    r"|(?<!\w)a las \d{1,2}(?![\d%])",
+    r"|(?<!\w)a las \d{1,2}(?=\s*(?:$|[.,;!?)]|(?:de|en|con|para|por|y|sin)\b))",
     re.I,
 )
-"""Hours of the day; a bare "am" behind a number is one only behind what leads to an hour: it is a German word too."""
+"""Hours of the day; a bare "am" behind a number is one only behind what leads to an hour: it is a German word too. "A
+las 10" is one where nothing is counted behind it.
+"""
 LASTING = re.compile(
-    r"(?<![\w.,])(?:\d{1,3}|[^\W\d_]+)[ -](?:(?:more|straight|whole|full|working|business) )?"
-    r"(?:h|hours?|hrs?|minutes?|mins?|days?|nights?|weeks?|months?|years?"
-    r"|horas?|minutos?|d[ií]as?|noches|semanas?|mes|meses|a[nñ]os?"
-    r"|stunden?|minuten?|tagen?|n[aä]chten?|wochen?|monaten?|jahren?"
-    r"|heures?|jours?|nuits?|semaines?|mois|ans)(?!\w)"
-    r"|(?<![\w.,])(?<!last )(?<!past )(?<!letzten )(?<!ltimas )(?<!derni[eè]res )"
-    r"(?:\d{1,3}|[^\W\d_]+) (?:times|veces|mal|fois)(?!\w)",
+    r"(?<![\w.,])(?:\d{1,3}|[^\W\d_]+) (?:(?:more|straight|whole|full|working|business) )?"
+    r"(?:minutes|mins|hours|hrs|days|nights|weeks|months|years"
+    r"|horas|minutos|d[ií]as|noches|semanas|meses|a[nñ]os"
+    r"|stunden|minuten|tagen?|n[aä]chten?|wochen|monaten?|jahren?"
+    r"|heures|jours|nuits|semaines|mois|ans)(?![\w-])"
+    r"|(?<![\w.,])(?<!last )(?<!past )(?<!ltimas )(?<!derni[eè]res )"
+    r"(?:\d{1,3}|[^\W\d_]+) (?:times(?! (?-i:[A-Z][a-z]))|veces|fois)(?![\w-])",
     re.I,
 )
-"""How long something takes, how long ago it was, and how often; not "the last three times", which are rows."""
-COUNTS = ("truck_count", "limit", "min_count")
+"""How long something takes, how long ago it was, and how often; not "the last three times", which are rows, nor "two
+night trucks". German "mal" is too often a particle."""
+COUNTING = ("truck_count", "limit", "min_count")
+"""Arguments that count trucks, rows or bins."""
 
 
 def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -46,11 +50,12 @@ def without_impossible(call: Call, tools: Mapping[str, Tool] = TOOLS) -> Call:
 
 
 def without_other_counts(call: Call, question: str) -> Call:
-    """The call without a number of trucks, rows or bins that the question holds only as an hour or of times: "leave at
-    6 am" names no trucks, "ten minutes later" no rows.
+    """The call without a number of trucks, rows or bins that the question holds only in a time.
+
+    "Leave at 6 am" names no trucks, "ten minutes later" no rows.
     """
-    said, countable = numbers_in(fold(question)), numbers_in(LASTING.sub(" ... ", _without_clocks(question)))
-    odd = {name for name in COUNTS if (count := call.parameters.get(name)) in said and count not in countable}
+    said, countable = numbers_in(fold(question)), numbers_in(_without_clocks(LASTING.sub(" ... ", question)))
+    odd = {name for name in COUNTING if (count := call.parameters.get(name)) in said and count not in countable}
     return Call(call.name, {n: v for n, v in call.parameters.items() if n not in odd}) if odd else call
 
 

@@ -17,42 +17,42 @@ from tools.spans import BROKEN
 __all__ = ["in_words"]
 
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|_+")
+"""Between the words of a key: "radiusM", "radius_m"."""
 MOST_OBJECTS = 8
-READER = json.JSONDecoder()
+"""Objects of one message that are read; more stay as they are."""
+READER = json.JSONDecoder(parse_float=str, parse_constant=lambda _: None)
+"""Numbers stay as they were sent; NaN and infinities are nothing."""
 
 
 def in_words(message: str) -> str:
     """The message with each JSON object in it as "key: value, key: value"; as it is where none can be read."""
-    parts, at = [], 0
-    for _ in range(MOST_OBJECTS):
-        start = message.find("{", at)
-        if start < 0:
-            break
+    parts, at, start, left = [], 0, message.find("{"), MOST_OBJECTS
+    while start >= 0 and left:
         try:
             found, end = READER.raw_decode(message, start)
             told = BROKEN.sub(" ", ", ".join(_said(found)))
         except (ValueError, RecursionError):
-            parts.append(message[at : start + 1])
-            at = start + 1
-            continue
-        parts += [message[at:start], told]
-        at = end
+            told, end = "", start + 1
+        if told:
+            parts += [message[at:start], told]
+            at, left = end, left - 1
+        start = message.find("{", end)
     return "".join([*parts, message[at:]])
 
 
 def _said(value: JsonValue, key: str = "") -> Iterator[str]:
-    """The pairs of an object, those of inner objects among them; nothing for what is null or empty."""
+    """The pairs of an object; an inner object's with the keys before theirs. Nothing for what is null or empty."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _said(inner, HUMP.sub(" ", name))
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+            yield from _said(inner, f"{key} {HUMP.sub(' ', name)}".strip())
+    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         for each in value:
             yield from _said(each, key)
-    elif words := ", ".join(_word(each) for each in (value if isinstance(value, list) else [value])):
+    elif words := ", ".join(filter(None, map(_word, value if isinstance(value, list) else [value]))):
         yield f"{key}: {words}" if key else words
 
 
 def _word(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)

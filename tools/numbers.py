@@ -27,17 +27,17 @@ COUNTS = _table("""
     2: two twice both couple pair dos deux zwei beide
     3: three tres trois drei
     4: four cuatro quatre vier
-    5: five cinco cinq fünf
+    5: five cinco cinq fünf funf
     6: six seis sechs
     7: seven siete sept sieben
     8: eight ocho huit acht
     9: nine nueve neuf neun
     10: ten diez dix zehn
     11: eleven once onze elf
-    12: twelve dozen docena doce douze dutzend zwölf
+    12: twelve dozen docena doce douze dutzend zwölf zwolf
     13: thirteen
     14: fourteen
-    15: fifteen quince quinze fünfzehn
+    15: fifteen quince quinze fünfzehn funfzehn
     16: sixteen
     17: seventeen
     18: eighteen
@@ -45,7 +45,7 @@ COUNTS = _table("""
     20: twenty score veinte vingt zwanzig
     30: thirty treinta trente dreißig dreissig
     40: forty fourty cuarenta quarante vierzig
-    50: fifty cincuenta cinquante fünfzig
+    50: fifty cincuenta cinquante fünfzig funfzig
     60: sixty sesenta soixante sechzig
     70: seventy setenta siebzig
     80: eighty ochenta achtzig

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import JsonValue
@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from domain.errors import AskAgain, UnclearTime, UnknownName
 from domain.values import Call
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
-from tools.resolve import NO_NAMES, RESOLVED_KINDS, Setting, resolved
+from tools.resolve import RESOLVED_KINDS, Setting, points_back, resolved
 from tools.schema import LONGEST_LIST, call_of
 
 __all__ = ["DOUBT", "Resolver"]
@@ -35,14 +35,14 @@ class Resolver:
     """What the words of a question resolve to, by the records and the calendar."""
 
     setting: Setting
-    tools: Mapping[str, Tool] | None = None
+    tools: Mapping[str, Tool] = field(default_factory=lambda: TOOLS)
 
     def unresolved(self, call: Call) -> tuple[str, ...]:
         """The arguments of a call whose words name nothing in the records or are no time."""
         return tuple(
             argument.name
             for argument, words in self._said(call)
-            if not all(self._reads(_kind(argument) or "", each) for each in words if each.casefold() not in NO_NAMES)
+            if not points_back(argument, words) and not all(self._reads(_kind(argument) or "", each) for each in words)
         )
 
     def _reads(self, kind: str, words: str) -> bool:
@@ -63,7 +63,7 @@ class Resolver:
 
     def _said(self, call: Call) -> Iterator[tuple[Argument, list[str]]]:
         """The arguments of a call that are resolved, and their words."""
-        declared = self._tools.get(call.name)
+        declared = self.tools.get(call.name)
         for argument in declared.arguments if declared else ():
             if _kind(argument) and argument.name in call.parameters:
                 yield argument, list(Call(call.name, {argument.name: call.parameters[argument.name]}).texts())
@@ -78,15 +78,11 @@ class Resolver:
         alternatives: Any = schema["anyOf"]
         made = []
         for whole in alternatives:
-            declared = self._tools.get(whole["properties"]["name"]["const"])
+            declared = self.tools.get(whole["properties"]["name"]["const"])
             kept = _narrowed(declared, whole["properties"]["parameters"], fitting) if declared else whole
             if kept is not None:
                 made.append(kept)
         return {**schema, "anyOf": made}
-
-    @property
-    def _tools(self) -> Mapping[str, Tool]:
-        return TOOLS if self.tools is None else self.tools
 
 
 def _narrowed(declared: Tool, offered: Mapping[str, Any], fitting: Callable[[str], list[str]]) -> JsonValue | None:

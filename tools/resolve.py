@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -20,6 +20,7 @@ from domain.operation import Operation
 from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.context import Ctx
+from tools.json_words import in_words
 from tools.registry import TOOLS, Argument, Tool, check_parameters
 
 COUNTED_FROM = "counted from"
@@ -69,8 +70,9 @@ class Setting:
 
 
 def setting_of(ctx: Ctx) -> Setting:
-    """What a question's words are resolved against."""
-    return Setting(ctx.city, ctx.now, ctx.question, ctx.thread.earlier_time, ctx.thread.said)
+    """What a question's words are resolved against: as the model reads them, a program's JSON in words."""
+    said = tuple(map(in_words, ctx.thread.said))
+    return Setting(ctx.city, ctx.now, in_words(ctx.question), ctx.thread.earlier_time, said)
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,17 @@ def resolved(kind: str, words: list[str], setting: Setting) -> Any:
     return _BY_KIND[kind](words, setting)
 
 
+def points_back(argument: Argument, words: Sequence[str]) -> bool:
+    """Whether words of an optional name only point back ("it"): they were not said."""
+    named = argument.words is not None and argument.words.kind in NAMED_KINDS
+    return named and not argument.required and all(word.casefold() in NO_NAMES for word in words)
+
+
 def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
     if argument.words is None:
         return said
     words = cast(list[str], said) if isinstance(said, list) else [str(said)]
-    if not argument.required and argument.words.kind in NAMED_KINDS and all(w.casefold() in NO_NAMES for w in words):
+    if points_back(argument, words):
         return None
     value = resolved(argument.words.kind, words, setting)
     if argument.words.one and isinstance(value, TruckSet) and len(value.names) != 1:

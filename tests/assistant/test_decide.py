@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +25,7 @@ from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import BUCKETS, CallClassifier, Made, choices, names
 from tools.json_words import in_words
+from tools.registry import JsonSchema
 from tools.resolvable import Resolver
 from tools.resolve import Setting
 from tools.slips import Spelling
@@ -343,6 +346,20 @@ async def test_a_question_back_without_the_name_and_another_unknown_name_are_no_
     )
 
 
+class Slow(Resolver):
+    """One that takes longer than there is time."""
+
+    def only_resolvable(self, schema: JsonSchema, candidates: Iterable[str]) -> JsonSchema:
+        time.sleep(0.4)
+        return super().only_resolvable(schema, candidates)
+
+
+async def test_a_schema_that_takes_too_long_leaves_the_first_call(resolver: Resolver) -> None:
+    model = NamingScript([UNKNOWN.text(), ModelUnavailable("busy"), UNKNOWN.text()], {}, (-1.0, -9.0, -9.0))
+    asked = situation("what is full at the Grand Canal", resolver=Slow(resolver.setting))
+    assert await decide(Speaker(model, classifier=WEIGHING, deadline_s=0.2), asked) == UNKNOWN
+
+
 async def test_what_code_resolves_is_decided_once(resolver: Resolver) -> None:
     known = Call("find_bins", {"near": "Public Library"})
     model = NamingScript([known.text()], {}, (-1.0,))
@@ -357,8 +374,8 @@ async def test_an_object_that_a_program_sends_is_read_and_copied_in_words() -> N
     sent = '{"near":"South Station","radius_m":300,"earlier":{"min_pct":60}}'
     said = Call("find_bins", {"near": "South Station", "within_m": 300, "min_fill_pct": 60})
     model = NamingScript([said.text()], {}, (-1.0,))
-    asked = situation(in_words(sent), Past("C-0001", (PastTurn(sent, ()),)))
+    asked = situation(in_words(sent), Past("C-0001", (PastTurn(sent, ()),)).in_words())
     assert await decide(Speaker(model, classifier=WEIGHING), asked) == said
-    assert model.prompts[0].count("near: South Station, radius m: 300, min pct: 60") == 2
+    assert model.prompts[0].count("near: South Station, radius m: 300, earlier min pct: 60") == 2
     assert "South Station" in spans_of(asked).up_to(2)
     assert not any('"' in span for span in spans_of(asked).up_to(8))

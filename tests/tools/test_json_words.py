@@ -11,10 +11,13 @@ from tools.json_words import in_words
     ("sent", "told"),
     [
         ('{"metric":"tonnage","period":"last month"}', "metric: tonnage, period: last month"),
-        ('{"plan":"P-0833","modify":{"skip":["1515703","1515712"]}}', "plan: P-0833, skip: 1515703, 1515712"),
+        ('{"plan":"P-0833","modify":{"skip":["1515703","1515712"]}}', "plan: P-0833, modify skip: 1515703, 1515712"),
         ('{"maxRows":3,"fill_gte":7.5,"urgent":true,"note":null,"x":[]}', "max Rows: 3, fill gte: 7.5, urgent: yes"),
         ('run {"near": "Gate 3"} now, and {"limit": 5}', "run near: Gate 3 now, and limit: 5"),
-        ('{"do":[{"a":1},{"b":"two"}]}', "a: 1, b: two"),
+        ('{"do":[{"a":1},{"b":"two"}]}', "do a: 1, do b: two"),
+        ('{"exclude":{"truck":"T1"},"plan":{"truck":"T2"}}', "exclude truck: T1, plan truck: T2"),
+        ('{"limit":1e1,"most":NaN}', "limit: 1e1"),
+        ("{x} " * 9 + '{"near":"Gate 3"}', "{x} " * 9 + "near: Gate 3"),
         ('{"a\\u0000b":"x\\ud800y\\nz"}', "a b: x y z"),
         ('{"near":"Caf\\u00e9 \\"Nord\\""}', 'near: Café "Nord"'),
     ],
@@ -24,7 +27,9 @@ def test_each_object_is_told_in_pairs(sent: str, told: str) -> None:
     assert in_words(told) == told
 
 
-@pytest.mark.parametrize("sent", ["", "plan tonight", "a {b} c", '{"cut": "off', "{" * 50_000, '["a", "b"]', "}{"])
+@pytest.mark.parametrize(
+    "sent", ["", "plan tonight", "a {b} c", "{}", '{"x":null}', '{"cut": "off', "{" * 50_000, '["a", "b"]', "}{"]
+)
 def test_what_is_no_object_stays(sent: str) -> None:
     assert in_words(sent) == sent
 

@@ -41,6 +41,8 @@ def allows(schema: JsonSchema, name: str, **parameters: Any) -> bool:
         (Call("plan_round", {"when": "the taller", "skip": ["Hollywood"]}), ("when", "skip")),
         (Call("explain", {"subject": "P-0001", "question": "why"}), ()),
         (Call("service_history", {"bins": ["it"], "since": "Monday"}), ()),  # points back
+        (Call("plan_round", {"when": "it"}), ("when",)),
+        (Call("plan_round", {"when": "tonight", "trucks": ["it", "T1"]}), ("trucks",)),
         (Call("reply", {"text": "{{results}}"}), ()),
     ],
 )
