@@ -18,15 +18,15 @@ from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
 from assistant.memory import Past, PastTurn
 from assistant.ports import Follower, Inquiry, ToolRun
-from assistant.question import cleaned, refusal
+from assistant.question import refusal
 from assistant.recording import Recorder, proposals_in
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
+from domain.typed_text import cleaned
 from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
-from tools.json_words import in_words
 from tools.mentions import Mention, mentions
 from tools.registry import TOOLS
 from tools.resolvable import Resolver
@@ -66,9 +66,9 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        said, setting = cleaned(in_words(question)), setting_of(ctx)
+        setting = setting_of(ctx)
         read, resolver = readers(setting), Resolver(setting)
-        named = mentions(said, ctx.city, ctx.now)
+        named = mentions(setting.question, ctx.city, ctx.now)
         marks, names = tuple(map(str, named)), ctx.city.gazetteer.words()
         degraded: list[str] = []
         seen = [past.in_words()]
@@ -82,7 +82,8 @@ class Loop:
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             today = f"{ctx.now:%Y-%m-%d}"
             city, role = ctx.city.name, ctx.actor.role.value
-            situation = Situation(city, role, today, seen[-1], said, steps, read, marks, names, resolver)
+            asked = setting.question
+            situation = Situation(city, role, today, seen[-1], asked, steps, read, marks, names, resolver)
             try:
                 return await decide(self.speaker, situation, seen.append)
             except ModelUnavailable as error:

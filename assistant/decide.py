@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
-
-from pydantic import JsonValue
 
 from assistant.memory import Past
 from domain.errors import ModelUnavailable, PromptTooLong
@@ -26,7 +23,8 @@ from tools.mentions import Mention
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
-from tools.schema import Freedom, Readers, call_schema
+from tools.resolve import RESOLVED_KINDS
+from tools.schema import Freedom, Readers, call_schema, calls_by_name
 from tools.slips import Spelling
 from tools.spans import Spans
 from tools.whole_clause import with_whole_clauses
@@ -161,26 +159,29 @@ async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     code, which says what it did not find.
     """
     situation, resolver = choice.situation, choice.situation.resolver
+    if resolver is None or answer.weight is None or not choice.speaker.copying:
+        return answer
     call = Call.read(answer.text)
-    unknown = resolver.unresolved(call) if resolver and choice.speaker.copying and answer.weight is not None else ()
-    if resolver is None or answer.weight is None or not unknown:
+    unknown = resolver.unresolved(call)
+    if not unknown:
         return answer
     best, most = answer, choice.weight(call.name, answer.weight) - DOUBT
     for made in (lambda: only_without(choice.schema, call, unknown), lambda: _resolvable(choice, resolver, call)):
         schema = await _in_time(choice, made)
         again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
-        other = Call.read(again.text) if again else call
-        if again is None or again.weight is None or other.name == "clarify" or resolver.unresolved(other):
+        if again is None or again.weight is None:
             continue
-        if choice.weight(other.name, again.weight) > most:
-            best, most = replace(again, names=answer.names), choice.weight(other.name, again.weight)
+        other = Call.read(again.text)
+        weight = choice.weight(other.name, again.weight)
+        if weight > most and other.name != "clarify" and not resolver.unresolved(other):
+            best, most = replace(again, names=answer.names), weight
     return best
 
 
 def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
     """The schema of calls with words that code recognised in the question or knows of the thread's calls."""
     marked = [Mention.read(mark).words for mark in choice.situation.marks]
-    said = [words for each in [*calls_of(choice.situation), call] for words in resolver.words(each)]
+    said = [words for each in [*calls_of(choice.situation), call] for words in names_in(each, RESOLVED_KINDS)]
     return resolver.only_resolvable(choice.schema, [*marked, *said])
 
 
@@ -262,14 +263,8 @@ def _is_covered(speaker: Speaker, situation: Situation) -> bool:
     return speaker.covering and speaker.copying and speaker.style == "small" and bool(situation.marks)
 
 
-def _named(schema: JsonSchema) -> dict[str, JsonValue]:
-    """The alternatives of a schema of calls by their names."""
-    calls: Any = schema["anyOf"]
-    return {each["properties"]["name"]["const"]: each for each in calls}
-
-
 def _only(schema: JsonSchema, name: str) -> JsonSchema:
-    return {**schema, "anyOf": [_named(schema)[name]]}
+    return {**schema, "anyOf": [calls_by_name(schema)[name]]}
 
 
 def _as_said(call: Call, situation: Situation) -> Call:
@@ -286,7 +281,7 @@ async def _answer(
     """The answer to the longest prompt that fits, and what it was about. Raises ModelUnavailable."""
     while True:
         try:
-            prompt, names = prompt_of(speaker, situation), list(_named(schema))
+            prompt, names = prompt_of(speaker, situation), list(calls_by_name(schema))
             weighed = speaker.classifier is not None or _is_covered(speaker, situation)
             if not weighed or not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
-from assistant.question import cleaned
 from domain.repositories.threads import add_turn, named_thread, open_thread, turns_of
 from domain.store import Store
 from domain.values import Actor, Call
@@ -61,7 +60,7 @@ class Past:
 
     def in_words(self) -> Past:
         """The thread as the model reads it: what a program sent as JSON, in words."""
-        turns = (replace(turn, question=cleaned(in_words(turn.question))) for turn in self.turns)
+        turns = (replace(turn, question=in_words(turn.question)) for turn in self.turns)
         return replace(self, turns=tuple(turns))
 
     def said(self) -> list[str]:

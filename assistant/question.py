@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 LONGEST = 4_000
 EMPTY = "That was empty. Type a question, for example: Which bins near Sather Gate will overflow by tomorrow noon?"
 WORDLESS = "I found no words in that. Ask in a sentence, for example: Plan tonight's round for two trucks."
-
-
-def cleaned(text: str) -> str:
-    """The question without control characters, whitespace squeezed, in composed Unicode."""
-    kept = "".join(c if c in "\n\t " or unicodedata.category(c)[0] != "C" else " " for c in text)
-    return " ".join(unicodedata.normalize("NFC", kept).split())
 
 
 def refusal(text: str) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -218,9 +218,10 @@ class Call:
         parameters = said.get("parameters")
         return cls(said["name"], parameters if isinstance(parameters, dict) else {})
 
-    def texts(self) -> Iterator[str]:
-        """The strings among its values, those of lists one by one."""
-        for value in self.parameters.values():
+    def texts(self, names: Iterable[str] | None = None) -> Iterator[str]:
+        """The strings among the values of its parameters, or of those of `names`; those of lists one by one."""
+        for name in self.parameters if names is None else names:
+            value = self.parameters.get(name)
             yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 

@@ -25,8 +25,8 @@ from assistant.decide import Speaker
 from assistant.graph import Ran, State
 from assistant.memory import Past, PastTurn
 from assistant.ports import Inquiry
-from assistant.question import cleaned
 from assistant.shown import StepEvent
+from domain.typed_text import cleaned
 from domain.values import Call
 from evals.bench import Bench
 from evals.cases_file import Case, CaseTurn

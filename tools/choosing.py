@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.values import Call
 from tools.registry import JsonSchema
-from tools.schema import call_of
+from tools.schema import call_of, calls_by_name
 
 
 def otherwise(schema: JsonSchema, call: Call, argument: str, choice: str | None) -> JsonSchema | None:
@@ -15,30 +15,28 @@ def otherwise(schema: JsonSchema, call: Call, argument: str, choice: str | None)
 
     `schema` is that of all calls (tools/schema.py).
     """
-    said = {**call.parameters, argument: choice}
-    whole = _alternative(schema, call)
-    if whole is None or argument not in whole["properties"]:
+    offered = _offered(schema, call)
+    if offered is None or argument not in offered["properties"]:
         return None
-    return _exactly(schema, Call(call.name, said), whole)
+    return _exactly(schema, Call(call.name, {**call.parameters, argument: choice}), offered)
 
 
 def only_without(schema: JsonSchema, call: Call, arguments: Collection[str]) -> JsonSchema | None:
     """The schema of `call` without those arguments; None where no such call is offered."""
-    whole = _alternative(schema, call)
+    offered = _offered(schema, call)
     said = {name: value for name, value in call.parameters.items() if name not in arguments}
-    return None if whole is None else _exactly(schema, Call(call.name, said), whole)
+    return None if offered is None else _exactly(schema, Call(call.name, said), offered)
 
 
-def _alternative(schema: JsonSchema, call: Call) -> Mapping[str, Any] | None:
+def _offered(schema: JsonSchema, call: Call) -> Mapping[str, Any] | None:
     """The parameters that are offered of a call's tool."""
-    alternatives: Any = schema["anyOf"]
-    offered = (each["properties"] for each in alternatives if each["properties"]["name"]["const"] == call.name)
-    return next((each["parameters"] for each in offered), None)
+    whole = calls_by_name(schema).get(call.name)
+    return whole["properties"]["parameters"] if whole else None
 
 
-def _exactly(schema: JsonSchema, call: Call, whole: Mapping[str, Any]) -> JsonSchema | None:
+def _exactly(schema: JsonSchema, call: Call, offered: Mapping[str, Any]) -> JsonSchema | None:
     said = {name: value for name, value in call.parameters.items() if value is not None}
-    if not set(whole["required"]) <= said.keys():
+    if not set(offered["required"]) <= said.keys():
         return None
-    held: JsonSchema = {name: {"const": said[name]} for name in whole["properties"] if name in said}
+    held: JsonSchema = {name: {"const": said[name]} for name in offered["properties"] if name in said}
     return {**schema, "anyOf": [call_of(call.name, held, list(held))]}

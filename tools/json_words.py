@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from tools.spans import BROKEN
+from domain.typed_text import cleaned
 
 __all__ = ["in_words"]
 
@@ -30,7 +30,7 @@ def in_words(message: str) -> str:
     while start >= 0 and left:
         try:
             found, end = READER.raw_decode(message, start)
-            told = BROKEN.sub(" ", ", ".join(_said(found)))
+            told = cleaned(", ".join(_said(found)))
         except (ValueError, RecursionError):
             told, end = "", start + 1
         if told:

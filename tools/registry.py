@@ -14,7 +14,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
@@ -116,11 +116,10 @@ def registry_version(tools: Mapping[str, Tool] = TOOLS) -> str:
     return hashlib.sha256("".join(tools[n].version for n in sorted(tools)).encode()).hexdigest()[:12]
 
 
-def names_in(call: Call, tools: Mapping[str, Tool] = TOOLS) -> list[str]:
-    """The values of a call that name a place, a bin or a truck."""
+def names_in(call: Call, kinds: Collection[str] = NAMING, tools: Mapping[str, Tool] = TOOLS) -> list[str]:
+    """The words of a call's arguments of those kinds: of those that name a place, a bin or a truck."""
     arguments = tools[call.name].arguments if call.name in tools else ()
-    values = [call.parameters.get(a.name) for a in arguments if a.words and a.words.kind in NAMING]
-    return [v for value in values for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+    return list(call.texts(a.name for a in arguments if a.words and a.words.kind in kinds))
 
 
 def tool_block(tools: Mapping[str, Tool] = TOOLS) -> str:

@@ -1,16 +1,16 @@
 """A call whose words code cannot resolve, and the schema of the calls that it can: execution-guided decoding.
 
 A small language model copies "chapter and verse" into a time. Wang et al. (2018, arXiv:1807.03100) leave programs that
-fail when run out of the beam; here a call that would end in a question back is decoded once more, with places, bins,
-trucks, streams and times limited to words that code can resolve. Both calls are weighed, for a name that no record has
-may well be what was said, and then is to be asked about.
+fail when run out of the beam; here a call that would end in a question back is decoded twice more: without those words,
+and with places, bins, trucks, streams and times limited to words that code can resolve. All are weighed, for a name
+that no record has may well be what was said, and then is to be asked about.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
@@ -19,7 +19,7 @@ from domain.errors import AskAgain, UnclearTime, UnknownName
 from domain.values import Call
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.resolve import RESOLVED_KINDS, Setting, points_back, resolved
-from tools.schema import LONGEST_LIST, call_of
+from tools.schema import call_of, calls_by_name, list_of
 
 __all__ = ["DOUBT", "Resolver"]
 
@@ -35,14 +35,17 @@ class Resolver:
     """What the words of a question resolve to, by the records and the calendar."""
 
     setting: Setting
-    tools: Mapping[str, Tool] = field(default_factory=lambda: TOOLS)
 
     def unresolved(self, call: Call) -> tuple[str, ...]:
         """The arguments of a call whose words name nothing in the records or are no time."""
+        declared = TOOLS.get(call.name)
+        said = ((each, list(call.texts([each.name]))) for each in declared.arguments) if declared else ()
         return tuple(
             argument.name
-            for argument, words in self._said(call)
-            if not points_back(argument, words) and not all(self._reads(_kind(argument) or "", each) for each in words)
+            for argument, words in said
+            if (kind := _kind(argument))
+            and not points_back(argument, words)
+            and not all(self._reads(kind, each) for each in words)
         )
 
     def _reads(self, kind: str, words: str) -> bool:
@@ -57,17 +60,6 @@ class Resolver:
             return True
         return True
 
-    def words(self, call: Call) -> tuple[str, ...]:
-        """The words of a call that stand for something in the records or the calendar."""
-        return tuple(each for _, words in self._said(call) for each in words)
-
-    def _said(self, call: Call) -> Iterator[tuple[Argument, list[str]]]:
-        """The arguments of a call that are resolved, and their words."""
-        declared = self.tools.get(call.name)
-        for argument in declared.arguments if declared else ():
-            if _kind(argument) and argument.name in call.parameters:
-                yield argument, list(Call(call.name, {argument.name: call.parameters[argument.name]}).texts())
-
     def only_resolvable(self, schema: JsonSchema, candidates: Iterable[str]) -> JsonSchema:
         """`schema` of all calls (tools/schema.py), with those of `candidates` that code can resolve, where it resolves.
 
@@ -75,10 +67,9 @@ class Resolver:
         """
         words = tuple(dict.fromkeys(candidates))
         fitting = functools.cache(lambda kind: [each for each in words if self._reads(kind, each)])
-        alternatives: Any = schema["anyOf"]
         made = []
-        for whole in alternatives:
-            declared = self.tools.get(whole["properties"]["name"]["const"])
+        for name, whole in calls_by_name(schema).items():
+            declared = TOOLS.get(name)
             kept = _narrowed(declared, whole["properties"]["parameters"], fitting) if declared else whole
             if kept is not None:
                 made.append(kept)
@@ -105,8 +96,7 @@ def _narrowed(declared: Tool, offered: Mapping[str, Any], fitting: Callable[[str
 
 def _copied(argument: Argument, words: list[str]) -> JsonSchema:
     one: JsonSchema = {"type": "string", "enum": list[JsonValue](words)}
-    many = argument.words is not None and argument.words.many
-    return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST} if many else one
+    return list_of(one) if argument.words and argument.words.many else one
 
 
 def _kind(argument: Argument) -> str | None:

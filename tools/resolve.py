@@ -21,7 +21,7 @@ from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.context import Ctx
 from tools.json_words import in_words
-from tools.registry import TOOLS, Argument, Tool, check_parameters
+from tools.registry import NAMING, TOOLS, Argument, Tool, check_parameters
 
 COUNTED_FROM = "counted from"
 """In `understood`: the time of the thread that "the day after" leaned on, local; a replay reads it again."""
@@ -35,7 +35,6 @@ OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
 
-NAMED_KINDS = {"place", "bin", "truck"}
 NO_NAMES = {
     "it",
     "its",
@@ -152,7 +151,7 @@ def resolved(kind: str, words: list[str], setting: Setting) -> Any:
 
 def points_back(argument: Argument, words: Sequence[str]) -> bool:
     """Whether words of an optional name only point back ("it"): they were not said."""
-    named = argument.words is not None and argument.words.kind in NAMED_KINDS
+    named = argument.words is not None and argument.words.kind in NAMING
     return named and not argument.required and all(word.casefold() in NO_NAMES for word in words)
 
 
@@ -250,7 +249,7 @@ def readers(setting: Setting) -> dict[str, Callable[[str], bool]]:
             if len(span) > LONGEST_READ:
                 return False
             try:
-                _BY_KIND[kind]([span], setting)
+                resolved(kind, [span], setting)
             except AskAgain:
                 return False
             return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -58,6 +59,17 @@ def call_schema(tools: Mapping[str, Tool], spans: Spans | None, freedom: Freedom
 def call_of(name: str, arguments: JsonSchema, required: Sequence[str]) -> JsonValue:
     """The schema of the calls of a tool that hold no other `arguments` than these."""
     return _call(name, _closed(arguments, required))
+
+
+def calls_by_name(schema: JsonSchema) -> dict[str, Any]:
+    """The alternatives of a schema of calls by their names."""
+    alternatives: Any = schema["anyOf"]
+    return {each["properties"]["name"]["const"]: each for each in alternatives}
+
+
+def list_of(one: JsonSchema) -> JsonSchema:
+    """The schema of a list argument of such values."""
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST}
 
 
 def _call(name: str, parameters: JsonSchema) -> JsonValue:
@@ -113,7 +125,7 @@ class _Parts:
         one = self._copied(self.spans, argument.words)
         if one is None or not argument.words.many:
             return one
-        return {"type": "array", "items": one, "minItems": 1, "maxItems": LONGEST_LIST}
+        return list_of(one)
 
     def _copied(self, spans: Spans, words: Words) -> JsonSchema | None:
         if words.kind in self.readers and self._read(spans, words.kind):

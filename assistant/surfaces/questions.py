@@ -6,8 +6,9 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from assistant.question import LONGEST, cleaned, refusal
+from assistant.question import LONGEST, refusal
 from domain.errors import AskAgain, UnclearTime
+from domain.typed_text import cleaned
 
 LONGEST_QUESTION = LONGEST
 LONGEST_THREAD = 64

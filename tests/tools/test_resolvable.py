@@ -11,9 +11,9 @@ from scene import a_ctx
 
 from domain.store import Store
 from domain.values import Call
-from tools.registry import TOOLS, JsonSchema
+from tools.registry import TOOLS, JsonSchema, names_in
 from tools.resolvable import Resolver
-from tools.resolve import setting_of
+from tools.resolve import RESOLVED_KINDS, setting_of
 from tools.schema import call_schema
 from tools.spans import Spans
 
@@ -50,10 +50,10 @@ def test_what_nobody_can_read_is_told(resolver: Resolver, call: Call, unknown: t
     assert set(resolver.unresolved(call)) == set(unknown)
 
 
-def test_words_of_names_and_times_are_listed_and_no_others(resolver: Resolver) -> None:
+def test_words_of_names_and_times_are_listed_and_no_others() -> None:
     call = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T2"], "goal": "cost", "max_hours": 5})
-    assert set(resolver.words(call)) == {"tonight", "T1", "T2"}
-    assert resolver.words(Call("reply", {"text": "{{results}}"})) == ()
+    assert set(names_in(call, RESOLVED_KINDS)) == {"tonight", "T1", "T2"}
+    assert names_in(Call("reply", {"text": "{{results}}"}), RESOLVED_KINDS) == []
 
 
 def test_only_what_resolves_is_offered(resolver: Resolver) -> None:
