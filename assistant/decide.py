@@ -20,14 +20,17 @@ from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, t
 from tools.follow_up import with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention
+from tools.pairs import with_pairs
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
+from tools.said_numbers import numbers_said
 from tools.schema import Freedom, Readers, call_schema, calls_by_name
 from tools.slips import Spelling
 from tools.spans import Spans
 from tools.whole_clause import with_whole_clauses
+from tools.whole_time import with_whole_times
 
 NAMED = frozenset({"site", "area", "bin", "truck", "file"})
 """Kinds of marks whose digits are part of a name."""
@@ -196,10 +199,11 @@ async def _in_time(choice: _Choice, made: Callable[[], JsonSchema | None]) -> Js
 
 async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     """The call, or one that takes in more of the question's marks where that is likelier, the marks considered."""
-    if not _is_covered(choice.speaker, choice.situation):
+    if not _is_covered(choice.speaker):
         return answer
-    made = [Call.read(step.call) for step in choice.situation.steps]
-    marks = demanded(choice.situation.marks, choice.situation.question)
+    situation = choice.situation
+    made = [Call.read(step.call) for step in situation.steps]
+    marks = demanded(situation.marks, situation.question) + numbers_said(situation.question, situation.marks)
     for _ in range(MOST_AGAIN):
         call = Call.read(answer.text)
         left, at_end = left_out(marks, [*made, call]), call.name == TURN_END
@@ -258,9 +262,9 @@ async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
     return await _again(choice.speaker, choice.situation, wider, choice.until) if wider else None
 
 
-def _is_covered(speaker: Speaker, situation: Situation) -> bool:
+def _is_covered(speaker: Speaker) -> bool:
     """Whether a call that leaves marks out is written again: of a small model, of which it is known what it forgets."""
-    return speaker.covering and speaker.copying and speaker.style == "small" and bool(situation.marks)
+    return speaker.covering and speaker.copying and speaker.style == "small"
 
 
 def _only(schema: JsonSchema, name: str) -> JsonSchema:
@@ -270,9 +274,9 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
     whole = with_kept(without_impossible(call), _before(situation), situation.question)
-    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
+    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts, with_pairs):
         whole = read(whole, situation.question)
-    return whole
+    return with_whole_times(whole, situation.question, situation.marks)
 
 
 async def _answer(
@@ -282,7 +286,7 @@ async def _answer(
     while True:
         try:
             prompt, names = prompt_of(speaker, situation), list(calls_by_name(schema))
-            weighed = speaker.classifier is not None or _is_covered(speaker, situation)
+            weighed = speaker.classifier is not None or _is_covered(speaker)
             if not weighed or not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
             return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation

@@ -20,9 +20,10 @@ from domain.ports import WeighingModel
 from domain.values import Call
 from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
 from retrieval.embedder import MiniLM
-from tools.listed import ListedTool, listed_schema, without_echoes
+from tools.listed import ListedTool, listed_schema, read_on, without_echoes
 from tools.listed_choice import MOST_WEIGHED, chosen
 from tools.listed_order import ToolOrder
+from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import JsonSchema
 from tools.spans import Spans
@@ -42,6 +43,10 @@ class Asked:
     said: tuple[str, ...]
     tools: tuple[ListedTool, ...]
     marks: tuple[str, ...] = ()
+
+    def times(self) -> list[str]:
+        """The stretches of the last text that the calendar reads."""
+        return [mention.words for mention in map(Mention.read, self.marks) if mention.kind == "time"]
 
 
 @functools.cache
@@ -73,13 +78,13 @@ async def _weighed(speaker: Speaker, model: WeighingModel, asked: Asked, prompt:
     nothing = listed_schema([])
     if tool is None:
         return await _written(speaker, prompt, nothing)
-    schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1])
+    schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1], asked.times())
     forms, words = schema["anyOf"], nothing["anyOf"]
     if forms == words:  # a required parameter that nothing said could fill
         return Call("clarify", ASK)
     calls = [form for form in forms if form not in words] if isinstance(forms, list) and isinstance(words, list) else []
     call = await _written(speaker, prompt, {**schema, "anyOf": calls})
-    return without_echoes(tool, call) or Call("clarify", ASK)
+    return without_echoes(tool, read_on(tool, call, asked.said[-1])) or Call("clarify", ASK)
 
 
 async def _written(speaker: Speaker, prompt: str, schema: JsonSchema) -> Call:

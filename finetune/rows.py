@@ -34,6 +34,7 @@ from finetune.threads import drawn_row, seeded
 from prompts.row import Row, to_json
 from tools.coverage import TURN_END, kind_of, left_out
 from tools.registry import TOOLS
+from tools.said_numbers import numbers_said
 
 ROOT = Path(__file__).parent
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
@@ -140,9 +141,10 @@ def taken_in(rows: Sequence[Row]) -> tuple[dict[str, float], dict[str, float]]:
         at_end = call.name == TURN_END and bool(newest.steps)
         if row.kind == "listed" or not (call.name in TOOLS or at_end):
             continue
-        left = left_out(newest.marks, [call, *(Call.read(step.call) for step in newest.steps)])
+        said = (*newest.marks, *numbers_said(newest.question, newest.marks))
+        left = left_out(said, [call, *(Call.read(step.call) for step in newest.steps)])
         marks, missed = ended if at_end else within
-        marks.update(kind_of(mark) for mark in newest.marks)
+        marks.update(map(kind_of, said))
         missed.update(map(kind_of, left))
     return _odds(*within), _odds(*ended)
 

@@ -9,7 +9,7 @@ are the marks of the question, and the term is how much oftener a right call tak
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +19,26 @@ from domain.name_words import tokens
 from domain.values import Call
 from tools.follow_up import INSTEAD
 from tools.mentions import Mention
+from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.schema import LONGEST_LIST, call_of
 from tools.spans import Spans
 
-__all__ = ["TURN_END", "Lacking", "demanded", "gain", "keeps", "kind_of", "left_out", "taking_in"]
+__all__ = ["NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "gain", "keeps", "kind_of", "left_out", "taking_in"]
 
 GAINS: Mapping[str, float] = {
-    "area": 2.9, "bin": 3.2, "file": 3.3, "site": 2.2, "stream": 2.5, "time": 1.9, "truck": 2.5,
+    "area": 2.9, "bin": 3.2, "file": 3.3, "number": 2.4, "site": 2.2, "stream": 2.5, "time": 1.9,
+    "truck": 2.5,
 }  # fmt: skip
 """The logarithm of how many marks of a kind the calls of training rows take in for each that they leave out; most of
 those belong to a second request in the same message. `python -m finetune.rows` prints it."""
 GAINS_AT_END: Mapping[str, float] = {
-    "area": 4.6, "bin": 5.7, "file": 5.8, "site": 2.9, "stream": 3.9, "time": 2.5, "truck": 4.9,
+    "area": 4.6, "bin": 5.7, "file": 5.8, "number": 3.1, "site": 2.9, "stream": 3.9, "time": 2.5,
+    "truck": 4.9,
 }  # fmt: skip
 """The same of all calls of a turn together, where nothing more is called."""
+NUMBER = "number"
+"""The kind of a mark that is a number (tools/said_numbers.py); only here, the model is shown none."""
 TURN_END = "reply"
 """The word that ends a turn whose calls are made."""
 TAKEN_BY: Mapping[str, frozenset[str]] = {
@@ -65,7 +70,8 @@ def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:
     certainly lacks.
     """
     held = {word for call in calls for value in call.texts() for word in tokens(value, frozenset())}
-    return tuple(mark for mark in marks if _lacks(Mention.read(mark), held))
+    counted = {number for call in calls for number in _numbers_of(call)}
+    return tuple(mark for mark in marks if _lacks(Mention.read(mark), held, counted))
 
 
 def kind_of(mark: str) -> str:
@@ -79,7 +85,14 @@ def gain(marks: Iterable[str], *, at_end: bool = False) -> float:
     return sum(gains.get(kind_of(mark), 0.0) for mark in marks)
 
 
-def _lacks(each: Mention, held: Collection[str]) -> bool:
+def _numbers_of(call: Call) -> Iterator[int]:
+    yield from (value for value in call.parameters.values() if isinstance(value, int))
+    yield from (number for text in call.texts() for number in numbers_in(text))
+
+
+def _lacks(each: Mention, held: Collection[str], counted: Collection[int]) -> bool:
+    if each.kind == NUMBER:
+        return set(numbers_in(each.words)).isdisjoint(counted)
     said = set(tokens(each.words))
     figures = {word for word in said if any(map(str.isdigit, word))} if each.kind in ENUMERATED else set()
     return not figures <= set(held) if figures else said.isdisjoint(held)
@@ -99,8 +112,9 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
     """The schema of the calls that take in one of the marks more; None where no argument of a tool could.
 
     `schema` is that of all calls (tools/schema.py). One alternative for each argument that takes marks of such a kind:
-    the argument is required, and holds a span that shares a word with the mark, or one item more than in the call. The
-    call's own tool keeps its other arguments, but for those that the new one stands instead of.
+    the argument is required, and holds a span that shares a word with the mark, the number that the mark is, or one
+    item more than in the call. The call's own tool keeps its other arguments, but for those that the new one stands
+    instead of.
     """
     alternatives: Any = schema["anyOf"]
     made = []
@@ -111,12 +125,9 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
         own = lacking.call.parameters if declared.name == lacking.call.name else {}
         offered = whole["properties"]["parameters"]["properties"]
         for argument in declared.arguments:
-            fitting = _fitting(argument, schema, lacking) if argument.name in offered else []
-            if not fitting:
+            if argument.name not in offered:
                 continue
-            schema_of = offered[argument.name]
-            before = own.get(argument.name)
-            value = _grown(schema_of, before) if isinstance(before, list) else _one_of(schema_of, fitting)
+            value = _value(argument, schema, offered[argument.name], own.get(argument.name), lacking)
             if value is not None:
                 made.append(_requiring(whole, argument.name, value, own))
     return {**schema, "anyOf": made} if made else None
@@ -134,6 +145,26 @@ def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapp
     }
     required = [each for each in properties if each == name or each in kept or each in parameters["required"]]
     return call_of(whole["properties"]["name"]["const"], properties, required)
+
+
+def _value(
+    argument: Argument, schema: JsonSchema, offered: JsonSchema, before: JsonValue, lacking: Lacking
+) -> JsonSchema | None:
+    """What the argument may hold so that it takes in one of the marks more; None where nothing."""
+    if argument.schema["type"] == "integer":
+        return _numbers(offered, lacking)
+    fitting = _fitting(argument, schema, lacking)
+    if not fitting:
+        return None
+    return _grown(offered, before) if isinstance(before, list) else _one_of(offered, fitting)
+
+
+def _numbers(offered: JsonSchema, lacking: Lacking) -> JsonSchema | None:
+    """Those that are left out and the argument may be."""
+    said = {n for each in map(Mention.read, lacking.left) if each.kind == NUMBER for n in numbers_in(each.words)}
+    values = offered.get("enum")
+    fitting = [value for value in values if value in said] if isinstance(values, list) else []
+    return {"enum": list(fitting)} if fitting else None
 
 
 def _fitting(argument: Argument, schema: JsonSchema, lacking: Lacking) -> list[str]:

@@ -54,13 +54,14 @@ def without_other_counts(call: Call, question: str) -> Call:
 
     "Leave at 6 am" names no trucks, "ten minutes later" no rows.
     """
-    said, countable = numbers_in(fold(question)), numbers_in(_without_clocks(LASTING.sub(" ... ", question)))
+    said, countable = numbers_in(fold(question)), numbers_in(without_times(question))
     odd = {name for name in COUNTING if (count := call.parameters.get(name)) in said and count not in countable}
     return Call(call.name, {n: v for n, v in call.parameters.items() if n not in odd}) if odd else call
 
 
-def _without_clocks(question: str) -> str:
-    return without_spoken_hours(CLOCK.sub(" ... ", question))
+def without_times(question: str) -> str:
+    """The question without hours of the day, lengths of time and frequencies."""
+    return without_spoken_hours(CLOCK.sub(" ... ", LASTING.sub(" ... ", question)))
 
 
 def _repeats(declared: Tool, name: str, call: Call) -> bool:

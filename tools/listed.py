@@ -28,7 +28,7 @@ from tools.listed_parameters import (
     resolved,
     types_of,
 )
-from tools.listed_said import gives_nothing
+from tools.listed_said import gives_nothing, whole_quotation
 from tools.registry import JsonSchema
 from tools.schema import call_schema
 from tools.spans import Spans
@@ -97,19 +97,22 @@ class ListedTool:
         return f"{self.name}({', '.join(shown)})" + (f" - {about}" if about else "")
 
 
-def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None, question: str = "") -> JsonSchema:
+def listed_schema(
+    tools: Sequence[ListedTool], spans: Spans | None = None, question: str = "", times: Sequence[str] = ()
+) -> JsonSchema:
     """The schema of one decision over listed tools: `anyOf` over `{"name": const, "parameters": closed object}`.
 
     The three words are always among them, by reference only (tools/words.py). With `spans` a free text is a span of
     what was said and a number one that was said; an optional parameter that nothing could fill is not offered, nor is
     a tool with such a required one. With the `question` a choice and a number that it has in the declaration's own
-    words are the only ones, and an optional yes or no that it does not name is not offered. Raises BadData for two
-    tools of one name and for a schema that cannot be decoded.
+    words are the only ones, and an optional yes or no that it does not name is not offered; with its `times` (what the
+    calendar reads of it) a parameter that is a time by its name holds one, and no other text is one. Raises BadData for
+    two tools of one name and for a schema that cannot be decoded.
     """
     names = [tool.name for tool in tools]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise BadData(f"two tools are called {doubled}")
-    copied = Copied(spans, question)
+    copied = Copied(spans, question, tuple(times))
     calls: list[JsonValue] = []
     for tool in tools:
         try:
@@ -123,6 +126,18 @@ def listed_schema(tools: Sequence[ListedTool], spans: Spans | None = None, quest
     return {"$defs": copied.defs, **schema} if copied.defs else schema
 
 
+def read_on(tool: ListedTool, call: Call, question: str) -> Call:
+    """The call with its free texts that lie in a quotation of the question as the whole of it: such a text is never a
+    part (86 of 86 in training's frames)."""
+    return Call(
+        call.name,
+        {
+            name: whole_quotation(value, question) if isinstance(value, str) and _is_free(tool, name) else value
+            for name, value in call.parameters.items()
+        },
+    )
+
+
 def without_echoes(tool: ListedTool, call: Call) -> Call | None:
     """The call without optional texts that only name things or repeat another parameter.
 
@@ -132,12 +147,17 @@ def without_echoes(tool: ListedTool, call: Call) -> Call | None:
     kept: dict[str, JsonValue] = {}
     for name in sorted(call.parameters, key=lambda each: each not in required):
         value = call.parameters[name]
-        free = isinstance(value, str) and "enum" not in resolved(tool.parameters, properties.get(name, {}))
+        free = isinstance(value, str) and _is_free(tool, name)
         if not free or (value not in kept.values() and not gives_nothing(value, tool.name, properties)):
             kept[name] = value
     if not kept.keys() >= set(required):
         return None
     return Call(call.name, {name: kept[name] for name in call.parameters if name in kept})
+
+
+def _is_free(tool: ListedTool, name: str) -> bool:
+    """Whether a parameter is no choice."""
+    return "enum" not in resolved(tool.parameters, properties_of(tool.parameters).get(name, {}))
 
 
 # ---------------------------------------------------------------- the line for the prompt

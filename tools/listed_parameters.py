@@ -14,13 +14,24 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from domain.errors import BadData
-from tools.listed_said import choice_said, is_named, is_number_by_name, number_said, truths_said
+from tools.listed_said import (
+    choice_said,
+    choices_said,
+    is_named,
+    is_number_by_name,
+    is_time,
+    number_said,
+    things_said,
+    truths_said,
+)
 from tools.registry import JsonSchema
 from tools.schema import LONGEST_LIST
 from tools.spans import Spans
 
 COPIED_WORDS = 24
 """Longest span that a text value may be: a message to a driver, not a page."""
+TIME_WORDS, TIME_WORDS_MORE = 8, 3
+"""Words of the longest span that a time may be, and how many it may have beside those that the calendar reads."""
 NUMBERED_WORDS, MOST_NUMBERED = 3, 60
 """Words of the longest span that is a number of a thing ("RO 20117"), and how many such spans are offered."""
 LONGEST_TEXT = 400
@@ -42,24 +53,37 @@ class Undecodable(BadData):
 
 @dataclass
 class Copied:
-    """What free values may be, given the spans; equal sets of spans become one shared definition."""
+    """What free values may be, given the spans; equal sets of spans become one shared definition.
+
+    `times` are the stretches of the question that the calendar reads.
+    """
 
     spans: Spans | None
     question: str = ""
+    times: tuple[str, ...] = ()
     defs: JsonSchema = field(default_factory=dict)
 
-    def text(self) -> JsonSchema | None:
-        """A span of what was said; None when nothing was."""
+    def text(self, *, timely: bool | None = None) -> JsonSchema | None:
+        """A span of what was said, None when nothing was: one that is or holds a time or a part of one where the
+        parameter is `timely` and the question has times, one that is more than a time where it is not."""
         if self.spans is None:
             return None
-        if "words" not in self.defs:
-            pattern, quoted = self.spans.pattern(COPIED_WORDS), self.spans.quoted(COPIED_WORDS)
+        if not self.times:
+            timely = None
+        if timely:
+            found = [span for span in self.spans.up_to(TIME_WORDS) if any(_timely(span, time) for time in self.times)]
+            if found:
+                return {"enum": list[JsonValue](found)}
+        name = "words" if timely is not False else "untimely"
+        if name not in self.defs:
+            spans = self.spans if timely is not False else self.spans.outside(self.times)
+            pattern, quoted = spans.pattern(COPIED_WORDS), spans.quoted(COPIED_WORDS)
             choices: list[JsonSchema] = [{"type": "string", "pattern": pattern}] if pattern else []
             choices += [{"type": "string", "enum": list(quoted)}] if quoted else []
             if not choices:
                 return None
-            self.defs["words"] = {"anyOf": list(choices)} if len(choices) > 1 else choices[0]
-        return {"$ref": "#/$defs/words"}
+            self.defs[name] = {"anyOf": list(choices)} if len(choices) > 1 else choices[0]
+        return {"$ref": f"#/$defs/{name}"}
 
     def numbered(self) -> JsonSchema | None:
         """A span with a digit in it; None when there is none."""
@@ -75,6 +99,13 @@ class Copied:
         for line in self.spans.lines:
             found |= {n for n in _figures(line.text) if kind == "number" or isinstance(n, int)}
         return sorted(found)
+
+
+def _timely(span: str, time: str) -> bool:
+    """Whether a span is the time, words of it, or it with a few words more ("all of this week")."""
+    short, long = sorted((span, time), key=len)
+    more = len(span.split()) - len(time.split())
+    return more <= TIME_WORDS_MORE and re.search(rf"(?<!\w){re.escape(short)}(?!\w)", long) is not None
 
 
 def _figures(text: str) -> Iterator[int | float]:
@@ -119,6 +150,9 @@ class Parameters:
                 return self.copied.numbered()
             if types_of(schema) == ["boolean"] and is_named(name, self.copied.question):
                 return {"enum": truths_said(self.copied.question)}
+            if types_of(schema) == ["string"]:
+                about = schema.get("description")
+                return self.copied.text(timely=is_time(name, about if isinstance(about, str) else ""))
         return self.value(said, depth)
 
     def _meant(self, name: str, said: JsonValue, within: JsonSchema) -> JsonValue:
@@ -128,11 +162,22 @@ class Parameters:
             return None
         if isinstance(values := schema.get("enum"), list):
             return choice_said(values, properties_of(within).keys() - {name}, self.copied.question)
+        if types_of(schema) == ["array"]:
+            return self._meant_list(name, schema, within)
         if types_of(schema) not in (["integer"], ["number"]):
             return None
         number = number_said(name, self.copied.question)
         bounds = {each: schema[each] for each in BOUNDS["integer"] if _is_number(schema.get(each))}
         return number if number is not None and _within(number, bounds) else None
+
+    def _meant_list(self, name: str, schema: JsonSchema, within: JsonSchema) -> JsonValue:
+        """A list's choices in their own words, or its things by their numbers; None for none."""
+        items = resolved(self.root, schema.get("items", {"type": "string"}))
+        if isinstance(values := items.get("enum"), list):
+            found = choices_said(values, properties_of(within).keys() - {name}, self.copied.question)
+        else:
+            found = things_said(name, self.copied.question) if types_of(items) == ["string"] else []
+        return found or None
 
     def _unsaid(self, name: str, said: JsonValue) -> bool:
         """Whether it is a yes or no that the question does not name."""

@@ -19,7 +19,17 @@ from tools.numbers import numbers_in
 EDGE = re.compile(r"(?<=[a-z\d])(?=[A-Z])|_|-")
 PART = re.compile(r"[.,]\d|[,;:]$|[%/]")
 """What makes a number more than a whole one, or ends a list's entry behind it."""
+QUOTED = re.compile(r"\"([^\"]{2,})\"|“([^”]{2,})”|„([^“”]{2,})[“”]|«([^»]{2,})»|(?<!\w)['‘]([^'’]{8,})['’](?!\w)")
+AND = frozenset({"and", "y", "und", "et", "&", "+"})
+CLAUSE_END = re.compile(r"[.,;:(]")
 NUMBERED = frozenset({"number", "no", "nr", "num", "id"})
+TIMES = name_words.words_of(
+    "day date time when since until till due hour moment period deadline arrival arriving eta slot start starting begin"
+    " expire earliest latest week month"
+)
+"""What the name of a time holds, of 94 in 100 such parameters of invented tools (finetune/frames/listed)."""
+PERHAPS_TIMES = name_words.words_of("on at from to by before after within end first last back up new next finish")
+"""Names that times and other things go by: nothing is known of theirs."""
 UNITS = frozenset({"hour", "day", "week", "month", "quarter", "year"})
 EMPTY = ARTICLES | name_words.words_of(
     "a any some my our your it this that these those is are has have be do only with no not or un una ein eine"
@@ -46,16 +56,53 @@ def is_number_by_name(name: str) -> bool:
     return bool(NUMBERED & set(words_of(name)))
 
 
+def is_time(name: str, description: str = "") -> bool | None:
+    """Whether a text parameter holds a time, by its name or else by what its description begins with; None: perhaps."""
+    words = set(words_of(name))
+    if words & TIMES or set(words_of(CLAUSE_END.split(description)[0])) & TIMES:
+        return True
+    return None if words & PERHAPS_TIMES else False
+
+
 def choice_said(values: Sequence[JsonValue], others: Collection[str], question: str) -> JsonValue:
     """The one choice whose words the question has, None when it has those of none or of several, or denies anything.
 
     A word that is also the name of one of the `others`, the tool's other parameters, says nothing, nor does a unit of
     time ("last 3 days").
     """
+    found = choices_said(values, others, question)
+    return found[0] if len(found) == 1 else None
+
+
+def choices_said(values: Sequence[JsonValue], others: Collection[str], question: str) -> list[JsonValue]:
+    """All choices whose words the question has, in the declaration's order; none where anything is denied."""
     said, named = set(words_of(question)), {word for other in others for word in words_of(other)} | UNITS
     texts = {value: set(words_of(value)) for value in values if isinstance(value, str)}
     found = [value for value, own in texts.items() if own <= said and own - EMPTY and not own & named]
-    return found[0] if len(found) == 1 and not is_denied(question) else None
+    return list[JsonValue](found if not is_denied(question) else [])
+
+
+def things_said(name: str, question: str) -> list[JsonValue]:
+    """The numbers, as texts, that stand right behind a word of a list's name ("cards 7741, 7743 and 80")."""
+    own = set(words_of(name)) - EMPTY
+    tokens = question.split()
+    start = next((at for at, word in enumerate(tokens, 1) if own & set(words_of(word)) and word[-1:].isalpha()), None)
+    found: list[JsonValue] = []
+    for token in tokens[start:] if start is not None else ():
+        thing = token.strip(",;.?!")
+        if thing[-1:].isdigit() and thing.isalnum():
+            found.append(thing)
+        elif token not in AND:
+            break
+        if token[-1] in ";.?!":
+            break
+    return found
+
+
+def whole_quotation(value: str, question: str) -> str:
+    """The quotation of the question in which a text lies, the text itself where it lies in none."""
+    quoted = [next(filter(None, found)) for found in QUOTED.findall(question)]
+    return next((each for each in quoted if value in each), value)
 
 
 def number_said(name: str, question: str) -> int | None:

@@ -120,7 +120,7 @@ def _name(words: str, names: Gazetteer) -> str | None:
 def _time(words: str, now: datetime) -> str | None:
     """Whether the calendar reads the words, which must begin and end like a time and not be a mere number or length."""
     said = [word.strip(".,;") for word in fold(words).split()]
-    if not (_timely(said[0]) and _timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
+    if not (is_timely(said[0]) and is_timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
         return None
     if said[0] == "late" or words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
         return None
@@ -137,5 +137,6 @@ def _time(words: str, now: datetime) -> str | None:
     return None
 
 
-def _timely(word: str) -> bool:
+def is_timely(word: str) -> bool:
+    """Whether a word (folded) can be one of a time."""
     return word in TIMELY or any(char.isdigit() for char in word)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pydantic import JsonValue
@@ -31,7 +31,7 @@ BROKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 EDGE = r"\s()\[\]{}<>\"'“”‘’«»‹›„‚`*_~¿¡.,;:!?–—…|=/\\&+"
 OPENING = re.compile(rf"[{EDGE}#@-]*")
 CLOSING = re.compile(rf"[{EDGE}-]*$")
-INNER = re.compile(r"(?<=\w)(?:[=/,;&+–—]|:(?!\d))(?=[\w#@])|(?<=[^\W\d_])-(?=[^\W\d_])")
+INNER = re.compile(r"(?<=\w)(?:[=/,;&+–—|]|:(?!\d))(?=[\w#@])|(?<=[^\W\d_])-(?=[^\W\d_])")
 QUOTED_IN_JSON = re.compile(r'["\\\x00-\x1f]')
 MOST_QUOTED = 200
 SPECIAL = re.compile(r"[\\.^$|?*+()\[\]{}]")
@@ -57,11 +57,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Line:
-    """A stretch of what one turn said. Spans never leave it and have at most `most` words."""
+    """A stretch of what one turn said. Spans never leave it and have at most `most` words.
+
+    None lies inside a `barred` stretch (start, end); it may hold one whole and more.
+    """
 
     text: str
     words: tuple[Word, ...]
     most: int
+    barred: tuple[tuple[int, int], ...] = ()
 
     def chains(self, most: int) -> Iterator[tuple[int, list[int]]]:
         """(start, its ends ascending) of all spans of at most `most` words."""
@@ -70,7 +74,9 @@ class Line:
             named = next((number for number, each in enumerate(reach) if not each.empty), len(reach))
             ends = [end for last in reach[named:] for end in last.ends]
             for start in word.starts if ends else ():
-                yield start, [end for end in ends if end > start]
+                least = max([start, *(end for begin, end in self.barred if begin <= start < end)])
+                if longer := [end for end in ends if end > least]:
+                    yield start, longer
 
     def spans(self, most: int) -> Iterator[str]:
         """The spans themselves, by their start and then their length."""
@@ -119,6 +125,15 @@ class Spans:
         numbers = {n for text in texts for n in numbers_in(text)} | called
         counts = {n for text in texts for n in numbers_in(without_percents(text))} | called
         return cls(tuple(lines), tuple(said), tuple(sorted(numbers)), tuple(sorted(counts)))
+
+    def outside(self, stretches: Sequence[str]) -> Spans:
+        """The same without spans that lie inside one of the stretches, wherever these stand."""
+        lines = [
+            replace(line, barred=tuple(m.span() for each in stretches for m in re.finditer(re.escape(each), line.text)))
+            for line in self.lines
+        ]
+        given = [value for value in self.given if not any(value in each for each in stretches)]
+        return replace(self, lines=tuple(lines), given=tuple(given))
 
     def up_to(self, most: int) -> tuple[str, ...]:
         """All distinct spans of at most `most` words, the current turn's first, then the whole values."""

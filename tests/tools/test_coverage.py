@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.values import Call
-from tools.coverage import GAINS, GAINS_AT_END, TAKEN_BY, Lacking, demanded, gain, keeps, left_out, taking_in
+from tools.coverage import GAINS, GAINS_AT_END, NUMBER, TAKEN_BY, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.registry import TOOLS, JsonSchema
 from tools.schema import LONGEST_LIST, Freedom, call_schema
 from tools.spans import Spans
@@ -114,6 +114,27 @@ def test_where_code_reads_a_kind_only_what_it_can_read() -> None:
     assert [value(each, "trucks")["items"]["enum"] for each in found] == [["T2"]]
 
 
+def test_a_number_goes_where_a_number_may_be() -> None:
+    call = Call("find_bins", {"near": "B 2", "min_fill_pct": 60})
+    found = wider("over 60 in B 2, fifteen of them", call, "[number fifteen]", names=frozenset({"find_bins"}))
+    arguments = ("within_m", "min_fill_pct", "max_fill_pct", "limit")
+    for whole, name in zip(found, arguments, strict=True):
+        assert value(whole, name) == {"enum": [15]}
+        assert "near" in whole["properties"]["parameters"]["required"]
+
+
+@pytest.mark.parametrize(
+    ("call", "left"),
+    [
+        (Call("find_bins", {"limit": 15}), False),
+        (Call("search_records", {"query": "fifteen bins"}), False),
+        (Call("search_records", {"query": "bins"}), True),
+    ],
+)
+def test_a_number_is_left_out_where_no_value_has_it(call: Call, left: bool) -> None:
+    assert (left_out(["[number fifteen]"], [call]) != ()) is left
+
+
 def test_a_list_keeps_what_it_held() -> None:
     assert keeps(Call("plan_round", {"trucks": ["T2", "T1"]}), PLAN)
     assert not keeps(Call("plan_round", {"trucks": ["T2", "T3"]}), PLAN)
@@ -136,7 +157,7 @@ def test_the_schema_of_all_calls_stays_as_it_was() -> None:
 
 
 def test_every_kind_of_mark_has_its_gains_and_arguments() -> None:
-    assert GAINS.keys() == GAINS_AT_END.keys() == TAKEN_BY.keys()
+    assert GAINS.keys() == GAINS_AT_END.keys() == TAKEN_BY.keys() | {NUMBER}
     kinds = {argument.words.kind for tool in TOOLS.values() for argument in tool.arguments if argument.words}
     assert set().union(*TAKEN_BY.values()) <= kinds
 

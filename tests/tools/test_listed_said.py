@@ -10,8 +10,17 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.listed import ListedTool, listed_schema, without_echoes
-from tools.listed_said import choice_said, gives_nothing, is_named, number_said
+from tools.listed import ListedTool, listed_schema, read_on, without_echoes
+from tools.listed_said import (
+    choice_said,
+    choices_said,
+    gives_nothing,
+    is_named,
+    is_time,
+    number_said,
+    things_said,
+    whole_quotation,
+)
 from tools.spans import Spans
 
 TEXT = {"type": "string"}
@@ -68,6 +77,53 @@ def test_a_word_that_names_another_parameter_or_a_unit_of_time_chooses_nothing()
 )
 def test_a_whole_number_before_the_parameters_word_is_its_value(question: str, number: int | None) -> None:
     assert number_said("cranes", question) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "timely"),
+    [
+        ("since", "", True),
+        ("from_day", "", True),
+        ("returned", "Day of the return, in the user's words.", True),
+        ("to", "", None),
+        ("to", "Who gets it.", None),
+        ("place", "Where to, at the time of collection.", False),
+        ("reason", "", False),
+    ],
+)
+def test_a_time_is_told_by_name_or_by_how_its_description_begins(
+    name: str, description: str, timely: bool | None
+) -> None:
+    assert is_time(name, description) is timely
+
+
+def test_all_choices_in_their_own_words_are_meant_of_a_list() -> None:
+    weather = ["rain", "wind", "heat"]
+    assert choices_said(weather, (), "heat and wind for the weekend") == ["wind", "heat"]
+    assert choices_said(weather, ["heat"], "heat and wind for the weekend") == ["wind"]
+    assert choices_said(weather, (), "wind, not heat") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "things"),
+    [
+        ("cards 7741, 7743 and 80, last week", ["7741", "7743", "80"]),
+        ("Karten K12 und 13; cards 7 & K12", ["7", "K12"]),
+        ("card 7741. 4 hours", ["7741"]),
+        ("cards of 3 drivers", []),
+        ("7741 and 7743", []),
+    ],
+)
+def test_numbers_behind_a_lists_word_are_its_things(question: str, things: list[JsonValue]) -> None:
+    assert things_said("cards", question) == things
+
+
+def test_a_text_in_a_quotation_is_the_whole_of_it() -> None:
+    said = "tell truck 6 \"skip the lunch stop, it is late\" or 'the gate is shut', don't wait"
+    assert whole_quotation("skip the lunch stop", said) == "skip the lunch stop, it is late"
+    assert whole_quotation("gate", said) == "the gate is shut"
+    assert whole_quotation("truck 6", said) == "truck 6"
+    assert whole_quotation("t wait", "don't go, don't wait") == "t wait"
 
 
 def test_a_yes_or_no_is_named_by_a_word_of_its_name() -> None:
@@ -134,6 +190,56 @@ def test_a_number_that_names_a_thing_has_a_digit() -> None:
     check = jsonschema.Draft202012Validator(listed_schema([tool], Spans.of([question]), question))
     assert check.is_valid({"name": "find", "parameters": {"permit_no": "RO 17", "holder": "Marta Ruiz"}})
     assert not check.is_valid({"name": "find", "parameters": {"permit_no": "Marta Ruiz"}})
+
+
+def test_a_time_is_copied_where_one_belongs_and_nowhere_else() -> None:
+    tool = ListedTool.of_signature("lost(item: string, near?: string, since?: string) - Finds lost things.")
+    question = "a bag with keys lost near the Monday market, all since last Friday morning"
+    schema = listed_schema([tool], Spans.of([question]), question, ["Monday", "last Friday morning"])
+    check = jsonschema.Draft202012Validator(schema)
+
+    def fits(**parameters: str) -> bool:
+        return bool(check.is_valid({"name": "lost", "parameters": {"item": "a bag with keys", **parameters}}))
+
+    assert fits(near="the Monday market", since="last Friday morning")
+    assert fits(since="all since last Friday morning")
+    assert fits(since="Friday")
+    assert not fits(near="last Friday")
+    assert not fits(near="Monday")
+    assert not fits(since="keys")
+    assert not fits(since="near the Monday market, all since last Friday")
+
+
+def test_without_times_a_time_may_be_any_words() -> None:
+    tool = ListedTool.of_signature("lost(since: string) - Finds lost things.")
+    question = "lost since the storm passed"
+    check = jsonschema.Draft202012Validator(listed_schema([tool], Spans.of([question]), question))
+    assert check.is_valid({"name": "lost", "parameters": {"since": "the storm passed"}})
+
+
+def test_a_list_takes_what_is_said_in_its_words() -> None:
+    tool = ListedTool.read(
+        {
+            "name": "spend",
+            "parameters": {
+                "properties": {
+                    "cards": {"type": "array", "items": TEXT},
+                    "kinds": {"type": "array", "items": {"enum": ["fuel", "toll"]}},
+                }
+            },
+        }
+    )
+    question = "toll and fuel on cards 7741 and 7743"
+    check = jsonschema.Draft202012Validator(listed_schema([tool], Spans.of([question]), question))
+    assert check.is_valid({"name": "spend", "parameters": {"cards": ["7741", "7743"], "kinds": ["fuel", "toll"]}})
+    assert not check.is_valid({"name": "spend", "parameters": {"cards": ["7741"], "kinds": ["fuel", "toll"]}})
+    assert not check.is_valid({"name": "spend", "parameters": {"cards": ["7741", "7743"]}})
+
+
+def test_a_quotation_is_read_on_in_texts_and_not_in_choices() -> None:
+    tool = ListedTool.of_signature("page(text: string, via?: chat/mail) - Page somebody.")
+    call = Call("page", {"text": "the chat", "via": "chat"})
+    assert read_on(tool, call, 'page "the chat is down"') == Call("page", {"text": "the chat is down", "via": "chat"})
 
 
 def test_without_the_question_nothing_is_forced() -> None:

@@ -187,3 +187,13 @@ def test_what_is_said_in_percent_only_is_no_count() -> None:
     spans = Spans.of(["3 bins over 70 percent, fifty % or 80% there, höchstens 20 Prozent"])
     assert (spans.numbers, spans.counts) == ((3, 20, 50, 70, 80), (3,))
     assert Spans.of(["20 bins over 20 %"]).counts == (20,)
+
+
+def test_no_span_lies_inside_a_stretch_that_is_left_out() -> None:
+    spans = Spans.of(["the Monday crew on Monday morning"], given=["Monday", "Monday's list"])
+    left = spans.outside(["Monday", "Monday morning"]).up_to(3)
+    assert not {"Monday", "morning", "Monday morning"} & set(left)
+    assert {"the Monday crew", "Monday crew", "on Monday morning", "Monday's list"} <= set(left)
+    pattern = re.compile(spans.outside(["Monday", "Monday morning"]).pattern(3))
+    assert pattern.match("Monday crew on")
+    assert not pattern.match("Monday morning")

@@ -1,0 +1,73 @@
+"""What a message says under an argument's own name is that argument's value."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.json_words import in_words
+from tools.pairs import with_pairs
+
+
+def read(name: str, message: str, **parameters: JsonValue) -> dict[str, JsonValue]:
+    return dict(with_pairs(Call(name, parameters), in_words(message)).parameters)
+
+
+def test_a_number_goes_where_it_is_said_to_belong_and_nowhere_else() -> None:
+    said = "find near=East zone stream=recycling max_fill_pct=20"
+    assert read("find_bins", said, near="East zone", min_fill_pct=20) == {
+        "near": "East zone", "stream": "recycling", "max_fill_pct": 20,
+    }  # fmt: skip
+
+
+def test_a_number_that_is_also_said_elsewhere_stays_there() -> None:
+    said = "the 20 fullest; near=East zone; max_fill_pct=20"
+    assert read("find_bins", said, near="East zone", limit=20)["limit"] == 20
+
+
+def test_names_are_read_in_json_too_and_below_other_keys() -> None:
+    said = '{"fork": "P-0709", "overrides": {"min_fill_pct": 65, "truck_count": 2}}'
+    assert read("what_if", said, plan="P-0709", min_fill_pct=65) == {
+        "plan": "P-0709", "min_fill_pct": 65, "truck_count": 2,
+    }  # fmt: skip
+
+
+def test_a_text_in_quotes_is_whole() -> None:
+    said = 'new; kind=maintenance; bin=1520913; when=2025-08-29; note="foot pedal torn off, and loud"'
+    assert read("propose_ticket", said, kind="maintenance", note="bin=1520913", bin="1520913") == {
+        "kind": "maintenance", "bin": "1520913", "when": "2025-08-29", "note": "foot pedal torn off, and loud",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", ["=", " = ", ": "])
+@pytest.mark.parametrize("between", ["; ", " | ", "\n", "|"])
+def test_values_end_where_the_next_pair_begins(sign: str, between: str) -> None:
+    said = between.join([f"query{sign}dead animal", f"near{sign}Hyde Park", f"limit{sign}20"])
+    assert read("search_records", said) == {"query": "dead animal", "near": "Hyde Park", "limit": 20}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("inspect_image", "next bin: IMG_7873.JPG"),
+        ("plan_round", "I have 4 trucks: what I need is a round; note this: it rains"),
+        ("propose_watch", "watch how=sms condition= 5 bins over 100, only refuse, please"),
+        ("operations_report", "truck=T6; measure=unheard"),
+        ("find_bins", "limit=a few; near=?"),
+        ("find_bins", "min_fill_pct=20 or 30; max_fill_pct=a lot"),
+    ],
+)
+def test_prose_and_what_no_argument_takes_are_left_to_the_model(name: str, message: str) -> None:
+    assert read(name, message) == {}
+
+
+def test_of_two_requests_the_one_in_prose_keeps_its_words() -> None:
+    said = "goal=time near=Rosewood must_serve=42576. Then warn me about the Hollis Annex area"
+    assert read("propose_watch", said, near="Hollis Annex") == {"near": "Hollis Annex"}
+
+
+def test_a_list_of_several_is_left_to_the_model() -> None:
+    assert read("plan_round", "when=tonight; skip=12 & 13; trucks=T1, T2", skip=["12", "13"]) == {
+        "skip": ["12", "13"], "when": "tonight",
+    }  # fmt: skip
