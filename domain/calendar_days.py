@@ -9,112 +9,26 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
-from enum import Enum
 
-from domain.errors import UnclearTime
-from domain.time_words import MONTH, MONTHS, WEEKDAY, WEEKDAYS
+from domain.day_spans import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    ONE_DAY,
+    Calendar,
+    Days,
+    Toward,
+    month_days,
+    one_day,
+    shifted,
+    unit_days,
+)
+from domain.feasts import FEAST, feast_days
+from domain.time_vocabulary import MONTH, MONTHS, WEEKDAY, WEEKDAYS
 
-ONE_DAY = timedelta(days=1)
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-YEARS_SEARCHED = 9  # 29 February can be eight years away (1896 to 1904)
 RELATIVE = {"today": 0, "tomorrow": 1, "overmorrow": 2, "yesterday": -1, "ereyesterday": -2}
 WHICH = r"(?:(?P<which>this|next|last|coming|past) )?"
-
-
-class Toward(Enum):
-    """Which of the many Fridays is meant: the most recent, the coming, or the first from a given day on."""
-
-    past = "past"
-    coming = "coming"
-    onward = "onward"
-
-
-@dataclass(frozen=True)
-class Days:
-    """Whole days, `first` inclusive, `after` exclusive."""
-
-    first: date
-    after: date
-
-    @property
-    def last(self) -> date:
-        """The last day of the span."""
-        return self.after - ONE_DAY
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Where a phrase is read from: what was said (for errors), today, which way, and the day to look from."""
-
-    said: str
-    today: date
-    toward: Toward
-    anchor: date
-
-    def unclear(self, why: str) -> UnclearTime:
-        """The error to raise for an impossible or doubtful time."""
-        return UnclearTime(self.said, why)
-
-    def day(self, year: int, month: int, day: int) -> date:
-        """A date, or UnclearTime that says why there is none."""
-        if not 1 <= month <= 12:
-            raise self.unclear(f"there is no month {month}")
-        if not FIRST_YEAR <= year <= LAST_YEAR:
-            raise self.unclear(f"the year {year} is too far away")
-        if not 1 <= day <= monthrange(year, month)[1]:
-            raise self.unclear(f"{MONTHS[month - 1].title()} {year} has no day {day}")
-        return date(year, month, day)
-
-    def recurring(self, of_year: Callable[[int], Days | None]) -> Days | None:
-        """The one of the yearly spans that is meant; None when no near year has it."""
-        years = range(self.anchor.year - YEARS_SEARCHED, self.anchor.year + YEARS_SEARCHED + 1)
-        spans = [span for year in years if (span := of_year(year))]
-        if self.toward is Toward.past:
-            return next((span for span in reversed(spans) if span.first <= self.anchor), None)
-        return next((span for span in spans if span.after > self.anchor), None)
-
-
-def one_day(day: date) -> Days:
-    """A single day as a span."""
-    return Days(day, day + ONE_DAY)
-
-
-def month_days(year: int, month: int, count: int = 1) -> Days:
-    """`count` whole months from a month on; months beyond 1..12 run over into other years. Raises OverflowError."""
-    index = year * 12 + month - 1
-    if not FIRST_YEAR * 12 <= index < LAST_YEAR * 12 + 12:
-        raise OverflowError("date value out of range")
-    starts = [date(number // 12, number % 12 + 1, 1) for number in (index, index + count)]
-    return Days(starts[0], starts[1])
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day of another month, or that month's last day where it is shorter."""
-    span = month_days(day.year, day.month + months)
-    return span.first.replace(day=min(day.day, span.last.day))
-
-
-def shifted(day: date, count: int, unit: str) -> date:
-    """The day `count` days, weeks, months, quarters or years away. Raises OverflowError beyond `LAST_YEAR`."""
-    if unit in {"day", "week"}:
-        far = day + timedelta(days=count * (7 if unit == "week" else 1))
-        if not FIRST_YEAR <= far.year <= LAST_YEAR:
-            raise OverflowError("date value out of range")
-        return far
-    return months_later(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
-
-
-def unit_days(day: date, unit: str) -> Days:
-    """The calendar week (ISO 8601, from Monday), month, quarter or year that holds a day."""
-    if unit == "day":
-        return one_day(day)
-    if unit == "week":
-        monday = day - timedelta(days=day.weekday())
-        return Days(monday, monday + timedelta(days=7))
-    months = {"month": 1, "quarter": 3, "year": 12}[unit]
-    return month_days(day.year, (day.month - 1) // months * months + 1, months)
 
 
 def days_of(text: str, calendar: Calendar) -> Days | None:
@@ -315,6 +229,121 @@ def _week_of(found: re.Match[str], calendar: Calendar) -> Days | None:
     return unit_days(days.first, "week") if days else None
 
 
+def _feast(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "last Christmas" is over, "next Christmas" still to come, today's aside; "this Christmas" is this year's."""
+    feast, year, which = found["feast"], found["year"], found["which"]
+    if year:
+        return feast_days(feast, calendar.day(int(year), 1, 1).year)
+    if which == "this":
+        return feast_days(feast, calendar.today.year)
+    spans = [feast_days(feast, calendar.today.year + years) for years in (-1, 0, 1)]
+    if which in {"last", "past"}:
+        return next(span for span in reversed(spans) if span.after <= calendar.today)
+    if which in {"next", "coming"}:
+        return next(span for span in spans if span.first > calendar.today)
+    return calendar.recurring(lambda number: feast_days(feast, number))
+
+
+def _about_feast(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "Christmas week" is the calendar week of the day; "Labor Day weekend" the weekend with the days up to it."""
+    days = days_of(found["day"], calendar)
+    if days is None or found["unit"] == "week":
+        return days and unit_days(days.first, "week")
+    weekday = days.first.weekday()
+    if weekday == WEEKDAYS.index("wednesday"):
+        raise calendar.unclear("it is on a Wednesday")
+    saturday = days.first + timedelta(days=5 - weekday - (7 if weekday <= 1 else 0))
+    return Days(min(saturday, days.first), max(saturday + timedelta(days=2), days.after))
+
+
+def _beside(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "the day after Christmas", "2 weeks before Easter": the calendar's unit so far from the one that holds it."""
+    days, unit = days_of(found["day"], calendar), found["unit"]
+    if days is None:
+        return None
+    count = int(found["count"] or 1) * (-1 if found["side"] == "before" else 1)
+    if unit == "weekend":
+        return _weekend_beside(days, count)
+    return unit_days(shifted(days.last if count > 0 else days.first, count, unit), unit)
+
+
+def _weekend_beside(days: Days, count: int) -> Days:
+    """The weekend that many weekends before (negative) or after days, those that hold them aside."""
+    if count > 0:
+        saturday = days.last + timedelta(days=(5 - days.last.weekday() - 1) % 7 + 1 + 7 * (count - 1))
+    else:
+        saturday = days.first - timedelta(days=(days.first.weekday() + 1) % 7 + 1 - 7 * (count + 1))
+    return Days(saturday, saturday + timedelta(days=2))
+
+
+def _week_later(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "Friday week", "2 weeks on Friday": weeks after the coming one."""
+    days = days_of(found["day"], replace(calendar, toward=Toward.coming, anchor=calendar.today))
+    weeks = int(found.groupdict().get("count") or 1)
+    return one_day(shifted(days.first, weeks, "week")) if days else None
+
+
+def _numbered(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "the first week of October", "the last Friday of the month".
+
+    A week belongs to the month that holds its Thursday, as ISO 8601 has it for years; a weekend to that of its
+    Saturday.
+    """
+    span = found["span"]
+    if span in MONTHS:
+        month = MONTHS.index(span) + 1
+        days = calendar.recurring(lambda year: _piece(found, month_days(year, month)))
+    else:
+        whole = days_of(f"this {span}" if span in {"month", "quarter", "year"} else span, calendar)
+        if whole is None or whole.after - whole.first < timedelta(days=28):
+            return None
+        days = _piece(found, whole)
+    if days is None:
+        raise calendar.unclear(f"there are not so many {found['piece']}s")
+    return days
+
+
+def _piece(found: re.Match[str], whole: Days) -> Days | None:
+    """The week, weekend or weekday of that number within a span; None when it has fewer."""
+    piece = found["piece"]
+    first, step = whole.first, ONE_DAY
+    if piece != "day":
+        weekday = WEEKDAYS.index({"week": "thursday", "weekend": "saturday"}.get(piece, piece))
+        first, step = first + timedelta(days=(weekday - first.weekday()) % 7), 7 * ONE_DAY
+    most = (whole.last - first) // step
+    number = most if found["nth"] == "last" else int(found["nth"][0]) - 1
+    if number > most:
+        return None
+    day = first + number * step
+    if piece == "week":
+        return unit_days(day, "week")
+    return Days(day, day + timedelta(days=2 if piece == "weekend" else 1))
+
+
+def _same(found: re.Match[str], calendar: Calendar) -> Days:
+    """ "the same month last year": the one that holds today, moved; a week keeps its number."""
+    unit, of = found["unit"], found["of"]
+    step = 1 if found["which"] == "next" else -1
+    return unit_days(same_day(calendar.today, unit, step, of), unit)
+
+
+def same_day(day: date, unit: str, step: int, of: str) -> date:
+    """A day `step` weeks, months, quarters or years away; counted in weeks, it keeps its weekday and ISO week number.
+
+    Week 53 of a year that is followed or led by one of 52 weeks is its week 52. Raises OverflowError.
+    """
+    if (unit, of) != ("week", "year"):
+        return shifted(day, step, of)
+    year, number, weekday = day.isocalendar()
+    last = shifted(date(year, 12, 28), step, "year").isocalendar().week
+    return date.fromisocalendar(year + step, min(number, last), weekday)
+
+
+def _of_year(found: re.Match[str], calendar: Calendar) -> Days | None:
+    """ "July last year", "Easter of next year"."""
+    return days_of(f"{found['span']} {calendar.today.year + _step(found['which'])}", calendar)
+
+
 def _edge(found: re.Match[str], calendar: Calendar) -> Days | None:
     """ "end month" is its last day, "start next week" its first."""
     span = found["span"]
@@ -324,6 +353,8 @@ def _edge(found: re.Match[str], calendar: Calendar) -> Days | None:
     return one_day(whole.last if found["edge"] == "end" else whole.first)
 
 
+NEAR_DAY = rf"today|tomorrow|overmorrow|(?:(?:this|next|coming) )?(?:{WEEKDAY})"
+FEAST_SAID = rf"(?:(?:this|next|last|coming) )?(?:{FEAST})(?: \d{{4}})?"
 ON = rf"(?:(?P<weekday>{WEEKDAY}) )?"
 YEAR = r"(?P<year>\d{4})"
 SWAPPED = rf"{ON}(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})(?:/(?P<year>\d{{4}}|\d\d))?"
@@ -334,6 +365,11 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (rf"{WHICH}(?P<weekday>{WEEKDAY})", _weekday),
         (rf"(?P<weekday>{WEEKDAY}) (?P<which>this|next|last|coming) week", _weekday_of_week),
         (r"(?P<which>this|next|last|coming|past) (?P<unit>week|month|quarter|year)", _unit),
+        (rf"(?P<which>this|next|last|coming) week (?P<weekday>{WEEKDAY})", _weekday_of_week),
+        (rf"(?P<day>{NEAR_DAY}) week", _week_later),
+        (rf"(?:in )?(?P<count>\d{{1,3}}) week (?:from )?(?P<day>{NEAR_DAY})", _week_later),
+        (rf"(?P<day>{NEAR_DAY}) in (?P<count>\d{{1,3}}) week", _week_later),
+        (r"same (?P<unit>day|week|month|quarter) (?P<which>last|next) (?P<of>week|month|quarter|year)", _same),
         (rf"{WHICH}weekend", _weekend),
         (r"(?:in|next) (?P<count>\d{1,5}) (?P<unit>day|week|month|quarter|year)", _ahead),
         (r"(?P<count>\d{1,5}) (?P<unit>day|week|month|quarter|year) later", _ahead),
@@ -349,7 +385,13 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (r"(?P<year>\d{4})[-/](?P<month>\d\d)", _iso_month),
         (r"(?:year )?(?P<year>(?:19|20|21)\d\d)(?: year)?", _year),
         (rf"(?:week|kw) (?P<number>\d{{1,2}})(?: {YEAR})?", _week_number),
+        (rf"{WHICH}(?P<feast>{FEAST})(?: {YEAR})?", _feast),
+        (rf"(?P<day>{FEAST_SAID}) (?P<unit>week|weekend)", _about_feast),
+        (r"(?:(?P<count>\d{1,3}) )?(?P<unit>day|week|weekend|month) (?P<side>before|after) (?P<day>.+)", _beside),
+        (rf"(?P<nth>[1-5]th|last) (?P<piece>day|week|weekend|{WEEKDAY}) (?P<span>.+)", _numbered),
         (r"(?P<edge>start|end) (?P<span>.+)", _edge),
         (r"week (?P<day>.+)", _week_of),
+        (r"(?P<span>.+) (?P<which>this|last|next) year", _of_year),
+        (r"(?P<which>this|last|next) year (?P<span>.+)", _of_year),
     )
 )

@@ -14,6 +14,11 @@ Conventions, the same in all languages:
 * "Midnight" is the end of its day. "By the weekend" is Friday's end; "the weekend" itself ends on Sunday.
 * "In 36 hours", "36 hours ahead" is elapsed time; "in 3 days", "3 days ahead" is that day. A bare "6" is asked back:
   morning or evening?
+* A week belongs to the month (quarter, year) that holds its Thursday, as ISO 8601 has it for years: "the first week of
+  October" may begin in September. A feast is the most recent one as a period, the coming one as a deadline.
+* "The same month last year" is the one that holds today or, where a period stands beside it, that period a year before;
+  "the same weeks" keep their numbers. "This time last year" is that day as a period, that very minute as a deadline.
+* "6a" is six in the morning, "0600" six o'clock; 1900 to 2199 are years.
 * An hour that a clock change skips moves forward, and the words of the result say so; of a doubled hour the first
   counts.
 """
@@ -24,9 +29,11 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from domain.calendar_days import ONE_DAY, Calendar, Days, Toward, days_of, one_day, shifted
+from domain.calendar_days import days_of, same_day
+from domain.day_spans import ONE_DAY, Calendar, Days, Toward, one_day, shifted
 from domain.errors import UnclearTime
-from domain.time_words import MONTH, Hour, plain, take_hour, take_part
+from domain.time_vocabulary import MONTH
+from domain.time_words import Hour, plain, take_hour, take_part
 from domain.values import Moment, Period
 
 ONE_MINUTE = timedelta(minutes=1)
@@ -43,6 +50,9 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d
 ROLLING = re.compile(
     r"(?:last |past )?(?P<count>\d{1,5}) (?P<unit>minute|hour|day|week|month|quarter|year)"
     r"|past (?P<past>hour|day|week|month|quarter|year)|last (?P<last>hour|day)"
+)
+SAME = re.compile(
+    r"same (?P<unit>day|week|month|quarter|year|time|period) (?P<which>last|next) (?P<of>week|month|quarter|year)"
 )
 AHEAD = re.compile(r"next (\d{1,5}) (minute|hour|day|week|month|quarter|year)")
 RANGES = tuple(
@@ -75,14 +85,17 @@ def moment(words: str, now: datetime) -> Moment:
         raise calendar.unclear("it is too far away") from None
 
 
-def period(words: str, now: datetime) -> Period:
+def period(words: str, now: datetime, beside: Period | None = None) -> Period:
     """The span of time that the words name, in the zone of `now` (aware). Raises UnclearTime.
 
-    "since Monday" and "from 1 August" are open: they run up to `now`.
+    "since Monday" and "from 1 August" are open: they run up to `now`. "The same weeks last year" are those of the
+    period that stands `beside` the words, where there is one.
     """
     calendar = _calendar(words, now, Toward.past)
+    text = plain(words)
+    same = SAME.fullmatch(text) if beside else None
     try:
-        since, until = _period(plain(words), now, calendar)
+        since, until = _moved(beside, same, now) if beside and same else _period(text, now, calendar)
     except OverflowError:
         raise calendar.unclear("it is too far away") from None
     return Period(since, until, words)
@@ -186,6 +199,9 @@ def _reading(text: str, now: datetime, calendar: Calendar) -> _Reading:
     """What a plain phrase names. Raises UnclearTime."""
     if text == "now":
         return _Reading(now, now, now)
+    same = SAME.fullmatch(text)
+    if same and same["unit"] in {"time", "period"}:
+        return _same_time(same, now, calendar)
     rest, hour = take_hour(text)
     rest, part = take_part(rest)
     rest = " ".join(word for word in rest.split() if word != "at")
@@ -206,6 +222,19 @@ def _named_days(text: str, calendar: Calendar) -> Days:
     if days is None:
         raise UnclearTime(calendar.said)
     return days
+
+
+def _same_time(found: re.Match[str], now: datetime, calendar: Calendar) -> _Reading:
+    """ "This time last year", without a period beside it."""
+    if found["unit"] == "period":
+        raise calendar.unclear("the same as which?")
+    day = same_day(now.date(), "day", _step(found), found["of"])
+    at, note = at_local(day, now.hour, now.minute, now.tzinfo)
+    return replace(_whole_days(one_day(day), now), at=at, is_day=False, note=note)
+
+
+def _step(found: re.Match[str]) -> int:
+    return 1 if found["which"] == "next" else -1
 
 
 def _whole_days(days: Days, now: datetime) -> _Reading:
@@ -300,6 +329,17 @@ def _period(text: str, now: datetime, calendar: Calendar) -> tuple[datetime, dat
     return reading.since, reading.until
 
 
+def _moved(span: Period, same: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
+    """A span moved by a week, month, quarter or year; what is said of its time and not of its units ends with `now`."""
+    ends = min(span.until, now) if same["unit"] in {"time", "period"} else span.until
+    first = same_day(span.since.date(), same["unit"], _step(same), same["of"])
+    last = same_day(ends.date(), same["unit"], _step(same), same["of"])
+    if same["unit"] == "week":  # whole weeks stay whole where a year has 53 of them
+        last = ends.date() + (first - span.since.date())
+    since, _ = at_local(first, span.since.hour, span.since.minute, now.tzinfo)
+    return since, at_local(last, ends.hour, ends.minute, now.tzinfo)[0]
+
+
 def _rolled(count: int, unit: str, now: datetime) -> datetime:
     """The start of the last `count` units, today included; hours and one day are elapsed time. Negative: their end."""
     if unit in {"minute", "hour"} or (unit == "day" and abs(count) == 1):
@@ -336,7 +376,7 @@ def _lent(first: str, last: str) -> tuple[str, str]:
     """ "1" and "15 august 2024" become "1 august 2024" and "15 august 2024"; "6 am" and "noon yesterday" likewise."""
     bare = re.compile(r"(\d{1,2})(?:th|\.)?")
     month = re.compile(rf"\b(?:{MONTH})\b(?: \d{{4}}$)?")
-    year = re.compile(r"(?<![-/.\d])(?:19|20|21)\d\d$")
+    year = re.compile(r"(?<![-/.\d])(?:19|20|21)\d\d$|(?:last|this|next) year$")
     if bare.fullmatch(first) and (lender := month.search(last)):
         first = f"{first.rstrip('.')} {lender[0]}"
     if bare.fullmatch(last) and (lender := month.search(first)):

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import AskAgain, UnclearTime
+from domain.feasts import FEAST, FEAST_WORDS
 from domain.name_words import FILLERS, fold, singular, words_of
 from domain.operation import Operation
 from domain.places import Gazetteer
 from domain.spoken_clock import SPOKEN
-from domain.time_words import OTHER_WORDS, TRANSLATION, WEEKDAY, plain
+from domain.time_vocabulary import DATE_WORDS, OTHER_WORDS, TRANSLATION, WEEKDAY
+from domain.time_vocabulary import FILLERS as TIME_FILLERS
+from domain.time_words import plain
 from domain.times import moment, period
 from tools.spans import Line, Spans
 
@@ -28,25 +31,42 @@ LONGEST_NAME, LONGEST_TIME = 6, 6
 FILE = re.compile(r"\S+\.(?:jpe?g|png|webp|gif|heic)", re.I)
 EVERYDAY = words_of(
     "does do did done can may will must should would could one all first second now it us no so may march"
-)
+) | {word for word, meant in TRANSLATION.items() if re.fullmatch(r"[1-5]th", meant)}
 """Words that are names or times only with a capital letter, and never as the first word of a question."""
 EDGES = FILLERS | words_of("of is are and or with w for has have any my our some skip that this what who how")
 UNTIMELY = words_of(
-    "and y und et plus to from in at since until till between by on of for the about past end start um a"
+    "and y und et plus to from in at since until till between by on of for the about past end start um a w"
 )
 """Words of times that no time begins or ends with."""
 INCOMPLETE = words_of("last this next past end start early late before half first coming every")
-CLOCK = words_of("am pm uhr oclock h hrs hr heures sharp quarter viertel dreiviertel")
-TIMELY = (frozenset(TRANSLATION) | OTHER_WORDS | CLOCK) - words_of(
-    "a an not same none once right business thing possible"
-)
+CLOCK = words_of("week-end am pm uhr oclock h hrs hr heures sharp quarter viertel dreiviertel")
+TIMELY = (
+    frozenset(TRANSLATION) | OTHER_WORDS | CLOCK | DATE_WORDS | (FEAST_WORDS - TIME_FILLERS) | {"lan"}
+) - words_of("a an not none once right business thing possible")
 BARE_HOUR = re.compile(r"\b(?:at|um|las) \d{1,2}$", re.I)
 """An hour that is asked back ("tomorrow at 6": morning or evening?) belongs to its time all the same."""
 DAY = rf"(?:today|tonight|tomorrow|overmorrow|yesterday|(?:last )?(?:{WEEKDAY}))"
 PRICE = r"[1-9]\.\d\d"
-COUNTED = re.compile(rf"\d{{1,2}} {DAY}\b.*|{PRICE} {DAY}|{DAY} (?:\d{{1,2}}|[12]\d{{3}}|{PRICE})")
-"""A mere number before or behind a day is no hour of it: "3 tomorrow" in "trucks 1 and 3 tomorrow"."""
-DURATION = re.compile(r"\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
+COUNTED = re.compile(
+    rf"\d{{1,2}} {DAY}\b.*|{PRICE} {DAY}|{DAY} (?:\d{{1,2}}|[12]\d{{3}}|{PRICE})"
+    r"|(?:(?:before|until|to|from|since|between) )*(?!19|2[01])\d{4}(?: (?:to|until|and) \d{4})?"
+)
+"""A mere number before or behind a day is no hour of it ("3 tomorrow" in "trucks 1 and 3 tomorrow") or alone."""
+NAMESAKE = re.compile(r"[a-z]+|new years?|\d{1,2}[ap]")
+"""A single word of a feast ("Noel", "Easter eggs") or an hour like "6a" ("zone 6a") also names other things."""
+ELIDED = re.compile(r"\b[dl][’'](?=\w)(?!an\b)|(?<=\bl)[’'](?=an\b)", re.I)
+"""What is no part of a French word; of "l'an" the whole is kept, since "an" is English."""
+LEADING_TO = re.compile(
+    r"(?:^|\s)(?:(?:since|by|until|till?|before|after|from|on|at|over|during|around|through|this|last|next|coming"
+    r"|desde|hasta|antes de|despu[eé]s de|para|por|en|seit|bis|vor|nach|zu|an|ab|über"
+    r"|depuis|avant|apr[eè]s|pour|à|d['’]ici(?: à)?|jusqu['’]à) (?:the |el |la |las |le |l['’])?)$",
+    re.I,
+)
+"""What leads to a time; behind it such a word is one."""
+THING_OF_FEAST = re.compile(
+    r"\s(?:trees?|lights?|eggs?|wrapping|paper|cards?|markets?|part(?:y|ies)|parades?|litter)\b", re.I
+)
+DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,8 @@ def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[M
             if words.endswith(".") or not fold(words).split() or (size == 1 and _everyday(words, at_start=first == 0)):
                 continue
             kind = _name(words, names) or (_time(words, now) if size <= LONGEST_TIME else None)
+            if kind == "time" and _namesake(words, line.text[:start], line.text[end:]):
+                continue
             if kind:
                 return Mention(kind, words), end
     return None, 0
@@ -119,7 +141,7 @@ def _name(words: str, names: Gazetteer) -> str | None:
 
 def _time(words: str, now: datetime) -> str | None:
     """Whether the calendar reads the words, which must begin and end like a time and not be a mere number or length."""
-    said = [word.strip(".,;") for word in fold(words).split()]
+    said = [word.strip(".,;") for word in fold(ELIDED.sub("", words)).split()]
     if not (is_timely(said[0]) and is_timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
         return None
     if said[0] == "late" or words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
@@ -135,6 +157,14 @@ def _time(words: str, now: datetime) -> str | None:
             continue
         return "time"
     return None
+
+
+def _namesake(words: str, before: str, after: str) -> bool:
+    """Whether words that could be a time name something else, by what stands before and after them."""
+    said = fold(words)
+    if not NAMESAKE.fullmatch(said) or not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
+        return False
+    return not LEADING_TO.search(before) or THING_OF_FEAST.match(after) is not None
 
 
 def is_timely(word: str) -> bool:

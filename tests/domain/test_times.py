@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import AskAgain, UnclearTime
-from domain.time_words import MONTHS, WEEKDAYS
+from domain.time_vocabulary import MONTHS, WEEKDAYS
 from domain.times import between, describe, moment, period
 from domain.values import Moment, Period
 
