@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -28,9 +28,13 @@ COUNTED_FROM = "counted from"
 SAID_BEFORE = "said before"
 """In `understood`: the words of an earlier turn ("since Monday") that tell how a carried time is read; a replay too."""
 RELATIVE = re.compile(
-    r"(and\s+)?(the\s+)?(((next\s+)?day|week|month)\s+(after|before)|(following|previous)\s+day|next\s+day)", re.I
+    r"(and\s+)?(the\s+)?(((next\s+)?day|week|month|quarter|year)\s+(after|before)|(following|previous)\s+day|next\s+day)"
+    r"|((im|in der|am|der|des|den|zum|zur)\s+)?(vor|folge)(tag|woche|monat|quartal|jahr)(e?s)?"
+    r"|((el|la|al|del|de la|en el)\s+)?(d[ií]a|semana|mes|trimestre|a[nñ]o)\s+(anterior|siguiente)"
+    r"|((le|la|au|du|à la|de la)\s+)?(jour|semaine|mois|trimestre|ann[eé]e)\s+(pr[eé]c[eé]dente?|suivante?)",
+    re.I,
 )
-"""What leans on the time asked before, where there is one."""
+"""What leans on the period beside it in a call or else on the time asked before, where there is one."""
 OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
@@ -58,7 +62,8 @@ NO_NAMES = {
 class Setting:
     """What words are resolved against: the operation, the clock, the sentence they stand in, what was asked before.
 
-    `said` are the thread's earlier questions, oldest first.
+    `said` are the thread's earlier questions, oldest first. `beside` is the period of the same call that a period is
+    compared with.
     """
 
     operation: Operation
@@ -66,6 +71,13 @@ class Setting:
     question: str = ""
     earlier_time: datetime | None = None
     said: tuple[str, ...] = ()
+    beside: Period | None = None
+
+    def next_to(self, argument: Argument, values: Mapping[str, object]) -> Setting:
+        """The same for one argument of a call, of which `values` are resolved already."""
+        apart = argument.words.apart if argument.words and argument.words.kind == "period" else ()
+        beside = next((value for name in apart if isinstance(value := values.get(name), Period)), None)
+        return replace(self, beside=beside) if beside else self
 
 
 def setting_of(ctx: Ctx) -> Setting:
@@ -95,11 +107,12 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
     understood: dict[str, str] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name, argument.default)
-        value = _resolve_one(argument, said, setting) if said is not None else None
+        here = setting.next_to(argument, values)
+        value = _resolve_one(argument, said, here) if said is not None else None
         values[argument.name] = value
         if value is not None and argument.words:
-            understood[argument.name] = restate(value, setting)
-            understood |= _leaning(argument.words.kind, str(said), setting)
+            understood[argument.name] = restate(value, here)
+            understood |= _leaning(argument.words.kind, str(said), here)
     end = _end(call, setting)
     if end is not None:
         values["until"], understood["until"] = end, restate(end, setting)
@@ -108,7 +121,7 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
 
 def _leaning(kind: str, words: str, setting: Setting) -> dict[str, str]:
     """What of the thread a time was read by."""
-    if kind in TIMES and setting.earlier_time and _relative(words):
+    if kind in TIMES and setting.earlier_time and not setting.beside and _relative(words):
         return {COUNTED_FROM: f"{setting.earlier_time.astimezone(setting.operation.zone):%Y-%m-%d %H:%M}"}
     opened = _opened(words, setting) if kind == "period" else None
     return {SAID_BEFORE: opened} if opened and opened not in setting.question else {}
@@ -193,12 +206,14 @@ def _relative(words: str) -> bool:
 
 
 def _counted_from(words: str, setting: Setting) -> datetime:
-    return setting.earlier_time if setting.earlier_time and _relative(words) else setting.now
+    if not _relative(words):
+        return setting.now
+    return setting.beside.since if setting.beside else setting.earlier_time or setting.now
 
 
 def _period(words: list[str], setting: Setting) -> Period:
     """A period word means the whole period, unless its sentence says since or from: then it runs to now."""
-    found = period(words[0], _counted_from(words[0], setting))
+    found = period(words[0], _counted_from(words[0], setting), setting.beside)
     if found.until < setting.now and _opened(words[0], setting):
         return Period(found.since, setting.now, f"since {words[0]}")
     return found
@@ -282,12 +297,14 @@ def canonical(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -
     """A call after resolution and defaults, comparable by equality. Words that do not resolve stand for themselves."""
     declared = tools[call.name]
     made: dict[str, JsonValue] = {}
+    values: dict[str, object] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name, argument.default)
         if said is None:
             continue
         try:
-            made[argument.name] = _comparable(_resolve_one(argument, said, setting))
+            values[argument.name] = _resolve_one(argument, said, setting.next_to(argument, values))
+            made[argument.name] = _comparable(values[argument.name])
         except AskAgain:
             made[argument.name] = _plain(said)
     return _whole_periods(made | _span(call, setting))

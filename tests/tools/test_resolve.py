@@ -13,7 +13,7 @@ from domain.store import Store
 from domain.values import Call, Moment
 from tools.context import Ctx
 from tools.registry import TOOLS
-from tools.resolve import resolve, setting_of
+from tools.resolve import canonical, resolve, setting_of
 
 # the clock stands at Monday 2025-09-01 08:00
 
@@ -66,6 +66,26 @@ def test_an_end_named_alone_is_the_past_one_as_records_hold_the_past(ctx: Ctx, u
 
 def test_a_deadline_named_alone_is_the_coming_one(ctx: Ctx) -> None:
     assert understood(ctx, "forecast_fill", by="Friday")["by"] == "Fri 2025-09-05 23:59"
+
+
+@pytest.mark.parametrize(
+    ("since", "compared", "told"),
+    [
+        ("July", "the month before", "2025-06-01 to 2025-06-30"),
+        ("Juli", "im Vormonat", "2025-06-01 to 2025-06-30"),
+        ("julio", "el mes anterior", "2025-06-01 to 2025-06-30"),
+        ("juillet", "le mois précédent", "2025-06-01 to 2025-06-30"),
+        ("2024", "the year before", "2023-01-01 to 2023-12-31"),
+        ("July", "the same month last year", "2024-07-01 to 2024-07-31"),
+        ("from 4 August to 17 August", "the same weeks of last year", "2024-08-05 to 2024-08-18"),
+        ("July", "June", "2025-06-01 to 2025-06-30"),
+    ],
+)
+def test_a_period_to_compare_with_leans_on_the_one_beside_it(ctx: Ctx, since: str, compared: str, told: str) -> None:
+    call = Call("operations_report", {"measure": "tonnage", "since": since, "compare_to": compared})
+    assert resolve(call, setting_of(ctx)).understood["compare_to"] == told
+    said = Call(call.name, {**call.parameters, "compare_to": told})
+    assert canonical(call, setting_of(ctx)) == canonical(said, setting_of(ctx))
 
 
 BOUNDED = [(name, argument.name) for name, tool in TOOLS.items() for argument in tool.arguments if argument.number]
