@@ -15,7 +15,7 @@ from tools.registry import TOOLS, Tool
 
 CLOCK = re.compile(
     r"(?<!\w)(?:at|by|from|before|after|until|around|um|ab|bis|gegen|a las|à)\s+\d{1,2}(?:[:.]\d\d)?\s*"
-    r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b)"
+    r"(?:[ap]\.?m\b\.?|o['’]clock\b|uhr\b|(?<=\d)[ap]\b)"
     r"|(?<![\d:])\d{1,2}(?::\d\d)?\s*(?:p\.?m\b\.?|a\.m\b\.?|o['’]clock\b|uhr\b)|(?<![\d:])\d{1,2}:\d\d(?![\d:])"
     r"|(?<!\w)a las \d{1,2}(?=\s*(?:$|[.,;!?)]|(?:de|en|con|para|por|y|sin)\b))",
     re.I,

@@ -79,9 +79,11 @@ ARTICLES = frozenset(["a", "an"])
 FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
 MOST = 1_000_000
 TOKEN = re.compile(
-    r"(?<![\w.#])(?<![^\W\d_]-)(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
-    r"|[½⅓⅔¼¾]|[^\W\d_]+"
+    r"(?:(?<![\w.#])(?<![^\W\d_]-)|(?<=\btop)|(?<=\bx)(?<!-x))(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
+    r"|[½⅓⅔¼¾]|[^\W\d_]+",
+    re.I,
 )
+"""A number in digits, also in "top5" and "x3", or a word."""
 IN_PERCENT = r"\s?(?:%|(?:per\s?cent|pct|prozent|por ?ciento|pour ?cent)\b)"
 """What makes the number before it a share in percent."""
 PERCENT = re.compile(

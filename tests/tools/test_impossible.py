@@ -70,6 +70,9 @@ def test_a_way_of_grouping_is_no_stream() -> None:
         ("leave at 6 o’clock tomorrow", 6, False),
         ("quarter to six, six trucks", 6, True),
         ("they go 6 a.m., two trucks", 2, True),
+        ("out by 6a", 6, False),
+        ("leave 6:30p tomorrow", 6, False),
+        ("6a with 6 trucks", 6, True),
     ],
 )
 def test_an_hour_is_no_number_of_trucks(question: str, count: int, kept: bool) -> None:

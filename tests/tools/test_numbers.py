@@ -42,6 +42,12 @@ from tools.numbers import lengths_in, numbers_in
         ("100 yards", 91),
         ("zwei Wagen", 2),
         ("veinte contenedores", 20),
+        ("top 5", 5),
+        ("top5 by fill", 5),
+        ("TOP10", 10),
+        ("trucks x3", 3),
+        ("X2, please", 2),
+        ("3x trucks", 3),
     ],
 )
 def test_a_number_is_found_however_it_is_said(text: str, meant: int) -> None:
@@ -82,7 +88,9 @@ def test_lengths_are_told_with_where_they_stand_and_counts_are_none() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "truck T1", "plan P-0812", "pic_0412.jpg", "a bin at a gate", "bin #12", "1/0"])
+@pytest.mark.parametrize(
+    "text", ["", "truck T1", "plan P-0812", "pic_0412.jpg", "a bin at a gate", "bin #12", "1/0", "stop5", "P-x3"]
+)
 def test_ids_and_articles_are_no_numbers(text: str) -> None:
     assert numbers_in(text) == ()
 
