@@ -35,14 +35,23 @@ COUNTS = _table("""
     10: ten diez dix zehn
     11: eleven once onze elf
     12: twelve dozen docena doce douze dutzend zwölf zwolf
-    13: thirteen
-    14: fourteen
+    13: thirteen trece dreizehn treize
+    14: fourteen catorce vierzehn quatorze
     15: fifteen quince quinze fünfzehn funfzehn
-    16: sixteen
-    17: seventeen
-    18: eighteen
-    19: nineteen
+    16: sixteen dieciséis dieciseis sechzehn seize
+    17: seventeen diecisiete siebzehn
+    18: eighteen dieciocho achtzehn
+    19: nineteen diecinueve neunzehn
     20: twenty score veinte vingt zwanzig
+    21: veintiuno veintiún veintiun veintiuna
+    22: veintidós veintidos
+    23: veintitrés veintitres
+    24: veinticuatro
+    25: veinticinco
+    26: veintiséis veintiseis
+    27: veintisiete
+    28: veintiocho
+    29: veintinueve
     30: thirty treinta trente dreißig dreissig
     40: forty fourty cuarenta quarante vierzig
     50: fifty cincuenta cinquante fünfzig funfzig
@@ -53,6 +62,31 @@ COUNTS = _table("""
     100: full hundred cien cent hundert
     1000: thousand grand mil mille tausend
 """)
+GERMAN_UNITS = {
+    "ein": 1,
+    "zwei": 2,
+    "drei": 3,
+    "vier": 4,
+    "fünf": 5,
+    "funf": 5,
+    "sechs": 6,
+    "sieben": 7,
+    "acht": 8,
+    "neun": 9,
+}
+GERMAN_TENS = (
+    "zwanzig",
+    "dreißig",
+    "dreissig",
+    "vierzig",
+    "fünfzig",
+    "funfzig",
+    "sechzig",
+    "siebzig",
+    "achtzig",
+    "neunzig",
+)
+COUNTS |= {f"{unit}und{tens}": COUNTS[tens] + one for unit, one in GERMAN_UNITS.items() for tens in GERMAN_TENS}
 SCALES = _table("12: dozen\n100: hundred cien cent hundert\n1000: k thousand grand mil mille tausend")
 SHARES = _table("""
     1/2: half halfway ½ halves mitad medio media halb halbe halben halber demi moitié
@@ -75,8 +109,10 @@ METRES = _table("""
 
 Mile, yard and foot are the international ones (NIST Handbook 44, appendix C).
 """
+FOURSCORE = frozenset(["vingt", "vingts"])
+"""Twenty, which French multiplies in "quatre-vingt"."""
 ARTICLES = frozenset(["a", "an"])
-FILLERS = frozenset(["a", "an", "of", "and", "the", "un", "una", "de", "ein", "eine"])
+FILLERS = frozenset(["a", "an", "of", "and", "y", "et", "the", "un", "una", "de", "ein", "eine"])
 MOST = 1_000_000
 TOKEN = re.compile(
     r"(?:(?<![\w.#])(?<![^\W\d_]-)|(?<=\btop)|(?<=\bx)(?<!-x))(?:[0-9]{1,3}(?:,[0-9]{3})+(?!\d)|[0-9]{1,9}(?:[.,][0-9]{1,6})?(?:/[0-9]{1,6})?)(?![\d_])"
@@ -182,8 +218,8 @@ def _begun(token: str) -> Fraction | None:
 
 def _grown(value: Fraction, token: str, *, added: bool) -> Fraction | None:
     """`value` with the next token of the same quantity; None when `token` does not continue it."""
-    if token in SCALES:
-        return value * SCALES[token]
+    if token in SCALES or (token in FOURSCORE and value == 4):
+        return value * SCALES.get(token, 20)
     if token in SHARES and value.denominator == 1 and value < 1000:
         return value + SHARES[token] if added else value * SHARES[token]
     more = COUNTS.get(token)

@@ -20,8 +20,8 @@ __all__ = ["numbers_said"]
 NAMED = frozenset({"site", "area", "bin", "truck", "file", "time"})
 """Kinds of marks whose numbers are part of a name or a time."""
 SELDOM = words_of(
-    "zero none empty single one un una uno une ein eine einen einem twice both couple pair beide full cent score grand"
-    " hundred hundert mil mille half halfway halves quarter quarters third thirds fifth fifths tenth tenths"
+    "zero none empty single one un una uno une ein eine einen einem once twice both couple pair beide seize full cent"
+    " score grand hundred hundert mil mille half halfway halves quarter quarters third thirds fifth fifths tenth tenths"
     " mitad medio media halb halbe halben halber demi"
 )
 """Words of numbers that count only beside others ("two hundred")."""

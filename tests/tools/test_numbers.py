@@ -13,6 +13,13 @@ from tools.numbers import lengths_in, numbers_in
     ("text", "meant"),
     [
         ("over 80%", 80),
+        ("con veinticinco me arreglo", 25),
+        ("más del setenta y cinco por ciento", 75),
+        ("über fünfundsiebzig Prozent", 75),
+        ("plus de soixante-quinze pour cent", 75),
+        ("plus de quatre-vingt-dix pour cent", 90),
+        ("quatre-vingts", 80),
+        ("dieciséis contenedores", 16),
         ("within 1,500 m", 1500),
         ("500m around it", 500),
         ("min_fill_pct=80", 80),
