@@ -108,3 +108,14 @@ def unit_days(day: date, unit: str) -> Days:
         return Days(monday, monday + timedelta(days=7))
     months = {"month": 1, "quarter": 3, "year": 12}[unit]
     return month_days(day.year, (day.month - 1) // months * months + 1, months)
+
+
+def unit_beside(days: Days, step: int, unit: str) -> Days:
+    """The unit right before (-1) or after (1) days: of their own length where they are one such unit long.
+
+    Otherwise it is the calendar's unit. Raises OverflowError.
+    """
+    if shifted(days.first, 1, unit) == days.after:
+        far = shifted(days.first if step < 0 else days.after, step, unit)
+        return Days(far, days.first) if step < 0 else Days(days.after, far)
+    return unit_days(shifted(days.first if step < 0 else days.last, step, unit), unit)

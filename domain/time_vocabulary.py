@@ -136,7 +136,8 @@ DATE_WORDS = MONTH_WEEKS | words_of(
     "quartalsbeginn quartalsanfang jahresbeginn jahresanfang heuer vortag vorwoche vormonat vormonats vorquartal "
     "vorquartals vorjahr vorjahrs vorjahres vorjahreswoche vorjahresmonat vorjahresmonats vorjahresquartal "
     "vorjahreszeitraum vorjahreszeitraums vorletzte vorletzten vorletzter vorletztes vorletztem folgetag folgewoche "
-    "folgemonat folgemonats folgejahr folgejahrs folgejahres antepasado antepasada veille lendemain cours curso eve far"
+    "folgemonat folgemonats folgejahr folgejahrs folgejahres antepasado antepasada veille lendemain cours curso eve "
+    "far prior preceding"
 )
 SAYING_WORDS = DATE_WORDS | words_of(
     "sharp ish dot exactly punkt punto pile viertel dreiviertel quart cuarto menos moins eins play lo va llevamos "

@@ -21,20 +21,13 @@ from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.context import Ctx
 from tools.json_words import in_words
+from tools.neighbours import is_relative, neighbour_of
 from tools.registry import NAMING, TOOLS, Argument, Tool, check_parameters
 
 COUNTED_FROM = "counted from"
 """In `understood`: the time of the thread that "the day after" leaned on, local; a replay reads it again."""
 SAID_BEFORE = "said before"
 """In `understood`: the words of an earlier turn ("since Monday") that tell how a carried time is read; a replay too."""
-RELATIVE = re.compile(
-    r"(and\s+)?(the\s+)?(((next\s+)?day|week|month|quarter|year)\s+(after|before)|(following|previous)\s+day|next\s+day)"
-    r"|((im|in der|am|der|des|den|zum|zur)\s+)?(vor|folge)(tag|woche|monat|quartal|jahr)(e?s)?"
-    r"|((el|la|al|del|de la|en el)\s+)?(d[ií]a|semana|mes|trimestre|a[nñ]o)\s+(anterior|siguiente)"
-    r"|((le|la|au|du|à la|de la)\s+)?(jour|semaine|mois|trimestre|ann[eé]e)\s+(pr[eé]c[eé]dente?|suivante?)",
-    re.I,
-)
-"""What leans on the period beside it in a call or else on the time asked before, where there is one."""
 OPEN_START = r"(?:since|from|after|desde|seit|depuis|ab)\s+(?:the\s+)?"
 NEWEST = {"last", "latest", "newest", "it", "this", "that", "the plan", "the last", "current"}
 
@@ -73,11 +66,22 @@ class Setting:
     said: tuple[str, ...] = ()
     beside: Period | None = None
 
-    def next_to(self, argument: Argument, values: Mapping[str, object]) -> Setting:
-        """The same for one argument of a call, of which `values` are resolved already."""
+    def next_to(self, argument: Argument, values: Mapping[str, object], call: Call) -> Setting:
+        """The same for one argument of a call, of which `values` are resolved already.
+
+        A period that has an end of its own beside it is the one that both name.
+        """
         apart = argument.words.apart if argument.words and argument.words.kind == "period" else ()
-        beside = next((value for name in apart if isinstance(value := values.get(name), Period)), None)
-        return replace(self, beside=beside) if beside else self
+        name = next((name for name in apart if isinstance(values.get(name), Period)), None)
+        if name is None:
+            return self
+        beside, until = cast(Period, values[name]), values.get("until")
+        if name == "since" and (whole := _joined(call, self)):
+            beside = whole
+        elif name == "since" and isinstance(until, Moment) and until.at > beside.since:
+            ends = until.at + ONE_MINUTE if until.is_day else until.at
+            beside = replace(beside, until=ends)
+        return replace(self, beside=beside)
 
 
 def setting_of(ctx: Ctx) -> Setting:
@@ -107,7 +111,7 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
     understood: dict[str, str] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name, argument.default)
-        here = setting.next_to(argument, values)
+        here = setting.next_to(argument, values, call)
         value = _resolve_one(argument, said, here) if said is not None else None
         values[argument.name] = value
         if value is not None and argument.words:
@@ -121,23 +125,33 @@ def resolve(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -> 
 
 def _leaning(kind: str, words: str, setting: Setting) -> dict[str, str]:
     """What of the thread a time was read by."""
-    if kind in TIMES and setting.earlier_time and not setting.beside and _relative(words):
+    if kind in TIMES and setting.earlier_time and not setting.beside and is_relative(words):
         return {COUNTED_FROM: f"{setting.earlier_time.astimezone(setting.operation.zone):%Y-%m-%d %H:%M}"}
     opened = _opened(words, setting) if kind == "period" else None
     return {SAID_BEFORE: opened} if opened and opened not in setting.question else {}
 
 
-def _end(call: Call, setting: Setting) -> Moment | None:
-    """A named end read together with its start, as the tools do: until "31 July" of "1 July" is this year's."""
+def _joined(call: Call, setting: Setting) -> Period | None:
+    """A named start and a named end read together, where they can be."""
     since, until = call.parameters.get("since"), call.parameters.get("until")
     if not (isinstance(since, str) and isinstance(until, str)):
         return None
     try:
-        ends = between(since, until, setting.now).until
+        return between(since, until, setting.now)
+    except AskAgain:
+        return None
+
+
+def _end(call: Call, setting: Setting) -> Moment | None:
+    """A named end read together with its start, as the tools do: until "31 July" of "1 July" is this year's."""
+    until, whole = str(call.parameters.get("until")), _joined(call, setting)
+    if whole is None:
+        return None
+    try:
         is_day = moment(until, setting.now).is_day
     except AskAgain:
         return None
-    return Moment(ends - ONE_MINUTE if is_day else ends, until, is_day)
+    return Moment(whole.until - ONE_MINUTE if is_day else whole.until, until, is_day)
 
 
 def _require(declared: Tool, call: Call) -> None:
@@ -200,19 +214,17 @@ def _until(words: list[str], setting: Setting) -> Moment:
     return Moment(past.until - ONE_MINUTE if coming.is_day else past.until, coming.words, coming.is_day)
 
 
-def _relative(words: str) -> bool:
-    """A bare "the day after" leans on the time asked before."""
-    return RELATIVE.fullmatch(words.strip()) is not None
-
-
 def _counted_from(words: str, setting: Setting) -> datetime:
-    if not _relative(words):
+    if not is_relative(words):
         return setting.now
     return setting.beside.since if setting.beside else setting.earlier_time or setting.now
 
 
 def _period(words: list[str], setting: Setting) -> Period:
     """A period word means the whole period, unless its sentence says since or from: then it runs to now."""
+    neighbour = neighbour_of(setting.beside, words[0], setting.now) if setting.beside else None
+    if neighbour:
+        return neighbour
     found = period(words[0], _counted_from(words[0], setting), setting.beside)
     if found.until < setting.now and _opened(words[0], setting):
         return Period(found.since, setting.now, f"since {words[0]}")
@@ -303,7 +315,7 @@ def canonical(call: Call, setting: Setting, tools: Mapping[str, Tool] = TOOLS) -
         if said is None:
             continue
         try:
-            values[argument.name] = _resolve_one(argument, said, setting.next_to(argument, values))
+            values[argument.name] = _resolve_one(argument, said, setting.next_to(argument, values, call))
             made[argument.name] = _comparable(values[argument.name])
         except AskAgain:
             made[argument.name] = _plain(said)

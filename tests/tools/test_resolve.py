@@ -79,6 +79,17 @@ def test_a_deadline_named_alone_is_the_coming_one(ctx: Ctx) -> None:
         ("July", "the same month last year", "2024-07-01 to 2024-07-31"),
         ("from 4 August to 17 August", "the same weeks of last year", "2024-08-05 to 2024-08-18"),
         ("July", "June", "2025-06-01 to 2025-06-30"),
+        ("July", "the previous month", "2025-06-01 to 2025-06-30"),
+        ("July", "the preceding month", "2025-06-01 to 2025-06-30"),
+        ("July", "the prior month", "2025-06-01 to 2025-06-30"),
+        ("June", "the following month", "2025-07-01 to 2025-07-31"),
+        ("June", "next month", "2025-07-01 to 2025-07-31"),
+        ("June 2025", "the previous quarter", "2025-01-01 to 2025-03-31"),
+        ("last week", "the previous week", "2025-08-18 to 2025-08-24"),
+        ("last week", "the week before", "2025-08-18 to 2025-08-24"),
+        ("last 7 days", "the week before", "2025-08-19 to 2025-08-25"),
+        ("July", "the year before", "2024-07-01 to 2024-07-31"),
+        ("June", "last month", "2025-08-01 to 2025-08-31"),
     ],
 )
 def test_a_period_to_compare_with_leans_on_the_one_beside_it(ctx: Ctx, since: str, compared: str, told: str) -> None:
@@ -86,6 +97,27 @@ def test_a_period_to_compare_with_leans_on_the_one_beside_it(ctx: Ctx, since: st
     assert resolve(call, setting_of(ctx)).understood["compare_to"] == told
     said = Call(call.name, {**call.parameters, "compare_to": told})
     assert canonical(call, setting_of(ctx)) == canonical(said, setting_of(ctx))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "compared", "told"),
+    [
+        ("July 1", "July 15", "same period last year", "2024-07-01 to 2024-07-15"),
+        ("Monday", "Tuesday", "the same days last week", "2025-08-18 to 2025-08-19"),
+        ("last 7 days", "yesterday", "same period last year", "2024-08-26 to 2024-08-31"),
+    ],
+)
+def test_a_period_to_compare_with_leans_on_the_start_and_the_end_beside_it(
+    ctx: Ctx, since: str, until: str, compared: str, told: str
+) -> None:
+    told_by = {"measure": "tonnage", "since": since, "until": until, "compare_to": compared}
+    assert resolve(Call("operations_report", told_by), setting_of(ctx)).understood["compare_to"] == told
+
+
+def test_a_previous_unit_without_a_period_beside_it_is_the_one_before_now(ctx: Ctx) -> None:
+    for said in ("the previous month", "the prior month", "last month"):
+        told = resolve(Call("operations_report", {"measure": "tonnage", "since": said}), setting_of(ctx)).understood
+        assert told["since"] == "2025-08-01 to 2025-08-31"
 
 
 BOUNDED = [(name, argument.name) for name, tool in TOOLS.items() for argument in tool.arguments if argument.number]
