@@ -62,7 +62,8 @@ class Calendar:
 
     def recurring(self, of_year: Callable[[int], Days | None]) -> Days | None:
         """The one of the yearly spans that is meant; None when no near year has it."""
-        years = range(self.anchor.year - YEARS_SEARCHED, self.anchor.year + YEARS_SEARCHED + 1)
+        first, last = self.anchor.year - YEARS_SEARCHED, self.anchor.year + YEARS_SEARCHED
+        years = range(max(first, FIRST_YEAR), min(last, LAST_YEAR) + 1)
         spans = [span for year in years if (span := of_year(year))]
         if self.toward is Toward.past:
             return next((span for span in reversed(spans) if span.first <= self.anchor), None)

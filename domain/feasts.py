@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from dateutil.easter import easter
 from dateutil.relativedelta import FR, MO, TH, relativedelta
 
-from domain.day_spans import Days
+from domain.day_spans import FIRST_YEAR, LAST_YEAR, Days
 
 FROM_EASTER_DAYS: Mapping[str, int] = {
     "ashwednesday": -46, "palmsunday": -7, "holyweek": -6, "maundythursday": -3, "goodfriday": -2, "holysaturday": -1,
@@ -109,7 +109,9 @@ def with_feasts(text: str) -> str:
 
 
 def feast_days(feast: str, year: int) -> Days:
-    """The days of one of `FEASTS` in a year (1583 to 4099)."""
+    """The days of one of `FEASTS` in a year of the calendar. Raises OverflowError for any other."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise OverflowError("date value out of range")
     if feast in FROM_EASTER_DAYS:
         first: date = easter(year) + timedelta(days=FROM_EASTER_DAYS[feast])
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.feasts import FEAST
-from domain.time_vocabulary import MONTH, PART, TRANSLATION, UNIT, WEEKDAY, WEEKDAYS
+from domain.time_vocabulary import MONTH, MONTHS, PART, TRANSLATION, UNIT, WEEKDAY, WEEKDAYS
 
 
 def _said(*canonical: str) -> str:
@@ -17,6 +17,8 @@ DAY_END = (
     r"eod|cob|close of (?:business|play)|end of (?:the )?(?:day|play)|(?:final|fin) (?:del|de la) (?:dia|jornada)"
     r"|fin de (?:la )?journee|ende des tages|tagesende|feierabend"
 )
+
+NO_MONTH = "".join(rf"(?<!\b{month} )" for month in MONTHS)  # "july 4 last year" is a day of a month
 
 # Before the words are translated one by one: what means something else together.
 PHRASES: tuple[tuple[str, str], ...] = (
@@ -114,7 +116,7 @@ ORDER: tuple[tuple[str, str], ...] = (
     (rf"\b(?:a|an|un|una|une|ein|eine|einer|einem|einen)(?= (?:half )?(?:{UNIT})\b)", "1"),
     (r"\b(?:1 )?half(?: 1)? hour\b", "30 minute"),
     (rf"\bbefore (\d+) ({UNIT})\b", r"\1 \2 ago"),
-    (rf"\b(\d+) (last|past|next) ({UNIT})\b", r"\2 \1 \3"),
+    (rf"{NO_MONTH}\b(\d+) (last|past|next) ({UNIT})\b", r"\2 \1 \3"),
     (rf"\b({UNIT}|{WEEKDAY}|{MONTH}|{FEAST}) (last|next|coming)\b(?! (?:{UNIT}|{MONTH}|{WEEKDAY})\b)", r"\2 \1"),
     (rf"\b(?:a|al|au) (?={PART}\b)", ""),
     (r"\ba (?=\d+(?::\d\d| hour)\b)", "at "),

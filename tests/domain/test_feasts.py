@@ -109,6 +109,16 @@ def test_what_is_like_a_feast_but_none_is_asked_back(words: str) -> None:
         moment(words, WEDNESDAY)
 
 
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(9999, 12, 31), date(2300, 6, 1), date(1850, 6, 1)])
+@pytest.mark.parametrize(
+    "words", ["easter", "last easter", "this christmas", "next thanksgiving", "easter week", "the day after christmas"]
+)
+def test_a_feast_outside_the_years_of_the_calendar_is_asked_back(words: str, day: date) -> None:
+    for read in (moment, period):
+        with pytest.raises(UnclearTime):
+            read(words, datetime.combine(day, WEDNESDAY.timetz()))
+
+
 def test_no_weekend_belongs_to_a_wednesday() -> None:
     with pytest.raises(UnclearTime, match="on a Wednesday"):
         period("Juneteenth 2024 weekend", WEDNESDAY)
