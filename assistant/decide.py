@@ -273,10 +273,14 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
 
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
-    whole = with_kept(without_impossible(call), _before(situation), situation.question)
-    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts, with_pairs):
+    named = with_pairs(without_impossible(call), situation.question)
+    whole = with_kept(named, _before(situation), situation.question)
+    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
         whole = read(whole, situation.question)
-    return with_whole_times(whole, situation.question, situation.marks)
+    longer = with_whole_times(whole, situation.question, situation.marks)
+    resolver = situation.resolver
+    unread = resolver is not None and set(resolver.unresolved(longer)) - set(resolver.unresolved(whole))
+    return whole if unread else longer
 
 
 async def _answer(

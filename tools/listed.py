@@ -28,7 +28,7 @@ from tools.listed_parameters import (
     resolved,
     types_of,
 )
-from tools.listed_said import gives_nothing, whole_quotation
+from tools.listed_said import gives_nothing, is_number_by_name, is_time, whole_quotation
 from tools.registry import JsonSchema
 from tools.schema import call_schema
 from tools.spans import Spans
@@ -132,7 +132,7 @@ def read_on(tool: ListedTool, call: Call, question: str) -> Call:
     return Call(
         call.name,
         {
-            name: whole_quotation(value, question) if isinstance(value, str) and _is_free(tool, name) else value
+            name: whole_quotation(value, question) if isinstance(value, str) and _is_words(tool, name) else value
             for name, value in call.parameters.items()
         },
     )
@@ -153,6 +153,11 @@ def without_echoes(tool: ListedTool, call: Call) -> Call | None:
     if not kept.keys() >= set(required):
         return None
     return Call(call.name, {name: kept[name] for name in call.parameters if name in kept})
+
+
+def _is_words(tool: ListedTool, name: str) -> bool:
+    """Whether a parameter is a text that is neither a choice nor, by its name, a time or a number."""
+    return _is_free(tool, name) and is_time(name) is False and not is_number_by_name(name)
 
 
 def _is_free(tool: ListedTool, name: str) -> bool:

@@ -57,11 +57,12 @@ def is_number_by_name(name: str) -> bool:
 
 
 def is_time(name: str, description: str = "") -> bool | None:
-    """Whether a text parameter holds a time, by its name or else by what its description begins with; None: perhaps."""
-    words = set(words_of(name))
-    if words & TIMES or set(words_of(CLAUSE_END.split(description)[0])) & TIMES:
+    """Whether a text parameter holds a time, by the last word of its name or else by one of the first two of its
+    description; None: perhaps."""
+    words, about = words_of(name), words_of(CLAUSE_END.split(description)[0])[:2]
+    if (words and words[-1] in TIMES) or TIMES & set(about):
         return True
-    return None if words & PERHAPS_TIMES else False
+    return None if set(words) & (PERHAPS_TIMES | TIMES) else False
 
 
 def choice_said(values: Sequence[JsonValue], others: Collection[str], question: str) -> JsonValue:
@@ -100,9 +101,12 @@ def things_said(name: str, question: str) -> list[JsonValue]:
 
 
 def whole_quotation(value: str, question: str) -> str:
-    """The quotation of the question in which a text lies, the text itself where it lies in none."""
+    """The quotation of the question in which alone a text stands, else the text itself."""
+    stands = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+    if stands.search(QUOTED.sub(" ... ", question)):
+        return value
     quoted = [next(filter(None, found)) for found in QUOTED.findall(question)]
-    return next((each for each in quoted if value in each), value)
+    return next((each for each in quoted if stands.search(each)), value)
 
 
 def number_said(name: str, question: str) -> int | None:

@@ -1,91 +1,129 @@
 """What a message says as `name=value` or "name: value", with the very name of an argument, is that argument's value.
 
 Programs, and people who have read the tools' pages, write `max_fill_pct=20; when="Friday noon"` or JSON (which is read
-as "max fill pct: 20", tools/json_words.py). The names are ours, so code reads them: nothing is left to choose.
+as "max fill pct: 20", tools/json_words.py). The names are ours, so code reads them where they leave nothing to choose.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from domain.values import Call
+from tools.coverage import QUOTED
+from tools.denial import denied
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, Tool
 
 __all__ = ["with_pairs"]
 
-SIGN = r"\s*=\s*|:\s+"
-PAIR = re.compile(rf"(?<![\w-])\w+[\"']?(?:{SIGN})(?=\S)")
 FEWEST = 2
 """Pairs of a message that is written in them: one colon stands in any prose ("next bin: 14")."""
+ADDRESS = re.compile(r"\S+://\S*")
+QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“"}
 NEXT = re.compile(
     r"\s*(?:[;|\n})\]]|&(?=\w+=)|\s[/&|-]\s+(?=[\w ]{1,40}(?:=|:\s))|,\s*(?=[\w ]{1,40}(?:\s*=|:\s))"
     r"|\s(?=\w+\s*=)|$)"
 )
 """Where a value without quotes ends: before a separator or the name of the next one, or with the message."""
-PROSE = re.compile(r"[,?!]|\.\s|\s[-/&+]\s|\s(?:and|y|und|et)\s")
+MORE = re.compile(r"[,?!=<>$`«»(){}\[\]]|(?<!\d):|\.\s|\s[-–—/&+]\s|\s(?:and|y|und|et|or|o|oder|ou|please|bitte)\b")
 """What a value without quotes does not hold: it may have more in it than the value."""
-QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“"}
+NOTHING = frozenset({"null", "none", "nil", "undefined", "nan"})
+LONGEST = 300
+"""Characters of a value and of what is looked through for its end."""
+WHOLE_NUMBER = re.compile(r"\d{1,6}(?:\s?%)?")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Where a pair stands, its value, whether `=` stands between, and whether it is `plain`: `=` behind a name of
+    several words, which no prose has."""
+
+    start: int
+    end: int
+    words: str
+    equals: bool
+    plain: bool
 
 
 def with_pairs(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call with each argument that the message names with its value; a number that belongs to one of them and is
-    said nowhere else is no other argument's."""
+    """The call with the arguments that the message names once each, outside of addresses and quotations and not denied.
+
+    Choices take the value said; numbers and texts do unless the call holds one of the rest of the message, and a text
+    that the model left out only where `=` stands between. Lists are left to the model. A number that only the pairs say
+    belongs to no other argument.
+    """
     declared = tools.get(call.name)
-    if declared is None or len(PAIR.findall(question)) < FEWEST:
+    if declared is None:
         return call
+    own = ADDRESS.sub(lambda found: " " * len(found[0]), question)
+    quoted = [quotation.span() for quotation in QUOTED.finditer(own)]
+    found = {each.name: list(itertools.islice(_pairs(each.name, own, quoted), 2)) for each in declared.arguments}
+    once = {name: pairs[0] for name, pairs in found.items() if len(pairs) == 1}
+    if sum(FEWEST if pair.plain else 1 for pair in once.values()) < FEWEST:
+        return call
+    rest = own
+    for pair in once.values():
+        rest = rest[: pair.start] + " " * (pair.end - pair.start) + rest[pair.end :]
     said: dict[str, JsonValue] = {}
-    rest = question
-    for argument in declared.arguments:
-        for start, end, words in _pairs(argument.name, question):
-            value = _value(argument, words)
-            if value is not None:
-                said[argument.name] = value
-                rest = rest[:start] + " " * (end - start) + rest[end:]
-    said = {name: value for name, value in said.items() if not _is_said(call.parameters.get(name), rest)}
-    if not said:
-        return call
+    for name, pair in once.items():
+        argument, before = declared.argument(name), call.parameters.get(name)
+        value = _value(argument, pair.words)
+        if value is not None and not _stays(before, pair, argument, rest):
+            said[name] = value
     taken = {value for value in said.values() if isinstance(value, int)} - set(numbers_in(rest))
     kept = {n: v for n, v in call.parameters.items() if n in said or not (type(v) is int and v in taken)}
-    return Call(call.name, {**kept, **said})
+    return Call(call.name, {**kept, **said}) if said else call
 
 
-def _is_said(value: JsonValue, rest: str) -> bool:
-    """Whether a value stands in the rest of the message: of two requests only one may be written in pairs."""
-    if isinstance(value, int):
-        return value in numbers_in(rest)
-    return isinstance(value, str) and value.casefold() in rest.casefold()
-
-
-def _pairs(name: str, question: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and value of each pair of that name."""
+def _pairs(name: str, message: str, quoted: Sequence[tuple[int, int]]) -> Iterator[_Pair]:
+    """The pairs of that name that the message means: those of quotations are others' words."""
     spelt = name.replace("_", "[_ ]")
-    for found in re.finditer(rf"(?<![\w-]){spelt}[\"']?(?:{SIGN})(?=\S)", question, re.I):
-        at = found.end()
-        closing = QUOTES.get(question[at])
-        end = question.find(closing, at + 1) if closing else -1
-        if end > 0:
-            yield found.start(), end + 1, question[at + 1 : end]
+    for found in re.finditer(rf"(?<![\w-]){spelt}[\"']?(?:\s*(=)\s*|:\s+)(?=\S)", message, re.I):
+        if any(start < found.start() < end for start, end in quoted) or denied(message, found.start()):
             continue
-        stop = NEXT.search(question, at)
-        words = question[at : stop.start()].strip(" .") if stop else ""
-        if stop and not PROSE.search(words):
-            yield found.start(), stop.start(), words
+        words, end = _said(message, found.end())
+        yield _Pair(found.start(), end, words, found[1] is not None, plain=found[1] is not None and "_" in name)
+
+
+def _said(message: str, at: int) -> tuple[str, int]:
+    """The value that begins at a character and where it ends; '' for one of which the end is not sure."""
+    closing = QUOTES.get(message[at])
+    if closing:
+        end = re.compile(rf"{re.escape(closing)}(?!\w)").search(message, at + 1, at + LONGEST)
+        return (message[at + 1 : end.start()], end.end()) if end else ("", at)
+    stop = NEXT.search(message, at, at + LONGEST)
+    words = message[at : stop.start()].strip(" .") if stop else ""
+    return ("" if MORE.search(words) or words.casefold() in NOTHING else words), stop.start() if stop else at
 
 
 def _value(argument: Argument, words: str) -> JsonValue:
     """The words as the argument takes them; None where it takes no such words."""
-    schema = argument.schema
+    schema, bounds = argument.schema, argument.number
     if not words or (argument.words and len(words.split()) > argument.words.max_words):
         return None
     if isinstance(choices := schema.get("enum"), list):
         return next((each for each in choices if str(each).casefold() == words.casefold()), None)
     if schema.get("type") == "integer":
-        numbers = numbers_in(words)
-        return numbers[0] if len(numbers) == 1 and len(words.split()) == 1 else None
-    if schema.get("type") == "array":
-        return [words]
+        number = numbers_in(words)[0] if WHOLE_NUMBER.fullmatch(words) else None
+        return number if number is not None and bounds and bounds.least <= number <= bounds.most else None
     return words if schema.get("type") == "string" else None
+
+
+def _stays(before: JsonValue, pair: _Pair, argument: Argument, rest: str) -> bool:
+    """Whether what the call holds is not to be replaced: it stands in the rest of the message, or is a list."""
+    if "enum" in argument.schema:
+        return False
+    if isinstance(before, int):
+        return before in numbers_in(rest)
+    if before is None:
+        return argument.schema.get("type") == "string" and not pair.equals
+    return not isinstance(before, str) or _stands(before, rest)
+
+
+def _stands(words: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.I) is not None

@@ -25,17 +25,26 @@ SELDOM = words_of(
     " mitad medio media halb halbe halben halber demi"
 )
 """Words of numbers that count only beside others ("two hundred")."""
+OF_THINGS = re.compile(
+    r"\b(?:at|um|a las|las|gegen|vers|à) [^\W\d_]+(?= (?:o['’]?clock|uhr|heures?|sharp)\b|\s*[.,;!?]|\s*$)"
+    r"|[$€£]\s?\d[\d.,]*|\d+/\d+(?:/\d+)?|\b0\d+|\b(?:19|20)\d\d\b"
+    r"|\b(?:ticket|rule|page|code|floor|room|phone|number|nr|no)\.? \d[\d-]*",
+    re.I,
+)
+"""Hours in words, money, dates, years, codes, and numbers of things that are no bins, trucks or levels."""
+LONGEST = 4_000
+"""Characters of a question that are looked through."""
 GAP = re.compile(r"[\s-]*(?:(?:and|y|und|et)\s+)?")
 """What may stand between the words of one number."""
 
 
 def numbers_said(question: str, marks: Sequence[str]) -> tuple[str, ...]:
     """A mark for each number over one that the question counts with."""
-    left = QUOTED.sub(" ... ", question)
+    left = QUOTED.sub(" ... ", question[:LONGEST])
     for each in map(Mention.read, marks):
         if each.kind in NAMED:
-            left = left.replace(each.words, " ... ")
-    left = without_times(left)
+            left = re.sub(rf"(?<!\w){re.escape(each.words)}(?!\w)", " ... ", left)
+    left = OF_THINGS.sub(" ... ", without_times(left))
     for length in reversed(lengths_in(left)):
         left = f"{left[: length.start]} ... {left[length.end :]}"
     return tuple(dict.fromkeys(str(Mention(NUMBER, words)) for words in _stretches(left)))

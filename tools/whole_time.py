@@ -20,12 +20,18 @@ TIMES = frozenset({"time", "period", "until"})
 """Kinds of arguments that hold a time."""
 PARTING = words_of(
     "to from til till until through by since before after between for over than in"
+    " and or plus y o und oder et ou"
     " bis von ab seit vor nach zwischen hasta desde antes despues entre por para jusqu jusqua jusquau"
     " depuis avant apres"
     " hour hours hr hrs h stunden stunde horas hora heures heure minutes minute mins min minuten minutos"
 )
 """Words that part one time from another, or from how long something takes."""
-PUNCTUATION = re.compile(r"[,;=()]|[.:](?!\d)")
+PUNCTUATION = re.compile(r"[,;=()|&/–—]|[.:](?!\d)|(?<!\d)-|-(?!\d)")
+"""What ends a time or parts a range ("1-15 August"); not the hyphens of a date."""
+JOINED = re.compile(
+    r"\b(?:por|de|en) la(?= (?:mañana|manana|tarde|noche)\b|\s*$)|\b(?:day|week|weekend|month) (?:before|after)\b", re.I
+)
+"""Words of one time that part two elsewhere."""
 LEADING = words_of("at the of a las la el um on le les der dem den am")
 """What may stand between the words of a time beside those that the calendar knows."""
 
@@ -58,7 +64,7 @@ def _whole(value: str, marks: Sequence[str], beside: Sequence[str]) -> str:
     said = len(re.findall(rf"(?<!\w){re.escape(value)}(?!\w)", question))
     if len(holding) != 1 or value in marks or said != 1:
         return value
-    around = " ".join(_parts(value, holding[0]))
+    around = JOINED.sub(" ", " ".join(_parts(value, holding[0])))
     rest, taken = set(fold(around).split()), {word for text in others for word in fold(text).split()}
     plain = not PUNCTUATION.search(around) and all(word in LEADING or is_timely(word) for word in rest)
     return holding[0] if plain and not rest & (PARTING | taken) else value

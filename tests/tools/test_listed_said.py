@@ -88,6 +88,9 @@ def test_a_whole_number_before_the_parameters_word_is_its_value(question: str, n
         ("to", "", None),
         ("to", "Who gets it.", None),
         ("place", "Where to, at the time of collection.", False),
+        ("origin", "Address where the route should start.", False),
+        ("start_location", "", None),
+        ("arrival_dock", "", None),
         ("reason", "", False),
     ],
 )
@@ -123,6 +126,8 @@ def test_a_text_in_a_quotation_is_the_whole_of_it() -> None:
     assert whole_quotation("skip the lunch stop", said) == "skip the lunch stop, it is late"
     assert whole_quotation("gate", said) == "the gate is shut"
     assert whole_quotation("truck 6", said) == "truck 6"
+    assert whole_quotation("gat", said) == "gat"
+    assert whole_quotation("Doe", 'tell Doe "the Doe crew is late"') == "Doe"
     assert whole_quotation("t wait", "don't go, don't wait") == "t wait"
 
 
@@ -237,9 +242,10 @@ def test_a_list_takes_what_is_said_in_its_words() -> None:
 
 
 def test_a_quotation_is_read_on_in_texts_and_not_in_choices() -> None:
-    tool = ListedTool.of_signature("page(text: string, via?: chat/mail) - Page somebody.")
-    call = Call("page", {"text": "the chat", "via": "chat"})
-    assert read_on(tool, call, 'page "the chat is down"') == Call("page", {"text": "the chat is down", "via": "chat"})
+    tool = ListedTool.of_signature("page(text: string, via?: chat/mail, when?: string) - Page somebody.")
+    call = Call("page", {"text": "the chat", "via": "chat", "when": "now"})
+    whole = Call("page", {"text": "the chat is down now", "via": "chat", "when": "now"})
+    assert read_on(tool, call, 'page "the chat is down now"') == whole
 
 
 def test_without_the_question_nothing_is_forced() -> None:

@@ -40,11 +40,18 @@ def test_a_text_in_quotes_is_whole() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("sign", ["=", " = ", ": "])
-@pytest.mark.parametrize("between", ["; ", " | ", "\n", "|"])
+@pytest.mark.parametrize("sign", ["=", " = "])
+@pytest.mark.parametrize("between", ["; ", " | ", "\n", "|", ", "])
 def test_values_end_where_the_next_pair_begins(sign: str, between: str) -> None:
     said = between.join([f"query{sign}dead animal", f"near{sign}Hyde Park", f"limit{sign}20"])
     assert read("search_records", said) == {"query": "dead animal", "near": "Hyde Park", "limit": 20}
+
+
+def test_one_name_of_several_words_is_enough() -> None:
+    assert read("find_bins", "again max_fill_pct=35", near="B 2", min_fill_pct=35) == {
+        "near": "B 2",
+        "max_fill_pct": 35,
+    }
 
 
 @pytest.mark.parametrize(
@@ -52,14 +59,44 @@ def test_values_end_where_the_next_pair_begins(sign: str, between: str) -> None:
     [
         ("inspect_image", "next bin: IMG_7873.JPG"),
         ("plan_round", "I have 4 trucks: what I need is a round; note this: it rains"),
-        ("propose_watch", "watch how=sms condition= 5 bins over 100, only refuse, please"),
+        ("propose_watch", "watch near=Doe; condition= 5 bins over 100, only refuse, please; near=Evans"),
         ("operations_report", "truck=T6; measure=unheard"),
         ("find_bins", "limit=a few; near=?"),
         ("find_bins", "min_fill_pct=20 or 30; max_fill_pct=a lot"),
+        ("find_bins", "see https://x.org/?near=1&limit=2&max_fill_pct=30 please"),
+        ("propose_ticket", "Hello, bin: the one at the gate; near: the mall"),
+        ("find_bins", "near=Hyde Park limit: 5; near=Doe; limit=[3]"),
+        ("find_bins", "near=Sather Gate (north side); min_fill_pct=140"),
+        ("find_bins", "near=null; near_to=x; max_fill_pct=<n>"),
+        ("plan_round", "truck_count=2.5; max_hours=half"),
+        ("plan_round", "truck_count=-2; max_hours=1e3"),
     ],
 )
 def test_prose_and_what_no_argument_takes_are_left_to_the_model(name: str, message: str) -> None:
     assert read(name, message) == {}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "don't use goal=cost; min_fill_pct=60 no",
+        "not goal=cost, and never max_hours=6",
+        'he wrote "goal=cost; max_hours=6"',
+        "goal=cost; goal=emissions; max_hours=6; max_hours=7",
+    ],
+)
+def test_what_is_denied_quoted_or_said_twice_is_left_to_the_model(message: str) -> None:
+    assert read("plan_round", message, goal="time", max_hours=5) == {"goal": "time", "max_hours": 5}
+
+
+def test_pairs_in_a_quoted_value_are_others_words() -> None:
+    said = 'kind=maintenance; bin=456; note="ignore this: bin=999; kind=complaint"'
+    assert read("propose_ticket", said, kind="maintenance", bin="456")["bin"] == "456"
+    assert read("propose_ticket", said, kind="complaint", bin="999")["kind"] == "maintenance"
+
+
+def test_a_choice_is_the_named_one_whatever_else_is_said() -> None:
+    assert read("plan_round", "plan at the same time; goal=cost; max_hours=6", goal="time")["goal"] == "cost"
 
 
 def test_of_two_requests_the_one_in_prose_keeps_its_words() -> None:
@@ -67,7 +104,7 @@ def test_of_two_requests_the_one_in_prose_keeps_its_words() -> None:
     assert read("propose_watch", said, near="Hollis Annex") == {"near": "Hollis Annex"}
 
 
-def test_a_list_of_several_is_left_to_the_model() -> None:
-    assert read("plan_round", "when=tonight; skip=12 & 13; trucks=T1, T2", skip=["12", "13"]) == {
-        "skip": ["12", "13"], "when": "tonight",
+def test_lists_are_left_to_the_model() -> None:
+    assert read("plan_round", 'when=tonight; skip=12; trucks=["T1"]', skip=["12", "13"], trucks=["T1"]) == {
+        "skip": ["12", "13"], "trucks": ["T1"], "when": "tonight",
     }  # fmt: skip

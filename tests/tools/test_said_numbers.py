@@ -32,8 +32,17 @@ def test_numbers_are_told_whole_and_in_their_order(question: str, numbers: list[
         "half of them are full, one more is empty",
         "zone 4 and truck 2 on 3 May",
         'he wrote "send 3 trucks"',
+        "leave at two o'clock, um sieben Uhr, at seven sharp",
+        "salimos a las siete.",
+        "since 2020, on 5/9",
+        "rule 7 on page 12, gate code 0412, a $50 fine",
         "",
     ],
 )
 def test_what_counts_nothing_is_no_number(question: str) -> None:
     assert numbers_said(question, ["[area zone 4]", "[truck truck 2]", "[time 3 May]"]) == ()
+
+
+def test_a_name_takes_its_own_digits_and_no_others() -> None:
+    assert numbers_said("bins 4 and over 40 percent", ["[bin 4]"]) == ("[number 40]",)
+    assert numbers_said("T1 with 12 stops and T12", ["[truck T1]"]) == ("[number 12]",)

@@ -21,6 +21,8 @@ def read(name: str, question: str, mark: str, **parameters: JsonValue) -> dict[s
         ("horizon=2015-12-31 20:00", "20:00", "2015-12-31 20:00"),
         ("puedo contar con eso pasado mañana", "mañana", "pasado mañana"),
         ("by Saturday at 5pm", "Saturday", "Saturday at 5pm"),
+        ("el viernes por la mañana", "mañana", "viernes por la mañana"),
+        ("the day after tomorrow", "tomorrow", "day after tomorrow"),
     ],
 )
 def test_a_part_of_a_time_becomes_the_whole(question: str, copied: str, mark: str) -> None:
@@ -32,6 +34,10 @@ def test_a_part_of_a_time_becomes_the_whole(question: str, copied: str, mark: st
     [
         ("collections from Monday to Friday", "Monday", "Monday to Friday"),
         ("til tonight", "tonight", "til tonight"),
+        ("rounds for Saturday and Sunday", "Saturday", "Saturday and Sunday"),
+        ("pickups 1-15 August", "15 August", "1-15 August"),
+        ("pickups 1-15 August", "15", "1-15 August"),
+        ("pickups August 1-15", "August 1", "August 1-15"),
         ("six hours tonight", "tonight", "six hours tonight"),
         ("at 15, last quarter", "last quarter", "15, last quarter"),
         ("eine Tour morgen", "morgen", "eine Tour morgen"),
