@@ -39,6 +39,10 @@ UNTIMELY = words_of(
 )
 """Words of times that no time begins or ends with."""
 INCOMPLETE = words_of("last this next past end start early late before half first coming every")
+FAR = re.compile(r"(?<!\bso )\bfar\b")
+"""Of times only where it says so far: not in "how far tomorrow"."""
+NEVER_ALONE = words_of("veille lendemain")
+"""Words of times that name other things as well ("veille technologique")."""
 CLOCK = words_of("week-end am pm uhr oclock h hrs hr heures sharp quarter viertel dreiviertel")
 TIMELY = (
     frozenset(TRANSLATION) | OTHER_WORDS | CLOCK | DATE_WORDS | (FEAST_WORDS - TIME_FILLERS) | {"lan"}
@@ -64,8 +68,14 @@ LEADING_TO = re.compile(
 )
 """What leads to a time; behind it such a word is one."""
 THING_OF_FEAST = re.compile(
-    r"\s(?:trees?|lights?|eggs?|wrapping|paper|cards?|markets?|part(?:y|ies)|parades?|litter)\b", re.I
+    r"\s(?:(?:tree|light|egg|card|market|parade|street|road|avenue|lane|plaza|square|school|hall|house|stadium|park"
+    r"|building)s?|st|ave|rd|ln|sq|bldg|church(?:es)?|wrapping|paper|part(?:y|ies)|litter|stra(?:ss|ß)e|platz|kirche"
+    r"|(?:schicken|senden|geben|melden)\s*(?:[.!?]|$))(?!\w)|['’]s\b",
+    re.I,
 )
+"""What stands behind a feast that a place, a thing or a person is called after ("Easter Road", "Noel's house")."""
+PROGRAM = re.compile(r"[|=;&]")
+"""What no words of a time hold: a program's fields, as in "from=2015-11-15"."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
 
@@ -106,14 +116,17 @@ def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
         start = word.starts[0]
         if start < taken:
             continue
-        found, end = _longest(line, first, names, now)
+        found, taken = _longest(line, first, names, now)
         if found:
-            taken = end
             yield found
 
 
 def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[Mention | None, int]:
-    """The longest mention that begins with a word, and where it ends. A name wins over a time of the same length."""
+    """The longest mention that begins with a word, and where it ends. A name wins over a time of the same length.
+
+    Words of a time that name something else are passed over as a whole: "May Day parade" holds no "May".
+    """
+    passed = 0
     start = line.words[first].starts[0]
     for size in range(min(LONGEST_NAME, len(line.words) - first), 0, -1):
         for end in sorted(line.words[first + size - 1].ends, reverse=True):
@@ -121,11 +134,12 @@ def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[M
             if words.endswith(".") or not fold(words).split() or (size == 1 and _everyday(words, at_start=first == 0)):
                 continue
             kind = _name(words, names) or (_time(words, now) if size <= LONGEST_TIME else None)
-            if kind == "time" and _namesake(words, line.text[:start], line.text[end:]):
+            if kind == "time" and (passed or _namesake(words, line.text[:start], line.text[end:])):
+                passed = passed or end
                 continue
             if kind:
                 return Mention(kind, words), end
-    return None, 0
+    return None, passed
 
 
 def _everyday(word: str, *, at_start: bool) -> bool:
@@ -142,6 +156,8 @@ def _name(words: str, names: Gazetteer) -> str | None:
 def _time(words: str, now: datetime) -> str | None:
     """Whether the calendar reads the words, which must begin and end like a time and not be a mere number or length."""
     said = [word.strip(".,;") for word in fold(ELIDED.sub("", words)).split()]
+    if PROGRAM.search(words) or FAR.search(" ".join(said)) or (len(said) == 1 and said[0] in NEVER_ALONE):
+        return None
     if not (is_timely(said[0]) and is_timely(said[-1])) or {said[0], said[-1]} & UNTIMELY or said[-1] in INCOMPLETE:
         return None
     if said[0] == "late" or words.isdigit() or DURATION.fullmatch(words) or COUNTED.fullmatch(clear := plain(words)):
@@ -161,10 +177,11 @@ def _time(words: str, now: datetime) -> str | None:
 
 def _namesake(words: str, before: str, after: str) -> bool:
     """Whether words that could be a time name something else, by what stands before and after them."""
-    said = fold(words)
-    if not NAMESAKE.fullmatch(said) or not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
+    if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
         return False
-    return not LEADING_TO.search(before) or THING_OF_FEAST.match(after) is not None
+    if THING_OF_FEAST.match(after):
+        return True
+    return NAMESAKE.fullmatch(fold(words)) is not None and not LEADING_TO.search(before)
 
 
 def is_timely(word: str) -> bool:
