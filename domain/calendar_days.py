@@ -28,6 +28,7 @@ from domain.feasts import FEAST, feast_days
 from domain.time_vocabulary import MONTH, MONTHS, WEEKDAY, WEEKDAYS
 
 RELATIVE = {"today": 0, "tomorrow": 1, "overmorrow": 2, "yesterday": -1, "ereyesterday": -2}
+SHORTEST_MONTH = timedelta(days=28)
 WHICH = r"(?:(?P<which>this|next|last|coming|past) )?"
 
 
@@ -292,10 +293,11 @@ def _numbered(found: re.Match[str], calendar: Calendar) -> Days | None:
     span = found["span"]
     if span in MONTHS:
         month = MONTHS.index(span) + 1
-        days = calendar.recurring(lambda year: _piece(found, month_days(year, month)))
+        days = calendar.recurring(lambda year: _piece(found, month_days(year, month)) or month_days(year, month))
+        days = days if days and days.after - days.first < SHORTEST_MONTH else None  # the nearest month has no such part
     else:
         whole = days_of(f"this {span}" if span in {"month", "quarter", "year"} else span, calendar)
-        if whole is None or whole.after - whole.first < timedelta(days=28):
+        if whole is None or whole.after - whole.first < SHORTEST_MONTH:
             return None
         days = _piece(found, whole)
     if days is None:

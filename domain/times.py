@@ -19,6 +19,8 @@ Conventions, the same in all languages:
 * "The same month last year" is the one that holds today or, where a period stands beside it, that period a year before;
   "the same weeks" keep their numbers. "This time last year" is that day as a period, that very minute as a deadline.
 * "6a" is six in the morning, "0600" six o'clock; 1900 to 2199 are years.
+* From an hour to an earlier one ("9p-5a") runs into the next day. "The fifth week of August" is asked back where the
+  nearest August has four.
 * An hour that a clock change skips moves forward, and the words of the result say so; of a doubled hour the first
   counts.
 """
@@ -32,7 +34,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from domain.calendar_days import days_of, same_day
 from domain.day_spans import ONE_DAY, Calendar, Days, Toward, one_day, shifted
 from domain.errors import UnclearTime
-from domain.time_vocabulary import MONTH
+from domain.time_ranges import lent, same_kind
 from domain.time_words import Hour, plain, take_hour, take_part
 from domain.values import Moment, Period
 
@@ -363,31 +365,14 @@ def _open(text: str, now: datetime, calendar: Calendar) -> tuple[datetime, datet
 
 def _range(first: str, last: str, now: datetime, calendar: Calendar) -> tuple[datetime, datetime]:
     """From the start of one phrase to the end of another; what one leaves out (month, year, day) the other lends."""
-    first, last = _lent(first, last)
+    if not same_kind(first, last):
+        raise calendar.unclear("name both whole")
+    first, last = lent(first, last)
     start = _reading(first, now, calendar)
     onward = replace(calendar, toward=Toward.onward, anchor=start.since.date())
     end = _reading(last, now, onward)
+    if end.until <= start.since and not take_part(take_hour(last)[0])[0]:  # an hour alone: a night shift ends next day
+        end = _reading(last, now, replace(onward, anchor=onward.anchor + ONE_DAY))
     if end.until <= start.since:
         raise calendar.unclear("its end is not after its start")
     return start.since, end.until
-
-
-def _lent(first: str, last: str) -> tuple[str, str]:
-    """ "1" and "15 august 2024" become "1 august 2024" and "15 august 2024"; "6 am" and "noon yesterday" likewise."""
-    bare = re.compile(r"(\d{1,2})(?:th|\.)?")
-    month = re.compile(rf"\b(?:{MONTH})\b(?: \d{{4}}$)?")
-    year = re.compile(r"(?<![-/.\d])(?:19|20|21)\d\d$|(?:last|this|next) year$")
-    if bare.fullmatch(first) and (lender := month.search(last)):
-        first = f"{first.rstrip('.')} {lender[0]}"
-    if bare.fullmatch(last) and (lender := month.search(first)):
-        last = f"{last.rstrip('.')} {lender[0]}"
-    lender = year.search(last)
-    if lender and not year.search(first) and re.search(rf"\b(?:{MONTH})$|^q\d$|(?:{MONTH}) \d|\d (?:{MONTH})", first):
-        first = f"{first} {lender[0]}"
-    return _lent_day(first, last), last
-
-
-def _lent_day(first: str, last: str) -> str:
-    """The first phrase with the day of the last one, when it has an hour or part of a day alone."""
-    mine, theirs = (take_part(take_hour(text)[0])[0] for text in (first, last))
-    return f"{first} {theirs}" if not mine and theirs and first != "now" else first

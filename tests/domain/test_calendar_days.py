@@ -56,6 +56,10 @@ def span(words: str, beside: str | None = None) -> str:
         ("Thursday July 4 of last year", "Thu 2024-07-04"),
         ("July 4th last year", "Thu 2024-07-04"),
         ("from July 1 to July 4 last year", "2024-07-01 to 2024-07-04"),
+        ("5th week of July", "2025-07-28 to 2025-08-03"),
+        ("fifth Friday of August", "Fri 2024-08-30"),
+        ("9p-5a", "2025-08-26 21:00 to 2025-08-27 05:00"),
+        ("from 9pm on Monday to 5am", "2025-08-25 21:00 to 2025-08-26 05:00"),
         ("7 last days", "2025-08-21 00:00 to 2025-08-27 10:00"),
         ("July and August last year", "2024-07-01 to 2024-08-31"),
         ("the same month last year", "2024-08-01 to 2024-08-31"),
@@ -169,11 +173,22 @@ def test_this_time_last_year_is_that_minute_as_a_deadline() -> None:
     assert not moment("this time last year", WEDNESDAY).is_day
 
 
+def test_a_part_that_the_coming_month_does_not_have_is_no_deadline_of_another_year() -> None:
+    assert describe(moment("fifth week of October", WEDNESDAY)) == "Sun 2025-11-02 23:59"
+    with pytest.raises(UnclearTime, match="not so many weeks"):
+        moment("5th week of August", WEDNESDAY)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
         ("the same period last year", "the same as which"),
         ("fifth Friday of February 2025", "not so many fridays"),
+        ("fifth week of August", "not so many weeks"),
+        ("fifth week of February", "not so many weeks"),
+        ("first and last week of October", "name both whole"),
+        ("first and second Monday of July", "name both whole"),
+        ("from 9pm yesterday to 5am yesterday", "not after its start"),
         ("last week of tomorrow", "cannot read it as a time"),
         ("Monday last year", "cannot read it as a time"),
         ("end of the shift", "cannot read it as a time"),
