@@ -264,11 +264,11 @@ def _beside(found: re.Match[str], calendar: Calendar) -> Days | None:
         return None
     count = int(found["count"] or 1) * (-1 if found["side"] == "before" else 1)
     if unit == "weekend":
-        return _weekend_beside(days, count)
+        return weekend_beside(days, count)
     return unit_days(shifted(days.last if count > 0 else days.first, count, unit), unit)
 
 
-def _weekend_beside(days: Days, count: int) -> Days:
+def weekend_beside(days: Days, count: int) -> Days:
     """The weekend that many weekends before (negative) or after days, those that hold them aside."""
     if count > 0:
         saturday = days.last + timedelta(days=(5 - days.last.weekday() - 1) % 7 + 1 + 7 * (count - 1))

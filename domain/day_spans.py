@@ -13,6 +13,7 @@ from domain.time_vocabulary import MONTHS
 
 ONE_DAY = timedelta(days=1)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+LENGTHS_DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (90, 92), "year": (365, 366)}
 YEARS_SEARCHED = 9  # 29 February can be eight years away (1896 to 1904)
 
 
@@ -112,11 +113,12 @@ def unit_days(day: date, unit: str) -> Days:
 
 
 def unit_beside(days: Days, step: int, unit: str) -> Days:
-    """The unit right before (-1) or after (1) days: of their own length where they are one such unit long.
+    """The unit right before (-1) or after (1) days: of their own length where they are about one such unit long.
 
-    Otherwise it is the calendar's unit. Raises OverflowError.
+    Otherwise, and where they begin with a unit, it is the calendar's. Raises OverflowError.
     """
-    if shifted(days.first, 1, unit) == days.after:
-        far = shifted(days.first if step < 0 else days.after, step, unit)
-        return Days(far, days.first) if step < 0 else Days(days.after, far)
+    least, most = LENGTHS_DAYS[unit]
+    length = days.after - days.first
+    if least <= length.days <= most and unit_days(days.first, unit).first != days.first:
+        return Days(days.first - length, days.first) if step < 0 else Days(days.after, days.after + length)
     return unit_days(shifted(days.first if step < 0 else days.last, step, unit), unit)
