@@ -64,6 +64,17 @@ async def test_bounds_radius_and_clause_are_read_from_the_question() -> None:
     assert (await decided("P12: lid torn off again", ticket))["note"] == "lid torn off again"
 
 
+async def test_a_named_argument_and_a_whole_time_are_read_from_the_question(resolver: Resolver) -> None:
+    low = Call("find_bins", {"near": "the pier", "min_fill_pct": 35})
+    assert await decided("the pier again max_fill_pct=35", low, past=Past("C-0001")) == {
+        "near": "the pier", "max_fill_pct": 35,
+    }  # fmt: skip
+    plan = Call("plan_round", {"when": "tomorrow"})
+    for said, used in {"tomorrow at 6 am": "tomorrow at 6 am", "tomorrow noon morning 25": "tomorrow"}.items():
+        asked = {"marks": (f"[time {said}]",), "resolver": resolver}
+        assert await decided(f"a round for {said}", plan, **asked) == {"when": used}
+
+
 def test_digits_of_marked_names_and_of_earlier_places_are_no_numbers() -> None:
     asked = situation("and Pier 7 with two trucks", marks=("[site Pier 7]", "[time tonight]"))
     assert spans_of(asked).numbers == (2,)
@@ -212,6 +223,14 @@ async def test_a_call_that_leaves_a_truck_out_is_written_again(weights: tuple[fl
     model = NamingScript([ONE.text(), TWO.text()], {}, weights)
     assert await decide(Speaker(model), situation(BOTH, marks=MARKS)) == call
     assert offered(model.schemas[1]) == ["plan_round"]
+
+
+@pytest.mark.parametrize("weights", [(-1.0, -2.0), (-1.0, -9.0)])
+async def test_a_number_that_is_left_out_is_taken_in_where_that_is_likely(weights: tuple[float, ...]) -> None:
+    call, more = Call("find_bins", {"near": "B 2"}), Call("find_bins", {"near": "B 2", "limit": 15})
+    model = NamingScript([call.text(), more.text(), more.text()], {}, weights)
+    made = await decide(Speaker(model), situation("los de B 2, con quince me alcanza", Past("C-0001")))
+    assert made == (more if weights[1] > -9.0 else call)
 
 
 async def test_a_call_that_takes_in_no_more_leaves_the_first() -> None:
