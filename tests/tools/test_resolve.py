@@ -117,7 +117,7 @@ def test_a_period_to_compare_with_leans_on_the_one_beside_it(ctx: Ctx, since: st
 def test_a_period_to_compare_with_leans_on_the_start_and_the_end_beside_it(
     ctx: Ctx, since: str, until: str, compared: str, told: str
 ) -> None:
-    told_by = {"measure": "tonnage", "since": since, "until": until, "compare_to": compared}
+    told_by: dict[str, JsonValue] = {"measure": "tonnage", "since": since, "until": until, "compare_to": compared}
     assert resolve(Call("operations_report", told_by), setting_of(ctx)).understood["compare_to"] == told
 
 
