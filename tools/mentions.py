@@ -74,8 +74,8 @@ THING_OF_FEAST = re.compile(
     re.I,
 )
 """What stands behind a feast that a place, a thing or a person is called after ("Easter Road", "Noel's house")."""
-PROGRAM = re.compile(r"[|=;&]")
-"""What no words of a time hold: a program's fields, as in "from=2015-11-15"."""
+PROGRAM = re.compile(r"[|;&]")
+"""What no words of a time hold: it parts a program's fields ("Park|from=2015-11-15"); a first one may hold `=`."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
 
