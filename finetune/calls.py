@@ -7,9 +7,6 @@ Rows with listed tools are left out. The names and each argument's choices are l
 N-grams are dropped at random while it learns ("word dropout": Iyyer et al. 2015), so that no single one decides, and
 the logarithms of its probabilities are divided by the temperatures that suit the validation rows best, one of names
 and one of choices (Guo et al. 2017, arXiv:1706.04599); those rows' frames and names training never saw.
-
-Several are learned from other beginnings, and their scores averaged (deep ensembles: Lakshminarayanan et al. 2017,
-arXiv:1612.01474). They are linear, so side by side in one table, with a share of the weights each, they are the mean.
 """
 
 from __future__ import annotations
@@ -104,16 +101,6 @@ class Regression(nn.Module):  # type: ignore[misc]
         return scores
 
 
-def mean_of(members: Sequence[Regression]) -> Regression:
-    """The regression whose scores are the mean of its members'."""
-    whole = Regression(sum(each.heads.in_features for each in members))
-    with torch.no_grad():
-        whole.table.weight.copy_(torch.cat([each.table.weight for each in members], 1))
-        whole.heads.weight.copy_(torch.cat([each.heads.weight for each in members], 1) / len(members))
-        whole.heads.bias.copy_(torch.stack([each.heads.bias for each in members]).mean(0))
-    return whole
-
-
 def batches(examples: Examples, dropped: float, chance: random.Random) -> Iterator[tuple[list[Tensor], Tensor]]:
     """One epoch in random order, a share of each row's features dropped."""
     order = list(range(len(examples.buckets)))
@@ -131,25 +118,15 @@ def scores_of(net: Regression, examples: Examples) -> Tensor:
         return torch.cat([net(examples.buckets[at : at + BATCH]) for at in starts])
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a regression is learned: `size` columns, `dropped` the share of the n-grams left out at each look."""
-
-    size: int
-    epochs: int
-    lr: float
-    dropped: float
-
-
-def learn(net: Regression, rows: Examples, plan: Plan, seed: int) -> Iterator[float]:
+def learn(net: Regression, rows: Examples, epochs: int, lr: float, dropped: float) -> Iterator[float]:
     """The mean loss of each epoch; the rate falls straight to zero."""
-    chance = random.Random(seed)
-    optimiser = torch.optim.AdamW(net.parameters(), plan.lr, weight_decay=0.0)
-    steps = plan.epochs * -(-len(rows.buckets) // BATCH)
+    chance = random.Random(SEED)
+    optimiser = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.0)
+    steps = epochs * -(-len(rows.buckets) // BATCH)
     falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / (steps + 1))
-    for _ in range(plan.epochs):
+    for _ in range(epochs):
         total = 0.0
-        for kept, targets in batches(rows, plan.dropped, chance):
+        for kept, targets in batches(rows, dropped, chance):
             loss = loss_of(net(kept), targets, groups()) / len(kept)
             optimiser.zero_grad()
             loss.backward()
@@ -204,25 +181,19 @@ def main() -> None:
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--members", type=int, default=4, help="how many are learned and averaged")
-    parser.add_argument("--size", type=int, default=64, help="columns of a member's table")
+    parser.add_argument("--size", type=int, default=64, help="columns of the table")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--dropped", type=float, default=0.5, help="share of the n-grams left out at each look")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    if options.members < 1:
-        raise BadData(f"--members is how many are learned: 1 or more, not {options.members}")
     torch.set_num_threads(options.threads)
+    torch.manual_seed(SEED)
     spelling = load_spelling(options.words)
     rows, validation = read_examples(options.rows, spelling), read_examples(options.val, spelling)
-    plan, members = Plan(options.size, options.epochs, options.lr, options.dropped), []
-    for seed in range(SEED, SEED + options.members):
-        torch.manual_seed(seed)
-        members.append(Regression(plan.size))
-        for epoch, loss in enumerate(learn(members[-1], rows, plan, seed), 1):
-            print(f"member {len(members)}, epoch {epoch}: loss {loss:.4f}", flush=True)
-    net = mean_of(members)
+    net = Regression(options.size)
+    for epoch, loss in enumerate(learn(net, rows, options.epochs, options.lr, options.dropped), 1):
+        print(f"epoch {epoch}: loss {loss:.4f}", flush=True)
     scores = scores_of(net, validation)
     about = {**made_for(), "data_digest": file_digest(options.rows), "rows": len(rows.buckets)}
     temperatures, told = torch.ones(scores.shape[-1]), []

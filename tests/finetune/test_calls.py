@@ -16,7 +16,7 @@ from assistant.decide import thread_of as served_thread
 from assistant.memory import Past, PastTurn
 from domain.errors import BadData
 from domain.values import Call
-from finetune.calls import Regression, mean_of, read_examples, temperature_of, thread_of
+from finetune.calls import read_examples, temperature_of, thread_of
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, to_json
 from tools.call_classifier import Made, Thread, load_classifier, names
@@ -53,7 +53,7 @@ def made(folder: Path, file: str) -> Path:
     (folder / "val.jsonl").write_text(rows(PLACES[6:]))
     (folder / "words.txt").write_text("plan 9\n")
     words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--words", folder / "words.txt",
-             "--out", out, "--epochs", "60", "--members", "2"]  # fmt: skip
+             "--out", out, "--epochs", "60"]  # fmt: skip
     subprocess.run(
         [sys.executable, "-m", "finetune.calls", *map(str, words)], cwd=ROOT, check=True, capture_output=True
     )
@@ -71,14 +71,6 @@ def test_a_file_is_made_of_rows_twice_the_same_and_tells_their_calls_apart(tmp_p
     for goal, how in GOALS.items():
         told = one.likely_choices(Thread(f"{SAID['plan_round']} Cedar Lane {how}"), "plan_round")["goal"]
         assert max(told, key=lambda each: told[each]) == goal
-
-
-def test_members_side_by_side_tell_the_mean_of_their_scores() -> None:
-    torch.manual_seed(3)
-    members = [Regression(4), Regression(6)]
-    read = [torch.tensor([5, 9, 70]), torch.tensor([1])]
-    wanted = (members[0](read) + members[1](read)) / 2
-    torch.testing.assert_close(mean_of(members)(read), wanted)
 
 
 def test_a_row_is_read_with_the_turn_before_and_this_turns_calls() -> None:
