@@ -279,7 +279,9 @@ def _as_said(call: Call, situation: Situation) -> Call:
         whole = read(whole, situation.question)
     longer = with_whole_times(whole, situation.question, situation.marks)
     resolver = situation.resolver
-    unread = resolver is not None and set(resolver.unresolved(longer)) - set(resolver.unresolved(whole))
+    if resolver is None or longer == whole:
+        return longer
+    unread = set(resolver.unresolved(longer)) - set(resolver.unresolved(whole))
     return whole if unread else longer
 
 

@@ -73,18 +73,19 @@ def _weekday(found: re.Match[str], calendar: Calendar) -> Days:
 
 
 def _weekday_of_week(found: re.Match[str], calendar: Calendar) -> Days:
-    week = unit_days(shifted(calendar.today, _step(found["which"]), "week"), "week")
+    week = unit_days(shifted(calendar.today, step_of(found["which"]), "week"), "week")
     return one_day(week.first + timedelta(days=WEEKDAYS.index(found["weekday"])))
 
 
-def _step(which: str | None) -> int:
+def step_of(which: str | None) -> int:
+    """Which way a word looks: 1 ahead, -1 back, 0 for none."""
     return {"next": 1, "coming": 1, "last": -1, "past": -1}.get(which or "this", 0)
 
 
 def _unit(found: re.Match[str], calendar: Calendar) -> Days:
     """ "last month" is the whole calendar month before this one."""
     here = unit_days(calendar.today, found["unit"])
-    return unit_days(shifted(here.first, _step(found["which"]), found["unit"]), found["unit"])
+    return unit_days(shifted(here.first, step_of(found["which"]), found["unit"]), found["unit"])
 
 
 def _weekend(found: re.Match[str], calendar: Calendar) -> Days:
@@ -343,7 +344,7 @@ def same_day(day: date, unit: str, step: int, of: str) -> date:
 
 def _of_year(found: re.Match[str], calendar: Calendar) -> Days | None:
     """ "July last year", "Easter of next year"."""
-    return days_of(f"{found['span']} {calendar.today.year + _step(found['which'])}", calendar)
+    return days_of(f"{found['span']} {calendar.today.year + step_of(found['which'])}", calendar)
 
 
 def _edge(found: re.Match[str], calendar: Calendar) -> Days | None:

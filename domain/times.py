@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from domain.calendar_days import days_of, same_day
+from domain.calendar_days import days_of, same_day, step_of
 from domain.day_spans import ONE_DAY, Calendar, Days, Toward, one_day, shifted
 from domain.errors import UnclearTime
 from domain.time_ranges import lent, same_kind
@@ -230,13 +230,9 @@ def _same_time(found: re.Match[str], now: datetime, calendar: Calendar) -> _Read
     """ "This time last year", without a period beside it."""
     if found["unit"] == "period":
         raise calendar.unclear("the same as which?")
-    day = same_day(now.date(), "day", _step(found), found["of"])
+    day = same_day(now.date(), "day", step_of(found["which"]), found["of"])
     at, note = at_local(day, now.hour, now.minute, now.tzinfo)
     return replace(_whole_days(one_day(day), now), at=at, is_day=False, note=note)
-
-
-def _step(found: re.Match[str]) -> int:
-    return 1 if found["which"] == "next" else -1
 
 
 def _whole_days(days: Days, now: datetime) -> _Reading:
@@ -334,8 +330,8 @@ def _period(text: str, now: datetime, calendar: Calendar) -> tuple[datetime, dat
 def _moved(span: Period, same: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     """A span moved by a week, month, quarter or year; what is said of its time and not of its units ends with `now`."""
     ends = min(span.until, now) if same["unit"] in {"time", "period"} else span.until
-    first = same_day(span.since.date(), same["unit"], _step(same), same["of"])
-    last = same_day(ends.date(), same["unit"], _step(same), same["of"])
+    first = same_day(span.since.date(), same["unit"], step_of(same["which"]), same["of"])
+    last = same_day(ends.date(), same["unit"], step_of(same["which"]), same["of"])
     if same["unit"] == "week":  # whole weeks stay whole where a year has 53 of them
         last = ends.date() + (first - span.since.date())
     since, _ = at_local(first, span.since.hour, span.since.minute, now.tzinfo)

@@ -9,7 +9,7 @@ are resolved after the call (law 5). Training rows are marked by this very code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,6 +107,11 @@ def mentions(question: str, operation: Operation, now: datetime) -> tuple[Mentio
 def marks_of(question: str, operation: Operation, now: datetime) -> tuple[str, ...]:
     """The mentions as a prompt shows them."""
     return tuple(map(str, mentions(question, operation, now)))
+
+
+def times_of(marks: Iterable[str]) -> list[str]:
+    """The words of the marks that are times."""
+    return [mention.words for mention in map(Mention.read, marks) if mention.kind == "time"]
 
 
 def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from domain.name_words import fold, words_of
 from domain.values import Call
-from tools.mentions import Mention, is_timely
+from tools.coverage import TAKEN_BY
+from tools.mentions import is_timely, times_of
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_whole_times"]
 
-TIMES = frozenset({"time", "period", "until"})
-"""Kinds of arguments that hold a time."""
 PARTING = words_of(
     "to from til till until through by since before after between for over than in"
     " and or plus y o und oder et ou"
@@ -38,11 +37,11 @@ LEADING = words_of("at the of a las la el um on le les der dem den am")
 
 def with_whole_times(call: Call, question: str, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with each time that is a part of a time mark as the whole of it."""
-    whole = [mention.words for mention in map(Mention.read, marks) if mention.kind == "time"]
+    whole = times_of(marks)
     declared = tools.get(call.name)
     if declared is None or not whole:
         return call
-    timely = {each.name for each in declared.arguments if each.words and each.words.kind in TIMES}
+    timely = {each.name for each in declared.arguments if each.words and each.words.kind in TAKEN_BY["time"]}
     longer = {
         name: _whole(value, whole, [*_texts(call, but=name), question])
         for name, value in call.parameters.items()
