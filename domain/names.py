@@ -232,6 +232,10 @@ class NameIndex:
         entries = {int(self._entry_of[row]) for row in shared}
         return self._names[min(entries)].key if 0 < len(entries) <= RARE else None
 
+    def is_whole(self, words: str) -> bool:
+        """Whether an entry has a form of exactly these words."""
+        return tokens(words, ARTICLES) in self._whole
+
     def _exact(self, said: tuple[str, ...]) -> list[Match]:
         """Entries with a form of exactly these words."""
         return self._best(self._whole.get(said, []))

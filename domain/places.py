@@ -137,6 +137,14 @@ class Gazetteer:
         best = self._place_index.plainly(words)
         return best.partition(":")[0] if best else None
 
+    def named(self, words: str) -> str | None:
+        """The key of the bin or place that the words plainly name, to compare two ways of naming one; None for none."""
+        return self._ids.get(words) or self._place_index.plainly(words)
+
+    def is_whole(self, words: str) -> bool:
+        """Whether the words are the whole of a place's name, in one of its forms."""
+        return self._place_index.is_whole(words)
+
     def words(self) -> frozenset[str]:
         """The words of all names of places and streams, as domain/name_words.py writes them."""
         return self._place_index.words() | self._streams.words()

@@ -1,4 +1,5 @@
 """python -m finetune.rows --out finetune/runs/rows.jsonl [--turns 36000] [--seed 0] [--fresh AUTHOR ...]
+        [--without AUTHOR ...]
 
 Training rows, derived: a frame gives words and gold call together, the cities give the names, the registry checks the
 call, the calendar reads its times, and what the product would show beside a question (its mentions) is added by the
@@ -96,12 +97,16 @@ def read_material(*, held: bool) -> Material:
     return Material(borrowed, listed)
 
 
-def read_lines(*, held: bool, fresh: Collection[str] = ()) -> Lines:
-    """All frames of one part; those of the `fresh` authors FRESH_WEIGHT times."""
+def read_lines(*, held: bool, fresh: Collection[str] = (), without: Collection[str] = ()) -> Lines:
+    """All frames of one part but those of the authors left out (`without`); those of the `fresh` ones FRESH_WEIGHT
+    times. Raises BadData for an author who is none."""
     frames = {name: read_frames(ROOT / "frames", name) for name in FRAME_FILES}
-    if odd := set(fresh) - {frame.author for each in frames.values() for frame in each}:
+    if odd := {*fresh, *without} - {frame.author for each in frames.values() for frame in each}:
         raise BadData(f"no frames of {', '.join(sorted(odd))} in {ROOT / 'frames'}")
-    part = {name: [f for f in each if validation_frame(f) == held] for name, each in frames.items()}
+    part = {
+        name: [f for f in each if validation_frame(f) == held and f.author not in without]
+        for name, each in frames.items()
+    }
     more = {name: [f for f in each if f.author in fresh] * (FRESH_WEIGHT - 1) for name, each in part.items()}
     return Lines({name: each + more[name] for name, each in part.items()}, read_carriers())
 
@@ -167,8 +172,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cities", type=Path, default=CITIES)
     parser.add_argument("--fresh", nargs="*", default=[], metavar="AUTHOR", help="whose frames are drawn more often")
+    parser.add_argument("--without", nargs="*", default=[], metavar="AUTHOR", help="whose frames are left out")
     options = parser.parse_args()
-    training = Part(options.turns, options.seed, read_lines(held=False, fresh=options.fresh), held=False)
+    lines = read_lines(held=False, fresh=options.fresh, without=options.without)
+    training = Part(options.turns, options.seed, lines, held=False)
     validation = Part(options.validation, options.seed, read_lines(held=True), held=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from domain.errors import AskAgain, UnclearTime
 from domain.feasts import FEAST, FEAST_WORDS
-from domain.name_words import FILLERS, fold, singular, words_of
+from domain.name_words import FILLERS, NUMBERS, WORD, fold, singular, words_of
 from domain.operation import Operation
 from domain.places import Gazetteer
 from domain.spoken_clock import SPOKEN
@@ -28,12 +28,16 @@ from tools.spans import Line, Spans
 MOST = 10
 """Mentions in one prompt; a question with more names is a list that the decoder copies anyway."""
 LONGEST_NAME, LONGEST_TIME = 6, 6
-FILE = re.compile(r"\S+\.(?:jpe?g|png|webp|gif|heic)", re.I)
+PLACES = frozenset({"site", "area", "bin"})
+FILE = re.compile(r"[^\s=]+\.(?:jpe?g|png|webp|gif|heic)", re.I)
 EVERYDAY = words_of(
     "does do did done can may will must should would could one all first second now it us no so may march"
-) | {word for word, meant in TRANSLATION.items() if re.fullmatch(r"[1-5]th", meant)}
+) | {word for word, meant in TRANSLATION.items() if word.isalpha() and re.fullmatch(r"[1-5]th", meant)}
 """Words that are names or times only with a capital letter, and never as the first word of a question."""
-EDGES = FILLERS | words_of("of is are and or with w for has have any my our some skip that this what who how")
+EDGES = FILLERS | words_of("of is are and or with w for has have any my our some skip that this what who how in no number")
+"""What no name begins or ends with."""
+PARTED = re.compile(r"\s*[,;:(=]\s*|\s+(?:and|y|und|et)\s+", re.I)
+"""What parts a name from other words, unless the name is none without them ("Huntington and Massachusetts")."""
 UNTIMELY = words_of(
     "and y und et plus to from in at since until till between by on of for the about past end start um a w"
 )
@@ -56,8 +60,8 @@ COUNTED = re.compile(
     r"|(?:(?:before|until|to|from|since|between) )*(?!19|2[01])\d{4}(?: (?:to|until|and) \d{4})?"
 )
 """A mere number before or behind a day is no hour of it ("3 tomorrow" in "trucks 1 and 3 tomorrow") or alone."""
-NAMESAKE = re.compile(r"[a-z]+|new years?|\d{1,2}[ap]")
-"""A single word of a feast ("Noel", "Easter eggs") or an hour like "6a" ("zone 6a") also names other things."""
+NAMESAKE = re.compile(r"[a-z]+|new years?|\d{1,2}[ap]|[1-5](?:st|nd|rd|th)")
+"""A word of a feast ("Noel"), an hour like "6a" ("zone 6a") or a day like "2nd" also names other things."""
 ELIDED = re.compile(r"\b[dl][’'](?=\w)(?!an\b)|(?<=\bl)[’'](?=an\b)", re.I)
 """What is no part of a French word; of "l'an" the whole is kept, since "an" is English."""
 LEADING_TO = re.compile(
@@ -118,27 +122,33 @@ def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
     """Left to right; at each word the longest stretch that means something wins."""
     taken = 0
     for first, word in enumerate(line.words):
-        start = word.starts[0]
-        if start < taken:
-            continue
-        found, taken = _longest(line, first, names, now)
-        if found:
-            yield found
+        valued = [start for start in word.starts[1:] if line.text[start - 1] == "="]  # of "near=Doe", "Doe"
+        for start in word.starts[:1] + tuple(valued):
+            if start < taken:
+                continue
+            found, taken = _longest(line, first, start, names, now)
+            if found:
+                yield found
 
 
-def _longest(line: Line, first: int, names: Gazetteer, now: datetime) -> tuple[Mention | None, int]:
-    """The longest mention that begins with a word, and where it ends. A name wins over a time of the same length.
+def _longest(line: Line, first: int, start: int, names: Gazetteer, now: datetime) -> tuple[Mention | None, int]:
+    """The longest mention that begins in a word, and where it ends. A name wins over a time of the same length.
 
     Words of a time that name something else are passed over as a whole: "May Day parade" holds no "May".
     """
     passed = 0
-    start = line.words[first].starts[0]
     for size in range(min(LONGEST_NAME, len(line.words) - first), 0, -1):
         for end in sorted(line.words[first + size - 1].ends, reverse=True):
             words = line.text[start:end]
-            if words.endswith(".") or not fold(words).split() or (size == 1 and _everyday(words, at_start=first == 0)):
+            if end <= start or words.endswith(".") or not fold(words).split():
                 continue
-            kind = _name(words, names) or (_time(words, now) if size <= LONGEST_TIME else None)
+            if size == 1 and _everyday(words, at_start=first == 0):
+                continue
+            kind = _name(words, names)
+            if kind in PLACES:
+                begin, stop = _pared(words, names)
+                return Mention(kind, words[begin:stop]), start + stop
+            kind = kind or (_time(words, now) if size <= LONGEST_TIME else None)
             if kind == "time" and (passed or _namesake(words, line.text[:start], line.text[end:])):
                 passed = passed or end
                 continue
@@ -154,8 +164,35 @@ def _everyday(word: str, *, at_start: bool) -> bool:
 def _name(words: str, names: Gazetteer) -> str | None:
     if FILE.fullmatch(words):
         return "file"
-    said = [singular(word) for word in fold(words).split()]
-    return None if {said[0], said[-1]} & EDGES else names.kind_of(words)
+    said = WORD.findall(fold(words))
+    edges = {said[0], said[-1], singular(said[0]), singular(said[-1])} if said else EDGES
+    if edges & EDGES:
+        return None
+    kind = names.kind_of(words)
+    return None if kind in {"site", "area"} and all(map(_is_count, said)) else kind
+
+
+def _is_count(word: str) -> bool:
+    """Whether a word is a number or what is counted by it: the street of "TRUCKS" or "one" is not meant."""
+    return word in NUMBERS or word.isdigit() or singular(word) == "truck"
+
+
+def _pared(words: str, names: Gazetteer) -> tuple[int, int]:
+    """Where the first part of a place's or bin's name stands that names the same alone; the whole, if none does or if
+    it is the name as the records have it.
+
+    "Gate 3 and Gate 4" are two places, and in "missing gate; Back Bay" only the end is one.
+    """
+    begin, whole = 0, names.named(words)
+    if names.is_whole(words):
+        return 0, len(words)
+    for parted in [*PARTED.finditer(words), None]:
+        stop = parted.start() if parted else len(words)
+        part = words[begin:stop]
+        if part.strip() and part != words and _name(part, names) and names.named(part) == whole:
+            return begin, stop
+        begin = parted.end() if parted else stop
+    return 0, len(words)
 
 
 def _time(words: str, now: datetime) -> str | None:
@@ -182,7 +219,7 @@ def _time(words: str, now: datetime) -> str | None:
 
 def _namesake(words: str, before: str, after: str) -> bool:
     """Whether words that could be a time name something else, by what stands before and after them."""
-    if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
+    if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m|[1-5]th", plain(words)):
         return False
     if THING_OF_FEAST.match(after):
         return True
