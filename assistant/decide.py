@@ -31,6 +31,7 @@ from tools.slips import Spelling
 from tools.spans import Spans
 from tools.whole_clause import with_whole_clauses
 from tools.whole_time import with_whole_times
+from tools.whole_trucks import with_whole_trucks
 
 NAMED = frozenset({"site", "area", "bin", "truck", "file"})
 """Kinds of marks whose digits are part of a name."""
@@ -277,6 +278,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     whole = with_kept(named, _before(situation), situation.question)
     for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
         whole = read(whole, situation.question)
+    whole = with_whole_trucks(whole, situation.marks)
     longer = with_whole_times(whole, situation.question, situation.marks)
     resolver = situation.resolver
     if resolver is None or longer == whole:

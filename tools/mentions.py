@@ -34,7 +34,9 @@ EVERYDAY = words_of(
     "does do did done can may will must should would could one all first second now it us no so may march"
 ) | {word for word, meant in TRANSLATION.items() if word.isalpha() and re.fullmatch(r"[1-5]th", meant)}
 """Words that are names or times only with a capital letter, and never as the first word of a question."""
-EDGES = FILLERS | words_of("of is are and or with w for has have any my our some skip that this what who how in no number")
+EDGES = FILLERS | words_of(
+    "of is are and or with w for has have any my our some skip that this what who how in no number"
+)
 """What no name begins or ends with."""
 PARTED = re.compile(r"\s*[,;:(=]\s*|\s+(?:and|y|und|et)\s+", re.I)
 """What parts a name from other words, unless the name is none without them ("Huntington and Massachusetts")."""
@@ -81,6 +83,16 @@ THING_OF_FEAST = re.compile(
 PROGRAM = re.compile(r"[|;&]")
 """What no words of a time hold: it parts a program's fields ("Park|from=2015-11-15"); a first one may hold `=`."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
+
+COUNTS = re.compile(
+    r"\s?(?:h|hrs?|hours?|std|stunden?|horas?|heures?|min(?:ute|uto)?[ns]?|[ap]\.?m|uhr|o['’]clock|km|m|per\s?cent|prozent"
+    r"|por ciento|pour\s?cent|(?:night )?(?:trucks?|lorry|lorries|trips?|crews?|bins?|stops?|camion(?:e?s)?|lkws?)"
+    r"|days?|nights?|weeks?|d[ií]as?|tagen?|jours?)(?!\w)|\s?%|[:.]\d",
+    re.I,
+)
+"""What the number before it counts: of "Truck 1, four hours" only "Truck 1" is a truck."""
+ALONE = re.compile(r"(?:[,&+-]|\b(?:and|y|und|et)) ?\w+$", re.I)
+"""The end of a list of trucks by number, without the word of the first."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,8 @@ def _longest(line: Line, first: int, start: int, names: Gazetteer, now: datetime
             if kind in PLACES:
                 begin, stop = _pared(words, names)
                 return Mention(kind, words[begin:stop]), start + stop
+            if kind == "truck" and COUNTS.match(line.text, end) and ALONE.search(words):
+                continue
             kind = kind or (_time(words, now) if size <= LONGEST_TIME else None)
             if kind == "time" and (passed or _namesake(words, line.text[:start], line.text[end:])):
                 passed = passed or end

@@ -32,6 +32,9 @@ NEXT = re.compile(
 """Where a value without quotes ends: before a separator or the name of the next one, or with the message."""
 MORE = re.compile(r"[,?!=<>$`«»(){}\[\]]|(?<!\d):|\.\s|\s[-–—/&+]\s|\s(?:and|y|und|et|or|o|oder|ou|please|bitte)\b")
 """What a value without quotes does not hold: it may have more in it than the value."""
+NEXT_OF_LIST = re.compile(r"\s*(?:[;|\n})\]]|\s(?=\w+\s*=)|$)")
+MORE_IN_LIST = re.compile(rf",(?:\s|$)|^,|(?!,)(?:{MORE.pattern})")
+"""Likewise of a list, whose things stand between commas without a space."""
 NOTHING = frozenset({"null", "none", "nil", "undefined", "nan"})
 LONGEST = 300
 """Characters of a value and of what is looked through for its end."""
@@ -54,15 +57,15 @@ def with_pairs(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> 
     """The call with the arguments that the message names once each, outside of addresses and quotations and not denied.
 
     Choices take the value said; numbers and texts do unless the call holds one of the rest of the message, and a text
-    that the model left out only where `=` stands between. Lists are left to the model. A number that only the pairs say
-    belongs to no other argument.
+    that the model left out only where `=` stands between. Lists do where programs write them (`trucks=1,2`) and are
+    left to the model elsewhere. A number that only the pairs say belongs to no other argument.
     """
     declared = tools.get(call.name)
     if declared is None:
         return call
     own = ADDRESS.sub(lambda found: " " * len(found[0]), question)
     quoted = [quotation.span() for quotation in QUOTED.finditer(own)]
-    found = {each.name: list(itertools.islice(_pairs(each.name, own, quoted), 2)) for each in declared.arguments}
+    found = {each.name: list(itertools.islice(_pairs(each, own, quoted), 2)) for each in declared.arguments}
     once = {name: pairs[0] for name, pairs in found.items() if len(pairs) == 1}
     if sum(FEWEST if pair.plain else 1 for pair in once.values()) < FEWEST:
         return call
@@ -75,35 +78,39 @@ def with_pairs(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> 
         value = _value(argument, pair.words)
         if value is not None and not _stays(before, pair, argument, rest):
             said[name] = value
-    taken = {value for value in said.values() if isinstance(value, int)} - set(numbers_in(rest))
+    paired = {number for name in said for number in numbers_in(once[name].words.replace(",", " "))}
+    taken = paired - set(numbers_in(rest))
     kept = {n: v for n, v in call.parameters.items() if n in said or not (type(v) is int and v in taken)}
     return Call(call.name, {**kept, **said}) if said else call
 
 
-def _pairs(name: str, message: str, quoted: Sequence[tuple[int, int]]) -> Iterator[_Pair]:
-    """The pairs of that name that the message means: those of quotations are others' words."""
-    spelt = name.replace("_", "[_ ]")
+def _pairs(argument: Argument, message: str, quoted: Sequence[tuple[int, int]]) -> Iterator[_Pair]:
+    """The pairs of its name that the message means: those of quotations are others' words."""
+    name, spelt = argument.name, argument.name.replace("_", "[_ ]")
+    ends = (NEXT_OF_LIST, MORE_IN_LIST) if _is_list(argument) else (NEXT, MORE)
     for found in re.finditer(rf"(?<![\w-]){spelt}[\"']?(?:\s*(=)\s*|:\s+)(?=\S)", message, re.I):
         if any(start < found.start() < end for start, end in quoted) or denied(message, found.start()):
             continue
-        words, end = _said(message, found.end())
+        words, end = _said(message, found.end(), *ends)
         yield _Pair(found.start(), end, words, found[1] is not None, plain=found[1] is not None and "_" in name)
 
 
-def _said(message: str, at: int) -> tuple[str, int]:
+def _said(message: str, at: int, after: re.Pattern[str], more: re.Pattern[str]) -> tuple[str, int]:
     """The value that begins at a character and where it ends; '' for one of which the end is not sure."""
     closing = QUOTES.get(message[at])
     if closing:
         end = re.compile(rf"{re.escape(closing)}(?!\w)").search(message, at + 1, at + LONGEST)
         return (message[at + 1 : end.start()], end.end()) if end else ("", at)
-    stop = NEXT.search(message, at, at + LONGEST)
+    stop = after.search(message, at, at + LONGEST)
     words = message[at : stop.start()].strip(" .") if stop else ""
-    return ("" if MORE.search(words) or words.casefold() in NOTHING else words), stop.start() if stop else at
+    return ("" if more.search(words) or words.casefold() in NOTHING else words), stop.start() if stop else at
 
 
 def _value(argument: Argument, words: str) -> JsonValue:
     """The words as the argument takes them; None where it takes no such words."""
     schema, bounds = argument.schema, argument.number
+    if _is_list(argument):
+        return None if MORE_IN_LIST.search(words) else [each for each in words.split(",") if each.strip()] or None
     if not words or (argument.words and len(words.split()) > argument.words.max_words):
         return None
     if isinstance(choices := schema.get("enum"), list):
@@ -115,14 +122,22 @@ def _value(argument: Argument, words: str) -> JsonValue:
 
 
 def _stays(before: JsonValue, pair: _Pair, argument: Argument, rest: str) -> bool:
-    """Whether what the call holds is not to be replaced: it stands in the rest of the message, or is a list."""
+    """Whether what the call holds is not to be replaced: it stands in the rest of the message, or is a list of other
+    things; nor is a list of one thing made, which may be two ("bins=1001 and 1002")."""
     if "enum" in argument.schema:
         return False
+    if _is_list(argument):
+        others = [each for each in (before if isinstance(before, list) else []) if not _stands(str(each), pair.words)]
+        return bool(others) or not pair.equals or "," not in pair.words
     if isinstance(before, int):
         return before in numbers_in(rest)
     if before is None:
         return argument.schema.get("type") == "string" and not pair.equals
     return not isinstance(before, str) or _stands(before, rest)
+
+
+def _is_list(argument: Argument) -> bool:
+    return argument.schema.get("type") == "array"
 
 
 def _stands(words: str, text: str) -> bool:

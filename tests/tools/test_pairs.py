@@ -104,6 +104,19 @@ def test_of_two_requests_the_one_in_prose_keeps_its_words() -> None:
     assert read("propose_watch", said, near="Hollis Annex") == {"near": "Hollis Annex"}
 
 
+def test_lists_are_read_where_programs_write_them() -> None:
+    said = "plan when=2025-09-02 trucks=1,2 serve=all goal=time"
+    assert read("plan_round", said, when="2025-09-02", truck_count=1) == {
+        "when": "2025-09-02", "trucks": ["1", "2"], "serve": "all", "goal": "time",
+    }  # fmt: skip
+    assert read("plan_round", "when=tonight skip=Doe Library,Gate 3", when="tonight", skip=["Gate 3"]) == {
+        "when": "tonight", "skip": ["Doe Library", "Gate 3"],
+    }  # fmt: skip
+    kept = {"when": "tonight", "skip": ["Evans"]}
+    assert read("plan_round", "when=tonight skip=Doe Library, Gate 3, not today", **kept) == kept
+    assert read("plan_round", "when=tonight skip=Doe Library,Gate 3", **kept) == kept
+
+
 def test_lists_are_left_to_the_model() -> None:
     assert read("plan_round", 'when=tonight; skip=12; trucks=["T1"]', skip=["12", "13"], trucks=["T1"]) == {
         "skip": ["12", "13"], "trucks": ["T1"], "when": "tonight",

@@ -1,0 +1,53 @@
+"""Trucks by number are the whole of their list: of "Lkw 1 und 2" nobody means the first alone.
+
+Only the first number of such a list has the word that makes it a truck, so a model that copies word by word may stop
+behind it; what code recognises as one list of trucks (a mark of the question) is read on to its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from domain.name_words import NUMBERS, fold
+from domain.values import Call
+from tools.mentions import Mention
+from tools.registry import TOOLS, Tool
+
+__all__ = ["with_whole_trucks"]
+
+MORE = re.compile(r"(?:\s*(?:,|&|\+|\b(?:and|y|und|et)\b)\s*(\w+))+", re.I)
+"""The rest of such a list; its words are numbers alone."""
+
+
+def with_whole_trucks(call: Call, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with each truck that begins a list of numbers as that list; arguments of a single truck stay."""
+    declared = tools.get(call.name)
+    lists = [mention.words for mention in map(Mention.read, marks) if mention.kind == "truck"]
+    if declared is None or not lists:
+        return call
+    longer: dict[str, JsonValue] = {}
+    for argument in declared.arguments:
+        said = call.parameters.get(argument.name)
+        if argument.words and argument.words.kind == "truck" and not argument.words.one and isinstance(said, list):
+            longer[argument.name] = _whole(said, lists)
+    return Call(call.name, {**call.parameters, **longer})
+
+
+def _whole(said: Sequence[JsonValue], lists: Sequence[str]) -> list[JsonValue]:
+    """The trucks, each that only begins one of the lists as that list; what the list holds is not said again."""
+    found: list[JsonValue] = []
+    for value in said:
+        whole = [each for each in lists if isinstance(value, str) and _begins(value, each)]
+        found.append(whole[0] if len(whole) == 1 else value)
+    grown = [value for value, before in zip(found, said, strict=True) if value != before]
+    held = {word for value in grown for word in re.findall(r"\w+", str(value))}
+    return list(dict.fromkeys(value for value in found if value in grown or str(value) not in held))
+
+
+def _begins(value: str, whole: str) -> bool:
+    rest = whole.removeprefix(value)
+    numbers = re.findall(r"\w+", re.sub(r"\b(?:and|y|und|et)\b", " ", fold(rest)))
+    return rest != whole and MORE.fullmatch(rest) is not None and all(n in NUMBERS or n.isdigit() for n in numbers)
