@@ -1,7 +1,11 @@
 r"""The call classifier of tools/call_classifier.py, made of rows of finetune.rows in some minutes on one core.
 
-    python -m finetune.calls --rows train.jsonl --val validation.jsonl --words finetune/adapter/roundsman-words.txt \
-        --out finetune/adapter/roundsman-calls.npz
+    python -m finetune.calls --rows all.jsonl fewer.jsonl --val validation.jsonl \
+        --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz
+
+Of each file of rows one member is learned, and their scores are averaged ("bagging": Breiman 1996, here of authors:
+members that know other people's ways of speaking err in other places). Scores are linear in a table's columns, so the
+members' columns side by side, with a share of the weights each, are that mean.
 
 Rows with listed tools are left out. The names and each argument's choices are learned together, over one table.
 N-grams are dropped at random while it learns ("word dropout": Iyyer et al. 2015), so that no single one decides, and
@@ -34,6 +38,7 @@ from tools.call_classifier import BUCKETS, Made, Thread, choices, features, grou
 from tools.slips import Spelling, load_spelling
 
 SEED = 7
+"""Of the first member; each later one has the next."""
 BATCH = 256
 OTHER = -100
 TEMPERATURES = [2 ** (step / 4) for step in range(-8, 13)]
@@ -101,6 +106,16 @@ class Regression(nn.Module):  # type: ignore[misc]
         return scores
 
 
+def mean_of(members: Sequence[Regression]) -> Regression:
+    """The regression whose scores are the mean of its members'."""
+    whole = Regression(sum(each.heads.in_features for each in members))
+    with torch.no_grad():
+        whole.table.weight.copy_(torch.cat([each.table.weight for each in members], 1))
+        whole.heads.weight.copy_(torch.cat([each.heads.weight for each in members], 1) / len(members))
+        whole.heads.bias.copy_(torch.stack([each.heads.bias for each in members]).mean(0))
+    return whole
+
+
 def batches(examples: Examples, dropped: float, chance: random.Random) -> Iterator[tuple[list[Tensor], Tensor]]:
     """One epoch in random order, a share of each row's features dropped."""
     order = list(range(len(examples.buckets)))
@@ -118,15 +133,26 @@ def scores_of(net: Regression, examples: Examples) -> Tensor:
         return torch.cat([net(examples.buckets[at : at + BATCH]) for at in starts])
 
 
-def learn(net: Regression, rows: Examples, epochs: int, lr: float, dropped: float) -> Iterator[float]:
+@dataclass(frozen=True)
+class Plan:
+    """How a member is learned: the `size` of its table in columns, `dropped` the share of the n-grams left out at each
+    look."""
+
+    size: int
+    epochs: int
+    lr: float
+    dropped: float
+
+
+def learn(net: Regression, rows: Examples, plan: Plan, seed: int) -> Iterator[float]:
     """The mean loss of each epoch; the rate falls straight to zero."""
-    chance = random.Random(SEED)
-    optimiser = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.0)
-    steps = epochs * -(-len(rows.buckets) // BATCH)
+    chance = random.Random(seed)
+    optimiser = torch.optim.AdamW(net.parameters(), plan.lr, weight_decay=0.0)
+    steps = plan.epochs * -(-len(rows.buckets) // BATCH)
     falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / (steps + 1))
-    for _ in range(epochs):
+    for _ in range(plan.epochs):
         total = 0.0
-        for kept, targets in batches(rows, dropped, chance):
+        for kept, targets in batches(rows, plan.dropped, chance):
             loss = loss_of(net(kept), targets, groups()) / len(kept)
             optimiser.zero_grad()
             loss.backward()
@@ -174,28 +200,36 @@ def save(net: Regression, file: Path, temperatures: Tensor, about: Mapping[str, 
         )
 
 
+def member_of(file: Path, spelling: Spelling, plan: Plan, seed: int) -> Regression:
+    """A regression of one file of rows; tells of each epoch."""
+    rows = read_examples(file, spelling)
+    torch.manual_seed(seed)
+    net = Regression(plan.size)
+    for epoch, loss in enumerate(learn(net, rows, plan, seed), 1):
+        print(f"{file} ({len(rows.buckets)} rows), epoch {epoch}: loss {loss:.4f}", flush=True)
+    return net
+
+
 def main() -> None:
-    """Learn, suit the temperature, write."""
+    """Learn the members, suit the temperatures of their mean, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="a member is learned of each file")
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=64, help="columns of the table")
+    parser.add_argument("--size", type=int, default=64, help="columns of a member's table")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--dropped", type=float, default=0.5, help="share of the n-grams left out at each look")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(SEED)
     spelling = load_spelling(options.words)
-    rows, validation = read_examples(options.rows, spelling), read_examples(options.val, spelling)
-    net = Regression(options.size)
-    for epoch, loss in enumerate(learn(net, rows, options.epochs, options.lr, options.dropped), 1):
-        print(f"epoch {epoch}: loss {loss:.4f}", flush=True)
+    validation, digests = read_examples(options.val, spelling), [file_digest(file) for file in options.rows]
+    plan = Plan(options.size, options.epochs, options.lr, options.dropped)
+    net = mean_of([member_of(file, spelling, plan, seed) for seed, file in enumerate(options.rows, SEED)])
     scores = scores_of(net, validation)
-    about = {**made_for(), "data_digest": file_digest(options.rows), "rows": len(rows.buckets)}
+    about: dict[str, object] = {**made_for(), "data_digests": digests}
     temperatures, told = torch.ones(scores.shape[-1]), []
     for what, first, last in (("names", 0, 1), ("choices", 1, None)):
         parts, targets = groups()[first:last], validation.targets[:, first:last]

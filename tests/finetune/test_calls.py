@@ -16,7 +16,7 @@ from assistant.decide import thread_of as served_thread
 from assistant.memory import Past, PastTurn
 from domain.errors import BadData
 from domain.values import Call
-from finetune.calls import read_examples, temperature_of, thread_of
+from finetune.calls import Examples, Regression, mean_of, read_examples, scores_of, temperature_of, thread_of
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, to_json
 from tools.call_classifier import Made, Thread, load_classifier, names
@@ -47,13 +47,14 @@ def _goal(name: str, goal: str | None) -> dict[str, JsonValue]:
     return {"goal": goal} if goal and name == "plan_round" else {}
 
 
-def made(folder: Path, file: str) -> Path:
+def made(folder: Path, file: str, *more: str) -> Path:
     out = folder / file
+    (folder / "more.jsonl").write_text(rows(PLACES[2:7]))
     (folder / "rows.jsonl").write_text(rows(PLACES[:6]) + rows(PLACES, "only these tools:\nx() - X."))
     (folder / "val.jsonl").write_text(rows(PLACES[6:]))
     (folder / "words.txt").write_text("plan 9\n")
-    words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--words", folder / "words.txt",
-             "--out", out, "--epochs", "60"]  # fmt: skip
+    words = ["--rows", *(folder / name for name in ("rows.jsonl", *more)), "--val", folder / "val.jsonl",
+             "--words", folder / "words.txt", "--out", out, "--epochs", "60"]  # fmt: skip
     subprocess.run(
         [sys.executable, "-m", "finetune.calls", *map(str, words)], cwd=ROOT, check=True, capture_output=True
     )
@@ -71,6 +72,19 @@ def test_a_file_is_made_of_rows_twice_the_same_and_tells_their_calls_apart(tmp_p
     for goal, how in GOALS.items():
         told = one.likely_choices(Thread(f"{SAID['plan_round']} Cedar Lane {how}"), "plan_round")["goal"]
         assert max(told, key=lambda each: told[each]) == goal
+
+
+def test_of_several_files_of_rows_the_scores_are_averaged(tmp_path: Path) -> None:
+    one, both = load_classifier(made(tmp_path, "a.npz")), load_classifier(made(tmp_path, "b.npz", "more.jsonl"))
+    assert both.table.shape == (one.table.shape[0], 2 * one.table.shape[1])
+    likely = both.likely(Thread(f"{SAID['plan_round']} Cedar Lane"))
+    assert max(likely, key=lambda each: likely[each]) == "plan_round"
+    members, threads = (
+        [Regression(4), Regression(6)],
+        Examples([torch.tensor([3, 9, 9]), torch.tensor([5])], torch.zeros(2, 1)),
+    )
+    mean = torch.stack([scores_of(each, threads) for each in members]).mean(0)
+    assert torch.allclose(scores_of(mean_of(members), threads), mean, atol=1e-6)
 
 
 def test_a_row_is_read_with_the_turn_before_and_this_turns_calls() -> None:
