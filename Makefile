@@ -75,7 +75,7 @@ adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the fra
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped call classifier and words again from the frames: half an hour
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped call classifier and words again from the frames: about an hour of a core
 	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl \

@@ -288,7 +288,7 @@ async def test_the_classifier_is_heard_where_another_tool_takes_the_mark_in() ->
     weights = {"plan_round": -0.2, "fleet_status": -1.5}
     fleet = Call("fleet_status", {"trucks": ["T1", "T2"], "when": "tonight"})
     for name, call in (("plan_round", ONE), ("fleet_status", fleet)):
-        model = NamingScript([ONE.text(), fleet.text()], weights, (-0.2, -1.6))
+        model = NamingScript([ONE.text(), fleet.text()], weights, (-0.2, -1.4))
         found = await decide(Speaker(model, classifier=sure_of(name, 2.0)), situation(BOTH, marks=MARKS))
         assert found == (call if name == "fleet_status" else fleet)
 

@@ -142,6 +142,14 @@ def test_a_fresh_authors_frames_count_several_times_and_the_others_once() -> Non
         assert set(fresh[name]) == set(frames)
 
 
+def test_the_frames_of_authors_left_out_are_left_out_and_no_others() -> None:
+    plain, fewer = read_lines(held=False).frames, read_lines(held=False, without=["otto"]).frames
+    for name, frames in plain.items():
+        assert fewer[name] == [frame for frame in frames if frame.author != "otto"]
+    with pytest.raises(BadData, match="nobody"):
+        read_lines(held=False, without=["nobody"])
+
+
 def test_a_fresh_author_without_frames_is_refused_by_name() -> None:
     with pytest.raises(BadData, match="no frames of nobody in "):
         read_lines(held=False, fresh=["otto", "nobody"])
