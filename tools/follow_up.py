@@ -4,6 +4,9 @@
 this turn does not say, so the turn goes on with the earlier question; a place that the model then leaves out was
 forgotten, not withdrawn. Where a turn says everything anew, or denies or takes back anything ("forget paper", "not by
 day", "all of them"), nothing is kept, and nothing of an argument whose value it names.
+
+A question of nothing but a value ("and Hyde Park?") goes on too, whatever the model repeats (ellipsis; of 1,433 such
+rows of training 1,424 keep all), and what it repeats stays where it was (in 7,680 of 7,680).
 """
 
 from __future__ import annotations
@@ -35,30 +38,62 @@ ANYTHING = re.compile(
     re.I,
 )
 """Words that open what was narrowed."""
+CONNECTING = frozenset(
+    words_said(
+        "and what how about for at in on the an of to but same now then also just only or with by near around from there"
+        " ok okay yes well so please y qué e u o para en de del el la los las lo tal por sí bueno ahora entonces también"
+        " und oder was ist mit für im am der die das den dem bei von um zu ja jetzt dann auch mal bitte noch"
+        " et ou pour à le la les au aux du des oui bon alors maintenant donc quoi"
+    )
+)
+"""Words that ask for nothing by themselves."""
 
 
 def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with the arguments of the thread's call `before` it that it leaves out, where it goes on with that one.
 
-    It does when it has the same tool and holds words or a number of that call which `question` does not say: a choice
-    proves nothing, as a question can say it in any words. Proposals, and tools that are about a plan, a decision or a
-    picture, keep nothing.
+    It does when it has the same tool and holds words or a number of that call which `question` does not say (a choice
+    proves nothing, as a question can say it in any words), or when the question says a value of it and nothing else.
+    Words that an argument has from another one of that call go back there. Proposals, and tools that are about a plan,
+    a decision or a picture, keep nothing.
     """
     declared = tools.get(call.name)
     if declared is None or before is None or before.name != call.name or not _asks(declared):
         return call
     if is_denied(question) or ANYTHING.search(question):
         return call
+    call = _in_place(call, before, question, declared)
     copied = {each.name for each in declared.arguments if each.words or each.schema.get("type") == "integer"}
     goes_on = any(
         name in copied and before.parameters.get(name) == value and not _says(question, value)
         for name, value in call.parameters.items()
     )
-    if not goes_on:
+    if not goes_on and not _is_bare(question, call):
         return call
     earlier = before.parameters.items()
     left = {name: value for name, value in earlier if _fits(name, call, before) and not _says(question, value)}
     return Call(call.name, {**call.parameters, **left}) if left else call
+
+
+def _in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:
+    """The call with words that this question does not say in the argument that the earlier call had them in."""
+    placed: dict[str, JsonValue] = {}
+    for name, value in call.parameters.items():
+        carried = isinstance(value, str) and declared.argument(name).words and not _says(question, value)
+        homes = [each for each, said in before.parameters.items() if said == value and each not in call.parameters]
+        moved = carried and before.parameters.get(name) != value and len(homes) == 1
+        placed[homes[0] if moved else name] = value
+    return Call(call.name, placed)
+
+
+def _is_bare(question: str, call: Call) -> bool:
+    """Whether a question says values of the call and nothing else."""
+    values = [each for value in call.parameters.values() for each in (value if isinstance(value, list) else [value])]
+    said = [value for value in values if _says(question, value)]
+    words = {word for value in said if isinstance(value, str) for word in words_said(value)}
+    numbers = [value for value in said if isinstance(value, int)]
+    rest = [word for word in words_said(question) if word not in words and word not in CONNECTING]
+    return bool(said) and all(set(numbers_in(word)) & set(numbers) for word in rest)
 
 
 def _asks(declared: Tool) -> bool:
@@ -72,7 +107,7 @@ def _fits(name: str, call: Call, before: Call) -> bool:
         return False
     beside = PART_OF.get(name)
     if beside is None or beside not in before.parameters:
-        return True
+        return beside not in call.parameters
     return (
         call.parameters[beside] == before.parameters[beside]
         if beside in call.parameters
