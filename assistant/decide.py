@@ -274,17 +274,21 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
 
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
-    named = with_pairs(without_impossible(call), situation.question)
-    whole = with_kept(named, _before(situation), situation.question)
+    said, marks = situation.question, situation.marks
+    named = _if_read(without_impossible(call), lambda plain: with_pairs(plain, said), situation)
+    whole = with_kept(named, _before(situation), said)
     for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
-        whole = read(whole, situation.question)
-    whole = with_whole_trucks(whole, situation.marks)
-    longer = with_whole_times(whole, situation.question, situation.marks)
-    resolver = situation.resolver
-    if resolver is None or longer == whole:
-        return longer
-    unread = set(resolver.unresolved(longer)) - set(resolver.unresolved(whole))
-    return whole if unread else longer
+        whole = read(whole, said)
+    trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, marks), situation)
+    return _if_read(trucks, lambda cut: with_whole_times(cut, said, marks), situation)
+
+
+def _if_read(call: Call, read: Callable[[Call], Call], situation: Situation) -> Call:
+    """The call read anew, unless that leaves words in it that stand for nothing and did stand for something."""
+    found, resolver = read(call), situation.resolver
+    if resolver is None or found == call:
+        return found
+    return call if set(resolver.unresolved(found)) - set(resolver.unresolved(call)) else found
 
 
 async def _answer(

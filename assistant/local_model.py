@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,6 @@ from pydantic import JsonValue
 from assistant import engine_process
 from assistant.engine_process import EngineConfig
 from assistant.language_model import OpenAIModel
-from assistant.merged_weights import cache_folder, merged_file, write_merged
 from domain import files
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer, ModelIdentity
@@ -39,8 +38,6 @@ SCHEMA_HASH = "roundsman.schema_hash"
 BASE_DIGEST = "roundsman.base_digest"
 PROMPT_HASH = "roundsman.prompt_hash"
 LOG_NAME = "engine.log"
-MERGED = ", merged in 8 bits"
-"""Behind the engine's name: how base and adapter are served."""
 STOP_S = 3.0
 
 
@@ -49,11 +46,10 @@ class EngineOptions:
     """How the embedded engine runs.
 
     `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it, for the very bytes
-    of the base file and for the renderer's small style, unless `check_adapter` is off (for experiments). Both are
-    served as one file of `cache` (the user's, when left out) if it is there; with `merge` it is made at the start,
-    which takes some seconds once. `context` is tokens for each of `slots` simultaneous questions. Without `base` the
-    packaged weights are taken. One thread, because the engine's threads wait for each other by spinning: two of them
-    beside other work on two cores took a hundred times longer than one.
+    of the base file and for the renderer's small style, unless `check_adapter` is off (for experiments). `context` is
+    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken. One thread,
+    because the engine's threads wait for each other by spinning: two of them beside other work on two cores took a
+    hundred times longer than one.
     """
 
     log_folder: Path
@@ -61,8 +57,6 @@ class EngineOptions:
     adapter: Path | None = None
     schema_hash: str = ""
     check_adapter: bool = True
-    merge: bool = False
-    cache: Path | None = None
     threads: int = 1
     context: int = 4096
     slots: int = 2
@@ -83,7 +77,6 @@ class LocalModel:
         if options.adapter and options.check_adapter:
             check_adapter(options.adapter, base, options.schema_hash, VERSION_OF_STYLE["small"])
         self.identity = _identity(base, options.adapter)
-        self._named = self.identity.engine
         self._options = options
         self._base = base
         self._engine: _Engine | None = None
@@ -191,30 +184,16 @@ class LocalModel:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
-        merged = self._merged()
-        self.identity = replace(self.identity, engine=f"{self._named}{MERGED if merged else ''}")
-        self._engine = _Engine(
-            self._options, merged or self._base, None if merged else self._options.adapter, self.identity
-        )
-
-    def _merged(self) -> Path | None:
-        """The file of base and adapter together, if there is one or it is to be made and can be."""
-        adapter, digests, folder = self._options.adapter, self.identity.digests, self._options.cache or cache_folder()
-        if adapter is None or folder is None:
-            return None
-        file = merged_file(digests["base"], digests["adapter"], folder)
-        if not file.is_file() and not (self._options.merge and write_merged(self._base, adapter, file)):
-            return None
-        return file
+        self._engine = _Engine(self._options, self._base, self.identity)
 
 
 class _Engine:
     """One engine process and the client that holds its key."""
 
-    def __init__(self, options: EngineOptions, base: Path, adapter: Path | None, identity: ModelIdentity) -> None:
+    def __init__(self, options: EngineOptions, base: Path, identity: ModelIdentity) -> None:
         config: EngineConfig = {
             "base": str(base.resolve()),
-            "adapter": str(adapter.resolve()) if adapter else None,
+            "adapter": str(options.adapter.resolve()) if options.adapter else None,
             "key": secrets.token_urlsafe(24),
             "threads": options.threads, "context": options.context, "slots": options.slots,
         }  # fmt: skip

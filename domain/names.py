@@ -39,6 +39,7 @@ RESEMBLING = 0.5  # normalised similarity of a name worth a hint
 JOINED = 0.97  # two words written as one, or one as two
 PREFIX = 0.85  # the beginning of a longer word
 SHORTEST_PREFIX = 3
+LONG = 5  # words of a name that people paste rather than say
 RARE, SHORTEST_RARE = 4, 4  # entries that a part of a name may stand for, and its letters, to be plain by itself
 UNLIKELY = 0.8  # another word, when the one said is itself a known word
 
@@ -148,6 +149,7 @@ class NameIndex:
         self._compact = ["".join(form.tokens) for form in self._forms]
         self._vocabulary = tuple(sorted(self._rows))
         self._pair_vocabulary = tuple(sorted(self._pair_rows))
+        self._openings = frozenset(form[0] for form in self._whole if len(form) >= LONG)
         self._whole_weight = np.asarray([sum(map(self._weight, set(f.tokens))) or 1.0 for f in self._forms])
 
     def words(self) -> frozenset[str]:
@@ -235,6 +237,10 @@ class NameIndex:
     def is_whole(self, words: str) -> bool:
         """Whether an entry has a form of exactly these words."""
         return tokens(words, ARTICLES) in self._whole
+
+    def opens_long(self, word: str) -> bool:
+        """Whether a form of LONG words and more begins with this one."""
+        return bool(set(tokens(word, ARTICLES)[:1]) & self._openings)
 
     def _exact(self, said: tuple[str, ...]) -> list[Match]:
         """Entries with a form of exactly these words."""

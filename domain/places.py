@@ -145,6 +145,10 @@ class Gazetteer:
         """Whether the words are the whole of a place's name, in one of its forms."""
         return self._place_index.is_whole(words)
 
+    def opens_long(self, word: str) -> bool:
+        """Whether the long name of a place begins with this word."""
+        return self._place_index.opens_long(word)
+
     def words(self) -> frozenset[str]:
         """The words of all names of places and streams, as domain/name_words.py writes them."""
         return self._place_index.words() | self._streams.words()

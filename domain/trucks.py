@@ -28,7 +28,7 @@ NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos
 SPOKEN_NUMBERS = re.compile(
     r"(?:(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|lkws?|wagen)[ -]?(?:no\.? |number |nr\.? |#)?|t-?(?=\d)|#)"
     rf"{NUMBERED}"
-    rf"(?:(?: ?, ?| and | & | ?\+ ?| y | und | et | ?- ?)(?:truck |t)?{NUMBERED})*"
+    rf"(?:(?: ?,(?: and| y| und| et)? ?| and | & | ?\+ ?| y | und | et | ?- ?)(?:truck |t)?{NUMBERED})*"
 )
 
 

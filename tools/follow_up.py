@@ -40,9 +40,9 @@ ANYTHING = re.compile(
 """Words that open what was narrowed."""
 CONNECTING = frozenset(
     words_said(
-        "and what how about for at in on the an of to but same now then also just only or with by near around from there"
-        " ok okay yes well so please y qué e u o para en de del el la los las lo tal por sí bueno ahora entonces también"
-        " und oder was ist mit für im am der die das den dem bei von um zu ja jetzt dann auch mal bitte noch"
+        "and what how about for at in on the an of to but same now then also just only or with by near around from"
+        " there ok okay yes well so please y qué e u o para en de del el la los las lo tal por sí bueno ahora entonces"
+        " también und oder was ist mit für im am der die das den dem bei von um zu ja jetzt dann auch mal bitte noch"
         " et ou pour à le la les au aux du des oui bon alors maintenant donc quoi"
     )
 )

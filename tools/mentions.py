@@ -23,13 +23,15 @@ from domain.time_vocabulary import DATE_WORDS, OTHER_WORDS, TRANSLATION, WEEKDAY
 from domain.time_vocabulary import FILLERS as TIME_FILLERS
 from domain.time_words import plain
 from domain.times import moment, period
-from tools.spans import Line, Spans
+from tools.spans import Line, Spans, Word
 
 MOST = 10
 """Mentions in one prompt; a question with more names is a list that the decoder copies anyway."""
 LONGEST_NAME, LONGEST_TIME = 6, 6
+LONGEST_WHOLE = 16
+"""Words of a name, or of a time, and of a place's whole name as the records have it."""
 PLACES = frozenset({"site", "area", "bin"})
-FILE = re.compile(r"[^\s=]+\.(?:jpe?g|png|webp|gif|heic)", re.I)
+FILE = re.compile(r"(?:\w+://\S+|[^\s=]+)\.(?:jpe?g|png|webp|gif|heic)", re.I)
 EVERYDAY = words_of(
     "does do did done can may will must should would could one all first second now it us no so may march"
 ) | {word for word, meant in TRANSLATION.items() if word.isalpha() and re.fullmatch(r"[1-5]th", meant)}
@@ -38,7 +40,7 @@ EDGES = FILLERS | words_of(
     "of is are and or with w for has have any my our some skip that this what who how in no number"
 )
 """What no name begins or ends with."""
-PARTED = re.compile(r"\s*[,;:(=]\s*|\s+(?:and|y|und|et)\s+", re.I)
+PARTED = re.compile(r"\s*[,;:()=/+&\"]\s*|\s+(?:and|y|und|et)\s+", re.I)
 """What parts a name from other words, unless the name is none without them ("Huntington and Massachusetts")."""
 UNTIMELY = words_of(
     "and y und et plus to from in at since until till between by on of for the about past end start um a w"
@@ -62,8 +64,10 @@ COUNTED = re.compile(
     r"|(?:(?:before|until|to|from|since|between) )*(?!19|2[01])\d{4}(?: (?:to|until|and) \d{4})?"
 )
 """A mere number before or behind a day is no hour of it ("3 tomorrow" in "trucks 1 and 3 tomorrow") or alone."""
-NAMESAKE = re.compile(r"[a-z]+|new years?|\d{1,2}[ap]|[1-5](?:st|nd|rd|th)")
-"""A word of a feast ("Noel"), an hour like "6a" ("zone 6a") or a day like "2nd" also names other things."""
+NAMESAKE = re.compile(r"[a-z]+|new years?|\d{1,2}[ap]")
+"""A single word of a feast ("Noel", "Easter eggs") or an hour like "6a" ("zone 6a") also names other things."""
+ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)", re.I)
+"""A day of the month that also counts things ("the 2nd truck")."""
 ELIDED = re.compile(r"\b[dl][’'](?=\w)(?!an\b)|(?<=\bl)[’'](?=an\b)", re.I)
 """What is no part of a French word; of "l'an" the whole is kept, since "an" is English."""
 LEADING_TO = re.compile(
@@ -84,15 +88,12 @@ PROGRAM = re.compile(r"[|;&]")
 """What no words of a time hold: it parts a program's fields ("Park|from=2015-11-15"); a first one may hold `=`."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
 
-COUNTS = re.compile(
-    r"\s?(?:h|hrs?|hours?|std|stunden?|horas?|heures?|min(?:ute|uto)?[ns]?|[ap]\.?m|uhr|o['’]clock|km|m|per\s?cent|prozent"
-    r"|por ciento|pour\s?cent|(?:night )?(?:trucks?|lorry|lorries|trips?|crews?|bins?|stops?|camion(?:e?s)?|lkws?)"
-    r"|days?|nights?|weeks?|d[ií]as?|tagen?|jours?)(?!\w)|\s?%|[:.]\d",
-    re.I,
-)
-"""What the number before it counts: of "Truck 1, four hours" only "Truck 1" is a truck."""
-ALONE = re.compile(r"(?:[,&+-]|\b(?:and|y|und|et)) ?\w+$", re.I)
-"""The end of a list of trucks by number, without the word of the first."""
+LAST_OF_TRUCKS = re.compile(r"(?P<comma>,?) ?(?P<joined>\b(?:and|y|und|et)\b|[&+-])? ?(?P<number>\w+)$", re.I)
+"""The last number of a list of trucks, without a word of its own."""
+TRUCKS = re.compile(r"(?:trucks|lorries|vehicles|camiones|camions|lkws)\b", re.I)
+VALUED = re.compile(r"=+[\"'“„]?(?=\w)")
+"""What a program's value stands behind."""
+OPENED = {")": "(", "]": "[", "}": "{", "”": "“", "»": "«"}
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,7 @@ def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
     """Left to right; at each word the longest stretch that means something wins."""
     taken = 0
     for first, word in enumerate(line.words):
-        valued = [start for start in word.starts[1:] if line.text[start - 1] == "="]  # of "near=Doe", "Doe"
-        for start in word.starts[:1] + tuple(valued):
+        for start in (word.starts[0], *_valued(line, word)):
             if start < taken:
                 continue
             found, taken = _longest(line, first, start, names, now)
@@ -143,16 +143,27 @@ def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
                 yield found
 
 
+def _valued(line: Line, word: Word) -> list[int]:
+    """Where the value begins in a word such as `near=Doe`, `near="Doe`; nowhere in an address."""
+    first, last = word.starts[0], word.ends[-1]
+    if "://" in line.text[first:last]:
+        return []
+    return [found.end() for found in VALUED.finditer(line.text, first, last)]
+
+
 def _longest(line: Line, first: int, start: int, names: Gazetteer, now: datetime) -> tuple[Mention | None, int]:
     """The longest mention that begins in a word, and where it ends. A name wins over a time of the same length.
 
     Words of a time that name something else are passed over as a whole: "May Day parade" holds no "May".
     """
+    whole = _whole_name(line, first, start, names)
+    if whole:
+        return whole, start + len(whole.words)
     passed = 0
     for size in range(min(LONGEST_NAME, len(line.words) - first), 0, -1):
         for end in sorted(line.words[first + size - 1].ends, reverse=True):
             words = line.text[start:end]
-            if end <= start or words.endswith(".") or not fold(words).split():
+            if end <= start or words.endswith(".") or not fold(words).split() or not _closed(words):
                 continue
             if size == 1 and _everyday(words, at_start=first == 0):
                 continue
@@ -160,7 +171,7 @@ def _longest(line: Line, first: int, start: int, names: Gazetteer, now: datetime
             if kind in PLACES:
                 begin, stop = _pared(words, names)
                 return Mention(kind, words[begin:stop]), start + stop
-            if kind == "truck" and COUNTS.match(line.text, end) and ALONE.search(words):
+            if kind == "truck" and not _all_trucks(words, line.text[end:]):
                 continue
             kind = kind or (_time(words, now) if size <= LONGEST_TIME else None)
             if kind == "time" and (passed or _namesake(words, line.text[:start], line.text[end:])):
@@ -169,6 +180,39 @@ def _longest(line: Line, first: int, start: int, names: Gazetteer, now: datetime
             if kind:
                 return Mention(kind, words), end
     return None, passed
+
+
+def _whole_name(line: Line, first: int, start: int, names: Gazetteer) -> Mention | None:
+    """The mention of a place by a name of more than LONGEST_NAME words, as the records have it."""
+    if len(line.words) - first <= LONGEST_NAME or not names.opens_long(line.text[start : line.words[first].ends[-1]]):
+        return None
+    for last in reversed(line.words[first + LONGEST_NAME : first + LONGEST_WHOLE]):
+        for end in sorted(last.ends, reverse=True):
+            words = line.text[start:end]
+            if _closed(words) and names.is_whole(words) and (kind := names.kind_of(words)) in PLACES:
+                return Mention(kind, words)
+    return None
+
+
+def _closed(words: str) -> bool:
+    """Whether a bracket or quotation mark at the end was opened in the words."""
+    if words[-1] in "\"'":
+        return words.count(words[-1]) > 1
+    return words[-1] not in OPENED or OPENED[words[-1]] in words
+
+
+def _all_trucks(words: str, after: str) -> bool:
+    """Whether the last number of a list is a truck too, and nothing that is counted behind it.
+
+    Of "Truck 1, four hours" only the first is; "Lkw 1 und 2 morgen" and "trucks 1 and 2" are lists.
+    """
+    last = LAST_OF_TRUCKS.search(words)
+    if last is None or not (last["comma"] or last["joined"]) or TRUCKS.match(words):
+        return True
+    counted = re.match(r"\s*(?:[%:.]\d|%)|\s*([^\W\d_][\w'’]*)", after)
+    follows = fold(counted[1] or "%") if counted else ""
+    plain = not follows or is_timely(follows) or follows in UNTIMELY or {follows, singular(follows)} <= EDGES
+    return plain and follows not in CLOCK and (not last["comma"] or not follows or last["joined"] is not None)
 
 
 def _everyday(word: str, *, at_start: bool) -> bool:
@@ -233,7 +277,12 @@ def _time(words: str, now: datetime) -> str | None:
 
 def _namesake(words: str, before: str, after: str) -> bool:
     """Whether words that could be a time name something else, by what stands before and after them."""
-    if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m|[1-5]th", plain(words)):
+    if ORDINAL.fullmatch(words):
+        thing = re.match(r"\s([^\W\d_]+)", after)
+        follows = fold(thing[1]) if thing else ""
+        led = LEADING_TO.search(before) or not follows or follows in UNTIMELY or follows in EDGES
+        return not led and not is_timely(follows)
+    if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
         return False
     if THING_OF_FEAST.match(after):
         return True

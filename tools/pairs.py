@@ -32,7 +32,7 @@ NEXT = re.compile(
 """Where a value without quotes ends: before a separator or the name of the next one, or with the message."""
 MORE = re.compile(r"[,?!=<>$`«»(){}\[\]]|(?<!\d):|\.\s|\s[-–—/&+]\s|\s(?:and|y|und|et|or|o|oder|ou|please|bitte)\b")
 """What a value without quotes does not hold: it may have more in it than the value."""
-NEXT_OF_LIST = re.compile(r"\s*(?:[;|\n})\]]|\s(?=\w+\s*=)|$)")
+NEXT_OF_LIST = re.compile(r"\s*(?:[;|\n})\]]|&(?=\w+=)|,?\s*(?<!\w)(?=\w+\s*=)|$)")
 MORE_IN_LIST = re.compile(rf",(?:\s|$)|^,|(?!,)(?:{MORE.pattern})")
 """Likewise of a list, whose things stand between commas without a space."""
 NOTHING = frozenset({"null", "none", "nil", "undefined", "nan"})
@@ -110,7 +110,7 @@ def _value(argument: Argument, words: str) -> JsonValue:
     """The words as the argument takes them; None where it takes no such words."""
     schema, bounds = argument.schema, argument.number
     if _is_list(argument):
-        return None if MORE_IN_LIST.search(words) else [each for each in words.split(",") if each.strip()] or None
+        return _things(argument, words)
     if not words or (argument.words and len(words.split()) > argument.words.max_words):
         return None
     if isinstance(choices := schema.get("enum"), list):
@@ -121,14 +121,23 @@ def _value(argument: Argument, words: str) -> JsonValue:
     return words if schema.get("type") == "string" else None
 
 
+def _things(argument: Argument, words: str) -> list[JsonValue] | None:
+    """The things of a list; None where one of them is none or has more words than such a name."""
+    things = [each.strip() for each in words.split(",")]
+    most = argument.words.max_words if argument.words else 1
+    fitting = all(each and each.casefold() not in NOTHING and len(each.split()) <= most for each in things)
+    return list[JsonValue](things) if fitting and not MORE_IN_LIST.search(words) else None
+
+
 def _stays(before: JsonValue, pair: _Pair, argument: Argument, rest: str) -> bool:
     """Whether what the call holds is not to be replaced: it stands in the rest of the message, or is a list of other
-    things; nor is a list of one thing made, which may be two ("bins=1001 and 1002")."""
+    things or of as many; nor is a list of one thing made, which may be two ("bins=1001 and 1002")."""
     if "enum" in argument.schema:
         return False
     if _is_list(argument):
         others = [each for each in (before if isinstance(before, list) else []) if not _stands(str(each), pair.words)]
-        return bool(others) or not pair.equals or "," not in pair.words
+        whole = isinstance(before, list) and len(before) > pair.words.count(",")
+        return bool(others) or whole or not pair.equals or "," not in pair.words
     if isinstance(before, int):
         return before in numbers_in(rest)
     if before is None:

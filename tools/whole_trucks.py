@@ -31,7 +31,7 @@ def with_whole_trucks(call: Call, marks: Sequence[str], tools: Mapping[str, Tool
     longer: dict[str, JsonValue] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name)
-        if argument.words and argument.words.kind == "truck" and not argument.words.one and isinstance(said, list):
+        if argument.words and argument.words.kind == "truck" and isinstance(said, list):
             longer[argument.name] = _whole(said, lists)
     return Call(call.name, {**call.parameters, **longer})
 

@@ -112,9 +112,31 @@ def test_lists_are_read_where_programs_write_them() -> None:
     assert read("plan_round", "when=tonight skip=Doe Library,Gate 3", when="tonight", skip=["Gate 3"]) == {
         "when": "tonight", "skip": ["Doe Library", "Gate 3"],
     }  # fmt: skip
-    kept = {"when": "tonight", "skip": ["Evans"]}
-    assert read("plan_round", "when=tonight skip=Doe Library, Gate 3, not today", **kept) == kept
-    assert read("plan_round", "when=tonight skip=Doe Library,Gate 3", **kept) == kept
+    for said in (
+        "when=tonight,trucks=1,2,max_hours=6",
+        "when=tonight&trucks=1,2&goal=time",
+        "when=tonight, trucks=1,2",
+    ):
+        assert read("plan_round", said, when="tonight")["trucks"] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "when=tonight skip=Doe Library, Gate 3, not today",
+        "when=tonight skip=Doe Library,Gate 3 and whatever else is closed up there this week",
+        "when=tonight skip=none,null",
+        "when=tonight skip=,Doe",
+        "when=tonight skip=Doe",
+    ],
+)
+def test_what_is_no_list_of_things_is_left_to_the_model(said: str) -> None:
+    assert read("plan_round", said, when="tonight") == {"when": "tonight"}
+
+
+def test_a_list_of_other_things_or_of_as_many_stays() -> None:
+    for kept in ({"when": "tonight", "skip": ["Evans"]}, {"when": "tonight", "skip": ["Gate 3", "Doe"]}):
+        assert read("plan_round", "when=tonight skip=Doe Library,Gate 3", **kept) == kept
 
 
 def test_lists_are_left_to_the_model() -> None:

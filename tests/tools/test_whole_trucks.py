@@ -31,6 +31,6 @@ def test_a_truck_that_begins_a_list_of_numbers_is_the_list(
     }
 
 
-def test_an_argument_of_one_truck_stays() -> None:
-    call = Call("service_history", {"truck": "Lkw 1", "since": "gestern"})
-    assert with_whole_trucks(call, ["[truck Lkw 1 und 2]"]) == call
+def test_arguments_of_other_kinds_stay() -> None:
+    for call in (Call("service_history", {"truck": "Lkw 1"}), Call("plan_round", {"skip": ["Lkw 1"]})):
+        assert with_whole_trucks(call, ["[truck Lkw 1 und 2]"]) == call
