@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from domain.name_words import NUMBERS, fold
+from domain.trucks import JOINERS
 from domain.values import Call
 from tools.mentions import Mention
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_whole_trucks"]
-
-MORE = re.compile(r"(?:\s*(?:,|&|\+|\b(?:and|y|und|et)\b)\s*(\w+))+", re.I)
-"""The rest of such a list; its words are numbers alone."""
 
 
 def with_whole_trucks(call: Call, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -48,6 +46,7 @@ def _whole(said: Sequence[JsonValue], lists: Sequence[str]) -> list[JsonValue]:
 
 
 def _begins(value: str, whole: str) -> bool:
+    """Whether the rest of the list behind a value is numbers alone, which have no word of their own."""
     rest = whole.removeprefix(value)
-    numbers = re.findall(r"\w+", re.sub(r"\b(?:and|y|und|et)\b", " ", fold(rest)))
-    return rest != whole and MORE.fullmatch(rest) is not None and all(n in NUMBERS or n.isdigit() for n in numbers)
+    numbers = [fold(each) for each in JOINERS.split(rest) if each]
+    return rest != whole and JOINERS.match(rest) is not None and all(n in NUMBERS or n.isdigit() for n in numbers)

@@ -51,6 +51,37 @@ def test_a_turn_that_says_all_it_holds_begins_anew(before: Call, question: str, 
     assert kept(before, question, **said) == said
 
 
+@pytest.mark.parametrize(
+    ("before", "question", "said", "whole"),
+    [
+        (REPORT, "And Hyde Park?", {"measure": "requests", "near": "Hyde Park"}, {"near": "Hyde Park"}),
+        (FULLEST, "et pour le verre ?", {"stream": "verre"}, {"stream": "verre"}),
+        (FULLEST, "and over 80?", {"min_fill_pct": 80}, {}),
+        (FULLEST, "85", {"min_fill_pct": 85}, {"min_fill_pct": 85}),
+        (ROUND, "ok, and T3?", {"when": "tonight", "trucks": ["T3"]}, {"trucks": ["T3"]}),
+    ],
+)
+def test_a_question_of_nothing_but_a_value_goes_on(
+    before: Call, question: str, said: dict[str, JsonValue], whole: dict[str, JsonValue]
+) -> None:
+    assert kept(before, question, **said) == ({**before.parameters, **whole} if whole else said)
+
+
+def test_words_that_are_repeated_stay_in_their_argument() -> None:
+    since = Call("operations_report", {"measure": "requests", "since": "2015", "group_by": "reason"})
+    again = kept(since, "do me Roxbury likewise", measure="requests", near="Roxbury", compare_to="2015")
+    assert again == {"measure": "requests", "near": "Roxbury", "since": "2015", "group_by": "reason"}
+    said = kept(since, "against 2015", measure="requests", since="May", compare_to="2015")
+    assert said["compare_to"] == "2015"
+    both = {"measure": "requests", "since": "2016", "compare_to": "2015", "group_by": "reason"}
+    assert kept(since, "and 2016 beside it", **both) == both
+
+
+def test_an_end_of_the_call_before_does_not_outlive_a_new_beginning() -> None:
+    ended = Call("service_history", {"near": "Astoria", "until": "Wednesday"})
+    assert kept(ended, "and yesterday?", near="Astoria", since="yesterday") == {"near": "Astoria", "since": "yesterday"}
+
+
 def test_what_takes_the_place_of_another_argument_ends_it() -> None:
     one_truck = kept(ROUND, "with a single truck", truck_count=1, near="Astoria")
     assert one_truck == {"truck_count": 1, "goal": "emissions", "when": "tonight", "near": "Astoria"}
