@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -140,6 +141,13 @@ def test_names_and_times_are_recognised(cities: Cities, question: str, marks: st
 )  # fmt: skip
 def test_everyday_words_are_neither_names_nor_times(cities: Cities, question: str) -> None:
     assert marked(cities["berkeley"], question) == ""
+
+
+@pytest.mark.parametrize("city", ["berkeley", "montevideo"])
+def test_a_name_of_the_records_is_one_mark(cities: Cities, city: str) -> None:
+    for name in list(cities[city].sites.values())[:120]:
+        found = re.findall(r"\[(?:site|area|bin) [^\]]*\]", marked(cities[city], f"bins near {name} tonight"))
+        assert len(found) == 1, name
 
 
 def test_a_circuit_is_an_area_and_a_stop_on_it_a_site(cities: Cities) -> None:
