@@ -91,6 +91,13 @@ DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stun
 LAST_OF_TRUCKS = re.compile(r"(?P<comma>,?) ?(?P<joined>\b(?:and|y|und|et)\b|[&+-])? ?(?P<number>\w+)$", re.I)
 """The last number of a list of trucks, without a word of its own."""
 TRUCKS = re.compile(r"(?:trucks|lorries|vehicles|camiones|camions|lkws)\b", re.I)
+SAID_OF_TRUCKS = words_of(
+    "free available busy out off down up ready working broken back stay stays go goes can do does have need needs"
+    " should will only instead again too both frei verfugbar besetzt unterwegs kaputt sind bleiben konnen nur auch statt"
+    " libre libres disponible disponibles ocupados estan salen pueden solo tambien"
+    " sont restent peuvent seulement aussi"
+)
+"""What is said of trucks behind their numbers, and counted by none."""
 VALUED = re.compile(r"=+[\"'“„]?(?=\w)")
 """What a program's value stands behind."""
 OPENED = {")": "(", "]": "[", "}": "{", "”": "“", "»": "«"}
@@ -211,7 +218,7 @@ def _all_trucks(words: str, after: str) -> bool:
         return True
     counted = re.match(r"\s*(?:[%:.]\d|%)|\s*([^\W\d_][\w'’]*)", after)
     follows = fold(counted[1] or "%") if counted else ""
-    plain = not follows or is_timely(follows) or follows in UNTIMELY or {follows, singular(follows)} <= EDGES
+    plain = not follows or is_timely(follows) or follows in UNTIMELY | EDGES | SAID_OF_TRUCKS
     return plain and follows not in CLOCK and (not last["comma"] or not follows or last["joined"] is not None)
 
 
