@@ -93,8 +93,8 @@ LAST_OF_TRUCKS = re.compile(r"(?P<comma>,?) ?(?P<joined>\b(?:and|y|und|et)\b|[&+
 TRUCKS = re.compile(r"(?:trucks|lorries|vehicles|camiones|camions|lkws)\b", re.I)
 SAID_OF_TRUCKS = words_of(
     "free available busy out off down up ready working broken back stay stays go goes can do does have need needs"
-    " should will only instead again too both frei verfugbar besetzt unterwegs kaputt sind bleiben konnen nur auch statt"
-    " libre libres disponible disponibles ocupados estan salen pueden solo tambien"
+    " should will only instead again too both frei verfugbar besetzt unterwegs kaputt sind bleiben konnen nur auch"
+    " statt libre libres disponible disponibles ocupados estan salen pueden solo tambien"
     " sont restent peuvent seulement aussi"
 )
 """What is said of trucks behind their numbers, and counted by none."""
