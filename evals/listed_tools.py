@@ -23,7 +23,7 @@ from retrieval.embedder import MiniLM
 from tools.listed import ListedTool, listed_schema, read_on, without_echoes
 from tools.listed_choice import MOST_WEIGHED, chosen
 from tools.listed_order import ToolOrder
-from tools.mentions import times_of
+from tools.mentions import words_marked
 from tools.numbers import numbers_in
 from tools.registry import JsonSchema
 from tools.spans import Spans
@@ -46,7 +46,7 @@ class Asked:
 
     def times(self) -> list[str]:
         """The stretches of the last text that the calendar reads."""
-        return times_of(self.marks)
+        return words_marked("time", self.marks)
 
 
 @functools.cache

@@ -87,7 +87,6 @@ THING_OF_FEAST = re.compile(
 PROGRAM = re.compile(r"[|;&]")
 """What no words of a time hold: it parts a program's fields ("Park|from=2015-11-15"); a first one may hold `=`."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
-
 LAST_OF_TRUCKS = re.compile(r"(?P<comma>,?) ?(?P<joined>\b(?:and|y|und|et)\b|[&+-])? ?(?P<number>\w+)$", re.I)
 """The last number of a list of trucks, without a word of its own."""
 TRUCKS = re.compile(r"(?:trucks|lorries|vehicles|camiones|camions|lkws)\b", re.I)
@@ -133,9 +132,9 @@ def marks_of(question: str, operation: Operation, now: datetime) -> tuple[str, .
     return tuple(map(str, mentions(question, operation, now)))
 
 
-def times_of(marks: Iterable[str]) -> list[str]:
-    """The words of the marks that are times."""
-    return [mention.words for mention in map(Mention.read, marks) if mention.kind == "time"]
+def words_marked(kind: str, marks: Iterable[str]) -> list[str]:
+    """The words of the marks of one kind."""
+    return [mention.words for mention in map(Mention.read, marks) if mention.kind == kind]
 
 
 def _in_line(line: Line, names: Gazetteer, now: datetime) -> Iterator[Mention]:
@@ -216,10 +215,15 @@ def _all_trucks(words: str, after: str) -> bool:
     last = LAST_OF_TRUCKS.search(words)
     if last is None or not (last["comma"] or last["joined"]) or TRUCKS.match(words):
         return True
-    counted = re.match(r"\s*(?:[%:.]\d|%)|\s*([^\W\d_][\w'’]*)", after)
+    counted = re.match(r"\s*(?:[:.]\d|%)|\s*([^\W\d_][\w'’]*)", after)
     follows = fold(counted[1] or "%") if counted else ""
-    plain = not follows or is_timely(follows) or follows in UNTIMELY | EDGES | SAID_OF_TRUCKS
+    plain = not _is_thing(follows) or follows in SAID_OF_TRUCKS
     return plain and follows not in CLOCK and (not last["comma"] or not follows or last["joined"] is not None)
+
+
+def _is_thing(word: str) -> bool:
+    """Whether a word (folded, '' for none) may be what a number before it counts."""
+    return bool(word) and not is_timely(word) and word not in UNTIMELY | EDGES
 
 
 def _everyday(word: str, *, at_start: bool) -> bool:
@@ -287,8 +291,7 @@ def _namesake(words: str, before: str, after: str) -> bool:
     if ORDINAL.fullmatch(words):
         thing = re.match(r"\s([^\W\d_]+)", after)
         follows = fold(thing[1]) if thing else ""
-        led = LEADING_TO.search(before) or not follows or follows in UNTIMELY or follows in EDGES
-        return not led and not is_timely(follows)
+        return _is_thing(follows) and not LEADING_TO.search(before)
     if not re.fullmatch(rf"{FEAST}|\d{{1,2}} half[ap]m", plain(words)):
         return False
     if THING_OF_FEAST.match(after):

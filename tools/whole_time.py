@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from domain.name_words import fold, words_of
 from domain.values import Call
 from tools.coverage import TAKEN_BY
-from tools.mentions import is_timely, times_of
+from tools.mentions import is_timely, words_marked
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_whole_times"]
@@ -37,7 +37,7 @@ LEADING = words_of("at the of a las la el um on le les der dem den am")
 
 def with_whole_times(call: Call, question: str, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with each time that is a part of a time mark as the whole of it."""
-    whole = times_of(marks)
+    whole = words_marked("time", marks)
     declared = tools.get(call.name)
     if declared is None or not whole:
         return call

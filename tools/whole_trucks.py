@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from domain.name_words import NUMBERS, fold
 from domain.trucks import JOINERS
 from domain.values import Call
-from tools.mentions import Mention
+from tools.mentions import words_marked
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_whole_trucks"]
@@ -23,7 +23,7 @@ __all__ = ["with_whole_trucks"]
 def with_whole_trucks(call: Call, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with each truck that begins a list of numbers as that list; arguments of a single truck stay."""
     declared = tools.get(call.name)
-    lists = [mention.words for mention in map(Mention.read, marks) if mention.kind == "truck"]
+    lists = words_marked("truck", marks)
     if declared is None or not lists:
         return call
     longer: dict[str, JsonValue] = {}

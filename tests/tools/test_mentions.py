@@ -25,7 +25,7 @@ class Cities(dict[str, Operation]):
 @pytest.fixture(scope="module")
 def cities() -> Iterator[Cities]:
     with bench() as where:
-        yield Cities({name: where.operation(name) for name in ("berkeley", "montevideo")})
+        yield Cities({name: where.operation(name) for name in ("berkeley", "boston", "montevideo")})
 
 
 def marked(operation: Operation, question: str) -> str:
@@ -146,11 +146,15 @@ def test_everyday_words_are_neither_names_nor_times(cities: Cities, question: st
     assert marked(cities["berkeley"], question) == ""
 
 
-@pytest.mark.parametrize("city", ["berkeley", "montevideo"])
-def test_a_name_of_the_records_is_one_mark(cities: Cities, city: str) -> None:
-    for name in list(cities[city].sites.values())[:120]:
+TWO_NAMES = {"Irving and Cambridge in front of starbucks"}
+"""What the records call one site and people would call two."""
+
+
+@pytest.mark.parametrize(("city", "most"), [("berkeley", 120), ("boston", 450), ("montevideo", 120)])
+def test_a_name_of_the_records_is_one_mark(cities: Cities, city: str, most: int) -> None:
+    for name in list(dict.fromkeys(cities[city].sites.values()))[:most]:
         found = re.findall(r"\[(?:site|area|bin) [^\]]*\]", marked(cities[city], f"bins near {name} tonight"))
-        assert len(found) == 1, name
+        assert len(found) == 1 or name in TWO_NAMES, name
 
 
 def test_a_circuit_is_an_area_and_a_stop_on_it_a_site(cities: Cities) -> None:
