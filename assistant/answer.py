@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import JsonValue
 
 from assistant.compose import Composed, compose
-from assistant.decide import Situation, Speaker, decide
+from assistant.decide import Speaker, decide
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
 from assistant.memory import Past, PastTurn
@@ -21,6 +21,7 @@ from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import refusal
 from assistant.recording import Recorder, proposals_in
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
+from assistant.situation import Situation
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
 from domain.typed_text import cleaned
 from domain.values import Actor, Call

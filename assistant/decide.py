@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from pydantic import JsonValue
+
 from assistant.memory import Past
+from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
-from prompts.render import Setting, Step, Turn, render
+from prompts.render import Setting, Turn, render
 from tools.bounds import with_bounds
-from tools.call_classifier import WEIGHT, CallClassifier, Made, Thread, fused
+from tools.call_classifier import WEIGHT, CallClassifier, fused
 from tools.choosing import only_without, otherwise
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_kept
@@ -26,21 +29,17 @@ from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
 from tools.said_numbers import numbers_said
-from tools.schema import Freedom, Readers, call_schema, calls_by_name
-from tools.slips import Spelling
+from tools.schema import Freedom, call_schema, calls_by_name
+from tools.slips import Mended, Spelling
 from tools.spans import Spans
 from tools.whole_clause import with_whole_clauses
 from tools.whole_time import with_whole_times
 from tools.whole_trucks import with_whole_trucks
 
-NAMED = frozenset({"site", "area", "bin", "truck", "file"})
-"""Kinds of marks whose digits are part of a name."""
 GRACE_S = 0.5
 """Beyond a model's own deadline, so that the model's own sentence comes first."""
 MOST_AGAIN = 2
 """How often a call is written again to take in what it leaves out, and how often for another choice."""
-LONGEST_QUESTION = 1_200
-"""Characters of the current question that the embedded model sees: its beginning and its end."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +65,6 @@ class Speaker:
     spelling: Spelling | None = None
 
 
-@dataclass(frozen=True)
-class Situation:
-    """What a decision is about: who asks in which city, the thread before, the question, the calls of this turn.
-
-    `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question, `names`
-    the words of the city's names, `resolver` what a call's words stand for. The questions are in words
-    (tools/json_words.py).
-    """
-
-    city: str
-    role: str
-    today: str
-    past: Past
-    question: str
-    steps: Sequence[Step] = ()
-    readers: Readers | None = None
-    marks: tuple[str, ...] = ()
-    names: frozenset[str] = frozenset()
-    resolver: Resolver | None = None
-
-
 def _untold(_past: Past) -> None:
     """For callers that do not say what was cut."""
 
@@ -97,13 +75,15 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     A prompt that the model's context does not hold is tried again with half of its earlier turns, the newest; `cut`
     is told the thread as it is shown then.
     """
+    typed = situation
+    situation, mended = as_meant(situation, speaker.spelling)
     spans = spans_of(situation) if speaker.copying else None
     freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None)
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
             answer = await _chosen(speaker, situation, schema, cut)
-        return _as_said(Call.read(answer.text), situation)
+        return _as_typed(_as_said(Call.read(answer.text), situation), mended, typed)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     except ValueError as error:
@@ -122,7 +102,7 @@ async def _chosen(
     answer, shown = await _answer(speaker, situation, schema, cut)
     votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
-        votes = speaker.classifier.likely(thread_of(situation, speaker.spelling))
+        votes = speaker.classifier.likely(thread_of(situation))
         name = fused(answer.names, votes)
         if name != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
@@ -232,7 +212,7 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     call = Call.read(answer.text)
     if classifier is None or answer.weight is None or call.name not in TOOLS:
         return answer
-    told = classifier.likely_choices(thread_of(choice.situation, choice.speaker.spelling), call.name)
+    told = classifier.likely_choices(thread_of(choice.situation), call.name)
     offered = [each for each in _doubted(call, told) if otherwise(choice.schema, call, *each[1:])]
     for odds, argument, other in offered[:MOST_AGAIN]:
         schema = otherwise(choice.schema, Call.read(answer.text), argument, other)
@@ -272,11 +252,24 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
     return {**schema, "anyOf": [calls_by_name(schema)[name]]}
 
 
+def _as_typed(call: Call, mended: Sequence[Mended], situation: Situation) -> Call:
+    """The call with the words that the user typed, unless code makes nothing of these."""
+
+    def typed(value: JsonValue) -> JsonValue:
+        if isinstance(value, list):
+            return [typed(each) for each in value]
+        places = (read.typed(value) for read in mended) if isinstance(value, str) else ()
+        return next((said for said in places if said is not None), value)
+
+    said = {name: typed(value) for name, value in call.parameters.items()}
+    return _if_read(call, lambda meant: Call(meant.name, said), situation)
+
+
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
     said, marks = situation.question, situation.marks
     named = _if_read(without_impossible(call), lambda plain: with_pairs(plain, said), situation)
-    whole = with_kept(named, _before(situation), said)
+    whole = with_kept(named, before(situation), said)
     for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
         whole = read(whole, said)
     trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, marks), situation)
@@ -316,51 +309,4 @@ def prompt_of(speaker: Speaker, situation: Situation) -> str:
     shown = signatures if speaker.style == "small" else tool_block()
     setting = Setting(situation.city, situation.role, shown, situation.today)
     now = Turn(shortened(situation.question), tuple(situation.steps), situation.marks if speaker.marking else ())
-    turns = [*situation.past.for_prompt(), now]
-    spelt = [replace(turn, question=_spelt(turn.question, situation, speaker.spelling)) for turn in turns]
-    return render(speaker.style, setting, spelt)
-
-
-def _spelt(question: str, situation: Situation, spelling: Spelling | None) -> str:
-    """A question of the thread without slips; names and what code recognised stay."""
-    return spelling.mended(question, situation.marks, situation.names) if spelling else question
-
-
-def thread_of(situation: Situation, spelling: Spelling | None = None) -> Thread:
-    """What the classifier reads."""
-    before = situation.past.turns[-1] if situation.past.turns else None
-    earlier, then = (before.question, before.steps) if before else ("", ())
-    now, past = (tuple(Made(Call.read(s.call), s.outcome) for s in steps) for steps in (situation.steps, then))
-    asked, earlier = (_spelt(said, situation, spelling) for said in (situation.question, earlier))
-    return Thread(asked, situation.marks, now, earlier, past)
-
-
-def spans_of(situation: Situation) -> Spans:
-    """What may be copied: the user's words of the thread and the values of its calls."""
-    calls = calls_of(situation)
-    return Spans.of([*situation.past.said(), situation.question], calls=calls, names=_names(situation, calls))
-
-
-def _names(situation: Situation, calls: Sequence[Call]) -> list[str]:
-    """What is known to be a name: the marks of the question, and what earlier calls took for a place, bin or truck."""
-    found = map(Mention.read, situation.marks)
-    return [each.words for each in found if each.kind in NAMED] + [name for call in calls for name in names_in(call)]
-
-
-def _before(situation: Situation) -> Call | None:
-    """The call that ended the turn before this one; None within a turn, and where that one made no call."""
-    steps = situation.past.turns[-1].steps if situation.past.turns and not situation.steps else ()
-    return Call.read(steps[-1].call) if steps else None
-
-
-def calls_of(situation: Situation) -> list[Call]:
-    """All calls of the thread and of this turn, oldest first."""
-    return [*situation.past.calls(), *(Call.read(step.call) for step in situation.steps)]
-
-
-def shortened(question: str) -> str:
-    """A long question by its beginning and end, cut at words."""
-    if len(question) <= LONGEST_QUESTION:
-        return question
-    half = LONGEST_QUESTION // 2
-    return f"{question[:half].rsplit(' ', 1)[0]} ... {question[-half:].split(' ', 1)[-1]}"
+    return render(speaker.style, setting, [*situation.past.for_prompt(), now])

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from assistant.decide import GRACE_S, Speaker, shortened
+from assistant.decide import GRACE_S, Speaker
+from assistant.situation import shortened
 from domain.errors import ModelUnavailable
 from domain.ports import WeighingModel
 from domain.values import Call

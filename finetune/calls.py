@@ -59,7 +59,7 @@ def thread_of(row: Row, spelling: Spelling | None = None) -> Thread:
     """What the classifier reads of a row, slips of the keyboard mended as they are when it is served."""
     now, before = row.turns[-1], row.turns[-2] if len(row.turns) > 1 else None
     earlier, steps = (before.question, before.steps) if before else ("", ())
-    asked, earlier = (spelling.mended(said, now.marks) if spelling else said for said in (now.question, earlier))
+    asked, earlier = (spelling.mended(said, now.marks).text if spelling else said for said in (now.question, earlier))
     return Thread(asked, now.marks, tuple(map(_made, now.steps)), earlier, tuple(map(_made, steps)))
 
 

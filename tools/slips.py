@@ -3,9 +3,9 @@
 A model of 135 million parameters reads "wihtout" as pieces that mean nothing to it. So a word that is none, and that
 one slip turns into a word of the training rows, is shown to the model and its classifier as that word: the noisy
 channel (Kernighan, Church and Gale 1990) of one letter swapped with its neighbour, struck twice, or left out (three of
-the four slips of Damerau 1964, DOI 10.1145/363958.363994). What the user wrote stays what is recorded, copied into
-calls and resolved. Another letter in a word's place or at its end is as often another form of a word that the lists
-lack ("minutos", "comparalo"), and who types an accent means it: such words stay.
+the four slips of Damerau 1964, DOI 10.1145/363958.363994). What the user wrote stays what is recorded, and a
+call that copies mended words holds what was typed. Another letter in a word's place or at its end is as often another
+form of a word that the lists lack ("minutos", "comparalo"), and who types an accent means it: such words stay.
 """
 
 from __future__ import annotations
@@ -35,6 +35,37 @@ LINE = re.compile(r"(\S+) (\d{1,9})")
 
 
 @dataclass(frozen=True)
+class Slip:
+    """What was typed for the word `meant` that begins at `start` of a mended text."""
+
+    start: int
+    meant: str
+    typed: str
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A text without slips, and the slips that it had, in their order."""
+
+    text: str
+    slips: tuple[Slip, ...] = ()
+
+    def typed(self, words: str) -> str | None:
+        """How words of the text were typed, as they are or at their first place; None where they stand nowhere."""
+        places = re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", self.text)
+        found = [self._typed(*place.span()) for place in places]
+        return words if words in found else next(iter(found), None)
+
+    def _typed(self, start: int, end: int) -> str:
+        pieces = []
+        for slip in self.slips:
+            if start <= slip.start and slip.start + len(slip.meant) <= end:
+                pieces += [self.text[start : slip.start], slip.typed]
+                start = slip.start + len(slip.meant)
+        return "".join([*pieces, self.text[start:end]])
+
+
+@dataclass(frozen=True)
 class Spelling:
     """The words that are known: `counts` tells how many training rows hold one, 0 for others of the dictionaries.
 
@@ -51,22 +82,29 @@ class Spelling:
         object.__setattr__(self, "_folded", frozenset(map(fold, self.counts)))
         object.__setattr__(self, "_trained", tuple(word for word, count in self.counts.items() if count))
 
-    def mended(self, text: str, marks: Sequence[str] = (), names: Set[str] = frozenset()) -> str:
+    def mended(self, text: str, marks: Sequence[str] = (), names: Set[str] = frozenset()) -> Mended:
         """The text without slips. Words of `marks` ("[truck T2]") stay, words of `names` (as domain/name_words.py
         writes them), and those with a capital letter inside a sentence."""
         stay = names | {word for mark in marks for word in tokens(Mention.read(mark).words, frozenset())}
+        pieces, slips, upto, longer = [], list[Slip](), 0, 0
+        for found in WORD.finditer(text):
+            word, meant = found[0], self._meant(text, found, stay)
+            if meant != word:
+                slips.append(Slip(found.start() + longer, meant, word))
+                pieces += [text[upto : found.start()], meant]
+                upto, longer = found.end(), longer + len(meant) - len(word)
+        return Mended("".join([*pieces, text[upto:]]), tuple(slips))
 
-        def meant(found: re.Match[str]) -> str:
-            word = found[0]
-            before = text[max(0, found.start() - 20) : found.start()]
-            first = OPENING.search(before) is not None
-            lower = word[:1].lower() + word[1:] if first else word
-            if not lower.islower() or not stay.isdisjoint(tokens(word, frozenset())):
-                return word
-            mended = self.word(lower)
-            return mended[:1].upper() + mended[1:] if word[:1].isupper() else mended
-
-        return WORD.sub(meant, text)
+    def _meant(self, text: str, found: re.Match[str], stay: Set[str]) -> str:
+        """What a word of a text was meant for."""
+        word = found[0]
+        before = text[max(0, found.start() - 20) : found.start()]
+        first = OPENING.search(before) is not None
+        lower = word[:1].lower() + word[1:] if first else word
+        if not lower.islower() or not stay.isdisjoint(tokens(word, frozenset())):
+            return word
+        mended = self.word(lower)
+        return mended[:1].upper() + mended[1:] if word[:1].isupper() else mended
 
     def word(self, word: str) -> str:
         """What a word in small letters was meant for; the word itself where it is one or nothing is likely."""

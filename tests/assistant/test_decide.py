@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,8 +14,9 @@ import pytest
 from doubles import NamingScript, ScriptedModel
 from pydantic import JsonValue
 
-from assistant.decide import Situation, Speaker, decide, spans_of, thread_of
+from assistant.decide import Speaker, decide
 from assistant.memory import Past, PastTurn
+from assistant.situation import Situation, spans_of, thread_of
 from domain.errors import ModelUnavailable
 from domain.operation import load_operation
 from domain.ports import ModelAnswer
@@ -28,7 +28,6 @@ from tools.json_words import in_words
 from tools.registry import JsonSchema
 from tools.resolvable import Resolver
 from tools.resolve import Setting
-from tools.slips import Spelling
 
 REQUESTS = Call("operations_report", {"measure": "requests", "near": "Zone 4", "since": "May"})
 FIRST = Past("C-0001", (PastTurn("requests in Zone 4 in May", (Step(REQUESTS.text()),)),))
@@ -187,23 +186,6 @@ async def test_where_both_agree_or_the_other_call_fails_the_first_stays() -> Non
     assert await decide(speaker, situation(PLAN)) == QUICK
     gone = NamingScript([CHEAP.text(), ModelUnavailable("gone")], LIKELY, (-1.0, -1.0))
     assert await decide(replace(speaker, model=gone), situation(PLAN)) == CHEAP
-
-
-# ---------------------------------------------------------------- slips of the keyboard
-
-
-async def test_the_model_reads_a_question_without_slips_and_the_call_copies_what_was_typed() -> None:
-    spelling = Spelling({"without": 99, "truck": 99, "there": 99})
-    model = ScriptedModel([Call("propose_ticket", {"kind": "complaint", "note": "wihtout lid"}).text()])
-    past = Past("C-0001", (PastTurn("is it theer", (Step(REQUESTS.text()),)),))
-    asked = situation("wihtout lid near theere", past, marks=("[site theere]",), names=frozenset({"near"}))
-    call = await decide(Speaker(model, spelling=spelling), asked)
-    assert call.parameters["note"] == "wihtout lid near theere"
-    assert "without" not in json.dumps(model.schemas[0])
-    assert "is it there" in model.prompts[0]
-    assert "without lid near theere" in model.prompts[0]
-    thread = thread_of(asked, spelling)
-    assert (thread.question, thread.earlier) == ("without lid near theere", "is it there")
 
 
 # ---------------------------------------------------------------- what a call leaves out

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 from vllm_server import vllm_server
 
-from assistant.decide import Situation, Speaker, decide
+from assistant.decide import Speaker, decide
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Past, PastTurn
+from assistant.situation import Situation
 from domain.errors import ModelUnavailable
 from domain.values import Call
 from finetune.base import open_base

@@ -11,9 +11,9 @@ import pytest
 import torch
 from pydantic import JsonValue
 
-from assistant.decide import Situation
-from assistant.decide import thread_of as served_thread
 from assistant.memory import Past, PastTurn
+from assistant.situation import Situation, as_meant
+from assistant.situation import thread_of as served_thread
 from domain.errors import BadData
 from domain.values import Call
 from finetune.calls import Examples, Regression, mean_of, read_examples, scores_of, temperature_of, thread_of
@@ -109,7 +109,7 @@ def test_training_and_serving_read_the_same_of_a_thread() -> None:
     spelling = Spelling({"then": 9, "thin": 9, "plain": 9})
     slipped = replace(row, turns=(row.turns[0], replace(row.turns[1], question="tehn plian [x y]")))
     typed = replace(served, question="tehn plian [x y]")
-    assert served_thread(typed, spelling) == thread_of(slipped, spelling)
+    assert served_thread(as_meant(typed, spelling)[0]) == thread_of(slipped, spelling)
     assert thread_of(slipped, spelling).question == "then plain [x y]"
 
 

@@ -24,8 +24,9 @@ from tiny import (
 )
 from transformers import LlamaForCausalLM
 
-from assistant.decide import Situation, Speaker, prompt_of
+from assistant.decide import Speaker, prompt_of
 from assistant.memory import Past
+from assistant.situation import Situation
 from domain.errors import BadData
 from finetune.adapters import Making
 from finetune.packing import Row, collate, epoch_steps, read_rows

@@ -11,8 +11,9 @@ from doubles import ScriptedModel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.decide import Situation, Speaker, prompt_of
+from assistant.decide import Speaker, prompt_of
 from assistant.memory import Past, PastTurn
+from assistant.situation import Situation
 from domain.errors import BadData
 from evals.listed_tools import CITY, ROLE, TODAY, Asked, tool_order
 from evals.listed_tools import prompt_of as measured

@@ -59,16 +59,16 @@ def test_the_likelier_of_two_words_is_meant() -> None:
 
 def test_only_the_slips_of_a_text_change() -> None:
     text = "Wihtout truck 1?\nwaht about P-0702, file wihtout.jpg and wihtout-it, wihtout@there.org"
-    assert FEW.mended(text) == text.replace("Wihtout", "Without").replace("waht", "what")
+    assert FEW.mended(text).text == text.replace("Wihtout", "Without").replace("waht", "what")
 
 
 def test_names_stay() -> None:
     for text in ("bins near Wihtout Hall", 'skip "Wihtout"', "near St. Wihtout", "(Wihtout Lane)"):
-        assert FEW.mended(text) == text
-    assert FEW.mended("bins near wihtout hall", names=frozenset({"wihtout"})) == "bins near wihtout hall"
-    assert FEW.mended("waht near wihtout hall", ("[site wihtout hall]",)) == "what near wihtout hall"
+        assert FEW.mended(text).text == text
+    assert FEW.mended("bins near wihtout hall", names=frozenset({"wihtout"})).text == "bins near wihtout hall"
+    assert FEW.mended("waht near wihtout hall", ("[site wihtout hall]",)).text == "what near wihtout hall"
     for opening in (". ", "?\n", "\n", ": ", " ¿"):
-        assert FEW.mended(f"bins near{opening}Wihtout that") == f"bins near{opening}Without that"
+        assert FEW.mended(f"bins near{opening}Wihtout that").text == f"bins near{opening}Without that"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_names_stay() -> None:
     ],
 )
 def test_everyday_slips_in_the_languages_of_the_rows(said: str, meant: str, shipped: Spelling) -> None:
-    assert shipped.mended(said) == meant
+    assert shipped.mended(said).text == meant
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_everyday_slips_in_the_languages_of_the_rows(said: str, meant: str, ship
     ],
 )
 def test_right_words_of_four_languages_stay(said: str, shipped: Spelling) -> None:
-    assert shipped.mended(said) == said
+    assert shipped.mended(said).text == said
 
 
 @given(
     st.lists(st.sampled_from(["wihtout", "waht", "Theere", "12", "P-0702", ",", "?", "\n", "Ábc", "¿"]), max_size=30)
 )
 def test_words_change_one_by_one_and_nothing_else_does(parts: list[str]) -> None:
-    text, mended = " ".join(parts), FEW.mended(" ".join(parts))
+    text, mended = " ".join(parts), FEW.mended(" ".join(parts)).text
     meant = {"wihtout": "without", "waht": "what", "theere": "there"}
     assert [word.lower() for word in mended.split()] == [meant.get(w.lower(), w.lower()) for w in text.split()] or (
         "Theere" in mended  # with a capital letter inside a sentence

@@ -1,0 +1,60 @@
+"""What a decision is about, as the model reads it: slips of the keyboard mended, and put back into its call."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from doubles import ScriptedModel
+
+from assistant.decide import Speaker, decide
+from assistant.memory import Past, PastTurn
+from assistant.situation import Situation, as_meant, thread_of
+from domain.operation import load_operation
+from domain.store import Store
+from domain.values import Call
+from prompts.render import Step
+from tools.resolvable import Resolver
+from tools.resolve import Setting
+from tools.slips import Spelling
+
+FOUND = Call("find_bins", {"near": "the pier"})
+NO_PAST = Past("C-0001")
+WORDS = Spelling({"without": 99, "truck": 99, "there": 99, "tonight": 99, "easter": 99})
+
+
+def asked_of(question: str, past: Past = NO_PAST, **more: Any) -> Situation:
+    """A dispatcher's question."""
+    return Situation("berkeley", "dispatcher", "2025-08-31", past, question, **more)
+
+
+async def test_the_model_reads_a_question_without_slips_and_the_call_holds_what_was_typed() -> None:
+    model = ScriptedModel([Call("propose_ticket", {"kind": "complaint", "note": "without lid"}).text()])
+    past = Past("C-0001", (PastTurn("is it theer", (Step(FOUND.text()),)),))
+    asked = asked_of("wihtout lid near theere", past, marks=("[site theere]",), names=frozenset({"near"}))
+    call = await decide(Speaker(model, spelling=WORDS), asked)
+    assert call.parameters["note"] == "wihtout lid near theere"
+    assert "wihtout" not in json.dumps(model.schemas[0])
+    assert "is it there" in model.prompts[0]
+    assert "without lid near theere" in model.prompts[0]
+    thread = thread_of(as_meant(asked, WORDS)[0])
+    assert (thread.question, thread.earlier) == ("without lid near theere", "is it there")
+
+
+async def test_words_of_an_earlier_turn_are_those_typed_then() -> None:
+    model = ScriptedModel([Call("find_bins", {"bins": ["there", "the truck"]}).text()])
+    past = Past("C-0001", (PastTurn("bins theer", ()),))
+    call = await decide(Speaker(model, spelling=WORDS), asked_of("the turck", past))
+    assert call.parameters == {"bins": ["theer", "the turck"]}
+
+
+@pytest.mark.parametrize(("said", "kept"), [("tonight", "tongiht"), ("easter", "easter")])
+async def test_where_code_reads_only_the_mended_words_the_call_keeps_them(said: str, kept: str, store: Store) -> None:
+    at = datetime(2025, 9, 1, 8, tzinfo=UTC)
+    question = "plan tongiht or eatser"
+    resolver = Resolver(Setting(load_operation(store, "smalltown"), at, question))
+    model = ScriptedModel([Call("plan_round", {"when": said}).text()])
+    call = await decide(Speaker(model, spelling=WORDS), asked_of(question, resolver=resolver))
+    assert call.parameters == {"when": kept}
