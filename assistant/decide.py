@@ -272,7 +272,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     whole = with_kept(named, before(situation), said)
     for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
         whole = read(whole, said)
-    trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, marks), situation)
+    trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, said, marks), situation)
     return _if_read(trucks, lambda cut: with_whole_times(cut, said, marks), situation)
 
 

@@ -6,7 +6,8 @@ forgotten, not withdrawn. Where a turn says everything anew, or denies or takes 
 day", "all of them"), nothing is kept, and nothing of an argument whose value it names.
 
 A question of nothing but a value ("and Hyde Park?") goes on too, whatever the model repeats (ellipsis; of 1,433 such
-rows of training 1,424 keep all), and what it repeats stays where it was (in 7,680 of 7,680).
+rows of training 1,424 keep all), and what it repeats stays where it was (in 7,680 of 7,680): where something new stands
+there ("July, please, same thing" after June), the old is gone and is nothing else now, unless things are compared.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ CONNECTING = frozenset(
 """Words that ask for nothing by themselves."""
 
 
+COMPARED = re.compile(
+    r"\b(?:against|versus|vs|than|compar\w*|beside|next to|alongside|gegen\w*|neben|verglichen|vergleich\w*|als"
+    r"|contra|frente|junto|que|contre|rapport|côté)\b",
+    re.I,
+)
+"""Words that set the old beside the new."""
+
+
 def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
     """The call with the arguments of the thread's call `before` it that it leaves out, where it goes on with that one.
 
@@ -79,10 +88,16 @@ def _in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:
     """The call with words that this question does not say in the argument that the earlier call had them in."""
     placed: dict[str, JsonValue] = {}
     for name, value in call.parameters.items():
-        carried = isinstance(value, str) and declared.argument(name).words and not _says(question, value)
-        homes = [each for each, said in before.parameters.items() if said == value and each not in call.parameters]
-        moved = carried and before.parameters.get(name) != value and len(homes) == 1
-        placed[homes[0] if moved else name] = value
+        argument = declared.argument(name)
+        carried = isinstance(value, str) and argument.words and not _says(question, value)
+        homes = [each for each, said in before.parameters.items() if said == value]
+        free = [each for each in homes if each not in call.parameters]
+        if not carried or name in homes or not homes:
+            placed[name] = value
+        elif len(free) == 1:
+            placed[free[0]] = value
+        elif free or argument.required or COMPARED.search(question):
+            placed[name] = value
     return Call(call.name, placed)
 
 

@@ -1,13 +1,14 @@
 """Trucks by number are the whole of their list: of "Lkw 1 und 2" nobody means the first alone.
 
 Only the first number of such a list has the word that makes it a truck, so a model that copies word by word may stop
-behind it; what code recognises as one list of trucks (a mark of the question) is read on to its end.
+behind it; what code recognises as one list of trucks (a mark of the question) is read on to its end. So are names of
+trucks with nothing between them ("T1 T2 run at five").
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from pydantic import JsonValue
 
@@ -20,18 +21,37 @@ from tools.registry import TOOLS, Tool
 __all__ = ["with_whole_trucks"]
 
 
-def with_whole_trucks(call: Call, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call with each truck that begins a list of numbers as that list; arguments of a single truck stay."""
+def with_whole_trucks(call: Call, question: str, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with each truck that begins a list of numbers as that list, and with the trucks that stand side by side
+    with one of its own; arguments of a single truck stay."""
     declared = tools.get(call.name)
-    lists = words_marked("truck", marks)
-    if declared is None or not lists:
+    named = words_marked("truck", marks)
+    if declared is None or not named:
         return call
+    beside = _side_by_side(named, question)
+    others = set(call.texts())
     longer: dict[str, JsonValue] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name)
         if argument.words and argument.words.kind == "truck" and isinstance(said, list):
-            longer[argument.name] = _whole(said, lists)
+            longer[argument.name] = _with_neighbours(_whole(said, named), beside, others)
     return Call(call.name, {**call.parameters, **longer})
+
+
+def _side_by_side(named: Sequence[str], question: str) -> list[list[str]]:
+    """Runs of trucks with nothing but space between them in the question."""
+    each = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True))
+    runs = re.finditer(rf"(?<!\S)(?:{each})(?:[ \t]+(?:{each}))+(?!\w)", question)
+    return [re.findall(each, run[0]) for run in runs]
+
+
+def _with_neighbours(said: Sequence[JsonValue], runs: Sequence[Sequence[str]], others: Set[str]) -> list[JsonValue]:
+    """The trucks, each of a run followed by those of it that the call has nowhere."""
+    found: list[JsonValue] = []
+    for value in said:
+        run = next((each for each in runs if value in each), None)
+        found += [name for name in run if name == value or name not in others] if run else [value]
+    return list(dict.fromkeys(found))
 
 
 def _whole(said: Sequence[JsonValue], lists: Sequence[str]) -> list[JsonValue]:

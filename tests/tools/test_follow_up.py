@@ -75,6 +75,8 @@ def test_words_that_are_repeated_stay_in_their_argument() -> None:
     assert said["compare_to"] == "2015"
     both = {"measure": "requests", "since": "2016", "compare_to": "2015", "group_by": "reason"}
     assert kept(since, "and 2016 beside it", **both) == both
+    anew = {"measure": "requests", "since": "2016", "group_by": "reason"}
+    assert kept(since, "2016, please, same thing", **anew, compare_to="2015") == anew
 
 
 def test_an_end_of_the_call_before_does_not_outlive_a_new_beginning() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadData
-from tools.slips import Spelling, load_spelling
+from tools.slips import Slip, Spelling, load_spelling
 
 SHIPPED = Path(__file__).parents[2] / "finetune" / "adapter" / "roundsman-words.txt"
 FEW = Spelling({"without": 900, "where": 800, "there": 700, "three": 600, "what": 500, "again": 90, "a": 9, "wary": 0})
@@ -103,12 +103,26 @@ def test_right_words_of_four_languages_stay(said: str, shipped: Spelling) -> Non
 @given(
     st.lists(st.sampled_from(["wihtout", "waht", "Theere", "12", "P-0702", ",", "?", "\n", "Ábc", "¿"]), max_size=30)
 )
-def test_words_change_one_by_one_and_nothing_else_does(parts: list[str]) -> None:
-    text, mended = " ".join(parts), FEW.mended(" ".join(parts)).text
+def test_words_change_one_by_one_and_nothing_else_does_and_change_back(parts: list[str]) -> None:
+    text, read = " ".join(parts), FEW.mended(" ".join(parts))
+    assert read.typed(read.text) == text
+    mended = read.text
     meant = {"wihtout": "without", "waht": "what", "theere": "there"}
     assert [word.lower() for word in mended.split()] == [meant.get(w.lower(), w.lower()) for w in text.split()] or (
         "Theere" in mended  # with a capital letter inside a sentence
     )
+
+
+def test_words_of_a_mended_text_are_known_as_they_were_typed() -> None:
+    read = FEW.mended("waht lid? wihtout lid, not waht lid but what lid")
+    assert read.slips[1] == Slip(10, "without", "wihtout")
+    assert [read.typed(said) for said in ("without lid", "lid, not what", "lid")] == [
+        "wihtout lid",
+        "lid, not waht",
+        "lid",
+    ]
+    assert read.typed("what lid") == "what lid"  # typed like that too
+    assert (read.typed("hat lid"), read.typed("without t"), read.typed("glass")) == (None, None, None)
 
 
 @pytest.mark.parametrize(

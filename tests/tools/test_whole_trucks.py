@@ -25,7 +25,7 @@ def test_a_truck_that_begins_a_list_of_numbers_is_the_list(
     mark: str, said: list[JsonValue], meant: list[JsonValue]
 ) -> None:
     call = Call("fleet_status", {"trucks": said, "when": "morgen"})
-    assert with_whole_trucks(call, [f"[truck {mark}]", "[time morgen]"]).parameters == {
+    assert with_whole_trucks(call, f"{mark} morgen", [f"[truck {mark}]", "[time morgen]"]).parameters == {
         "trucks": meant,
         "when": "morgen",
     }
@@ -33,4 +33,28 @@ def test_a_truck_that_begins_a_list_of_numbers_is_the_list(
 
 def test_arguments_of_other_kinds_stay() -> None:
     for call in (Call("service_history", {"truck": "Lkw 1"}), Call("plan_round", {"skip": ["Lkw 1"]})):
-        assert with_whole_trucks(call, ["[truck Lkw 1 und 2]"]) == call
+        assert with_whole_trucks(call, "Lkw 1 und 2", ["[truck Lkw 1 und 2]"]) == call
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "meant"),
+    [
+        ("t1 t2 run at five", ["t1"], ["t1", "t2"]),
+        ("t1 t2  t3 run at five", ["t2"], ["t1", "t2", "t3"]),
+        ("t1 t2 run at five", ["t2", "t1"], ["t2", "t1"]),
+        ("t1, t2 not before six", ["t1"], ["t1"]),
+        ("plan t1 - t2 t3 rest", ["t1"], ["t1"]),
+        ("t12 t1 run", ["t12"], ["t12", "t1"]),
+        ("t1 t2x t2", ["t1"], ["t1"]),
+    ],
+)
+def test_trucks_with_nothing_between_them_are_one_list(
+    question: str, said: list[JsonValue], meant: list[JsonValue]
+) -> None:
+    marks = [f"[truck {name}]" for name in ("t1", "t2", "t3", "t12")]
+    assert with_whole_trucks(Call("plan_round", {"trucks": said}), question, marks).parameters["trucks"] == meant
+
+
+def test_a_truck_that_the_call_has_elsewhere_is_no_neighbour() -> None:
+    call = Call("what_if", {"add_trucks": ["T1"], "remove_trucks": ["T2"]})
+    assert with_whole_trucks(call, "in T1 T2 out", ["[truck T1]", "[truck T2]"]) == call
