@@ -63,9 +63,10 @@ finetune/runs/rows.jsonl: $(wildcard finetune/frames/*/*.txt finetune/*.py tools
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without juno kit rosa vera --out $@
 
-adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames: about three hours with a core to itself
+adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames, or go on with that: three hours of a core with AMX
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
-	  --out finetune/runs/again --steps 2710 --decay 0.6 --rank 24 --threads 1 --val-every 300
+	  $(if $(wildcard finetune/runs/again/checkpoint.pt),--resume) --out finetune/runs/again \
+	  --steps 2710 --decay 0.6 --rank 24 --threads 1 --val-every 300
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 

@@ -244,7 +244,12 @@ def add_flags(p: argparse.ArgumentParser, lr: float) -> None:
     p.add_argument("--seed", type=int, default=7)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    p.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the matrix products")
+    p.add_argument(
+        "--dtype",
+        choices=("auto", "bfloat16", "float32"),
+        default="auto",
+        help="of the matrix products; auto: bfloat16 where the hardware has it, and what a resumed run began with",
+    )
     p.add_argument("--eager", action="store_true", help="no torch.compile (it needs a C++ compiler)")
     p.add_argument("--recompute", action="store_true", help="keep no inner results of layers (gradient checkpointing)")
     p.add_argument("--resume", action="store_true")
@@ -261,13 +266,26 @@ def device_of(said: str) -> str:
     return ("cuda" if there else "cpu") if said == "auto" else said
 
 
+def dtype_of(args: argparse.Namespace) -> str:
+    """`auto` as this machine multiplies fastest: a processor without bfloat16 emulates it, many times slower."""
+    said: str = args.dtype
+    if said != "auto":
+        return said
+    begun = adapters.read_making(args.out) if args.resume else None
+    if begun:
+        return str(begun.plan["dtype"])
+    able = torch.cpu.get_capabilities()
+    native = any(able.get(kind) for kind in ("avx512_bf16", "amx_bf16", "bf16"))
+    return "bfloat16" if native or device_of(args.device) == "cuda" else "float32"
+
+
 def plan_of(args: argparse.Namespace, init: adapters.Described | None, **more: Any) -> Plan:
     """The plan that the flags say; an adapter to start from decides rank and alpha."""
     rank = init.rank if init else args.rank
     alpha = init.alpha if init else args.alpha or 2.0 * args.rank
     digest = file_digest(init.weights) if init else ""
-    same = ("lr", "warmup", "decay", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "dtype", "style")
-    flags = {name: getattr(args, name) for name in same}
+    same = ("lr", "warmup", "decay", "weight_decay", "clip", "step_tokens", "micro_tokens", "seed", "style")
+    flags = {name: getattr(args, name) for name in same} | {"dtype": dtype_of(args)}
     return Plan(rank=rank, alpha=alpha, full=getattr(args, "full", False), init=digest, **flags, **more)
 
 

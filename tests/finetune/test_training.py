@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ from assistant.decide import Speaker, prompt_of
 from assistant.memory import Past
 from assistant.situation import Situation
 from domain.errors import BadData
-from finetune.adapters import Making
+from finetune.adapters import Making, write_making
 from finetune.packing import Row, collate, epoch_steps, read_rows
 from finetune.sft import Supervised, validate
-from finetune.training import Plan, load_checkpoint, probe_speed, save_weights, train
+from finetune.training import Plan, dtype_of, load_checkpoint, probe_speed, save_weights, train
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
@@ -245,3 +246,27 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     file.write_text(a_line() + "\n" + line + "\n")
     with pytest.raises(BadData, match=r"rows\.jsonl:2"):
         read_rows(file, Letters(), 250)
+
+
+@pytest.mark.parametrize(
+    ("said", "able", "dtype"),
+    [
+        ("auto", {"avx2": True}, "float32"),
+        ("auto", {"avx2": True, "avx512_bf16": True}, "bfloat16"),
+        ("auto", {"amx_bf16": True}, "bfloat16"),
+        ("bfloat16", {}, "bfloat16"),
+    ],
+)
+def test_products_are_in_the_type_that_the_processor_multiplies(
+    said: str, able: dict[str, bool], dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    flags = argparse.Namespace(dtype=said, device="cpu", resume=False, out=tmp_path)
+    assert dtype_of(flags) == dtype
+
+
+def test_a_resumed_run_keeps_its_type_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    write_making(tmp_path, replace(MADE, plan=asdict(PLAN)))
+    flags = argparse.Namespace(dtype="auto", device="cpu", resume=True, out=tmp_path)
+    assert dtype_of(flags) == "float32"
