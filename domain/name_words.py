@@ -43,6 +43,8 @@ OPPOSITES = words_of(
     "north south east west northwest northeast southwest southeast upper lower inner outer left right old new"
 )
 ADDABLE_WEIGHT = 0.25
+AND = "and|y|und|et"
+"""What joins two names or numbers, as a part of patterns (English, Spanish, German, French)."""
 WORD = re.compile(r"\w+")
 UNSPLIT = re.compile(r"[’'`´]")
 PADDED = re.compile(r"^([a-z]{1,3})0+(\d+)$")  # "u04" is "u4"

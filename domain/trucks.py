@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from domain.errors import AmbiguousName, UnknownName
-from domain.name_words import fold, tokens, unified, words_of
+from domain.name_words import AND, fold, tokens, unified, words_of
 from domain.names import CHOICES, Named, NameIndex, alike
 from domain.values import TruckSet
 
@@ -16,7 +16,7 @@ TRUCK_WORDS = sorted(
 )  # as `domain.names.tokens` leaves them: singular, without accents
 ALL_WORDS = words_of("all every each everyone whole entire fleet todo toda flota alle ganze tou toute flotte")
 BOTH_WORDS = words_of("both ambo amba beide beiden")
-JOINERS = re.compile(r"\s*(?:,|;|\+|&|/|\band\b|\bplus\b|\by\b|\bund\b|\bet\b|\bor\b)\s*", re.I)
+JOINERS = re.compile(rf"\s*(?:,|;|\+|&|/|\b(?:{AND}|plus|or)\b)\s*", re.I)
 RANGE = re.compile(r"(\d+)\s*(?:-|–|to|through|thru|bis|a|à)\s*(?:trucks?\s*|t)?(\d+)\s*$", re.I)
 COUNTED = re.compile(
     r"^(?:(?:the|all|los|las|les|die|alle)\s+)*(\w+)\s+(?:trucks|lorries|vehicles|vans|camiones|camions|lkws?|wagen)$",

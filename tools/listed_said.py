@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pydantic import JsonValue
 
 from domain import name_words
-from domain.name_words import ARTICLES, words_said
+from domain.name_words import AND, ARTICLES, words_said
 from tools.denial import is_denied
 from tools.numbers import numbers_in
 
@@ -20,7 +20,7 @@ EDGE = re.compile(r"(?<=[a-z\d])(?=[A-Z])|_|-")
 PART = re.compile(r"[.,]\d|[,;:]$|[%/]")
 """What makes a number more than a whole one, or ends a list's entry behind it."""
 QUOTED = re.compile(r"\"([^\"]{2,})\"|“([^”]{2,})”|„([^“”]{2,})[“”]|«([^»]{2,})»|(?<!\w)['‘]([^'’]{8,})['’](?!\w)")
-AND = frozenset({"and", "y", "und", "et", "&", "+"})
+JOINING = frozenset({*AND.split("|"), "&", "+"})
 CLAUSE_END = re.compile(r"[.,;:(]")
 NUMBERED = frozenset({"number", "no", "nr", "num", "id"})
 TIMES = name_words.words_of(
@@ -93,7 +93,7 @@ def things_said(name: str, question: str) -> list[JsonValue]:
         thing = token.strip(",;.?!")
         if thing[-1:].isdigit() and thing.isalnum():
             found.append(thing)
-        elif token not in AND:
+        elif token not in JOINING:
             break
         if token[-1] in ";.?!":
             break

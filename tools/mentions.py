@@ -15,7 +15,7 @@ from datetime import datetime
 
 from domain.errors import AskAgain, UnclearTime
 from domain.feasts import FEAST, FEAST_WORDS
-from domain.name_words import FILLERS, NUMBERS, WORD, fold, singular, words_of
+from domain.name_words import AND, FILLERS, NUMBERS, WORD, fold, singular, words_of
 from domain.operation import Operation
 from domain.places import Gazetteer
 from domain.spoken_clock import SPOKEN
@@ -40,7 +40,7 @@ EDGES = FILLERS | words_of(
     "of is are and or with w for has have any my our some skip that this what who how in no number"
 )
 """What no name begins or ends with."""
-PARTED = re.compile(r"\s*[,;:()=/+&\"]\s*|\s+(?:and|y|und|et)\s+", re.I)
+PARTED = re.compile(rf"\s*[,;:()=/+&\"]\s*|\s+(?:{AND})\s+", re.I)
 """What parts a name from other words, unless the name is none without them ("Huntington and Massachusetts")."""
 UNTIMELY = words_of(
     "and y und et plus to from in at since until till between by on of for the about past end start um a w"
@@ -87,7 +87,7 @@ THING_OF_FEAST = re.compile(
 PROGRAM = re.compile(r"[|;&]")
 """What no words of a time hold: it parts a program's fields ("Park|from=2015-11-15"); a first one may hold `=`."""
 DURATION = re.compile(r"(?![0-2]\d{3} h)\S+ (?:hours?|hrs?|h|minutes?|mins?|stunden?|horas?|heures?)", re.I)
-LAST_OF_TRUCKS = re.compile(r"(?P<comma>,?) ?(?P<joined>\b(?:and|y|und|et)\b|[&+-])? ?(?P<number>\w+)$", re.I)
+LAST_OF_TRUCKS = re.compile(rf"(?P<comma>,?) ?(?P<joined>\b(?:{AND})\b|[&+-])? ?(?P<number>\w+)$", re.I)
 """The last number of a list of trucks, without a word of its own."""
 TRUCKS = re.compile(r"(?:trucks|lorries|vehicles|camiones|camions|lkws)\b", re.I)
 SAID_OF_TRUCKS = words_of(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from domain.name_words import AND
 from domain.values import Call
 from tools.coverage import QUOTED
 from tools.denial import denied
@@ -30,7 +31,7 @@ NEXT = re.compile(
     r"|\s(?=\w+\s*=)|$)"
 )
 """Where a value without quotes ends: before a separator or the name of the next one, or with the message."""
-MORE = re.compile(r"[,?!=<>$`«»(){}\[\]]|(?<!\d):|\.\s|\s[-–—/&+]\s|\s(?:and|y|und|et|or|o|oder|ou|please|bitte)\b")
+MORE = re.compile(r"[,?!=<>$`«»(){}\[\]]|(?<!\d):|\.\s|\s[-–—/&+]\s|\s(?:" + AND + r"|or|o|oder|ou|please|bitte)\b")
 """What a value without quotes does not hold: it may have more in it than the value."""
 NEXT_OF_LIST = re.compile(r"\s*(?:[;|\n})\]]|&(?=\w+=)|,?\s*(?<!\w)(?=\w+\s*=)|$)")
 MORE_IN_LIST = re.compile(rf",(?:\s|$)|^,|(?!,)(?:{MORE.pattern})")

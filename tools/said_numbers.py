@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from domain.name_words import words_of
+from domain.name_words import AND, words_of
 from tools.coverage import NUMBER, QUOTED
 from tools.impossible import without_times
 from tools.mentions import Mention
@@ -34,7 +34,7 @@ OF_THINGS = re.compile(
 """Hours in words, money, dates, years, codes, and numbers of things that are no bins, trucks or levels."""
 LONGEST = 4_000
 """Characters of a question that are looked through."""
-GAP = re.compile(r"[\s-]*(?:(?:and|y|und|et)\s+)?")
+GAP = re.compile(rf"[\s-]*(?:(?:{AND})\s+)?")
 """What may stand between the words of one number."""
 
 
