@@ -50,12 +50,15 @@ CONNECTING = frozenset(
 """Words that ask for nothing by themselves."""
 
 
-COMPARED = re.compile(
-    r"\b(?:against|versus|vs|than|compar\w*|beside|next to|alongside|gegen\w*|neben|verglichen|vergleich\w*|als"
-    r"|contra|frente|junto|que|contre|rapport|côté)\b",
-    re.I,
+SET = (
+    r"(?:against|versus|vs\.?|than|relative to|compared? (?:to|with)|beside|next to|alongside|gegen(?:über)?|neben|als"
+    r"|verglichen mit|im vergleich (?:zum?|mit)|contra|frente a|junto a|al lado de|comparad[oa]s? con"
+    r"|contre|par rapport (?:à|au)|à côté de|comparée?s? (?:à|au|avec))"
 )
-"""Words that set the old beside the new."""
+BEHIND = r"(?:set |put |held )?(?:next to|beside|alongside|against|daneben|dagegen|al lado|junto a|à côté|en face)"
+"""What sets the old beside the new: before a word, and behind it ("With June beside it")."""
+COMPARED = re.compile(rf"\b(?:{SET}|{BEHIND})(?!\w)", re.I)
+PRONOUN = r"(?:(?:it|that|this|them|the|der|die|das|dem|den|el|la|los|le|les) )*"
 
 
 def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -71,7 +74,7 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
         return call
     if is_denied(question) or ANYTHING.search(question):
         return call
-    call = _in_place(call, before, question, declared)
+    call = _set_beside(_in_place(call, before, question, declared), before, question, declared)
     copied = {each.name for each in declared.arguments if each.words or each.schema.get("type") == "integer"}
     goes_on = any(
         name in copied and before.parameters.get(name) == value and not _says(question, value)
@@ -99,6 +102,20 @@ def _in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:
         elif free or argument.required or COMPARED.search(question):
             placed[name] = value
     return Call(call.name, placed)
+
+
+def _set_beside(call: Call, before: Call, question: str, declared: Tool) -> Call:
+    """The call with a new time beside the earlier one where the question sets it there ("with June next to it")."""
+    new, old = call.parameters.get("since"), before.parameters.get("since")
+    compares = any(argument.name == "compare_to" for argument in declared.arguments)
+    if not compares or not isinstance(new, str) or not isinstance(old, str) or new == old:
+        return call
+    said = re.escape(new)
+    there = re.search(rf"\b{SET} {PRONOUN}{said}(?!\w)|(?<!\w){said},? {BEHIND}(?!\w)", question, re.I)
+    beside = call.parameters.get("compare_to")
+    if there is None or (beside is not None and (beside == old or _says(question, beside))):
+        return call
+    return Call(call.name, {**call.parameters, "since": old, "compare_to": new})
 
 
 def _is_bare(question: str, call: Call) -> bool:

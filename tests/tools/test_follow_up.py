@@ -79,6 +79,26 @@ def test_words_that_are_repeated_stay_in_their_argument() -> None:
     assert kept(since, "2016, please, same thing", **anew, compare_to="2015") == anew
 
 
+@pytest.mark.parametrize(
+    ("question", "said", "beside"),
+    [
+        ("With June beside it.", {"since": "June"}, True),
+        ("And beside it June, to compare.", {"since": "June"}, True),
+        ("June next to that?", {"since": "June", "compare_to": "July"}, False),
+        ("y al lado de junio", {"since": "junio"}, True),
+        ("June instead, against May", {"since": "June", "compare_to": "May"}, False),
+        ("June instead", {"since": "June"}, False),
+    ],
+)
+def test_a_time_that_is_set_beside_the_earlier_one_is_compared(
+    question: str, said: dict[str, JsonValue], beside: bool
+) -> None:
+    july = Call("operations_report", {"measure": "tonnage", "group_by": "week", "since": "July"})
+    found = kept(july, question, measure="tonnage", group_by="week", **said)
+    wanted = {"since": "July", "compare_to": said["since"]} if beside else said
+    assert found == {"measure": "tonnage", "group_by": "week"} | wanted
+
+
 def test_an_end_of_the_call_before_does_not_outlive_a_new_beginning() -> None:
     ended = Call("service_history", {"near": "Astoria", "until": "Wednesday"})
     assert kept(ended, "and yesterday?", near="Astoria", since="yesterday") == {"near": "Astoria", "since": "yesterday"}
