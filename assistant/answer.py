@@ -30,6 +30,7 @@ from tools.commands import command
 from tools.context import Ctx, ThreadView
 from tools.mentions import Mention, mentions
 from tools.registry import TOOLS
+from tools.repairs import repairs
 from tools.resolvable import Resolver
 from tools.resolve import readers, setting_of
 from tools.unused import not_used
@@ -120,7 +121,8 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        left_over = [] if spelt_out else _left_over(named, latest)
+        taken_back = {repair.mention for repair in repairs(setting.question, named)}
+        left_over = [] if spelt_out else _left_over([each for each in named if each not in taken_back], latest)
         latest["degraded"] = [*_unseen(seen[-1].cut), *left_over, *degraded]
         return latest
 

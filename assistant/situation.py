@@ -11,6 +11,7 @@ from prompts.render import Step
 from tools.call_classifier import Made, Thread
 from tools.mentions import Mention
 from tools.registry import names_in
+from tools.repairs import repairs
 from tools.resolvable import Resolver
 from tools.schema import Readers
 from tools.slips import Mended, Spelling
@@ -46,16 +47,20 @@ class Situation:
 def as_meant(situation: Situation, spelling: Spelling | None) -> tuple[Situation, Sequence[Mended]]:
     """The situation with questions that have no slips of the keyboard, and these questions, the newest first.
 
-    Names and what code recognised stay as they are.
+    Names and what code recognised stay as they are, but for what the newest question takes back.
     """
     if spelling is None:
         return situation, ()
     marks, names = situation.marks, situation.names
+    taken_back = repairs(situation.question, [Mention.read(mark) for mark in marks])
     now, *earlier = (spelling.mended(said, marks, names) for said in (situation.question, *situation.past.said()))
+    for repair in reversed(taken_back):
+        now = now.without(repair.start, repair.end)
     turns = tuple(replace(turn, question=read.text) for turn, read in zip(situation.past.turns, earlier, strict=True))
     past = replace(situation.past, turns=turns)
     resolver = situation.resolver.reading(now.text) if situation.resolver else None
-    return replace(situation, question=now.text, past=past, resolver=resolver), (now, *reversed(earlier))
+    left = tuple(mark for mark in marks if mark not in {str(repair.mention) for repair in taken_back})
+    return replace(situation, question=now.text, past=past, marks=left, resolver=resolver), (now, *reversed(earlier))
 
 
 def thread_of(situation: Situation) -> Thread:

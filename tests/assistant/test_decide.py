@@ -190,7 +190,7 @@ async def test_where_both_agree_or_the_other_call_fails_the_first_stays() -> Non
 
 # ---------------------------------------------------------------- what a call leaves out
 
-BOTH = "T1 T2 run for tonight"
+BOTH = "T1, T2 run for tonight"
 MARKS = ("[truck T1]", "[truck T2]", "[time tonight]")
 ONE = Call("plan_round", {"when": "tonight", "trucks": ["T1"]})
 TWO = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T2"]})

@@ -58,3 +58,12 @@ async def test_where_code_reads_only_the_mended_words_the_call_keeps_them(said: 
     model = ScriptedModel([Call("plan_round", {"when": said}).text()])
     call = await decide(Speaker(model, spelling=WORDS), asked_of(question, resolver=resolver))
     assert call.parameters == {"when": kept}
+
+
+async def test_what_a_question_takes_back_is_not_shown() -> None:
+    model = ScriptedModel([Call("plan_round", {"when": "Friday"}).text()])
+    asked = asked_of("plan Tuesday no sorry Friday", marks=("[time Tuesday]", "[time Friday]"))
+    call = await decide(Speaker(model, spelling=WORDS), asked)
+    assert call.parameters == {"when": "Friday"}
+    assert "plan Friday\n[time Friday]" in model.prompts[0]
+    assert "Tuesday" not in json.dumps(model.schemas[0])
