@@ -58,6 +58,12 @@ SET = (
 BEHIND = r"(?:set |put |held )?(?:next to|beside|alongside|against|daneben|dagegen|al lado|junto a|à côté|en face)"
 """What sets the old beside the new: before a word, and behind it ("With June beside it")."""
 COMPARED = re.compile(rf"\b(?:{SET}|{BEHIND})(?!\w)", re.I)
+REPLACED = re.compile(
+    r"\b(?:and not|not|instead of|rather than|no|y no|en vez de|en lugar de|nicht|und nicht|statt|anstatt|pas|et pas"
+    r"|au lieu de)\s+(?:(?:the|at|in|on|el|la|los|en|der|die|das|den|dem|bei|am|le|les|à|au)\s+)*([^,.;:!?()]+)",
+    re.I,
+)
+"""A denial and what it denies, up to the end of the clause."""
 PRONOUN = r"(?:(?:it|that|this|them|the|der|die|das|dem|den|el|la|los|le|les) )*"
 
 
@@ -72,7 +78,7 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     declared = tools.get(call.name)
     if declared is None or before is None or before.name != call.name or not _asks(declared):
         return call
-    if is_denied(question) or ANYTHING.search(question):
+    if is_denied(_without_replaced(question, before)) or ANYTHING.search(question):
         return call
     call = _set_beside(_in_place(call, before, question, declared), before, question, declared)
     copied = {each.name for each in declared.arguments if each.words or each.schema.get("type") == "integer"}
@@ -85,6 +91,17 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     earlier = before.parameters.items()
     left = {name: value for name, value in earlier if _fits(name, call, before) and not _says(question, value)}
     return Call(call.name, {**call.parameters, **left}) if left else call
+
+
+def _without_replaced(question: str, before: Call) -> str:
+    """The question without a denial of nothing but a value of the earlier call ("Soda Hall, not Evans")."""
+    values = [set(words_said(text)) for text in before.texts()]
+
+    def cut(found: re.Match[str]) -> str:
+        words = set(words_said(found[1]))
+        return "" if words and any(words <= value for value in values) else found[0]
+
+    return REPLACED.sub(cut, question)
 
 
 def _in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:

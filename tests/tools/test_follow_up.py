@@ -99,6 +99,24 @@ def test_a_time_that_is_set_beside_the_earlier_one_is_compared(
     assert found == {"measure": "tonnage", "group_by": "week"} | wanted
 
 
+@pytest.mark.parametrize(
+    ("question", "keeps"),
+    [
+        ("oh wait, it's the pier, not Astoria. Sorry!!", True),
+        ("the pier instead of Astoria, please", True),
+        ("el muelle, no Astoria", True),
+        ("the pier, not Astoria and no paper either", False),
+        ("the pier, not that stream", False),
+        ("the pier, no limit", False),
+    ],
+)
+def test_who_denies_only_what_was_said_before_goes_on_with_the_rest(question: str, keeps: bool) -> None:
+    near = Call("find_bins", {"near": "Astoria", "stream": "paper", "min_fill_pct": 75})
+    place = "el muelle" if "muelle" in question else "the pier"
+    found = kept(near, question, near=place, stream="paper")
+    assert found == {"near": place, "stream": "paper"} | ({"min_fill_pct": 75} if keeps else {})
+
+
 def test_an_end_of_the_call_before_does_not_outlive_a_new_beginning() -> None:
     ended = Call("service_history", {"near": "Astoria", "until": "Wednesday"})
     assert kept(ended, "and yesterday?", near="Astoria", since="yesterday") == {"near": "Astoria", "since": "yesterday"}
