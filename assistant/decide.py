@@ -270,8 +270,9 @@ def _as_said(call: Call, situation: Situation) -> Call:
     said, marks = situation.question, situation.marks
     named = _if_read(without_impossible(call), lambda plain: with_pairs(plain, said), situation)
     whole = with_kept(named, before(situation), said)
-    for read in (with_reach, with_bounds, with_whole_clauses, without_other_counts):
-        whole = read(whole, said)
+    whole = with_bounds(with_reach(whole, said), said)
+    whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
+    whole = without_other_counts(whole, said)
     trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, said, marks), situation)
     return _if_read(trucks, lambda cut: with_whole_times(cut, said, marks), situation)
 

@@ -30,27 +30,29 @@ OF_ITS_OWN = ("when", "schedule", "channel")
 LONGEST_WORDS = 40
 
 
-def with_whole_clauses(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call with each note or condition that stands in the question up to the end of its clause."""
+def with_whole_clauses(call: Call, said: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
+    """The call with each note or condition up to the end of its clause; `said` are the thread's questions, the newest
+    first, and the first of them that holds the note is meant."""
     declared = tools.get(call.name)
     if declared is None or declared.effect is not Effect.propose:
         return call
     apart = [v for n, v in call.parameters.items() if n in OF_ITS_OWN and isinstance(v, str)]
     longer: dict[str, JsonValue] = {
-        n: _to_the_end(v, question, apart) for n, v in call.parameters.items() if n in CLAUSES and isinstance(v, str)
+        n: _to_the_end(v, said, apart) for n, v in call.parameters.items() if n in CLAUSES and isinstance(v, str)
     }
     return Call(call.name, {**call.parameters, **longer}) if longer else call
 
 
-def _to_the_end(words: str, question: str, apart: Sequence[str]) -> str:
-    """The words with what follows them in the question before the clause ends.
+def _to_the_end(words: str, said: Sequence[str], apart: Sequence[str]) -> str:
+    """The words with what follows them in their question before the clause ends.
 
-    As they are where they do not stand in it, and where words that are kept `apart` would come in.
+    As they are where they stand in none, and where words that are kept `apart` would come in.
     """
-    found = [*re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", question)]
-    if not found:
+    stands = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+    question = next((each for each in said if stands.search(each)), None)
+    if question is None:
         return words
-    at = found[-1].start()
+    at = [*stands.finditer(question)][-1].start()
     end = CLAUSE_END.search(question, at + len(words))
     whole = question[at : end.start() if end else len(question)].rstrip(" .!?…")
     more = whole[len(words) :]
