@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic import JsonValue
 
 from assistant.memory import Past
-from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of
+from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of, without_repairs
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
@@ -75,15 +76,15 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     A prompt that the model's context does not hold is tried again with half of its earlier turns, the newest; `cut`
     is told the thread as it is shown then.
     """
-    typed = situation
-    situation, mended = as_meant(situation, speaker.spelling)
+    said = without_repairs(situation)
+    situation, mended = as_meant(said, speaker.spelling)
     spans = spans_of(situation) if speaker.copying else None
     freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None)
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
-            answer = await _chosen(speaker, situation, schema, cut)
-        return _as_typed(_as_said(Call.read(answer.text), situation), mended, typed)
+            answer = await _chosen(speaker, situation, schema, lambda shown: cut(replace(said.past, most=shown.most)))
+        return _as_said(_as_typed(Call.read(answer.text), mended, said), said)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     except ValueError as error:
@@ -253,16 +254,28 @@ def _only(schema: JsonSchema, name: str) -> JsonSchema:
 
 
 def _as_typed(call: Call, mended: Sequence[Mended], situation: Situation) -> Call:
-    """The call with the words that the user typed, unless code makes nothing of these."""
+    """The call with the words that the user typed, each argument's unless code makes nothing of these and does of the
+    mended ones. What was typed like that, or called with, anywhere in the thread stays."""
+    declared = TOOLS.get(call.name)
+    said = [*mended, *(Mended(words) for made in calls_of(situation) for words in made.texts())]
+    for argument in declared.arguments if declared and mended else ():
+        value = call.parameters.get(argument.name)
+        if argument.words and value is not None and value not in argument.words.also:
+            typed = {**call.parameters, argument.name: _typed(value, said)}
+            call = _if_read(call, partial(_with_parameters, typed), situation)
+    return call
 
-    def typed(value: JsonValue) -> JsonValue:
-        if isinstance(value, list):
-            return [typed(each) for each in value]
-        places = (read.typed(value) for read in mended) if isinstance(value, str) else ()
-        return next((said for said in places if said is not None), value)
 
-    said = {name: typed(value) for name, value in call.parameters.items()}
-    return _if_read(call, lambda meant: Call(meant.name, said), situation)
+def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
+    """The value as it was typed in the first of the texts that hold it; as it is where one of them has it so."""
+    if isinstance(value, list):
+        return [_typed(each, said) for each in value]
+    found = [words for text in said if isinstance(value, str) and (words := text.typed(value)) is not None]
+    return value if value in found else next(iter(found), value)
+
+
+def _with_parameters(parameters: Mapping[str, JsonValue], call: Call) -> Call:
+    return Call(call.name, dict(parameters))
 
 
 def _as_said(call: Call, situation: Situation) -> Call:

@@ -44,23 +44,27 @@ class Situation:
     resolver: Resolver | None = None
 
 
+def without_repairs(situation: Situation) -> Situation:
+    """The situation without what its question takes back (tools/repairs.py)."""
+    question, found = situation.question, repairs(situation.question, list(map(Mention.read, situation.marks)))
+    for repair in reversed(found):
+        question = question[: repair.start] + question[repair.end :]
+    taken_back = {str(repair.mention) for repair in found}
+    return replace(situation, question=question, marks=tuple(m for m in situation.marks if m not in taken_back))
+
+
 def as_meant(situation: Situation, spelling: Spelling | None) -> tuple[Situation, Sequence[Mended]]:
     """The situation with questions that have no slips of the keyboard, and these questions, the newest first.
 
-    Names and what code recognised stay as they are, but for what the newest question takes back.
+    Names and what code recognised stay as they are.
     """
     if spelling is None:
         return situation, ()
-    marks, names = situation.marks, situation.names
-    taken_back = repairs(situation.question, [Mention.read(mark) for mark in marks])
-    now, *earlier = (spelling.mended(said, marks, names) for said in (situation.question, *situation.past.said()))
-    for repair in reversed(taken_back):
-        now = now.without(repair.start, repair.end)
-    turns = tuple(replace(turn, question=read.text) for turn, read in zip(situation.past.turns, earlier, strict=True))
-    past = replace(situation.past, turns=turns)
-    resolver = situation.resolver.reading(now.text) if situation.resolver else None
-    left = tuple(mark for mark in marks if mark not in {str(repair.mention) for repair in taken_back})
-    return replace(situation, question=now.text, past=past, marks=left, resolver=resolver), (now, *reversed(earlier))
+    marks, names, past = situation.marks, situation.names, situation.past
+    now, *earlier = (spelling.mended(said, marks, names) for said in (situation.question, *past.said()))
+    turns = tuple(replace(turn, question=read.text) for turn, read in zip(past.turns, earlier, strict=True))
+    shown = replace(situation, question=now.text, past=replace(past, turns=turns))
+    return shown, (now, *reversed(earlier))
 
 
 def thread_of(situation: Situation) -> Thread:

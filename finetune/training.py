@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -267,13 +268,17 @@ def device_of(said: str) -> str:
 
 
 def dtype_of(args: argparse.Namespace) -> str:
-    """`auto` as this machine multiplies fastest: a processor without bfloat16 emulates it, many times slower."""
+    """`auto` as this machine multiplies fastest (a processor without bfloat16 emulates it, many times slower), or as
+    the run began that is resumed. Raises BadData for a checkpoint that is none."""
     said: str = args.dtype
+    checkpoint = args.out / "checkpoint.pt"
     if said != "auto":
         return said
-    begun = adapters.read_making(args.out) if args.resume else None
-    if begun:
-        return str(begun.plan["dtype"])
+    if args.resume and checkpoint.is_file():
+        try:
+            return str(torch.load(checkpoint, weights_only=True, map_location="cpu")["plan"]["dtype"])
+        except (KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+            raise BadData(f"{checkpoint}: not a checkpoint of finetune ({error!r}); start in another folder") from error
     able = torch.cpu.get_capabilities()
     native = any(able.get(kind) for kind in ("avx512_bf16", "amx_bf16", "bf16"))
     return "bfloat16" if native or device_of(args.device) == "cuda" else "float32"

@@ -6,8 +6,7 @@ forgotten, not withdrawn. Where a turn says everything anew, or denies or takes 
 day", "all of them"), nothing is kept, and nothing of an argument whose value it names.
 
 A question of nothing but a value ("and Hyde Park?") goes on too, whatever the model repeats (ellipsis; of 1,433 such
-rows of training 1,424 keep all), and what it repeats stays where it was (in 7,680 of 7,680): where something new stands
-there ("July, please, same thing" after June), the old is gone and is nothing else now, unless things are compared.
+rows of training 1,424 keep all), and what it repeats stays where it was (in 7,680 of 7,680).
 """
 
 from __future__ import annotations
@@ -57,7 +56,12 @@ SET = (
 )
 BEHIND = r"(?:set |put |held )?(?:next to|beside|alongside|against|daneben|dagegen|al lado|junto a|à côté|en face)"
 """What sets the old beside the new: before a word, and behind it ("With June beside it")."""
-COMPARED = re.compile(rf"\b(?:{SET}|{BEHIND})(?!\w)", re.I)
+SAME = re.compile(
+    r"\b(?:same (?:thing|again|question|one|table|report)|instead|likewise|lo mismo|igual|en cambio"
+    r"|dasselbe|das gleiche|stattdessen|la même chose|pareil|à la place)\b",
+    re.I,
+)
+"""Who says so puts something new in the place of the old."""
 REPLACED = re.compile(
     r"\b(?:and not|not|instead of|rather than|no|y no|en vez de|en lugar de|nicht|und nicht|statt|anstatt|pas|et pas"
     r"|au lieu de)\s+(?:(?:the|at|in|on|el|la|los|en|der|die|das|den|dem|bei|am|le|les|à|au)\s+)*([^,.;:!?()]+)",
@@ -105,19 +109,20 @@ def _without_replaced(question: str, before: Call) -> str:
 
 
 def _in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:
-    """The call with words that this question does not say in the argument that the earlier call had them in."""
+    """The call with words that this question does not say in the argument that the earlier call had them in.
+
+    Who asks for the same of another time compares it with nothing.
+    """
     placed: dict[str, JsonValue] = {}
     for name, value in call.parameters.items():
-        argument = declared.argument(name)
-        carried = isinstance(value, str) and argument.words and not _says(question, value)
-        homes = [each for each, said in before.parameters.items() if said == value]
-        free = [each for each in homes if each not in call.parameters]
-        if not carried or name in homes or not homes:
-            placed[name] = value
-        elif len(free) == 1:
-            placed[free[0]] = value
-        elif free or argument.required or COMPARED.search(question):
-            placed[name] = value
+        carried = isinstance(value, str) and declared.argument(name).words and not _says(question, value)
+        homes = [each for each, said in before.parameters.items() if said == value and each not in call.parameters]
+        moved = carried and before.parameters.get(name) != value and len(homes) == 1
+        placed[homes[0] if moved else name] = value
+    new, beside = placed.get("since"), placed.get("compare_to")
+    replaced = beside is not None and beside == before.parameters.get("since") and not _says(question, beside)
+    if replaced and new is not None and _says(question, new) and SAME.search(question):
+        del placed["compare_to"]
     return Call(call.name, placed)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
@@ -35,10 +35,6 @@ class Resolver:
     """What the words of a question resolve to, by the records and the calendar."""
 
     setting: Setting
-
-    def reading(self, question: str) -> Resolver:
-        """The same beside another wording of the question."""
-        return Resolver(replace(self.setting, question=question))
 
     def unresolved(self, call: Call) -> tuple[str, ...]:
         """The arguments of a call whose words name nothing in the records or are no time."""

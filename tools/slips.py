@@ -1,4 +1,4 @@
-"""Slips of the keyboard ("wihtout truck 1"), mended in what the language model is shown.
+"""Slips of the keyboard ("wihtout truck 1"), mended in what the language model reads and copies.
 
 A model of 135 million parameters reads "wihtout" as pieces that mean nothing to it. So a word that is none, and that
 one slip turns into a word of the training rows, is shown to the model and its classifier as that word: the noisy
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rapidfuzz import process
@@ -36,7 +36,7 @@ LINE = re.compile(r"(\S+) (\d{1,9})")
 
 @dataclass(frozen=True)
 class Slip:
-    """What was typed for the word `meant` that begins at `start` of a mended text; '' for words that were left out."""
+    """What was typed for the word `meant` that begins at `start` of a mended text."""
 
     start: int
     meant: str
@@ -56,28 +56,10 @@ class Mended:
         found = [self._typed(*place.span()) for place in places]
         return words if words in found else next(iter(found), None)
 
-    def without(self, start: int, end: int) -> Mended:
-        """The same without the stretch that was typed from `start` to `end`; words on both sides of it keep it."""
-        first, last = self._offset(start), self._offset(end)
-        before = [slip for slip in self.slips if slip.start < first]
-        after = [replace(slip, start=slip.start - last + first) for slip in self.slips if slip.start >= last]
-        cut = Slip(first, "", self._typed(first, last))
-        return Mended(self.text[:first] + self.text[last:], (*before, cut, *after))
-
-    def _offset(self, typed: int) -> int:
-        """Where in the text what was typed at an offset stands."""
-        longer = 0
-        for slip in self.slips:
-            if slip.start - longer >= typed:
-                break
-            longer += len(slip.meant) - len(slip.typed)
-        return typed + longer
-
     def _typed(self, start: int, end: int) -> str:
         pieces = []
         for slip in self.slips:
-            inside = start < slip.start or (start == slip.start and slip.meant)
-            if inside and slip.start + len(slip.meant) <= end:
+            if start <= slip.start and slip.start + len(slip.meant) <= end:
                 pieces += [self.text[start : slip.start], slip.typed]
                 start = slip.start + len(slip.meant)
         return "".join([*pieces, self.text[start:end]])

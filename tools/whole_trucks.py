@@ -15,10 +15,17 @@ from pydantic import JsonValue
 from domain.name_words import NUMBERS, fold
 from domain.trucks import JOINERS
 from domain.values import Call
+from tools.denial import denied
 from tools.mentions import words_marked
 from tools.registry import TOOLS, Tool
 
 __all__ = ["with_whole_trucks"]
+
+SAID_OF_ONE = (
+    r"is|isn['’]t|was|has|hasn['’]t|does|stays|goes|needs|drives|off|out|down|broken|free|not|can['’]?t?|stops"
+    r"|ist|war|hat|bleibt|fährt|kann|está|esta|queda|tiene|sale|va|no|est|reste|a|ne|n['’]est"
+)
+"""What is said of one truck: before it, not with it, the list ends."""
 
 
 def with_whole_trucks(call: Call, question: str, marks: Sequence[str], tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -29,20 +36,20 @@ def with_whole_trucks(call: Call, question: str, marks: Sequence[str], tools: Ma
     if declared is None or not named:
         return call
     beside = _side_by_side(named, question)
-    others = set(call.texts())
-    longer: dict[str, JsonValue] = {}
     for argument in declared.arguments:
         said = call.parameters.get(argument.name)
         if argument.words and argument.words.kind == "truck" and isinstance(said, list):
-            longer[argument.name] = _with_neighbours(_whole(said, named), beside, others)
-    return Call(call.name, {**call.parameters, **longer})
+            longer = _with_neighbours(_whole(said, named), beside, set(call.texts()))
+            call = Call(call.name, {**call.parameters, argument.name: longer})
+    return call
 
 
 def _side_by_side(named: Sequence[str], question: str) -> list[list[str]]:
-    """Runs of trucks with nothing but space between them in the question."""
+    """Runs of trucks with nothing but space between them in the question, not denied; the last of them is not said to
+    be something ("with T1 T2 is broken")."""
     each = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True))
-    runs = re.finditer(rf"(?<!\S)(?:{each})(?:[ \t]+(?:{each}))+(?!\w)", question)
-    return [re.findall(each, run[0]) for run in runs]
+    runs = re.finditer(rf"(?<!\S)(?:{each})(?:[ \t]+(?:{each}))+(?![\w'’-])(?!\s+(?:{SAID_OF_ONE})\b)", question)
+    return [re.findall(each, run[0]) for run in runs if not denied(question, run.start())]
 
 
 def _with_neighbours(said: Sequence[JsonValue], runs: Sequence[Sequence[str]], others: Set[str]) -> list[JsonValue]:

@@ -12,6 +12,7 @@ from doubles import ScriptedModel
 from assistant.decide import Speaker, decide
 from assistant.memory import Past, PastTurn
 from assistant.situation import Situation, as_meant, thread_of
+from domain.errors import PromptTooLong
 from domain.operation import load_operation
 from domain.store import Store
 from domain.values import Call
@@ -39,8 +40,10 @@ async def test_the_model_reads_a_question_without_slips_and_the_call_holds_what_
     assert "wihtout" not in json.dumps(model.schemas[0])
     assert "is it there" in model.prompts[0]
     assert "without lid near theere" in model.prompts[0]
-    thread = thread_of(as_meant(asked, WORDS)[0])
+    shown, mended = as_meant(asked, WORDS)
+    thread = thread_of(shown)
     assert (thread.question, thread.earlier) == ("without lid near theere", "is it there")
+    assert [read.text for read in mended] == ["without lid near theere", "is it there"]
 
 
 async def test_words_of_an_earlier_turn_are_those_typed_then() -> None:
@@ -58,6 +61,44 @@ async def test_where_code_reads_only_the_mended_words_the_call_keeps_them(said: 
     model = ScriptedModel([Call("plan_round", {"when": said}).text()])
     call = await decide(Speaker(model, spelling=WORDS), asked_of(question, resolver=resolver))
     assert call.parameters == {"when": kept}
+
+
+@pytest.mark.parametrize(
+    ("question", "call"),
+    [
+        (
+            "shwo the reqeusts by reasno in May",
+            Call("operations_report", {"measure": "requests", "group_by": "reason"}),
+        ),
+        ("comlpaint: no lid", Call("propose_ticket", {"kind": "complaint", "note": "no lid"})),
+        ("how good is viison", Call("model_status", {"model": "vision"})),
+        ("reuslts", Call("reply", {"text": "results"})),
+    ],
+)
+async def test_words_of_ours_stay_as_they_are(question: str, call: Call) -> None:
+    ours = Spelling(dict.fromkeys(["show", "requests", "reason", "complaint", "vision", "results"], 9))
+    assert await decide(Speaker(ScriptedModel([call.text()]), spelling=ours), asked_of(question)) == call
+
+
+async def test_each_argument_is_put_back_for_itself_and_what_was_typed_once_stays(store: Store) -> None:
+    question = "ticket wihtout lid for eatser"
+    resolver = Resolver(Setting(load_operation(store, "smalltown"), datetime(2025, 9, 1, 8, tzinfo=UTC), question))
+    made = Call("propose_ticket", {"kind": "complaint", "note": "without lid", "when": "easter"})
+    call = await decide(Speaker(ScriptedModel([made.text()]), spelling=WORDS), asked_of(question, resolver=resolver))
+    assert (call.parameters["note"], call.parameters["when"]) == ("wihtout lid for eatser", "easter")
+    past = Past("C-0001", (PastTurn("search for truck", ()), PastTurn("is the turck ok", ())))
+    search = Call("search_records", {"query": "truck", "kind": "requests"})
+    call = await decide(Speaker(ScriptedModel([search.text()]), spelling=WORDS), asked_of("and in May?", past))
+    assert call.parameters["query"] == "truck"
+
+
+async def test_the_thread_that_is_cut_is_told_as_it_was_typed() -> None:
+    past = Past("C-0001", (PastTurn("is it theer", ()), PastTurn("is it wihtout lid", ())))
+    model = ScriptedModel([PromptTooLong("too long"), FOUND.text()])
+    told: list[Past] = []
+    await decide(Speaker(model, spelling=WORDS), asked_of("and now?", past), told.append)
+    assert [(each.said(), each.most) for each in told] == [(past.said(), 1)]
+    assert "is it without lid" in model.prompts[1]
 
 
 async def test_what_a_question_takes_back_is_not_shown() -> None:

@@ -29,7 +29,7 @@ from assistant.decide import Speaker, prompt_of
 from assistant.memory import Past
 from assistant.situation import Situation
 from domain.errors import BadData
-from finetune.adapters import Making, write_making
+from finetune.adapters import Making
 from finetune.packing import Row, collate, epoch_steps, read_rows
 from finetune.sft import Supervised, validate
 from finetune.training import Plan, dtype_of, load_checkpoint, probe_speed, save_weights, train
@@ -267,6 +267,10 @@ def test_products_are_in_the_type_that_the_processor_multiplies(
 
 def test_a_resumed_run_keeps_its_type_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    write_making(tmp_path, replace(MADE, plan=asdict(PLAN)))
     flags = argparse.Namespace(dtype="auto", device="cpu", resume=True, out=tmp_path)
+    assert dtype_of(flags) == "bfloat16"  # nothing to resume yet
+    torch.save({"plan": asdict(PLAN)}, tmp_path / "checkpoint.pt")
     assert dtype_of(flags) == "float32"
+    torch.save({}, tmp_path / "checkpoint.pt")
+    with pytest.raises(BadData, match="not a checkpoint"):
+        dtype_of(flags)

@@ -77,6 +77,10 @@ def test_words_that_are_repeated_stay_in_their_argument() -> None:
     assert kept(since, "and 2016 beside it", **both) == both
     anew = {"measure": "requests", "since": "2016", "group_by": "reason"}
     assert kept(since, "2016, please, same thing", **anew, compare_to="2015") == anew
+    assert kept(since, "was 2016 better?", **anew, compare_to="2015") == anew | {"compare_to": "2015"}
+    turned = {"measure": "requests", "since": "2015", "compare_to": "2016"}
+    years = Call("operations_report", {"measure": "requests", "since": "2016", "compare_to": "2015"})
+    assert kept(years, "the other way round, same thing", **turned) == turned
 
 
 @pytest.mark.parametrize(

@@ -125,19 +125,6 @@ def test_words_of_a_mended_text_are_known_as_they_were_typed() -> None:
     assert (read.typed("hat lid"), read.typed("without t"), read.typed("glass")) == (None, None, None)
 
 
-def test_a_stretch_is_left_out_and_known_where_words_stand_on_both_sides_of_it() -> None:
-    typed = "waht for Tuesday no srory Friday, theere"
-    cut = FEW.mended(typed).without(typed.index("Tuesday"), typed.index("Friday"))
-    assert cut.text == "what for Friday, there"
-    assert [cut.typed(words) for words in ("Friday", "for Friday", "there", "what for")] == [
-        "Friday",
-        "for Tuesday no srory Friday",
-        "theere",
-        "waht for",
-    ]
-    assert cut.typed(cut.text) == typed
-
-
 @pytest.mark.parametrize(
     "content",
     [None, b"", b"\xff\xfe", b"one two three\n", b"word 3\n\n", b"word -3\n", b"word 0\n", b"word " + b"9" * 5_000],

@@ -46,6 +46,11 @@ def test_arguments_of_other_kinds_stay() -> None:
         ("plan t1 - t2 t3 rest", ["t1"], ["t1"]),
         ("t12 t1 run", ["t12"], ["t12", "t1"]),
         ("t1 t2x t2", ["t1"], ["t1"]),
+        ("plan with t1 t2 is broken", ["t1"], ["t1"]),
+        ("use t1 t2 stays home", ["t1"], ["t1"]),
+        ("plan without t1 t2 tonight", ["t1"], ["t1"]),
+        ("t1 t2's driver is ill", ["t1"], ["t1"]),
+        ("t1 t2-trailer run", ["t1"], ["t1"]),
     ],
 )
 def test_trucks_with_nothing_between_them_are_one_list(
