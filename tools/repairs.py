@@ -26,6 +26,11 @@ EDITING = re.compile(
     re.I,
 )
 
+TOLD = re.compile(
+    r"\s+(?:is|isn['’]t|was|will|won['’]t|has|ist|war|wird|hat|es|fue|está|será|est|était|sera|n['’]est)\b", re.I
+)
+"""What makes the second mention a remark on it instead ("Tuesday night, sorry, Wednesday is a holiday")."""
+
 
 @dataclass(frozen=True)
 class Repair:
@@ -40,9 +45,10 @@ def repairs(question: str, marked: Sequence[Mention]) -> tuple[Repair, ...]:
     """The repairs of a question, in its order; `marked` are its mentions in their order (tools/mentions.py)."""
     found: list[Repair] = []
     places = _places(question, marked)
-    for (before, start, end), (after, begins, _) in pairwise(places):
+    for (before, start, end), (after, begins, ends) in pairwise(places):
         alike = before.kind == after.kind or {before.kind, after.kind} <= PLACES
-        if alike and before != after and EDITING.fullmatch(question, end, begins):
+        edited = EDITING.fullmatch(question, end, begins) and not TOLD.match(question, ends)
+        if alike and before != after and edited:
             found.append(Repair(before, start, begins))
     return tuple(found)
 

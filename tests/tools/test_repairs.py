@@ -49,6 +49,7 @@ def test_what_is_taken_back_goes_with_the_words_that_take_it_back(
         ("Tuesday, sorry to ask, until Wednesday night", DAYS),
         ("from Tuesday, I mean it, to Wednesday night", DAYS),
         ("sorry, Tuesday to Wednesday night", DAYS),
+        ("run it Tuesday, sorry, Wednesday night is a holiday", DAYS),
         ("Tuesday I mean T2", (("time", "Tuesday"), ("truck", "T2"))),
         ("Tuesday sorry Tuesday", (("time", "Tuesday"),)),
         ("Soda", HALLS),
