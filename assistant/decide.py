@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 
 from pydantic import JsonValue
 
@@ -262,7 +261,7 @@ def _as_typed(call: Call, mended: Sequence[Mended], situation: Situation) -> Cal
         value = call.parameters.get(argument.name)
         if argument.words and value is not None and value not in argument.words.also:
             typed = {**call.parameters, argument.name: _typed(value, said)}
-            call = _if_read(call, partial(_with_parameters, typed), situation)
+            call = _if_read(call, Call(call.name, typed), situation)
     return call
 
 
@@ -274,25 +273,22 @@ def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
     return value if value in found else next(iter(found), value)
 
 
-def _with_parameters(parameters: Mapping[str, JsonValue], call: Call) -> Call:
-    return Call(call.name, dict(parameters))
-
-
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
     said, marks = situation.question, situation.marks
-    named = _if_read(without_impossible(call), lambda plain: with_pairs(plain, said), situation)
+    plain = without_impossible(call)
+    named = _if_read(plain, with_pairs(plain, said), situation)
     whole = with_kept(named, before(situation), said)
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
     whole = without_other_counts(whole, said)
-    trucks = _if_read(whole, lambda cut: with_whole_trucks(cut, said, marks), situation)
-    return _if_read(trucks, lambda cut: with_whole_times(cut, said, marks), situation)
+    trucks = _if_read(whole, with_whole_trucks(whole, said, marks), situation)
+    return _if_read(trucks, with_whole_times(trucks, said, marks), situation)
 
 
-def _if_read(call: Call, read: Callable[[Call], Call], situation: Situation) -> Call:
-    """The call read anew, unless that leaves words in it that stand for nothing and did stand for something."""
-    found, resolver = read(call), situation.resolver
+def _if_read(call: Call, found: Call, situation: Situation) -> Call:
+    """The call as code found it, unless that leaves words in it that stand for nothing and did stand for something."""
+    resolver = situation.resolver
     if resolver is None or found == call:
         return found
     return call if set(resolver.unresolved(found)) - set(resolver.unresolved(call)) else found
