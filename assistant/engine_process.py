@@ -20,6 +20,11 @@ from typing import Any, TypedDict
 PROMPT_CACHE_MIB = 64
 """Memory for prompts of other conversations; a 100-token prompt of the embedded model takes about 2 MiB."""
 WARNINGS = 2
+SPINS = 100
+"""Turns that a thread of the engine waits for another in before it sleeps, read by libgomp as it is loaded.
+
+With its own 300,000, a decision takes minutes on two cores of which one has other work.
+"""
 
 
 class EngineConfig(TypedDict):
@@ -56,6 +61,7 @@ def _end_with_parent() -> None:
 
 def _serve(config: EngineConfig) -> Any:
     """The running server; it answers only requests that carry the key."""
+    os.putenv("GOMP_SPINCOUNT", str(SPINS))
     import xllamacpp
 
     params = xllamacpp.CommonParams()

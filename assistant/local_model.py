@@ -10,6 +10,7 @@ import asyncio
 import functools
 import importlib.util
 import json
+import os
 import secrets
 import select
 import subprocess
@@ -39,6 +40,7 @@ BASE_DIGEST = "roundsman.base_digest"
 PROMPT_HASH = "roundsman.prompt_hash"
 LOG_NAME = "engine.log"
 STOP_S = 3.0
+MOST_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ class EngineOptions:
 
     `schema_hash` is `tools.registry.registry_version()`: the adapter must have been trained for it, for the very bytes
     of the base file and for the renderer's small style, unless `check_adapter` is off (for experiments). `context` is
-    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken. One thread,
-    because the engine's threads wait for each other by spinning: two of them beside other work on two cores took a
-    hundred times longer than one.
+    tokens for each of `slots` simultaneous questions. Without `base` the packaged weights are taken, without `threads`
+    `default_threads()`.
     """
 
     log_folder: Path
@@ -57,7 +58,7 @@ class EngineOptions:
     adapter: Path | None = None
     schema_hash: str = ""
     check_adapter: bool = True
-    threads: int = 1
+    threads: int | None = None
     context: int = 4096
     slots: int = 2
     start_s: float = 90.0
@@ -195,7 +196,7 @@ class _Engine:
             "base": str(base.resolve()),
             "adapter": str(options.adapter.resolve()) if options.adapter else None,
             "key": secrets.token_urlsafe(24),
-            "threads": options.threads, "context": options.context, "slots": options.slots,
+            "threads": options.threads or default_threads(), "context": options.context, "slots": options.slots,
         }  # fmt: skip
         options.log_folder.mkdir(parents=True, exist_ok=True)
         self._log = options.log_folder / LOG_NAME
@@ -260,6 +261,20 @@ def packaged_weights() -> Path:
     if not found:
         raise ModelUnavailable(f"There is no language model on this machine. {INSTALL_WEIGHTS}")
     return found[0]
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Threads of the engine where nothing else is said: two where there are two cores.
+
+    On an idle machine the second one takes a third off a decision; beside other work it costs little, because threads
+    of the engine that wait for each other soon sleep (`engine_process.SPINS`).
+    """
+    return min(usable_cores(), MOST_THREADS)
 
 
 def check_adapter(adapter: Path, base: Path, schema_hash: str, prompt_hash: str) -> None:

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
         "small", description="Prompt style: `small` (embedded model) or `llama3` (Llama 3.1)."
     )
     adapter: Path | None = Field(None, description="LoRA adapter (GGUF) for the embedded engine; default: the shipped.")
-    model_threads: int = Field(1, ge=1, le=64, description="Threads of the embedded engine.")
+    model_threads: int | None = Field(
+        None, ge=1, le=64, description="Threads of the embedded engine; by default one a core, two at most."
+    )
     decision_deadline_s: float = Field(20.0, gt=0, description="Longest wait for one decision of the model.")
     question_deadline_s: float = Field(60.0, gt=0, description="Longest wait for one whole question.")
     max_steps: int = Field(8, ge=1, le=12, description="Most tool calls in one question.")

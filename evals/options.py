@@ -210,6 +210,7 @@ def _model(suite: Parser) -> None:
     suite.add_argument(
         "--adapter", default="shipped", help="`shipped`, `none`, or a GGUF file; of --engine: what it holds"
     )
+    suite.add_argument("--threads", type=int, choices=range(1, 65), metavar="N", help="of the embedded engine")
     suite.add_argument("--free", action="store_true", help="no span limits, an ablation")
     suite.add_argument("--unmarked", action="store_true", help="no marks in the prompt, an ablation")
     suite.add_argument("--uncovered", action="store_true", help="no second call for marks left out, an ablation")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import re
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from assistant.local_model import adapter_metadata, packaged_weights
+from assistant.local_model import adapter_metadata, packaged_weights, usable_cores
 from domain.files import file_digest, tree_digest
 
 JsonObject = dict[str, JsonValue]
@@ -111,5 +110,4 @@ def machine() -> JsonObject:
     """The processor's name and how many of its cores this process may use."""
     told = CPU_INFO.read_text(encoding="utf-8", errors="replace") if CPU_INFO.is_file() else ""
     name = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": name.group(1) if name else platform.processor() or platform.machine(), "cores": cores}
+    return {"cpu": name.group(1) if name else platform.processor() or platform.machine(), "cores": usable_cores()}

@@ -116,7 +116,7 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
         return
     file = adapter_file(options.adapter)
     with TemporaryDirectory() as logs:
-        engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=1)
+        engine = EngineOptions(Path(logs), adapter=file, schema_hash=registry_version(), threads=options.threads)
         with LocalModel(engine) as model:
             speaker = Speaker(model, free_words=own, copying=copying, show_tools=file is None)
             yield replace(_aided(speaker, options) if file else speaker, marking=marking, covering=covering)

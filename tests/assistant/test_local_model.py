@@ -18,6 +18,8 @@ import pytest
 from gguf import GGUFWriter
 
 from app import SHIPPED_ADAPTER
+from assistant import local_model
+from assistant.engine_process import SPINS
 from assistant.local_model import (
     EngineOptions,
     LocalModel,
@@ -196,6 +198,28 @@ async def test_the_name_of_a_call_weighs_as_much_beside_it_as_alone_and_no_other
             said = json.loads(answer.text)["name"]
             assert answer.names[said] == pytest.approx(alone[said], abs=0.2)
             assert all(answer.names[name] >= alone[name] - 0.2 for name in names)
+
+
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the engine is not built with libgomp")
+async def test_two_threads_say_the_same_as_one_and_do_not_spin_long(
+    engine: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "VERBOSE")  # libgomp then says what it has read, on standard error
+    calls = []
+    for threads in (1, 2):
+        with LocalModel(EngineOptions(tmp_path / str(threads), threads=threads)) as model:
+            calls.append(await ask(model))
+        assert f"GOMP_SPINCOUNT = '{SPINS}'" in (tmp_path / str(threads) / "engine.log").read_text()
+    assert calls[0] == calls[1] == await ask(engine)
+
+
+def test_an_engine_has_a_thread_a_core_and_two_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for cores in (1, 2, 16):
+        monkeypatch.setattr(local_model, "usable_cores", lambda cores=cores: cores)
+        found.append(local_model.default_threads())
+    assert found == [1, 2, 2]
 
 
 @pytest.mark.model
