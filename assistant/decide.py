@@ -24,10 +24,12 @@ from tools.follow_up import with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention
 from tools.pairs import with_pairs
+from tools.placing import Placing, placed
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
+from tools.roles import RoleClassifier, likelihood, moved
 from tools.said_numbers import numbers_said
 from tools.schema import Freedom, call_schema, calls_by_name
 from tools.slips import Mended, Spelling
@@ -50,7 +52,8 @@ class Speaker:
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
     recognises in the question; `classifier` has a say in which tool it is and in choices; `covering` writes a call
     again that leaves out what code recognised, in the small style and where values are copied; `spelling` mends slips
-    of the keyboard in what the model and the classifier read.
+    of the keyboard in what the model and the classifiers read; `roles` has a say in which argument takes in what code
+    recognised.
     """
 
     model: LanguageModel
@@ -63,6 +66,7 @@ class Speaker:
     classifier: CallClassifier | None = None
     covering: bool = True
     spelling: Spelling | None = None
+    roles: RoleClassifier | None = None
 
 
 def _untold(_past: Past) -> None:
@@ -108,7 +112,8 @@ async def _chosen(
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
     choice = _Choice(speaker, shown, schema, votes, until)
-    return await _choosing(choice, await _covering(choice, await _resolving(choice, answer)))
+    covered = await _covering(choice, await _resolving(choice, answer))
+    return await _choosing(choice, await _placing(choice, covered))
 
 
 async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
@@ -203,6 +208,29 @@ async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
         if not taken or set(still) - set(left) or not keeps(wider, call) or gained <= weight:
             return answer
         answer = replace(other, names=answer.names)
+    return answer
+
+
+async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
+    """The call, or one that takes in what the question names by other arguments, where both experts find that likelier.
+
+    Tried is all that the classifier of roles finds otherwise, then what it is surest of.
+    """
+    classifier, situation, call = choice.speaker.roles, choice.situation, Call.read(answer.text)
+    if classifier is None or answer.weight is None or call.name not in TOOLS:
+        return answer
+    marks = demanded(situation.marks, situation.question) + numbers_said(situation.question, situation.marks)
+    told = classifier.likely(thread_of(situation), marks, call.name)
+    found, spans, weight = moved(told, call), Spans.of([situation.question]), answer.weight
+    for roles in [found, found[:1]] if len(found) > 1 else [found] if found else []:
+        placing = Placing(call, dict(roles), spans)
+        schema = await _in_time(choice, lambda placing=placing: placed(choice.schema, placing))  # type: ignore[misc]
+        again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
+        if again is None or again.weight is None:
+            continue
+        gained = WEIGHT * (likelihood(told, Call.read(again.text)) - likelihood(told, call))
+        if again.weight + gained > weight:
+            return replace(again, names=answer.names)
     return answer
 
 
@@ -301,7 +329,7 @@ async def _answer(
     while True:
         try:
             prompt, names = prompt_of(speaker, situation), list(calls_by_name(schema))
-            weighed = speaker.classifier is not None or _is_covered(speaker)
+            weighed = bool(speaker.classifier or speaker.roles) or _is_covered(speaker)
             if not weighed or not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
             return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation

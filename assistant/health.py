@@ -22,6 +22,12 @@ from tools.refresh import Ticking
 
 OLD_TABLE = timedelta(hours=2)
 """A server renews at each full hour; a table this old was not."""
+BESIDE = {
+    "classifier": ("call classifier", "Without the call classifier more questions go to the wrong tool"),
+    "roles": ("roles", "Without the classifier of roles more words go into the wrong argument"),
+    "words": ("words", "Without the words typing errors mislead the model"),
+}
+"""What is beside the embedded model: how it is called here, and what happens without it."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +89,14 @@ def _model(model: LanguageModel) -> PartHealth:
         )
         return PartHealth("language model", False, model.why, advice, needed=False)
     identity = model.identity
-    classifier, words = (identity.digests.get(name, "none")[:12] for name in ("classifier", "words"))
-    beside = f"adapter {identity.adapter or 'none'}, call classifier {classifier}, words {words}"
-    detail = f"{identity.model} on {identity.engine}, {beside}"
+    beside = [f"{told} {identity.digests.get(name, 'none')[:12]}" for name, (told, _) in BESIDE.items()]
+    detail = f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}, {', '.join(beside)}"
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)
-    if isinstance(model, LocalModel) and "classifier" not in identity.digests:
-        advice = "Without the call classifier more questions go to the wrong tool: restore finetune/adapter."
-        return PartHealth("language model", False, detail, advice, needed=False)
-    if isinstance(model, LocalModel) and "words" not in identity.digests:
-        advice = "Without the words typing errors mislead the model: restore finetune/adapter."
-        return PartHealth("language model", False, detail, advice, needed=False)
+    missing = [without for name, (_, without) in BESIDE.items() if name not in identity.digests]
+    if isinstance(model, LocalModel) and missing:
+        return PartHealth("language model", False, detail, f"{missing[0]}: restore finetune/adapter.", needed=False)
     return PartHealth("language model", True, detail)
 
 

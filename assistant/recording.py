@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from pydantic import JsonValue
 
@@ -19,12 +19,13 @@ from domain.ports import ModelIdentity
 from domain.values import Call, Effect, Role
 from domain.work_records import Turn
 from prompts.render import VERSION_OF_STYLE
-from tools.call_classifier import CallClassifier
 from tools.context import Ctx
 from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
 from tools.result_bytes import result_hash
-from tools.slips import Spelling
+
+BESIDE = ("classifier", "roles", "words")
+"""What has a say beside the model, or mends what it reads."""
 
 
 class Recorder:
@@ -77,15 +78,23 @@ class Recorder:
         )
 
 
-def assisted(model: ModelIdentity, classifier: CallClassifier | None, spelling: Spelling | None) -> ModelIdentity:
-    """The identity of a model with a classifier beside it that has a say in its calls, and words that mend slips."""
-    beside = {"classifier": classifier, "words": spelling}
+class Digested(Protocol):
+    """What is made of a file."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        ...
+
+
+def assisted(model: ModelIdentity, beside: Mapping[str, Digested | None]) -> ModelIdentity:
+    """The identity of a model and of what is beside it, by BESIDE."""
     return replace(model, digests={**model.digests, **{name: each.digest for name, each in beside.items() if each}})
 
 
 def versions_of(model: ModelIdentity, style: str) -> Versions:
-    """Which weights, prompt and tools speak, and which classifier and words are beside them, if any are."""
-    told = {name: model.digests[name] for name in ("classifier", "words") if name in model.digests}
+    """Which weights, prompt and tools speak, and what is beside them, if anything is."""
+    told = {name: model.digests[name] for name in BESIDE if name in model.digests}
     beside = "".join(f", {name} {digest[:12]}" for name, digest in told.items())
     return Versions(
         model=f"{model.model} on {model.engine}{beside}",

@@ -19,7 +19,11 @@ from domain.files import file_digest, tree_digest
 JsonObject = dict[str, JsonValue]
 OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
-BESIDE = {"classifier": SHIPPED.with_name("roundsman-calls.npz"), "words": SHIPPED.with_name("roundsman-words.txt")}
+BESIDE = {
+    "classifier": SHIPPED.with_name("roundsman-calls.npz"),
+    "roles": SHIPPED.with_name("roundsman-roles.npz"),
+    "words": SHIPPED.with_name("roundsman-words.txt"),
+}
 """The shipped files beside the model, by the options that name others."""
 WEIGHTS = "adapter_model.safetensors"
 """The file of an adapter folder that holds its numbers (PEFT)."""

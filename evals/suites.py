@@ -44,6 +44,7 @@ from retrieval.embedder import MiniLM
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
+from tools.roles import load_roles
 from tools.slips import load_spelling
 
 JsonObject = dict[str, JsonValue]
@@ -124,9 +125,13 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifier and the words of the options. Raises BadData for files that do not fit."""
-    calls, words = (file_beside(options, name) for name in ("classifier", "words"))
-    classifier, spelling = load_classifier(calls) if calls else None, load_spelling(words) if words else None
-    return replace(speaker, classifier=classifier, spelling=spelling)
+    calls, roles, words = (file_beside(options, name) for name in ("classifier", "roles", "words"))
+    return replace(
+        speaker,
+        classifier=load_classifier(calls) if calls else None,
+        roles=load_roles(roles) if roles else None,
+        spelling=load_spelling(words) if words else None,
+    )
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:

@@ -40,13 +40,14 @@ FIGURES = {
 }
 TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "share"}
 """Parts of a plan that are said by another name or of one stage only."""
-BESIDE = {"classifier": "call classifier", "words": "words"}
+BESIDE = {"classifier": "call classifier", "roles": "classifier of roles", "words": "words"}
 """Files that a result was measured with beside the adapter."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
 - In which tool it is and in choices the call classifier of the same rows has a say when it is served
-  (`roundsman-calls.npz`); typing errors are mended in what it reads (`roundsman-words.txt`).
+  (`roundsman-calls.npz`), in which argument takes in what the question names another one (`roundsman-roles.npz`);
+  typing errors are mended in what it reads (`roundsman-words.txt`).
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
 - Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.
@@ -113,7 +114,7 @@ def figure_table(results: list[Result]) -> Iterator[str]:
 
 
 def _headline(result: Result) -> str:
-    files = " and ".join(told for name, told in BESIDE.items() if result.model.get(name))
+    files = ", ".join(told for name, told in BESIDE.items() if result.model.get(name))
     beside = f", {files} beside it" if files else ""
     return f"{result.name} ({result.cases} cases, {result.commit}, {result.date}{beside})"
 

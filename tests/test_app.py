@@ -73,7 +73,12 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
 
 @pytest.mark.parametrize("content", [None, b"<html>"])
 @pytest.mark.parametrize(
-    ("shipped", "told"), [("SHIPPED_CLASSIFIER", "call classifier none"), ("SHIPPED_WORDS", "words none")]
+    ("shipped", "told"),
+    [
+        ("SHIPPED_CLASSIFIER", "call classifier none"),
+        ("SHIPPED_ROLES", "roles none"),
+        ("SHIPPED_WORDS", "words none"),
+    ],
 )
 def test_without_a_fitting_file_beside_it_the_model_works_alone_and_the_doctor_says_so(
     shipped: str, told: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,39 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import re
-import struct
 import typing
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from domain.errors import BadData
-from domain.files import file_digest
 from domain.name_words import fold
 from domain.values import Call
 from tools.mentions import Mention
 from tools.registry import TOOLS, registry_version
+from tools.regression import FileKind, Regression, buckets_of, load_regression
 from tools.words import WORDS
 
-BUCKETS = 1 << 16
-"""Rows of the table; n-grams that share one are not told apart."""
 WEIGHT = 0.5
 """What the classifier's log-probability counts beside the language model's (finetune/LOG.md, 2026-11-28)."""
 TOKEN = re.compile(r"<\w+>|[^\W\d_]+|\d+|\?")
-UNREADABLE = (
-    OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, RuntimeError, ArithmeticError,
-    BadZipFile, zlib.error, struct.error, TokenError,
-)  # fmt: skip
-"""What numpy, zipfile, tokenize and json raise for files that are something else or were damaged."""
 LETTERS = (3, 4, 5)
 """Lengths of the n-grams of letters."""
 
@@ -94,15 +78,15 @@ def choices() -> dict[tuple[str, str], tuple[str | None, ...]]:
 
 def features(thread: Thread) -> list[int]:
     """The buckets of a thread's n-grams, each once, ascending."""
-    return sorted({zlib.crc32(each.encode()) % BUCKETS for each in _grams(thread)})
+    return buckets_of(_grams(thread))
 
 
 def _grams(thread: Thread) -> Iterator[str]:
-    words = _words(_with_kinds(thread.question, thread.marks))
+    words = _words(with_kinds(thread.question, list(map(Mention.read, thread.marks))))
     yield from (f"w {word}" for word in words)
     yield from (f"w {a} {b}" for a, b in itertools.pairwise(words))
     yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
-    yield from (f"l {part}" for word in words for part in _letters(word))
+    yield from (f"l {part}" for word in words for part in letters(word))
     yield from (f"first {' '.join(words[:size])}" for size in (1, 2))
     yield f"size {min(len(words), 12) // 2}"
     for where, made in (("step", thread.steps), ("before", thread.before)):
@@ -114,9 +98,9 @@ def _grams(thread: Thread) -> Iterator[str]:
     yield from (f"earlier {a} {b}" for a, b in itertools.pairwise(earlier))
 
 
-def _with_kinds(question: str, marks: Sequence[str]) -> str:
+def with_kinds(question: str, marks: Sequence[Mention]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
-    kinds = {each.words: each.kind for each in map(Mention.read, marks)}
+    kinds = {each.words: each.kind for each in marks}
     if not kinds:
         return question
     known = "|".join(map(re.escape, sorted(kinds, key=len, reverse=True)))
@@ -128,7 +112,7 @@ def _words(text: str) -> list[str]:
     return [re.sub(r"\d", "0", token) for token in TOKEN.findall(fold(text))]
 
 
-def _letters(word: str) -> Iterator[str]:
+def letters(word: str) -> Iterator[str]:
     whole = f"({word})"
     yield from (whole[at : at + size] for size in LETTERS for at in range(len(whole) - size + 1))
 
@@ -149,39 +133,21 @@ def groups() -> list[slice]:
     return [slice(end - size, end) for size, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
 
 
-@dataclass(frozen=True)
-class CallClassifier:
-    """The regressions. `table`: (BUCKETS, D); `weights` (N, D) and `bias` (N,) of the names, then of the choices of
-    each argument, together N; `digest`: SHA-256 of the file."""
-
-    table: npt.NDArray[np.float32]
-    weights: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-    digest: str = ""
+class CallClassifier(Regression):
+    """The regressions of the names, then of the choices of each argument."""
 
     def likely(self, thread: Thread) -> dict[str, float]:
         """The natural log-probability of each name."""
-        return dict(zip(names(), self._shares(self._read(thread), groups()[0]), strict=True))
+        return dict(zip(names(), self.shares(self.read(features(thread)), groups()[0]), strict=True))
 
     def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
         """By argument of a call of `tool` the natural log-probability of each choice; None: that it is left out."""
-        read = self._read(thread)
+        read = self.read(features(thread))
         return {
-            argument: dict(zip(of, self._shares(read, group), strict=True))
+            argument: dict(zip(of, self.shares(read, group), strict=True))
             for ((named, argument), of), group in zip(choices().items(), groups()[1:], strict=True)
             if named == tool
         }
-
-    def _read(self, thread: Thread) -> npt.NDArray[np.float32]:
-        buckets = features(thread)
-        read: npt.NDArray[np.float32] = self.table[buckets].sum(0) / np.sqrt(max(len(buckets), 1))
-        return read
-
-    def _shares(self, read: npt.NDArray[np.float32], group: slice) -> list[float]:
-        scores = self.weights[group] @ read + self.bias[group]
-        scores = scores - scores.max()
-        shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
-        return shares
 
 
 def fused(model: Mapping[str, float], classifier: Mapping[str, float]) -> str:
@@ -197,26 +163,5 @@ def made_for() -> dict[str, str]:
 
 def load_classifier(file: Path) -> CallClassifier:
     """The classifier of a file. Raises BadData when it is unreadable or was made for other tools or features."""
-    needed, none = made_for(), f"{file} is no call classifier; make one with python -m finetune.calls"
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            about: dict[str, Any] = json.loads(str(stored["about"]))
-            made = {name: about.get(name) for name in needed}
-            table = stored["table"].astype(np.float32) * stored["scale"]
-            weights, bias = stored["weights"], stored["bias"]
-    except UNREADABLE as unreadable:
-        raise BadData(none) from unreadable
-    for name, wanted in needed.items():
-        if made[name] != wanted:
-            told = f"its {name} is {made[name]}, needed is {wanted}"
-            raise BadData(f"{file} does not fit: {told}; make one with python -m finetune.calls")
-    columns = weights.shape[-1] if weights.ndim else 0
-    scores = groups()[-1].stop
-    shapes = ((BUCKETS, columns), (scores, columns), (scores,))
-    parts = (table, weights, bias)
-    if any(
-        part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all()
-        for part, shape in zip(parts, shapes, strict=True)
-    ):
-        raise BadData(none)
-    return CallClassifier(table, weights, bias, file_digest(file))
+    kind = FileKind("call classifier", "python -m finetune.calls", made_for(), groups()[-1].stop)
+    return load_regression(file, kind, CallClassifier)

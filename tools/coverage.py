@@ -24,7 +24,10 @@ from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.schema import LONGEST_LIST, call_of
 from tools.spans import Spans
 
-__all__ = ["NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "gain", "keeps", "kind_of", "left_out", "taking_in"]
+__all__ = [
+    "NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "fitting", "gain", "instead_of", "keeps", "kind_of",
+    "left_out", "taking_in",
+]  # fmt: skip
 
 GAINS: Mapping[str, float] = {
     "area": 2.8, "bin": 3.1, "file": 3.4, "number": 2.5, "site": 2.8, "stream": 2.6, "time": 1.8,
@@ -133,9 +136,14 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
     return {**schema, "anyOf": made} if made else None
 
 
+def instead_of(name: str) -> set[str]:
+    """The arguments that such a one takes the place of."""
+    return {other for group in INSTEAD if name in group for other in group} - {name}
+
+
 def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapping[str, JsonValue]) -> JsonValue:
     """A call's schema in which an argument has such a value, and the others those of the call before."""
-    gone = {other for group in INSTEAD if name in group for other in group} - {name}
+    gone = instead_of(name)
     kept = {other: {"const": said} for other, said in own.items() if other != name and other not in gone}
     parameters = whole["properties"]["parameters"]
     properties = {
@@ -153,10 +161,10 @@ def _value(
     """What the argument may hold so that it takes in one of the marks more; None where nothing."""
     if argument.schema["type"] == "integer":
         return _numbers(offered, lacking)
-    fitting = _fitting(argument, schema, lacking)
-    if not fitting:
+    spans = fitting(argument, schema, list(map(Mention.read, lacking.left)), lacking.spans)
+    if not spans:
         return None
-    return _grown(offered, before) if isinstance(before, list) else _one_of(offered, fitting)
+    return _grown(offered, before) if isinstance(before, list) else _one_of(offered, spans)
 
 
 def _numbers(offered: JsonSchema, lacking: Lacking) -> JsonSchema | None:
@@ -167,23 +175,18 @@ def _numbers(offered: JsonSchema, lacking: Lacking) -> JsonSchema | None:
     return {"enum": list(fitting)} if fitting else None
 
 
-def _fitting(argument: Argument, schema: JsonSchema, lacking: Lacking) -> list[str]:
+def fitting(argument: Argument, schema: JsonSchema, marks: Sequence[Mention], spans: Spans) -> list[str]:
     """The spans that share a word with a mark that the argument takes; of those that code can read, where it reads."""
     if argument.words is None:
         return []
     kind = argument.words.kind
-    wanted = {
-        word
-        for each in map(Mention.read, lacking.left)
-        if kind in TAKEN_BY.get(each.kind, ())
-        for word in tokens(each.words)
-    }
+    wanted = {word for each in marks if kind in TAKEN_BY.get(each.kind, ()) for word in tokens(each.words)}
     if not wanted:
         return []
     defined: Any = schema.get("$defs", {})
     read = defined.get(kind, {}).get("enum")
-    spans = read if read is not None else lacking.spans.up_to(argument.words.max_words)
-    return sorted((span for span in spans if not wanted.isdisjoint(tokens(span))), key=len)[:MOST_SPANS]
+    offered = read if read is not None else spans.up_to(argument.words.max_words)
+    return sorted((span for span in offered if not wanted.isdisjoint(tokens(span))), key=len)[:MOST_SPANS]
 
 
 def _grown(offered: JsonSchema, before: Sequence[JsonValue]) -> JsonSchema | None:
@@ -191,8 +194,8 @@ def _grown(offered: JsonSchema, before: Sequence[JsonValue]) -> JsonSchema | Non
     return {**offered, "minItems": len(before) + 1} if len(before) < LONGEST_LIST else None
 
 
-def _one_of(offered: JsonSchema, fitting: Sequence[str]) -> JsonSchema:
-    one: JsonSchema = {"type": "string", "enum": list(fitting)}
+def _one_of(offered: JsonSchema, spans: Sequence[str]) -> JsonSchema:
+    one: JsonSchema = {"type": "string", "enum": list(spans)}
     return {**offered, "items": one} if offered.get("type") == "array" else one
 
 

@@ -23,9 +23,10 @@ from domain.ports import ModelAnswer
 from domain.store import Store
 from domain.values import Call
 from prompts.render import Step
-from tools.call_classifier import BUCKETS, CallClassifier, Made, choices, names
+from tools.call_classifier import CallClassifier, Made, choices, names
 from tools.json_words import in_words
 from tools.registry import JsonSchema
+from tools.regression import BUCKETS
 from tools.resolvable import Resolver
 from tools.resolve import Setting
 

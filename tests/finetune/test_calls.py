@@ -16,14 +16,15 @@ from assistant.situation import Situation, as_meant
 from assistant.situation import thread_of as served_thread
 from domain.errors import BadData
 from domain.values import Call
-from finetune.calls import Examples, Regression, mean_of, read_examples, scores_of, temperature_of, thread_of
+from finetune.calls import read_examples
+from finetune.regressions import Examples, Regressions, mean_of, scores_of, temperature_of, thread_of
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, to_json
 from tools.call_classifier import Made, Thread, load_classifier, names
 from tools.slips import Spelling
 
 ROOT = Path(__file__).parents[2]
-COLUMNS = 64
+COLUMNS, SCORES = 64, 5
 SAID = {"find_bins": "which bins are full near", "plan_round": "plan a round for", "decline": "tell me a joke about"}
 GOALS = {"cost": "cheaply", "time": "quickly", None: "today"}
 PLACES = ["the pier", "Soda Hall", "market street", "the mall", "gate nine", "the yard", "Elm Court", "the depot"]
@@ -81,7 +82,7 @@ def test_of_several_files_of_rows_the_scores_are_averaged(tmp_path: Path) -> Non
     likely = both.likely(Thread(f"{SAID['plan_round']} Cedar Lane"))
     assert max(likely, key=lambda each: likely[each]) == "plan_round"
     members, threads = (
-        [Regression(4), Regression(6)],
+        [Regressions(4, SCORES), Regressions(6, SCORES)],
         Examples([torch.tensor([3, 9, 9]), torch.tensor([5])], torch.zeros(2, 1)),
     )
     mean = torch.stack([scores_of(each, threads) for each in members]).mean(0)

@@ -13,9 +13,10 @@ import pytest
 from domain.errors import BadData
 from domain.values import Call
 from evals.bench import bench
-from tools.call_classifier import BUCKETS, Made, Thread, features, fused, groups, load_classifier, made_for, names
+from tools.call_classifier import Made, Thread, features, fused, groups, load_classifier, made_for, names
 from tools.mentions import marks_of
 from tools.registry import TOOLS
+from tools.regression import BUCKETS
 
 SHIPPED = Path(__file__).parents[2] / "finetune" / "adapter" / "roundsman-calls.npz"
 ASKED = Thread("how full are the bins near Sather Gate at 6?", ("[site Sather Gate]",))

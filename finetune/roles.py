@@ -1,0 +1,79 @@
+r"""The classifier of roles of tools/roles.py, made of rows of finetune.rows in some minutes on one core.
+
+    python -m finetune.roles --rows all.jsonl fewer.jsonl --val validation.jsonl \
+        --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-roles.npz
+
+An example is a mark of a row's question, or a number that it counts with: which argument of the row's call holds it.
+Of each file of rows one member is learned, and their scores are averaged, as by finetune.calls.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from domain.errors import BadData
+from domain.files import file_digest
+from domain.values import Call
+from finetune.regressions import (
+    OTHER,
+    Examples,
+    flags,
+    members_of,
+    read_own,
+    save,
+    scores_of,
+    temperature_of,
+    thread_of,
+    told_rightly,
+)
+from finetune.stage import run_stage
+from prompts.row import Row
+from tools.mentions import Mention
+from tools.roles import features, groups, made_for, role_of, roles
+from tools.said_numbers import numbers_said
+from tools.slips import Spelling, load_spelling
+
+
+def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
+    """The marks of a file's rows that list no tools. Raises BadData for a file that cannot be read or has none."""
+    made = list(itertools.chain.from_iterable(read_own(file, lambda row: list(_examples(row, spelling)))))
+    if not made:
+        raise BadData(f"{file} has no row with a mark that an argument of its call could take in")
+    return Examples([torch.tensor(buckets) for buckets, _ in made], torch.tensor([targets for _, targets in made]))
+
+
+def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+    """The features of each mark, and its targets: OTHER but in the group of the call's tool and the mark's kind."""
+    call, thread, keys = Call.read(row.call), thread_of(row, spelling), list(roles())
+    marks = [Mention.read(mark) for mark in (*thread.marks, *numbers_said(thread.question, thread.marks))]
+    for mark in marks:
+        key = call.name, mark.kind
+        if key in roles():
+            targets = [OTHER] * len(keys)
+            targets[keys.index(key)] = roles()[key].index(role_of(mark, call))
+            yield features(thread, mark, marks), targets
+
+
+def main() -> None:
+    """Learn the members, suit the temperature of their mean, write."""
+    options = flags(__doc__).parse_args()
+    torch.set_num_threads(options.threads)
+    spelling, parts = load_spelling(options.words), list(groups().values())
+    validation = read_examples(options.val, spelling)
+    rows = {file: read_examples(file, spelling) for file in options.rows}
+    net = members_of(rows, parts[-1].stop, parts, options)
+    scores = scores_of(net, validation)
+    heat = temperature_of(scores, validation.targets, parts)
+    about: dict[str, object] = {**made_for(), "data_digests": [file_digest(file) for file in options.rows]}
+    save(net, options.out, torch.full((parts[-1].stop,), heat), about)
+    size, right = options.out.stat().st_size / 1e6, told_rightly(scores, validation.targets, parts)
+    told = f"right {right:.4f}, temperature {heat:.2f}"
+    print(f"{options.out}: {size:.1f} MB; roles of {len(validation.buckets)} validation marks: {told}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
