@@ -59,9 +59,9 @@ lock: setup ## Resolve the lock file again from pyproject.toml
 finetune/runs/rows.jsonl: $(wildcard finetune/frames/*/*.txt finetune/*.py tools/*.py domain/*.py) | setup
 	$(BIN)/python -m finetune.rows --turns 80000 --out $@
 
-# The same without the authors who came last: the classifier is a mean of two members that know other people.
+# The same without the authors who came last: the classifiers are means of two members that know other people.
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
-	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without juno kit rosa vera --out $@
+	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without hilde juno kit rosa vera --out $@
 
 adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames, or go on with that: three hours of a core with AMX
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
@@ -70,8 +70,11 @@ adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the fra
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped call classifier and words again from the frames: about an hour of a core
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped classifiers and words again from the frames: about an hour of a core
 	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl \
 	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz
+	$(BIN)/python -m finetune.roles --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
+	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \
+	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-roles.npz
