@@ -75,6 +75,6 @@ classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the 
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl \
 	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz
-	$(BIN)/python -m finetune.roles --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
+	$(BIN)/python -m finetune.arguments --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \
-	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-roles.npz
+	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-arguments.npz

@@ -36,6 +36,7 @@ from feeds.model_register import MlflowRegister
 from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
+from tools.argument_classifier import load_arguments
 from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
@@ -43,7 +44,6 @@ from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
-from tools.roles import load_roles
 from tools.slips import load_spelling
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name("roundsman-calls.npz")
-SHIPPED_ROLES = SHIPPED_ADAPTER.with_name("roundsman-roles.npz")
+SHIPPED_ARGUMENTS = SHIPPED_ADAPTER.with_name("roundsman-arguments.npz")
 SHIPPED_WORDS = SHIPPED_ADAPTER.with_name("roundsman-words.txt")
 
 
@@ -77,9 +77,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     style = settings.model_prompt
     small = style == "small"
     classifier = _shipped(load_classifier, SHIPPED_CLASSIFIER) if small else None
-    roles = _shipped(load_roles, SHIPPED_ROLES) if small else None
+    arguments = _shipped(load_arguments, SHIPPED_ARGUMENTS) if small else None
     spelling = _shipped(load_spelling, SHIPPED_WORDS) if small else None
-    model.identity = assisted(model.identity, {"classifier": classifier, "roles": roles, "words": spelling})
+    model.identity = assisted(model.identity, {"classifier": classifier, "arguments": arguments, "words": spelling})
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -94,7 +94,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     recorder = Recorder(ledger, Memory(store), approvals, style)
     speaker = Speaker(
         model, style, style != "small", settings.decision_deadline_s,
-        classifier=classifier, roles=roles, spelling=spelling,
+        classifier=classifier, arguments=arguments, spelling=spelling,
     )  # fmt: skip
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)

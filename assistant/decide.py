@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -16,6 +17,7 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.values import Call
 from prompts.render import Setting, Turn, render
+from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
 from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, fused
 from tools.choosing import only_without, otherwise
@@ -29,7 +31,6 @@ from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
-from tools.roles import RoleClassifier, likelihood, moved
 from tools.said_numbers import numbers_said
 from tools.schema import Freedom, call_schema, calls_by_name
 from tools.slips import Mended, Spelling
@@ -38,6 +39,7 @@ from tools.whole_clause import with_whole_clauses
 from tools.whole_time import with_whole_times
 from tools.whole_trucks import with_whole_trucks
 
+Made = TypeVar("Made")
 GRACE_S = 0.5
 """Beyond a model's own deadline, so that the model's own sentence comes first."""
 MOST_AGAIN = 2
@@ -52,8 +54,8 @@ class Speaker:
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
     recognises in the question; `classifier` has a say in which tool it is and in choices; `covering` writes a call
     again that leaves out what code recognised, in the small style and where values are copied; `spelling` mends slips
-    of the keyboard in what the model and the classifiers read; `roles` has a say in which argument takes in what code
-    recognised.
+    of the keyboard in what the model and the classifiers read; `arguments` has a say in which argument takes in what
+    code recognised.
     """
 
     model: LanguageModel
@@ -66,7 +68,7 @@ class Speaker:
     classifier: CallClassifier | None = None
     covering: bool = True
     spelling: Spelling | None = None
-    roles: RoleClassifier | None = None
+    arguments: ArgumentClassifier | None = None
 
 
 def _untold(_past: Past) -> None:
@@ -174,8 +176,8 @@ def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
     return resolver.only_resolvable(choice.schema, [*marked, *said])
 
 
-async def _in_time(choice: _Choice, made: Callable[[], JsonSchema | None]) -> JsonSchema | None:
-    """A schema that takes a moment to make; None where time is up before."""
+async def _in_time(choice: _Choice, made: Callable[[], Made]) -> Made | None:
+    """What takes a moment to make; None where time is up before."""
     try:
         async with asyncio.timeout(max(0.0, choice.until - time.monotonic())):
             return await asyncio.to_thread(made)
@@ -214,24 +216,33 @@ async def _covering(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
 async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     """The call, or one that takes in what the question names by other arguments, where both experts find that likelier.
 
-    Tried is all that the classifier of roles finds otherwise, then what it is surest of.
+    Tried is all that the argument classifier finds otherwise, then what it is surest of.
     """
-    classifier, situation, call = choice.speaker.roles, choice.situation, Call.read(answer.text)
-    if classifier is None or answer.weight is None or call.name not in TOOLS:
+    classifier, call = choice.speaker.arguments, Call.read(answer.text)
+    if classifier is None or not choice.speaker.copying or answer.weight is None or call.name not in TOOLS:
         return answer
-    marks = demanded(situation.marks, situation.question) + numbers_said(situation.question, situation.marks)
-    told = classifier.likely(thread_of(situation), marks, call.name)
-    found, spans, weight = moved(told, call), Spans.of([situation.question]), answer.weight
+    told = await _in_time(choice, lambda: classifier.likely(thread_of(choice.situation), call.name))
+    found = moved(told, call) if told else []
     for roles in [found, found[:1]] if len(found) > 1 else [found] if found else []:
-        placing = Placing(call, dict(roles), spans)
-        schema = await _in_time(choice, lambda placing=placing: placed(choice.schema, placing))  # type: ignore[misc]
-        again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
+        again = await _placed(choice, call, dict(roles), [mark for mark in told or () if mark not in dict(found)])
         if again is None or again.weight is None:
             continue
-        gained = WEIGHT * (likelihood(told, Call.read(again.text)) - likelihood(told, call))
-        if again.weight + gained > weight:
+        gained = SAY * (likelihood(told or {}, Call.read(again.text)) - likelihood(told or {}, call))
+        if again.weight + gained > answer.weight:
             return replace(again, names=answer.names)
     return answer
+
+
+async def _placed(
+    choice: _Choice, call: Call, roles: Mapping[Mention, str | None], staying: Sequence[Mention]
+) -> ModelAnswer | None:
+    """The model's call with these marks in those arguments; None where it fails, or code can resolve less of it."""
+    placing = Placing(call, roles, Spans.of([choice.situation.question]), staying)
+    schema = await _in_time(choice, lambda: placed(choice.schema, placing))
+    again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
+    if again is None or (other := Call.read(again.text)).name != call.name:
+        return None
+    return again if _if_read(call, other, choice.situation) == other else None
 
 
 async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
@@ -329,7 +340,7 @@ async def _answer(
     while True:
         try:
             prompt, names = prompt_of(speaker, situation), list(calls_by_name(schema))
-            weighed = bool(speaker.classifier or speaker.roles) or _is_covered(speaker)
+            weighed = bool(speaker.classifier or speaker.arguments) or _is_covered(speaker)
             if not weighed or not isinstance(speaker.model, NamingModel):
                 return await speaker.model.decide(prompt, schema, deadline_s=speaker.deadline_s), situation
             return await speaker.model.decide_among(prompt, schema, names, deadline_s=speaker.deadline_s), situation

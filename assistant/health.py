@@ -24,7 +24,7 @@ OLD_TABLE = timedelta(hours=2)
 """A server renews at each full hour; a table this old was not."""
 BESIDE = {
     "classifier": ("call classifier", "Without the call classifier more questions go to the wrong tool"),
-    "roles": ("roles", "Without the classifier of roles more words go into the wrong argument"),
+    "arguments": ("argument classifier", "Without the argument classifier more words go into the wrong argument"),
     "words": ("words", "Without the words typing errors mislead the model"),
 }
 """What is beside the embedded model: how it is called here, and what happens without it."""
@@ -96,7 +96,9 @@ def _model(model: LanguageModel) -> PartHealth:
         return PartHealth("language model", False, detail, advice, needed=False)
     missing = [without for name, (_, without) in BESIDE.items() if name not in identity.digests]
     if isinstance(model, LocalModel) and missing:
-        return PartHealth("language model", False, detail, f"{missing[0]}: restore finetune/adapter.", needed=False)
+        return PartHealth(
+            "language model", False, detail, f"{'. '.join(missing)}: restore finetune/adapter.", needed=False
+        )
     return PartHealth("language model", True, detail)
 
 

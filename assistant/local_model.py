@@ -41,6 +41,7 @@ PROMPT_HASH = "roundsman.prompt_hash"
 LOG_NAME = "engine.log"
 STOP_S = 3.0
 MOST_THREADS = 2
+"""Of an engine where nothing else is said."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
 from tools.result_bytes import result_hash
 
-BESIDE = ("classifier", "roles", "words")
+BESIDE = ("classifier", "arguments", "words")
 """What has a say beside the model, or mends what it reads."""
 
 

@@ -21,7 +21,7 @@ OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
 BESIDE = {
     "classifier": SHIPPED.with_name("roundsman-calls.npz"),
-    "roles": SHIPPED.with_name("roundsman-roles.npz"),
+    "arguments": SHIPPED.with_name("roundsman-arguments.npz"),
     "words": SHIPPED.with_name("roundsman-words.txt"),
 }
 """The shipped files beside the model, by the options that name others."""

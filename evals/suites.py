@@ -41,10 +41,10 @@ from evals.search import judged
 from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
+from tools.argument_classifier import load_arguments
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
-from tools.roles import load_roles
 from tools.slips import load_spelling
 
 JsonObject = dict[str, JsonValue]
@@ -125,11 +125,11 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifier and the words of the options. Raises BadData for files that do not fit."""
-    calls, roles, words = (file_beside(options, name) for name in ("classifier", "roles", "words"))
+    calls, arguments, words = (file_beside(options, name) for name in ("classifier", "arguments", "words"))
     return replace(
         speaker,
         classifier=load_classifier(calls) if calls else None,
-        roles=load_roles(roles) if roles else None,
+        arguments=load_arguments(arguments) if arguments else None,
         spelling=load_spelling(words) if words else None,
     )
 

@@ -40,13 +40,13 @@ FIGURES = {
 }
 TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "share"}
 """Parts of a plan that are said by another name or of one stage only."""
-BESIDE = {"classifier": "call classifier", "roles": "classifier of roles", "words": "words"}
+BESIDE = {"classifier": "call classifier", "arguments": "argument classifier", "words": "words"}
 """Files that a result was measured with beside the adapter."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
 - In which tool it is and in choices the call classifier of the same rows has a say when it is served
-  (`roundsman-calls.npz`), in which argument takes in what the question names another one (`roundsman-roles.npz`);
+  (`roundsman-calls.npz`), in which argument takes in what the question names another one (`roundsman-arguments.npz`);
   typing errors are mended in what it reads (`roundsman-words.txt`).
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.

@@ -76,7 +76,7 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
     ("shipped", "told"),
     [
         ("SHIPPED_CLASSIFIER", "call classifier none"),
-        ("SHIPPED_ROLES", "roles none"),
+        ("SHIPPED_ARGUMENTS", "argument classifier none"),
         ("SHIPPED_WORDS", "words none"),
     ],
 )

@@ -82,7 +82,7 @@ def features(thread: Thread) -> list[int]:
 
 
 def _grams(thread: Thread) -> Iterator[str]:
-    words = _words(with_kinds(thread.question, list(map(Mention.read, thread.marks))))
+    words = _words(_with_kinds(thread.question, list(map(Mention.read, thread.marks))))
     yield from (f"w {word}" for word in words)
     yield from (f"w {a} {b}" for a, b in itertools.pairwise(words))
     yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
@@ -98,7 +98,7 @@ def _grams(thread: Thread) -> Iterator[str]:
     yield from (f"earlier {a} {b}" for a, b in itertools.pairwise(earlier))
 
 
-def with_kinds(question: str, marks: Sequence[Mention]) -> str:
+def _with_kinds(question: str, marks: Sequence[Mention]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
     kinds = {each.words: each.kind for each in marks}
     if not kinds:
@@ -113,6 +113,7 @@ def _words(text: str) -> list[str]:
 
 
 def letters(word: str) -> Iterator[str]:
+    """The n-grams of a word's letters, its beginning and end among them."""
     whole = f"({word})"
     yield from (whole[at : at + size] for size in LETTERS for at in range(len(whole) - size + 1))
 

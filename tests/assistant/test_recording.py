@@ -41,7 +41,7 @@ def test_what_is_beside_the_model_is_recorded_with_it() -> None:
     said = ModelIdentity("small", "tuned", "an engine", {"base": "abc"})
     classifier = CallClassifier(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), digest="0123456789abcdef")
     spelling = Spelling({"bins": 9}, digest="fedcba9876543210")
-    both = assisted(said, {"classifier": classifier, "roles": None, "words": spelling})
+    both = assisted(said, {"classifier": classifier, "arguments": None, "words": spelling})
     assert both.digests == {"base": "abc", "classifier": "0123456789abcdef", "words": "fedcba9876543210"}
     assert versions_of(both, "small").model == "small on an engine, classifier 0123456789ab, words fedcba987654"
     assert assisted(said, {"classifier": classifier}).digests == {"base": "abc", "classifier": "0123456789abcdef"}

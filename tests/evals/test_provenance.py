@@ -69,7 +69,7 @@ def test_the_embedded_models_bytes_and_its_adapters_marks_are_told() -> None:
         **told,
         "adapter": None,
         "classifier": None,
-        "roles": None,
+        "arguments": None,
         "words": None,
     }
     assert provenance.model(read(["ledger"])) is None

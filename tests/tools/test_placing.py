@@ -14,28 +14,30 @@ from tools.registry import TOOLS
 from tools.schema import LONGEST_LIST, call_schema
 from tools.spans import Spans
 
-SAID = "run for tonight, T1 T3, no Birge Path, not over 5 hours, glass"
+SAID = "run for tonight, T1 T3, no Birge Path, Gate 3 or Gate 4, not over 5 hours, 80 bins, glass, within 300 m"
 SPANS = Spans.of([SAID])
 WHOLE = call_schema(TOOLS, SPANS)
-CALL = Call("plan_round", {"when": "tonight", "trucks": ["T1", "T3"], "near": "Birge Path"})
+KEPT = {"when": "tonight", "trucks": ["T1", "T3"]}
+CALL = Call("plan_round", {**KEPT, "near": "Birge Path"})
 BIRGE, T3 = Mention("site", "Birge Path"), Mention("truck", "T3")
+Roles = dict[Mention, str | None]
 
 
-def allows(call: Call, roles: dict[Mention, str | None], **parameters: Any) -> bool:
+def allows(call: Call, roles: Roles, *, staying: tuple[Mention, ...] = (), **parameters: Any) -> bool:
     """Whether the schema allows a call of the same tool."""
-    schema = placed(WHOLE, Placing(call, roles, SPANS))
+    schema = placed(WHOLE, Placing(call, roles, SPANS, staying))
     assert schema is not None
     said = {"name": call.name, "parameters": parameters}
     return bool(jsonschema.Draft202012Validator(schema).is_valid(said))
 
 
 def test_a_mark_changes_its_argument_and_all_else_stays() -> None:
-    kept = {"when": "tonight", "trucks": ["T1", "T3"]}
-    roles: dict[Mention, str | None] = {BIRGE: "skip"}
-    assert allows(CALL, roles, **kept, skip=["Birge Path"])
+    roles: Roles = {BIRGE: "skip"}
+    assert allows(CALL, roles, **KEPT, skip=["Birge Path"])
     assert not allows(CALL, roles, **CALL.parameters)
-    assert not allows(CALL, roles, **kept)
-    assert not allows(CALL, roles, **kept, near="Birge Path", skip=["Birge Path"])
+    assert not allows(CALL, roles, **KEPT)
+    assert not allows(CALL, roles, **KEPT, near="Birge Path", skip=["Birge Path"])
+    assert not allows(CALL, roles, **KEPT, skip=["no Birge Path, Gate 3"])
     assert not allows(CALL, roles, when="tonight", skip=["Birge Path"])
 
 
@@ -44,8 +46,20 @@ def test_a_mark_leaves_a_list_or_joins_one() -> None:
     assert not allows(CALL, {T3: None}, **CALL.parameters)
     one = Call("plan_round", {"when": "tonight", "trucks": ["T1"]})
     assert allows(one, {T3: "trucks"}, when="tonight", trucks=["T1", "T3"])
-    assert not allows(one, {T3: "trucks"}, when="tonight", trucks=["T3"])
-    assert not allows(one, {T3: "trucks"}, when="tonight", trucks=["T1"])
+    for trucks in (["T3"], ["T1"], ["T3", "T3"]):
+        assert not allows(one, {T3: "trucks"}, when="tonight", trucks=trucks)
+
+
+def test_what_a_list_has_from_elsewhere_stays_when_a_mark_comes() -> None:
+    call, gate = Call("plan_round", {"skip": ["Soda Hall"]}), Mention("site", "Gate 3")
+    assert allows(call, {gate: "skip", BIRGE: "skip"}, skip=["Soda Hall", "Gate 3", "Birge Path"])
+    assert not allows(call, {gate: "skip"}, skip=["Gate 3", "Gate 4"])
+
+
+def test_gates_with_other_numbers_change_places() -> None:
+    third, fourth = Mention("site", "Gate 3"), Mention("site", "Gate 4")
+    torn = Call("plan_round", {"skip": ["Gate 4"], "must_serve": ["Gate 4"]})
+    assert allows(torn, {third: "skip", fourth: "must_serve"}, skip=["Gate 3"], must_serve=["Gate 4"])
 
 
 def test_the_last_of_a_list_takes_the_argument_with_it() -> None:
@@ -55,10 +69,9 @@ def test_the_last_of_a_list_takes_the_argument_with_it() -> None:
 
 
 def test_a_number_and_two_marks_at_once() -> None:
-    roles: dict[Mention, str | None] = {Mention("number", "5"): "max_hours", BIRGE: "must_serve"}
-    kept = {"when": "tonight", "trucks": ["T1", "T3"]}
-    assert allows(CALL, roles, **kept, must_serve=["Birge Path"], max_hours=5)
-    assert not allows(CALL, roles, **kept, must_serve=["Birge Path"])
+    roles: Roles = {Mention("number", "5"): "max_hours", BIRGE: "must_serve"}
+    assert allows(CALL, roles, **KEPT, must_serve=["Birge Path"], max_hours=5)
+    assert not allows(CALL, roles, **KEPT, must_serve=["Birge Path"])
 
 
 def test_a_required_argument_that_loses_its_words_gets_others() -> None:
@@ -67,10 +80,17 @@ def test_a_required_argument_that_loses_its_words_gets_others() -> None:
     assert not allows(call, {Mention("file", "glass"): None})
 
 
-def test_what_stands_instead_of_an_argument_goes() -> None:
-    call = Call("find_bins", {"bins": ["T1"]})
+def test_what_stands_instead_of_an_argument_goes_unless_a_mark_of_it_stays() -> None:
+    call, gate = Call("find_bins", {"bins": ["Gate 3"]}), Mention("site", "Gate 3")
     assert allows(call, {BIRGE: "near"}, near="Birge Path")
-    assert not allows(call, {BIRGE: "near"}, near="Birge Path", bins=["T1"])
+    assert not allows(call, {BIRGE: "near"}, near="Birge Path", bins=["Gate 3"])
+    assert allows(call, {BIRGE: "near"}, staying=(gate,), near="Birge Path", bins=["Gate 3"])
+
+
+def test_what_means_something_only_beside_what_goes_goes_too() -> None:
+    call = Call("plan_round", {**KEPT, "near": "Birge Path", "within_m": 300})
+    assert allows(call, {BIRGE: "skip"}, **KEPT, skip=["Birge Path"])
+    assert not allows(call, {BIRGE: "skip"}, **KEPT, within_m=300, skip=["Birge Path"])
 
 
 @pytest.mark.parametrize(
@@ -80,9 +100,10 @@ def test_what_stands_instead_of_an_argument_goes() -> None:
         (Call("no_tool"), {BIRGE: "near"}),
         (CALL, {BIRGE: "image"}),
         (CALL, {Mention("site", "Doe Library"): "skip"}),
-        (CALL, {Mention("number", "seven"): "trucks"}),
+        (CALL, {Mention("number", "seven"): "truck_count"}),
+        (CALL, {Mention("number", "80"): "max_hours"}),
         (Call("plan_round", {"when": "tonight", "skip": [f"Gate {n}" for n in range(LONGEST_LIST)]}), {BIRGE: "skip"}),
     ],
 )
-def test_there_is_no_such_call(call: Call, roles: dict[Mention, str | None]) -> None:
+def test_there_is_no_such_call(call: Call, roles: Roles) -> None:
     assert placed(WHOLE, Placing(call, roles, SPANS)) is None

@@ -1,7 +1,7 @@
-r"""The classifier of roles of tools/roles.py, made of rows of finetune.rows in some minutes on one core.
+r"""The argument classifier of tools/argument_classifier.py, made of rows of finetune.rows in some minutes on one core.
 
-    python -m finetune.roles --rows all.jsonl fewer.jsonl --val validation.jsonl \
-        --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-roles.npz
+    python -m finetune.arguments --rows all.jsonl fewer.jsonl --val validation.jsonl \
+        --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-arguments.npz
 
 An example is a mark of a row's question, or a number that it counts with: which argument of the row's call holds it.
 Of each file of rows one member is learned, and their scores are averaged, as by finetune.calls.
@@ -32,9 +32,7 @@ from finetune.regressions import (
 )
 from finetune.stage import run_stage
 from prompts.row import Row
-from tools.mentions import Mention
-from tools.roles import features, groups, made_for, role_of, roles
-from tools.said_numbers import numbers_said
+from tools.argument_classifier import Read, groups, holders, made_for, roles
 from tools.slips import Spelling, load_spelling
 
 
@@ -47,15 +45,17 @@ def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
 
 
 def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-    """The features of each mark, and its targets: OTHER but in the group of the call's tool and the mark's kind."""
-    call, thread, keys = Call.read(row.call), thread_of(row, spelling), list(roles())
-    marks = [Mention.read(mark) for mark in (*thread.marks, *numbers_said(thread.question, thread.marks))]
-    for mark in marks:
-        key = call.name, mark.kind
-        if key in roles():
+    """The features of each mark, and its targets: OTHER but in the group of the call's tool and the mark's kind.
+
+    A mark that two arguments hold is none of an example.
+    """
+    call, read, keys = Call.read(row.call), Read.of(thread_of(row, spelling)), list(roles())
+    for mark in read.places:
+        key, held = (call.name, mark.kind), holders(mark, call)
+        if key in roles() and len(held) <= 1:
             targets = [OTHER] * len(keys)
-            targets[keys.index(key)] = roles()[key].index(role_of(mark, call))
-            yield features(thread, mark, marks), targets
+            targets[keys.index(key)] = roles()[key].index(held[0] if held else None)
+            yield read.features(mark), targets
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def main() -> None:
     save(net, options.out, torch.full((parts[-1].stop,), heat), about)
     size, right = options.out.stat().st_size / 1e6, told_rightly(scores, validation.targets, parts)
     told = f"right {right:.4f}, temperature {heat:.2f}"
-    print(f"{options.out}: {size:.1f} MB; roles of {len(validation.buckets)} validation marks: {told}")
+    print(f"{options.out}: {size:.1f} MB; arguments of {len(validation.buckets)} validation marks: {told}")
 
 
 if __name__ == "__main__":

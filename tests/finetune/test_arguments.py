@@ -1,4 +1,4 @@
-"""Making the classifier of roles: from rows to a file that tells what is left out from what is near."""
+"""Making the argument classifier: from rows to a file that tells what is left out from what is near."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pydantic import JsonValue
 
 from domain.errors import BadData
 from domain.values import Call
+from finetune.arguments import read_examples
 from finetune.regressions import OTHER
-from finetune.roles import read_examples
 from prompts.render import Setting, Turn
 from prompts.row import Row, to_json
+from tools.argument_classifier import groups, load_arguments, roles
 from tools.call_classifier import Thread
 from tools.mentions import Mention
-from tools.roles import groups, load_roles, roles
 
 ROOT = Path(__file__).parents[2]
 SAID = {"skip": "plan tonight, but leave out {}", "near": "plan tonight around {}", None: "plan tonight, {} called"}
@@ -44,18 +44,18 @@ def made(folder: Path, file: str) -> Path:
     words = ["--rows", folder / "rows.jsonl", "--val", folder / "val.jsonl", "--words", folder / "words.txt",
              "--out", folder / file, "--epochs", "40"]  # fmt: skip
     subprocess.run(
-        [sys.executable, "-m", "finetune.roles", *map(str, words)], cwd=ROOT, check=True, capture_output=True
+        [sys.executable, "-m", "finetune.arguments", *map(str, words)], cwd=ROOT, check=True, capture_output=True
     )
     return folder / file
 
 
 def test_a_file_is_made_of_rows_twice_the_same_and_tells_roles_apart(tmp_path: Path) -> None:
-    one, other = load_roles(made(tmp_path, "a.npz")), load_roles(made(tmp_path, "b.npz"))
+    one, other = load_arguments(made(tmp_path, "a.npz")), load_arguments(made(tmp_path, "b.npz"))
     assert (one.table == other.table).all()
     assert (one.weights == other.weights).all()
     for argument, said in SAID.items():
         marks = ("[time tonight]", "[site Cedar Lane]")
-        told = one.likely(Thread(said.format("Cedar Lane"), marks), marks, "plan_round")[Mention("site", "Cedar Lane")]
+        told = one.likely(Thread(said.format("Cedar Lane"), marks), "plan_round")[Mention("site", "Cedar Lane")]
         assert max(told, key=lambda role: told[role]) == argument
 
 
