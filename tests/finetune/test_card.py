@@ -14,7 +14,7 @@ from tiny import BASE, PLAN, a_run
 from domain.errors import BadData
 from domain.files import file_digest
 from finetune.adapters import Making, describe
-from finetune.card import card, of_adapter, read_results
+from finetune.card import LIMITS, card, of_adapter, read_results
 from finetune.training import add_flags, plan_of, save_weights
 
 MADE = Making("sft", "smollm2-0", "b" * 64, "d" * 64, "s3", "small-2", 24, {"lr": 0.002, "seed": 7, "style": "small"})
@@ -114,3 +114,12 @@ def test_an_average_says_of_what_and_by_which_command(tmp_path: Path) -> None:
     assert "finetune.export --adapter finetune/runs/mean" in page
     assert f"averaged with has SHA-256 {'a' * 64}" in page
     assert "--averaged" not in page
+
+
+def test_the_shipped_card_tells_the_limits_and_the_newest_figures() -> None:
+    shipped = Path(__file__).parents[2]
+    told = (shipped / "finetune" / "adapter" / "model-card.md").read_text(encoding="utf-8")
+    newest = json.loads((shipped / "evals" / "results" / "conversations-test.json").read_text(encoding="utf-8"))
+    assert LIMITS in told
+    assert f"({newest['cases']} cases, {newest['commit']}, {newest['date']}" in told
+    assert f"| single turns right | {100 * newest['figures']['single_exact']:.1f} % |" in told
