@@ -221,13 +221,15 @@ async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     classifier, call = choice.speaker.arguments, Call.read(answer.text)
     if classifier is None or not choice.speaker.copying or answer.weight is None or call.name not in TOOLS:
         return answer
-    told = await _in_time(choice, lambda: classifier.likely(thread_of(choice.situation), call.name))
-    found = moved(told, call) if told else []
+    told = await _in_time(choice, lambda: classifier.likely(thread_of(choice.situation), call.name)) or {}
+    found = moved(told, call)
+    marks = map(Mention.read, (*choice.situation.marks, *map(str, told)))
+    staying = [mark for mark in dict.fromkeys(marks) if mark not in dict(found)]
     for roles in [found, found[:1]] if len(found) > 1 else [found] if found else []:
-        again = await _placed(choice, call, dict(roles), [mark for mark in told or () if mark not in dict(found)])
+        again = await _placed(choice, call, dict(roles), staying)
         if again is None or again.weight is None:
             continue
-        gained = SAY * (likelihood(told or {}, Call.read(again.text)) - likelihood(told or {}, call))
+        gained = SAY * (likelihood(told, Call.read(again.text)) - likelihood(told, call))
         if again.weight + gained > answer.weight:
             return replace(again, names=answer.names)
     return answer
@@ -237,7 +239,7 @@ async def _placed(
     choice: _Choice, call: Call, roles: Mapping[Mention, str | None], staying: Sequence[Mention]
 ) -> ModelAnswer | None:
     """The model's call with these marks in those arguments; None where it fails, or code can resolve less of it."""
-    placing = Placing(call, roles, Spans.of([choice.situation.question]), staying)
+    placing = Placing(call, roles, choice.situation.question, staying)
     schema = await _in_time(choice, lambda: placed(choice.schema, placing))
     again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
     if again is None or (other := Call.read(again.text)).name != call.name:

@@ -23,6 +23,7 @@ from domain.values import Call
 from tools.call_classifier import Made, Thread, letters
 from tools.coverage import ENUMERATED, NUMBER, QUOTED, TAKEN_BY
 from tools.mentions import Mention
+from tools.numbers import TOKEN as NUMBER_WORD
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, registry_version
 from tools.regression import FileKind, Regression, buckets_of, load_regression
@@ -81,8 +82,9 @@ def holders(mark: Mention, call: Call) -> tuple[str, ...]:
 def likeness(mark: Mention, value: object) -> float:
     """How much a value, or the item of a list that is most like it, is a mark: 0 to 1.
 
-    Of names the figures must be the same ("Gate 3" is no "Gate 4"); of words more than half of all, or half of them
-    where one says no more than the other.
+    Of names the figures must be the same ("Gate 3" is no "Gate 4", but part of "Gate 3 and Gate 4"), and of bins and
+    trucks no other words may stand beside them ("BOS-001" is not "1 North Market Street"). Of words more than half of
+    all must be the same, or half of them where one says no more than the other.
     """
     if isinstance(value, list):
         return max((likeness(mark, each) for each in value), default=0.0)
@@ -90,9 +92,10 @@ def likeness(mark: Mention, value: object) -> float:
         return float(isinstance(value, int) and value in numbers_in(mark.words))
     said, held = (_told(words, mark.kind) for words in (mark.words, str(value)))
     if mark.kind != "time" and _figures(said) != _figures(held):
-        return 0.0
+        return HALF if _figures(said) and said < held else 0.0
     if mark.kind in ENUMERATED and _figures(said):
-        return 1.0
+        mine, other = _without_figures(said), _without_figures(held)
+        return float(not mine or not other or bool(mine & other))
     share = len(said & held) / max(len(said | held), 1)
     return share if share > HALF or (share == HALF and (said <= held or held <= said)) else 0.0
 
@@ -105,6 +108,10 @@ def _told(words: str, kind: str) -> set[str]:
 def _figures(words: set[str]) -> set[str]:
     """The numbers in words: "t1" and "1" are the same truck."""
     return {found.lstrip("0") for word in words for found in re.findall(r"\d+", word)}
+
+
+def _without_figures(words: set[str]) -> set[str]:
+    return {word for word in words if not any(map(str.isdigit, word))}
 
 
 # ---------------------------------------------------------------- what is read
@@ -168,8 +175,8 @@ def _several(mark: Mention) -> bool:
 
 def _parts(text: str, marked: Sequence[str]) -> list[str]:
     """The text cut at its marks and quotations, these among the parts."""
-    known = "|".join([QUOTATION, *(rf"(?<!\w){re.escape(words)}(?!\w)" for words in marked)])
-    return re.split(f"({known})", text)
+    known = "|".join(map(re.escape, marked))
+    return re.split(rf"({QUOTATION}|(?<!\w)(?:{known})(?!\w))" if known else f"({QUOTATION})", text)
 
 
 def _words(text: str) -> list[str]:
@@ -202,6 +209,12 @@ def _shared(words: Sequence[str], marks: Sequence[Mention], thread: Thread) -> I
 
 # ---------------------------------------------------------------- what is told
 
+
+def _counted(question: str) -> Counter[int]:
+    """How many words of the question are each number."""
+    return Counter(each for word in NUMBER_WORD.finditer(question) for each in set(numbers_in(word[0])))
+
+
 Told = Mapping[Mention, Mapping[str | None, float]]
 """By mark the natural log-probability of each of its roles."""
 
@@ -217,30 +230,40 @@ class ArgumentClassifier(Regression):
 
     def likely(self, thread: Thread, tool: str) -> Told:
         """By mark of the question, and by number in it, how likely each argument of a call of `tool` takes it in; None:
-        that none does. Left out are marks that stand there twice or in quotations, or that no argument could take in.
+        that none does. Left out are marks that stand there twice or in quotations, numbers that something else in the
+        question is as well ("three trucks, 3 hours"), and what no argument could take in.
         """
-        read, found = Read.of(thread), {}
+        read, found, counted = Read.of(thread), {}, _counted(thread.question)
         for mark in read.places:
-            if part := groups().get((tool, mark.kind)):
+            part = groups().get((tool, mark.kind))
+            if part and not (mark.kind == NUMBER and any(counted[each] > 1 for each in numbers_in(mark.words))):
                 shares = self.shares(self.read(read.features(mark)), part)
                 found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
         return found
 
 
 def likelihood(told: Told, call: Call) -> float:
-    """The log-probability of what a call does with all marks; of one that it holds twice that of the unlikelier."""
-    return sum(_likely(shares, holders(mark, call)) for mark, shares in told.items())
+    """The log-probability of what a call does with all marks; of a name that it holds twice that of the unlikelier."""
+    return sum(_likely(mark, shares, call) for mark, shares in told.items())
 
 
-def _likely(shares: Mapping[str | None, float], held: Sequence[str]) -> float:
-    return min(shares[name] for name in held) if held else shares[None]
+def _likely(mark: Mention, shares: Mapping[str | None, float], call: Call) -> float:
+    """Two arguments may have the same number, one of them from another turn; a place is not both near and left out."""
+    held = [shares[name] for name in holders(mark, call)]
+    return (max if mark.kind == NUMBER else min)(held, default=shares[None])
 
 
 def moved(told: Told, call: Call) -> list[tuple[Mention, str | None]]:
     """The marks of which another role is likelier than the call's, with that role; first the surest."""
     best = {mark: max(shares, key=lambda role: shares[role]) for mark, shares in told.items()}
-    odds = {mark: told[mark][role] - _likely(told[mark], holders(mark, call)) for mark, role in best.items()}
-    return [(mark, best[mark]) for mark in sorted(odds, key=lambda mark: -odds[mark]) if odds[mark] > 0]
+    odds = {mark: told[mark][role] - _likely(mark, told[mark], call) for mark, role in best.items()}
+    found = [mark for mark, gained in odds.items() if gained > 0 and not _in_several(mark, call)]
+    return [(mark, best[mark]) for mark in sorted(found, key=lambda mark: -odds[mark])]
+
+
+def _in_several(mark: Mention, call: Call) -> bool:
+    """Whether a number is in several arguments: which of them has it from elsewhere is not known."""
+    return mark.kind == NUMBER and len(holders(mark, call)) > 1
 
 
 # ---------------------------------------------------------------- the file

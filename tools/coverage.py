@@ -9,7 +9,7 @@ are the marks of the question, and the term is how much oftener a right call tak
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,8 +175,15 @@ def _numbers(offered: JsonSchema, lacking: Lacking) -> JsonSchema | None:
     return {"enum": list(fitting)} if fitting else None
 
 
-def fitting(argument: Argument, schema: JsonSchema, marks: Sequence[Mention], spans: Spans) -> list[str]:
-    """The spans that share a word with a mark that the argument takes; of those that code can read, where it reads."""
+def fitting(
+    argument: Argument,
+    schema: JsonSchema,
+    marks: Sequence[Mention],
+    spans: Spans,
+    like: Callable[[str], float] = lambda _: True,
+) -> list[str]:
+    """The spans that share a word with a mark that the argument takes, and are `like` it; of those that code can read,
+    where it reads."""
     if argument.words is None:
         return []
     kind = argument.words.kind
@@ -186,7 +193,8 @@ def fitting(argument: Argument, schema: JsonSchema, marks: Sequence[Mention], sp
     defined: Any = schema.get("$defs", {})
     read = defined.get(kind, {}).get("enum")
     offered = read if read is not None else spans.up_to(argument.words.max_words)
-    return sorted((span for span in offered if not wanted.isdisjoint(tokens(span))), key=len)[:MOST_SPANS]
+    found = (span for span in offered if not wanted.isdisjoint(tokens(span)) and like(span))
+    return sorted(found, key=len)[:MOST_SPANS]
 
 
 def _grown(offered: JsonSchema, before: Sequence[JsonValue]) -> JsonSchema | None:

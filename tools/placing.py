@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
+from domain.name_words import tokens
 from domain.values import Call
 from tools.argument_classifier import holders, likeness
 from tools.coverage import NUMBER, fitting, instead_of
@@ -21,12 +23,12 @@ from tools.spans import Spans
 
 @dataclass(frozen=True)
 class Placing:
-    """A call, the question's spans, and of marks that shall be elsewhere the argument; None: in none. `staying`: the
-    question's other marks."""
+    """A call, the question, and of marks that shall be elsewhere the argument; None: in none. `staying`: the question's
+    other marks."""
 
     call: Call
     roles: Mapping[Mention, str | None]
-    spans: Spans
+    question: str
     staying: Sequence[Mention] = ()
 
     def coming(self, argument: str) -> list[Mention]:
@@ -39,11 +41,41 @@ class Placing:
         """The marks that the argument holds and shall not."""
         return [mark for mark, role in self.roles.items() if role != argument and argument in holders(mark, self.call)]
 
+    def left(self, argument: str) -> JsonValue:
+        """The argument's value without the marks that leave it; None where nothing is left.
+
+        What is as much another mark, one that stays, is not taken away.
+        """
+        said = self.call.parameters.get(argument)
+        items = said if isinstance(said, list) else [said]
+        stays = [*self.staying, *(mark for mark, role in self.roles.items() if role == argument)]
+        gone = set()
+        for mark in self.leaving(argument):
+            shares = [likeness(mark, item) for item in items]
+            at = shares.index(max(shares))
+            if all(likeness(other, items[at]) < shares[at] for other in stays):
+                gone.add(at)
+        kept = [item for at, item in enumerate(items) if at not in gone]
+        return (kept or None) if isinstance(said, list) else next(iter(kept), None)
+
     def gone(self) -> set[str]:
-        """The arguments that others take the place of, but for those that hold a mark which stays."""
+        """The arguments that others take the place of, but for those that hold words of a mark which stays."""
         taking = {role for role in self.roles.values() if role is not None}
-        held = {name for mark in self.staying for name in holders(mark, self.call)}
-        return {other for role in taking for other in instead_of(role)} - taking - held
+        others = {other for role in taking for other in instead_of(role)} - taking
+        return {name for name in others if not any(touches(mark, self.call, name) for mark in self.staying)}
+
+    def place(self, words: JsonValue) -> int:
+        """Where words stand in the question; -1 for those of other turns."""
+        return self.question.find(words) if isinstance(words, str) else -1
+
+
+def touches(mark: Mention, call: Call, name: str) -> bool:
+    """Whether an argument of a call has a word or figure of a mark."""
+    value = call.parameters.get(name)
+    if isinstance(value, int):
+        return value in numbers_in(mark.words)
+    said = set(tokens(mark.words))
+    return any(not said.isdisjoint(tokens(words)) for words in call.texts([name]))
 
 
 def placed(schema: JsonSchema, placing: Placing) -> JsonSchema | None:
@@ -68,51 +100,41 @@ def placed(schema: JsonSchema, placing: Placing) -> JsonSchema | None:
             value = offered[name]
         if value is not None:
             properties[name] = value
-    if not taking <= properties.keys():
-        return None
     lost = placing.call.parameters.keys() - properties.keys()
     kept = {name: value for name, value in properties.items() if PART_OF.get(name) not in lost}
+    if not taking <= kept.keys():
+        return None
     return {**schema, "anyOf": [call_of(placing.call.name, kept, list(kept))]}
 
 
 def _value(argument: Argument, schema: JsonSchema, offered: JsonSchema, placing: Placing) -> JsonSchema | None:
-    """What the argument may hold; None for nothing."""
-    said, coming = placing.call.parameters.get(argument.name), placing.coming(argument.name)
-    left = _without(said, placing.leaving(argument.name))
+    """What the argument may hold; None for nothing. A list has its items in the question's order."""
+    left, coming = placing.left(argument.name), placing.coming(argument.name)
     if not coming:
         return None if left is None else {"const": left}
     if argument.schema["type"] == "integer":
         return _number(offered, coming)
-    each = [_like(argument, schema, mark, placing.spans) for mark in coming]
-    if not all(each):
+    spans = Spans.of([placing.question])
+    each = {mark: fitting(argument, schema, [mark], spans, like=functools.partial(likeness, mark)) for mark in coming}
+    if not all(each.values()):
         return None
     if offered.get("type") != "array":
-        return _one_of([span for spans in each for span in spans])
-    kept: list[JsonValue] = [{"const": item} for item in left] if isinstance(left, list) else []
-    items: list[JsonValue] = [*kept, *map(_one_of, each)]
-    if len(items) > LONGEST_LIST:
-        return None
-    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+        return _one_of([span for found in each.values() for span in found])
+    kept: list[tuple[int, JsonValue]] = [
+        (placing.place(item), {"const": item}) for item in (left if isinstance(left, list) else ())
+    ]
+    added: list[tuple[int, JsonValue]] = [(placing.place(mark.words), _one_of(found)) for mark, found in each.items()]
+    items = [one for _, one in sorted([*kept, *added], key=lambda placed: placed[0])]
+    size = len(items)
+    return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size} if size <= LONGEST_LIST else None
 
 
 def _number(offered: JsonSchema, coming: Sequence[Mention]) -> JsonSchema | None:
     """The numbers that come, of those that the argument is offered."""
     numbers, values = {n for mark in coming if mark.kind == NUMBER for n in numbers_in(mark.words)}, offered.get("enum")
-    fitting_ones = [value for value in values if value in numbers] if isinstance(values, list) else []
-    return {"enum": list(fitting_ones)} if fitting_ones else None
-
-
-def _like(argument: Argument, schema: JsonSchema, mark: Mention, spans: Spans) -> list[str]:
-    return [span for span in fitting(argument, schema, [mark], spans) if likeness(mark, span)]
+    said = [value for value in values if value in numbers] if isinstance(values, list) else []
+    return {"enum": list(said)} if said else None
 
 
 def _one_of(spans: Sequence[str]) -> JsonSchema:
     return {"type": "string", "enum": list(dict.fromkeys(spans))}
-
-
-def _without(said: JsonValue, leaving: Sequence[Mention]) -> JsonValue:
-    """A value without marks, of a list without the items that are most like them; None where nothing is left."""
-    if not isinstance(said, list):
-        return None if any(likeness(mark, said) for mark in leaving) else said
-    out = {max(range(len(said)), key=lambda at: likeness(mark, said[at])) for mark in leaving}
-    return [each for at, each in enumerate(said) if at not in out] or None

@@ -15,7 +15,8 @@ from assistant.memory import Past
 from assistant.situation import Situation
 from domain.errors import ModelUnavailable
 from domain.values import Call
-from tools.argument_classifier import SAY, groups, load_arguments
+from tools.argument_classifier import SAY, ArgumentClassifier, Told, groups, load_arguments
+from tools.call_classifier import Thread
 
 ASKED = Situation(
     "berkeley", "dispatcher", "2025-08-31", Past("C-0001"), "run for tonight, T1 T3, no Birge Path",
@@ -82,10 +83,16 @@ async def test_what_only_others_say_changes_nothing() -> None:
         assert await decide(Speaker(model, arguments=shipped), replace(ASKED, question=question)) == NEAR
 
 
-async def test_a_classifier_that_takes_long_leaves_the_call_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(RIGHT), "likely", lambda *_: time.sleep(1.0))
+class Slow(ArgumentClassifier):
+    def likely(self, thread: Thread, tool: str) -> Told:
+        time.sleep(1.0)
+        return super().likely(thread, tool)
+
+
+async def test_a_classifier_that_takes_long_leaves_the_call_at_the_deadline() -> None:
     began = time.monotonic()
-    speaker = Speaker(NamingScript([NEAR.text()], {}, (-1.0,)), deadline_s=0.2, arguments=RIGHT)
+    slow = Slow(RIGHT.table, RIGHT.weights, RIGHT.bias)
+    speaker = Speaker(NamingScript([NEAR.text()], {}, (-1.0,)), deadline_s=0.2, arguments=slow)
     ticks = asyncio.create_task(asyncio.sleep(0.05))
     assert await decide(speaker, ASKED) == NEAR
     assert ticks.done()  # nobody else waited

@@ -60,6 +60,9 @@ def test_a_mark_is_where_the_call_holds_its_words(mark: str, held: tuple[str, ..
         ("time", "last week", "next week", False),
         ("time", "5 pm Monday", "5 pm Friday", False),
         ("time", "Friday noon", "by Friday noon", True),
+        ("site", "Gate 3", "Gate 3 and Gate 4", True),
+        ("bin", "BOS-001", "1 North Market Street", False),
+        ("bin", "BOS-001", "bos-1", True),
     ],
 )
 def test_names_that_share_words_are_not_the_same(kind: str, said: str, value: str, same: bool) -> None:
@@ -148,6 +151,16 @@ def test_a_place_that_is_left_out_and_planned_around_counts_as_the_unlikelier() 
     torn = Call("plan_round", {"near": "Doe", "skip": ["Doe"]})
     assert moved(told, torn) == [(Mention("site", "Doe"), "skip")]
     assert likelihood(told, Call("plan_round", {"skip": ["Doe"]})) - likelihood(told, torn) == pytest.approx(6)
+
+
+def test_a_number_that_two_things_are_stays_where_it_is() -> None:
+    sure = sure_of_arguments("plan_round", number="truck_count")
+    for question in ("three trucks, 3 hours", "5 trucks, five hours"):
+        assert not sure.likely(Thread(question), "plan_round")
+    told = sure.likely(Thread("make it 5 trucks"), "plan_round")
+    carried = Call("plan_round", {"truck_count": 5, "max_hours": 5})
+    assert likelihood(told, carried) == likelihood(told, Call("plan_round", {"truck_count": 5}))
+    assert not moved(told, carried)
 
 
 def test_marks_that_no_argument_of_a_tool_takes_are_left_out() -> None:

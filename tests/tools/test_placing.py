@@ -14,9 +14,11 @@ from tools.registry import TOOLS
 from tools.schema import LONGEST_LIST, call_schema
 from tools.spans import Spans
 
-SAID = "run for tonight, T1 T3, no Birge Path, Gate 3 or Gate 4, not over 5 hours, 80 bins, glass, within 300 m"
-SPANS = Spans.of([SAID])
-WHOLE = call_schema(TOOLS, SPANS)
+SAID = (
+    "run for tonight, T1 T3, no Birge Path, Gate 3 or Gate 4, not over 5 hours, 80 bins, glass, within 300 m, "
+    "August against last August"
+)
+WHOLE = call_schema(TOOLS, Spans.of([SAID]))
 KEPT = {"when": "tonight", "trucks": ["T1", "T3"]}
 CALL = Call("plan_round", {**KEPT, "near": "Birge Path"})
 BIRGE, T3 = Mention("site", "Birge Path"), Mention("truck", "T3")
@@ -25,7 +27,7 @@ Roles = dict[Mention, str | None]
 
 def allows(call: Call, roles: Roles, *, staying: tuple[Mention, ...] = (), **parameters: Any) -> bool:
     """Whether the schema allows a call of the same tool."""
-    schema = placed(WHOLE, Placing(call, roles, SPANS, staying))
+    schema = placed(WHOLE, Placing(call, roles, SAID, staying))
     assert schema is not None
     said = {"name": call.name, "parameters": parameters}
     return bool(jsonschema.Draft202012Validator(schema).is_valid(said))
@@ -52,7 +54,7 @@ def test_a_mark_leaves_a_list_or_joins_one() -> None:
 
 def test_what_a_list_has_from_elsewhere_stays_when_a_mark_comes() -> None:
     call, gate = Call("plan_round", {"skip": ["Soda Hall"]}), Mention("site", "Gate 3")
-    assert allows(call, {gate: "skip", BIRGE: "skip"}, skip=["Soda Hall", "Gate 3", "Birge Path"])
+    assert allows(call, {gate: "skip", BIRGE: "skip"}, skip=["Soda Hall", "Birge Path", "Gate 3"])
     assert not allows(call, {gate: "skip"}, skip=["Gate 3", "Gate 4"])
 
 
@@ -93,6 +95,31 @@ def test_what_means_something_only_beside_what_goes_goes_too() -> None:
     assert not allows(call, {BIRGE: "skip"}, **KEPT, within_m=300, skip=["Birge Path"])
 
 
+def test_what_is_also_another_mark_is_not_taken_away() -> None:
+    month, last = Mention("time", "August"), Mention("time", "last August")
+    call = Call("operations_report", {"measure": "distance", "since": "August"})
+    both = {**call.parameters, "compare_to": "last August"}
+    assert allows(call, {last: "compare_to"}, staying=(month,), **both)
+    assert not allows(call, {last: "compare_to"}, staying=(month,), measure="distance", compare_to="last August")
+    street, bin_ = Mention("site", "1 North Market Street"), Mention("bin", "BOS-001")
+    torn = Call("plan_round", {"skip": ["1 North Market Street", "BOS-001"]})
+    roles: Roles = {bin_: None}
+    assert allows(torn, roles, staying=(street,), skip=["1 North Market Street"])
+
+
+def test_what_comes_is_not_dropped_with_what_goes() -> None:
+    june = Call("operations_report", {"measure": "distance", "since": "last August"})
+    roles: Roles = {Mention("time", "last August"): "compare_to"}
+    assert placed(WHOLE, Placing(june, roles, SAID)) is None
+
+
+def test_several_trucks_that_stay_keep_their_argument() -> None:
+    call, both = Call("plan_round", {"trucks": ["T1", "T3"]}), Mention("truck", "T1 T3")
+    roles: Roles = {Mention("number", "5"): "truck_count"}
+    assert allows(call, roles, staying=(both,), trucks=["T1", "T3"], truck_count=5)
+    assert allows(call, roles, truck_count=5)
+
+
 @pytest.mark.parametrize(
     ("call", "roles"),
     [
@@ -106,4 +133,4 @@ def test_what_means_something_only_beside_what_goes_goes_too() -> None:
     ],
 )
 def test_there_is_no_such_call(call: Call, roles: Roles) -> None:
-    assert placed(WHOLE, Placing(call, roles, SPANS)) is None
+    assert placed(WHOLE, Placing(call, roles, SAID)) is None
