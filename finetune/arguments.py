@@ -16,24 +16,12 @@ from pathlib import Path
 import torch
 
 from domain.errors import BadData
-from domain.files import file_digest
 from domain.values import Call
-from finetune.regressions import (
-    OTHER,
-    Examples,
-    flags,
-    members_of,
-    read_own,
-    save,
-    scores_of,
-    temperature_of,
-    thread_of,
-    told_rightly,
-)
+from finetune.regressions import OTHER, Examples, Kind, flags, make, read_own, thread_of
 from finetune.stage import run_stage
 from prompts.row import Row
 from tools.argument_classifier import Read, groups, holders, made_for, roles
-from tools.slips import Spelling, load_spelling
+from tools.slips import Spelling
 
 
 def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
@@ -59,20 +47,11 @@ def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[in
 
 
 def main() -> None:
-    """Learn the members, suit the temperature of their mean, write."""
-    options = flags(__doc__).parse_args()
-    torch.set_num_threads(options.threads)
-    spelling, parts = load_spelling(options.words), list(groups().values())
-    validation = read_examples(options.val, spelling)
-    rows = {file: read_examples(file, spelling) for file in options.rows}
-    net = members_of(rows, parts[-1].stop, parts, options)
-    scores = scores_of(net, validation)
-    heat = temperature_of(scores, validation.targets, parts)
-    about: dict[str, object] = {**made_for(), "data_digests": [file_digest(file) for file in options.rows]}
-    save(net, options.out, torch.full((parts[-1].stop,), heat), about)
-    size, right = options.out.stat().st_size / 1e6, told_rightly(scores, validation.targets, parts)
-    told = f"right {right:.4f}, temperature {heat:.2f}"
-    print(f"{options.out}: {size:.1f} MB; arguments of {len(validation.buckets)} validation marks: {told}")
+    """Make the classifier as the flags say."""
+    make(
+        Kind(read_examples, list(groups().values()), {"arguments": slice(0, None)}, made_for()),
+        flags(__doc__).parse_args(),
+    )
 
 
 if __name__ == "__main__":

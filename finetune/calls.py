@@ -15,23 +15,11 @@ from pathlib import Path
 
 import torch
 
-from domain.files import file_digest
 from domain.values import Call
-from finetune.regressions import (
-    OTHER,
-    Examples,
-    flags,
-    members_of,
-    read_own,
-    save,
-    scores_of,
-    temperature_of,
-    thread_of,
-    told_rightly,
-)
+from finetune.regressions import OTHER, Examples, Kind, flags, make, read_own, thread_of
 from finetune.stage import run_stage
 from tools.call_classifier import choices, features, groups, made_for, names
-from tools.slips import Spelling, load_spelling
+from tools.slips import Spelling
 
 
 def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
@@ -49,24 +37,11 @@ def _targets(call: Call) -> list[int]:
 
 
 def main() -> None:
-    """Learn the members, suit the temperatures of their mean, write."""
-    options = flags(__doc__).parse_args()
-    torch.set_num_threads(options.threads)
-    spelling = load_spelling(options.words)
-    validation = read_examples(options.val, spelling)
-    rows = {file: read_examples(file, spelling) for file in options.rows}
-    net = members_of(rows, groups()[-1].stop, groups(), options)
-    scores = scores_of(net, validation)
-    about: dict[str, object] = {**made_for(), "data_digests": [file_digest(file) for file in options.rows]}
-    temperatures, told = torch.ones(scores.shape[-1]), []
-    for what, first, last in (("names", 0, 1), ("choices", 1, None)):
-        parts, targets = groups()[first:last], validation.targets[:, first:last]
-        heat = temperature_of(scores, targets, parts)
-        temperatures[parts[0].start : parts[-1].stop] = heat
-        told.append(f"{what} right {told_rightly(scores, targets, parts):.4f}, temperature {heat:.2f}")
-    save(net, options.out, temperatures, about)
-    size = options.out.stat().st_size / 1e6
-    print(f"{options.out}: {size:.1f} MB; {len(validation.buckets)} validation rows: {'; '.join(told)}")
+    """Make the classifier as the flags say."""
+    make(
+        Kind(read_examples, groups(), {"names": slice(0, 1), "choices": slice(1, None)}, made_for()),
+        flags(__doc__).parse_args(),
+    )
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ from torch.nn import functional as F
 
 import tools  # noqa: F401  # declares them
 from domain.errors import BadData
+from domain.files import file_digest
 from domain.values import Call
 from prompts.render import Step
 from prompts.row import Row, from_json
 from tools.call_classifier import Made, Thread
 from tools.regression import BUCKETS
-from tools.slips import Spelling
+from tools.slips import Spelling, load_spelling
 
 SEED = 7
 """Of the first member; each later one has the next."""
@@ -160,18 +161,40 @@ def save(net: Regressions, file: Path, temperatures: Tensor, about: Mapping[str,
         )
 
 
-def members_of(
-    files: Mapping[Path, Examples], scores: int, parts: Sequence[slice], options: argparse.Namespace
-) -> Regressions:
-    """The mean of the regressions of each file of rows; tells of each epoch."""
+@dataclass(frozen=True)
+class Kind:
+    """What is made: how examples are `read` of a file of rows, the `parts` of the scores, by name those that share a
+    temperature, and what a file is `made_for`."""
+
+    read: Callable[[Path, Spelling], Examples]
+    parts: Sequence[slice]
+    heated: Mapping[str, slice]
+    made_for: Mapping[str, str]
+
+
+def make(kind: Kind, options: argparse.Namespace) -> None:
+    """Learn a member of each file of rows, suit the temperatures of their mean, write; tells of each epoch."""
+    torch.set_num_threads(options.threads)
+    spelling, last = load_spelling(options.words), kind.parts[-1].stop
+    validation = kind.read(options.val, spelling)
+    rows = {file: kind.read(file, spelling) for file in options.rows}
     plan = Plan(options.size, options.epochs, options.lr, options.dropped)
     members = []
-    for seed, (file, rows) in enumerate(files.items(), SEED):
+    for seed, (file, examples) in enumerate(rows.items(), SEED):
         torch.manual_seed(seed)
-        members.append(Regressions(plan.size, scores))
-        for epoch, loss in enumerate(learn(members[-1], rows, plan, parts, seed), 1):
-            print(f"{file} ({len(rows.buckets)} examples), epoch {epoch}: loss {loss:.4f}", flush=True)
-    return mean_of(members)
+        members.append(Regressions(plan.size, last))
+        for epoch, loss in enumerate(learn(members[-1], examples, plan, kind.parts, seed), 1):
+            print(f"{file} ({len(examples.buckets)} examples), epoch {epoch}: loss {loss:.4f}", flush=True)
+    net = mean_of(members)
+    scores, temperatures, told = scores_of(net, validation), torch.ones(last), []
+    for what, of in kind.heated.items():
+        parts, targets = kind.parts[of], validation.targets[:, of]
+        heat = temperature_of(scores, targets, parts)
+        temperatures[parts[0].start : parts[-1].stop] = heat
+        told.append(f"{what} right {told_rightly(scores, targets, parts):.4f}, temperature {heat:.2f}")
+    save(net, options.out, temperatures, {**kind.made_for, "data_digests": [file_digest(file) for file in rows]})
+    size = options.out.stat().st_size / 1e6
+    print(f"{options.out}: {size:.1f} MB; {len(validation.buckets)} validation examples: {'; '.join(told)}")
 
 
 def flags(about: str | None) -> argparse.ArgumentParser:

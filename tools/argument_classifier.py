@@ -119,11 +119,12 @@ def _without_figures(words: set[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Read:
-    """A thread as the classifier reads it: the question's words, a mark as one of them, and what all marks share."""
+    """A thread as the classifier reads it: the question's words, a mark as one of them, and the buckets that all marks
+    share."""
 
     words: tuple[str, ...]
     places: Mapping[Mention, int]
-    shared: tuple[str, ...]
+    shared: frozenset[int]
     thread: Thread
 
     @classmethod
@@ -143,11 +144,13 @@ class Read:
         times = Counter(mark for mark, _ in found)
         once = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS and not _several(mark)}
         kept = tuple(words[:MOST_WORDS])
-        return cls(kept, dict(list(once.items())[:MOST]), tuple(_shared(kept, list(once), thread)), thread)
+        return cls(
+            kept, dict(list(once.items())[:MOST]), frozenset(buckets_of(_shared(kept, list(once), thread))), thread
+        )
 
     def features(self, mark: Mention) -> list[int]:
         """The buckets of the n-grams of one of the marks."""
-        return buckets_of((*self.shared, *self._around(mark)))
+        return sorted(self.shared.union(buckets_of(self._around(mark))))
 
     def _around(self, mark: Mention) -> Iterator[str]:
         at = self.places[mark]
@@ -219,6 +222,7 @@ Told = Mapping[Mention, Mapping[str | None, float]]
 """By mark the natural log-probability of each of its roles."""
 
 
+@functools.cache
 def groups() -> dict[tuple[str, str], slice]:
     """By tool and kind of mark the scores that exclude each other."""
     ends = itertools.accumulate(map(len, roles().values()))

@@ -82,7 +82,7 @@ def features(thread: Thread) -> list[int]:
 
 
 def _grams(thread: Thread) -> Iterator[str]:
-    words = _words(_with_kinds(thread.question, list(map(Mention.read, thread.marks))))
+    words = _words(_with_kinds(thread.question, thread.marks))
     yield from (f"w {word}" for word in words)
     yield from (f"w {a} {b}" for a, b in itertools.pairwise(words))
     yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
@@ -98,9 +98,9 @@ def _grams(thread: Thread) -> Iterator[str]:
     yield from (f"earlier {a} {b}" for a, b in itertools.pairwise(earlier))
 
 
-def _with_kinds(question: str, marks: Sequence[Mention]) -> str:
+def _with_kinds(question: str, marks: Sequence[str]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
-    kinds = {each.words: each.kind for each in marks}
+    kinds = {each.words: each.kind for each in map(Mention.read, marks)}
     if not kinds:
         return question
     known = "|".join(map(re.escape, sorted(kinds, key=len, reverse=True)))

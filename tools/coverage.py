@@ -26,7 +26,7 @@ from tools.spans import Spans
 
 __all__ = [
     "NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "fitting", "gain", "instead_of", "keeps", "kind_of",
-    "left_out", "taking_in",
+    "left_out", "numbers_fitting", "taking_in",
 ]  # fmt: skip
 
 GAINS: Mapping[str, float] = {
@@ -160,16 +160,16 @@ def _value(
 ) -> JsonSchema | None:
     """What the argument may hold so that it takes in one of the marks more; None where nothing."""
     if argument.schema["type"] == "integer":
-        return _numbers(offered, lacking)
+        return numbers_fitting(offered, list(map(Mention.read, lacking.left)))
     spans = fitting(argument, schema, list(map(Mention.read, lacking.left)), lacking.spans)
     if not spans:
         return None
     return _grown(offered, before) if isinstance(before, list) else _one_of(offered, spans)
 
 
-def _numbers(offered: JsonSchema, lacking: Lacking) -> JsonSchema | None:
-    """Those that are left out and the argument may be."""
-    said = {n for each in map(Mention.read, lacking.left) if each.kind == NUMBER for n in numbers_in(each.words)}
+def numbers_fitting(offered: JsonSchema, marks: Sequence[Mention]) -> JsonSchema | None:
+    """The numbers among marks that the argument may be; None where none is."""
+    said = {n for each in marks if each.kind == NUMBER for n in numbers_in(each.words)}
     values = offered.get("enum")
     fitting = [value for value in values if value in said] if isinstance(values, list) else []
     return {"enum": list(fitting)} if fitting else None

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from domain.name_words import tokens
 from domain.values import Call
 from tools.argument_classifier import holders, likeness
-from tools.coverage import NUMBER, fitting, instead_of
+from tools.coverage import fitting, instead_of, numbers_fitting
 from tools.follow_up import PART_OF
 from tools.mentions import Mention
 from tools.numbers import numbers_in
@@ -113,7 +113,7 @@ def _value(argument: Argument, schema: JsonSchema, offered: JsonSchema, placing:
     if not coming:
         return None if left is None else {"const": left}
     if argument.schema["type"] == "integer":
-        return _number(offered, coming)
+        return numbers_fitting(offered, coming)
     spans = Spans.of([placing.question])
     each = {mark: fitting(argument, schema, [mark], spans, like=functools.partial(likeness, mark)) for mark in coming}
     if not all(each.values()):
@@ -127,13 +127,6 @@ def _value(argument: Argument, schema: JsonSchema, offered: JsonSchema, placing:
     items = [one for _, one in sorted([*kept, *added], key=lambda placed: placed[0])]
     size = len(items)
     return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size} if size <= LONGEST_LIST else None
-
-
-def _number(offered: JsonSchema, coming: Sequence[Mention]) -> JsonSchema | None:
-    """The numbers that come, of those that the argument is offered."""
-    numbers, values = {n for mark in coming if mark.kind == NUMBER for n in numbers_in(mark.words)}, offered.get("enum")
-    said = [value for value in values if value in numbers] if isinstance(values, list) else []
-    return {"enum": list(said)} if said else None
 
 
 def _one_of(spans: Sequence[str]) -> JsonSchema:
