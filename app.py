@@ -37,6 +37,7 @@ from retrieval.embedders import embedder_of
 from retrieval.keeping import IndexKeeper
 from retrieval.opening import open_search
 from tools.argument_classifier import load_arguments
+from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
@@ -50,9 +51,9 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
-SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name("roundsman-calls.npz")
-SHIPPED_ARGUMENTS = SHIPPED_ADAPTER.with_name("roundsman-arguments.npz")
-SHIPPED_WORDS = SHIPPED_ADAPTER.with_name("roundsman-words.txt")
+SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name(BESIDE["classifier"].file)
+SHIPPED_ARGUMENTS = SHIPPED_ADAPTER.with_name(BESIDE["arguments"].file)
+SHIPPED_WORDS = SHIPPED_ADAPTER.with_name(BESIDE["words"].file)
 
 
 def build(settings: Settings, *, ticking: bool = False) -> ApiParts:

@@ -17,17 +17,12 @@ from domain.ports import LanguageModel
 from domain.repositories.outbox import waiting
 from domain.store import Store
 from retrieval.store import RetrievalStore
+from tools.beside import BESIDE
 from tools.fill_table import Standing
 from tools.refresh import Ticking
 
 OLD_TABLE = timedelta(hours=2)
 """A server renews at each full hour; a table this old was not."""
-BESIDE = {
-    "classifier": ("call classifier", "Without the call classifier more questions go to the wrong tool"),
-    "arguments": ("argument classifier", "Without the argument classifier more words go into the wrong argument"),
-    "words": ("words", "Without the words typing errors mislead the model"),
-}
-"""What is beside the embedded model: how it is called here, and what happens without it."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +84,12 @@ def _model(model: LanguageModel) -> PartHealth:
         )
         return PartHealth("language model", False, model.why, advice, needed=False)
     identity = model.identity
-    beside = [f"{told} {identity.digests.get(name, 'none')[:12]}" for name, (told, _) in BESIDE.items()]
+    beside = [f"{each.told} {identity.digests.get(name, 'none')[:12]}" for name, each in BESIDE.items()]
     detail = f"{identity.model} on {identity.engine}, adapter {identity.adapter or 'none'}, {', '.join(beside)}"
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)
-    missing = [without for name, (_, without) in BESIDE.items() if name not in identity.digests]
+    missing = [each.without for name, each in BESIDE.items() if name not in identity.digests]
     if isinstance(model, LocalModel) and missing:
         return PartHealth(
             "language model", False, detail, f"{'. '.join(missing)}: restore finetune/adapter.", needed=False

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import importlib.util
 import json
+import math
 import os
 import secrets
 import select
@@ -42,6 +43,8 @@ LOG_NAME = "engine.log"
 STOP_S = 3.0
 MOST_THREADS = 2
 """Of an engine where nothing else is said."""
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""A container's share of the processor, in Linux's control groups (version 2): microseconds of a period, or "max"."""
 
 
 @dataclass(frozen=True)
@@ -264,18 +267,23 @@ def packaged_weights() -> Path:
     return found[0]
 
 
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores(quota: Path = QUOTA) -> int:
+    """How many cores this process may use; in a container no more than the time that it is given, rounded up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        given, period = quota.read_text(encoding="ascii").split()
+        return min(cores, max(1, math.ceil(int(given) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return cores
 
 
-def default_threads() -> int:
+def default_threads(quota: Path = QUOTA) -> int:
     """Threads of the engine where nothing else is said: two where there are two cores.
 
     On an idle machine the second one takes a third off a decision; beside other work it costs little, because threads
     of the engine that wait for each other soon sleep (`engine_process.SPINS`).
     """
-    return min(usable_cores(), MOST_THREADS)
+    return min(usable_cores(quota), MOST_THREADS)
 
 
 def check_adapter(adapter: Path, base: Path, schema_hash: str, prompt_hash: str) -> None:

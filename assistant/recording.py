@@ -19,13 +19,11 @@ from domain.ports import ModelIdentity
 from domain.values import Call, Effect, Role
 from domain.work_records import Turn
 from prompts.render import VERSION_OF_STYLE
+from tools.beside import BESIDE
 from tools.context import Ctx
 from tools.planning import repeats
 from tools.registry import TOOLS, registry_version
 from tools.result_bytes import result_hash
-
-BESIDE = ("classifier", "arguments", "words")
-"""What has a say beside the model, or mends what it reads."""
 
 
 class Recorder:

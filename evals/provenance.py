@@ -15,16 +15,11 @@ from pydantic import JsonValue
 
 from assistant.local_model import adapter_metadata, packaged_weights, usable_cores
 from domain.files import file_digest, tree_digest
+from tools.beside import BESIDE
 
 JsonObject = dict[str, JsonValue]
 OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
-BESIDE = {
-    "classifier": SHIPPED.with_name("roundsman-calls.npz"),
-    "arguments": SHIPPED.with_name("roundsman-arguments.npz"),
-    "words": SHIPPED.with_name("roundsman-words.txt"),
-}
-"""The shipped files beside the model, by the options that name others."""
 WEIGHTS = "adapter_model.safetensors"
 """The file of an adapter folder that holds its numbers (PEFT)."""
 READ = ("data", "rows", "synthetic")
@@ -97,7 +92,7 @@ def _beside(options: argparse.Namespace, *, used: bool) -> JsonObject:
 def file_beside(options: argparse.Namespace, name: str) -> Path | None:
     """What an option of BESIDE names: `shipped`, `none`, or a file; None for a suite without that option."""
     said = getattr(options, name, "none")
-    return {"shipped": BESIDE[name], "none": None}.get(said, Path(said))
+    return {"shipped": SHIPPED.with_name(BESIDE[name].file), "none": None}.get(said, Path(said))
 
 
 def _adapter(file: Path | None) -> JsonObject | None:

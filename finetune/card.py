@@ -19,6 +19,7 @@ from domain.errors import BadData
 from domain.files import file_digest
 from finetune.adapters import Described, Making, describe
 from finetune.stage import run_stage
+from tools.beside import BESIDE
 
 FIGURES = {
     "single_exact": "single turns right",
@@ -40,8 +41,6 @@ FIGURES = {
 }
 TOLD_APART = {"rank", "alpha", "init", "beta", "keep", "averaged", "tuned", "share"}
 """Parts of a plan that are said by another name or of one stage only."""
-BESIDE = {"classifier": "call classifier", "arguments": "argument classifier", "words": "words"}
-"""Files that a result was measured with beside the adapter."""
 SUITES = ("conversations", "new_tools")
 """Suites whose figures are an adapter's."""
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
@@ -114,7 +113,7 @@ def figure_table(results: list[Result]) -> Iterator[str]:
 
 
 def _headline(result: Result) -> str:
-    files = ", ".join(told for name, told in BESIDE.items() if result.model.get(name))
+    files = ", ".join(each.told for name, each in BESIDE.items() if result.model.get(name))
     beside = f", {files} beside it" if files else ""
     return f"{result.name} ({result.cases} cases, {result.commit}, {result.date}{beside})"
 

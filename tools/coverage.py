@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from domain.name_words import tokens
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.follow_up import INSTEAD
 from tools.mentions import Mention
@@ -63,7 +64,7 @@ QUOTED = re.compile(
 def demanded(marks: Sequence[str], question: str) -> tuple[str, ...]:
     """The marks that stand in the question outside of quotation marks."""
     own = QUOTED.sub(" ... ", question)
-    return tuple(mark for mark in marks if re.search(rf"(?<!\w){re.escape(Mention.read(mark).words)}(?!\w)", own))
+    return tuple(mark for mark in marks if re.search(as_words(Mention.read(mark).words), own))
 
 
 def left_out(marks: Sequence[str], calls: Sequence[Call]) -> tuple[str, ...]:

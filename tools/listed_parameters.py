@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from domain.errors import BadData
+from domain.typed_text import as_words
 from tools.listed_said import (
     choice_said,
     choices_said,
@@ -105,7 +106,7 @@ def _timely(span: str, time: str) -> bool:
     """Whether a span is the time, words of it, or it with a few words more ("all of this week")."""
     short, long = sorted((span, time), key=len)
     more = len(span.split()) - len(time.split())
-    return more <= TIME_WORDS_MORE and re.search(rf"(?<!\w){re.escape(short)}(?!\w)", long) is not None
+    return more <= TIME_WORDS_MORE and re.search(as_words(short), long) is not None
 
 
 def _figures(text: str) -> Iterator[int | float]:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from domain import name_words
 from domain.name_words import AND, ARTICLES, words_said
+from domain.typed_text import as_words
 from tools.denial import is_denied
 from tools.numbers import numbers_in
 
@@ -102,7 +103,7 @@ def things_said(name: str, question: str) -> list[JsonValue]:
 
 def whole_quotation(value: str, question: str) -> str:
     """The quotation of the question in which alone a text stands, else the text itself."""
-    stands = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+    stands = re.compile(as_words(value))
     if stands.search(QUOTED.sub(" ... ", question)):
         return value
     quoted = [next(filter(None, found)) for found in QUOTED.findall(question)]

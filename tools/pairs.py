@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from domain.name_words import AND
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.coverage import QUOTED
 from tools.denial import denied
@@ -151,4 +152,4 @@ def _is_list(argument: Argument) -> bool:
 
 
 def _stands(words: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.I) is not None
+    return re.search(as_words(words), text, re.I) is not None

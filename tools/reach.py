@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.numbers import Length, lengths_in
 from tools.registry import TOOLS, Tool
@@ -86,7 +87,7 @@ def with_reach(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> 
 
 def _found(place: str, question: str) -> tuple[int, int] | None:
     """From where to where the place's words stand in the question."""
-    found = re.search(rf"(?<!\w){re.escape(place)}(?!\w)", question, re.I)
+    found = re.search(as_words(place), question, re.I)
     return found.span() if found else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from domain.typed_text import as_words
 from tools.mentions import PLACES, Mention
 
 EDITING = re.compile(
@@ -58,7 +59,7 @@ def _places(question: str, marked: Sequence[Mention]) -> list[tuple[Mention, int
     places: list[tuple[Mention, int, int]] = []
     for mention in marked:
         after = places[-1][2] if places else 0
-        found = re.compile(rf"(?<!\w){re.escape(mention.words)}(?!\w)").search(question, after)
+        found = re.compile(as_words(mention.words)).search(question, after)
         if found:
             places.append((mention, *found.span()))
     return places

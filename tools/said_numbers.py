@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from domain.name_words import AND, words_of
+from domain.typed_text import as_words
 from tools.coverage import NUMBER, QUOTED
 from tools.impossible import without_times
 from tools.mentions import Mention
@@ -43,7 +44,7 @@ def numbers_said(question: str, marks: Sequence[str]) -> tuple[str, ...]:
     left = QUOTED.sub(" ... ", question[:LONGEST])
     for each in map(Mention.read, marks):
         if each.kind in NAMED:
-            left = re.sub(rf"(?<!\w){re.escape(each.words)}(?!\w)", " ... ", left)
+            left = re.sub(as_words(each.words), " ... ", left)
     left = OF_THINGS.sub(" ... ", without_times(left))
     for length in reversed(lengths_in(left)):
         left = f"{left[: length.start]} ... {left[length.end :]}"

@@ -22,6 +22,7 @@ from rapidfuzz.distance import OSA
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.name_words import fold, tokens
+from domain.typed_text import as_words
 from tools.mentions import Mention
 
 WORD = re.compile(r"(?<![\w'’.@/-])[^\W\d_]+(?:['’][^\W\d_]+)*(?![\w'’@/-]|\.\w)")
@@ -52,7 +53,7 @@ class Mended:
 
     def typed(self, words: str) -> str | None:
         """How words of the text were typed, as they are or at their first place; None where they stand nowhere."""
-        places = re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", self.text)
+        places = re.finditer(as_words(words), self.text)
         found = [self._typed(*place.span()) for place in places]
         return words if words in found else next(iter(found), None)
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from pydantic import JsonValue
 
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.numbers import numbers_in, without_percents
 
@@ -177,7 +178,7 @@ def _escaped(text: str) -> str:
 def _without(names: Sequence[str], text: str) -> str:
     """The text without those names in it that hold a digit and a letter, whatever their case: "3" may be a count."""
     for name in (name for name in names if any(map(str.isdigit, name)) and any(map(str.isalpha, name))):
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ... ", text, flags=re.I)
+        text = re.sub(as_words(name), " ... ", text, flags=re.I)
     return text
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
+from domain.typed_text import as_words
 from domain.values import Call, Effect
 from tools.registry import TOOLS, Tool
 
@@ -48,7 +49,7 @@ def _to_the_end(words: str, said: Sequence[str], apart: Sequence[str]) -> str:
 
     As they are where they stand in none, and where words that are kept `apart` would come in.
     """
-    stands = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+    stands = re.compile(as_words(words))
     question = next((each for each in said if stands.search(each)), None)
     if question is None:
         return words

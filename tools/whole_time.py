@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from domain.name_words import fold, words_of
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.coverage import TAKEN_BY
 from tools.mentions import is_timely, words_marked
@@ -60,7 +61,7 @@ def _whole(value: str, marks: Sequence[str], beside: Sequence[str]) -> str:
     """The only mark that holds the value and more, where the rest of it is free; else the value."""
     *others, question = beside
     holding = [mark for mark in dict.fromkeys(marks) if _parts(value, mark)]
-    said = len(re.findall(rf"(?<!\w){re.escape(value)}(?!\w)", question))
+    said = len(re.findall(as_words(value), question))
     if len(holding) != 1 or value in marks or said != 1:
         return value
     around = JOINED.sub(" ", " ".join(_parts(value, holding[0])))
@@ -71,5 +72,5 @@ def _whole(value: str, marks: Sequence[str], beside: Sequence[str]) -> str:
 
 def _parts(value: str, mark: str) -> tuple[str, ...]:
     """What stands around a value in a mark; nothing where it is the mark or stands in none of it."""
-    found = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", mark)
+    found = re.search(as_words(value), mark)
     return (mark[: found.start()], mark[found.end() :]) if found and found[0] != mark else ()

@@ -18,15 +18,16 @@ import pytest
 from gguf import GGUFWriter
 
 from app import SHIPPED_ADAPTER
-from assistant import local_model
 from assistant.engine_process import SPINS
 from assistant.local_model import (
     EngineOptions,
     LocalModel,
     adapter_metadata,
     check_adapter,
+    default_threads,
     file_digest,
     packaged_weights,
+    usable_cores,
 )
 from domain.errors import ModelUnavailable, PromptTooLong
 from prompts.render import VERSION_OF_STYLE, Setting, Turn, render
@@ -214,12 +215,19 @@ async def test_two_threads_say_the_same_as_one_and_do_not_spin_long(
     assert calls[0] == calls[1] == await ask(engine)
 
 
-def test_an_engine_has_a_thread_a_core_and_two_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for cores in (1, 2, 16):
-        monkeypatch.setattr(local_model, "usable_cores", lambda cores=cores: cores)
-        found.append(local_model.default_threads())
-    assert found == [1, 2, 2]
+def test_an_engine_has_a_thread_a_core_and_two_at_most(tmp_path: Path) -> None:
+    here, quota = len(os.sched_getaffinity(0)), tmp_path / "cpu.max"
+    assert usable_cores(quota) == here  # no such file
+    for said, given in (("max 100000", here), ("100000 100000", 1), ("150000 100000", 2), ("5000 100000", 1)):
+        ("max 100000", here),
+        ("100000 100000", 1),
+        ("150000 100000", 2),
+        ("5000 100000", 1),
+        ("", here),
+    ):
+        quota.write_text(said)
+        assert usable_cores(quota) == min(here, given), said
+        assert default_threads(quota) == min(here, given, 2), said
 
 
 @pytest.mark.model

@@ -1,0 +1,30 @@
+"""What has a say beside the language model, or mends what it reads: one table for all who load, name or count it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How people call it, its shipped file (in finetune/adapter), and what happens without it."""
+
+    told: str
+    file: str
+    without: str
+
+
+BESIDE = {
+    "classifier": Beside(
+        "call classifier",
+        "roundsman-calls.npz",
+        "Without the call classifier more questions go to the wrong tool",
+    ),
+    "arguments": Beside(
+        "argument classifier",
+        "roundsman-arguments.npz",
+        "Without the argument classifier more words go into the wrong argument",
+    ),
+    "words": Beside("words", "roundsman-words.txt", "Without the words typing errors mislead the model"),
+}
+"""By the names of options, digests and results."""
