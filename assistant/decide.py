@@ -22,7 +22,7 @@ from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, fused
 from tools.choosing import only_without, otherwise
 from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
-from tools.follow_up import with_kept
+from tools.follow_up import with_its_bin, with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention
 from tools.pairs import with_pairs
@@ -319,7 +319,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     said, marks = situation.question, situation.marks
     plain = without_impossible(call)
     named = _if_read(plain, with_pairs(plain, said), situation)
-    whole = with_kept(named, before(situation), said)
+    whole = with_its_bin(with_kept(named, before(situation), said), before(situation))
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
     whole = without_other_counts(whole, said)

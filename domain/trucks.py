@@ -1,4 +1,4 @@
-"""What people's words for trucks mean: by name, by number, by count, or all of them."""
+"""What people's words for trucks mean: by name, by number, by count, all of them, or all but some."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ COUNTED = re.compile(
     re.I,
 )
 LONGEST_RANGE = 200
+WITHOUT = "without"
+"""What code writes before a truck that is to be left out ("T2 is down": "without T2")."""
+LEAVING_OUT = re.compile(
+    r"\s*(?:(?:all|everything|every (?:truck|one)|any(?:thing)?)(?: trucks| of them)? (?:but|except)|without"
+    r"|except(?: for)?|excluding|minus|(?:alle )?(?:außer|ausser)|alle bis auf|ohne"
+    r"|(?:todos )?(?:menos|salvo|excepto)|sin|(?:tous )?(?:sauf|hormis)|sans)"
+    r"\s+(?:(?:el|la|los|las|le|les|den|die|das)\s+)?",
+    re.I,
+)
 
 NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos|tres|eins|zwei|drei|un|deux|trois)"
 SPOKEN_NUMBERS = re.compile(
@@ -42,11 +51,15 @@ class Fleet:
     def trucks(self, words: Sequence[str]) -> TruckSet:
         """The trucks that the words name, in record order.
 
-        "truck 2", "truck two", "T2", "#2", "T1 and T3", "trucks 1-3", "both" (of a fleet of two), "all trucks".
-        Raises UnknownName, AmbiguousName; "two trucks" of a larger fleet is a count and no name, so it is asked back.
+        "truck 2", "truck two", "T2", "#2", "T1 and T3", "trucks 1-3", "both" (of a fleet of two), "all trucks";
+        "without T2", "all but trucks 2 and 3": every other one. Raises UnknownName, AmbiguousName; "two trucks" of a
+        larger fleet is a count and no name, so it is asked back.
         """
-        found = {name for item in words for name in self._of_item(item)}
-        return TruckSet(tuple(name for name in self._names if name in found))
+        leaving = {item: left for item in words if (left := LEAVING_OUT.match(item))}
+        out = {name for item, left in leaving.items() for name in self._of_item(item[left.end() :])}
+        named = [name for item in words if item not in leaving for name in self._of_item(item)]
+        found = set(named or self._names if leaving else named) - out
+        return TruckSet(*(tuple(name for name in self._names if name in some) for some in (found, out)))
 
     def is_spoken(self, words: str) -> bool:
         """Whether the words are plainly trucks: by number ("truck 2", "T3", "trucks 1 and 2") or by a whole name."""

@@ -97,9 +97,10 @@ class BinSet:
 
 @dataclass(frozen=True)
 class TruckSet:
-    """Resolved trucks, by the records' names."""
+    """Resolved trucks, by the records' names; `without`: those that the words leave out of all others."""
 
     names: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- what a tool gives back

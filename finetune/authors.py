@@ -17,6 +17,7 @@ from pydantic import JsonValue
 import tools  # noqa: F401  # declares them
 from domain.errors import AmbiguousName, AskAgain, UnclearTime, UnknownName
 from domain.operation import Operation
+from domain.trucks import WITHOUT
 from domain.values import Call
 from finetune.carriers import COMMANDS, QUESTION_WORDS
 from finetune.fillers import CityWords, Fillers
@@ -178,12 +179,11 @@ class Author:
             new = typed(target, {k: v for k, v in arguments_of(said).items() if k in allowed})
         except (TypeError, ValueError):
             return None
-        kept = (
-            {}
-            if fresh
-            else {k: v for k, v in before.parameters.items() if k in allowed and _fits(allowed[k].schema, v)}
-        )
+        carried = {} if fresh else _carried(before.parameters)
+        kept = {k: v for k, v in carried.items() if k in allowed and _fits(allowed[k].schema, v)}
         parameters = typed(target, displace(kept, new) | new)
+        if target == "propose_ticket" and not fresh and parameters.keys().isdisjoint(("bin", "near", "truck")):
+            return None  # about nothing
         try:
             check_parameters(TOOLS[target], parameters)
         except TypeError:
@@ -240,6 +240,14 @@ def _target(frame: Frame, current: str) -> tuple[str, bool]:
     return (current if target == "same" else target), fresh
 
 
+def _carried(parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What a follow-up can go on with: the one bin of a list also as a bin, and the other way round."""
+    bins, one = parameters.get("bins"), parameters.get("bin")
+    if isinstance(bins, list) and len(bins) == 1:
+        return {"bin": bins[0], **parameters}
+    return {"bins": [one], **parameters} if one is not None else parameters
+
+
 def _fits(schema: dict[str, JsonValue], value: JsonValue) -> bool:
     return (schema["type"] == "array") == isinstance(value, list) and ("enum" not in schema or value in schema["enum"])  # type: ignore[operator]
 
@@ -292,10 +300,10 @@ def typed(name: str, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def copied(question: str, parameters: dict[str, JsonValue]) -> bool:
-    """Every free value is literally in the question (law 5)."""
+    """Every free value is literally in the question (law 5), but for our own word before trucks that are left out."""
     words = [v for value in parameters.values() for v in (value if isinstance(value, list) else [value])]
     free = [w for w in words if isinstance(w, str) and "_" not in w and w not in _enum_words()]
-    return all(w in question for w in free)
+    return all(w.removeprefix(f"{WITHOUT} ") in question for w in free)
 
 
 @functools.cache

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from domain.trucks import WITHOUT
+
 NUMBER_WORDS = {
     1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten",
     12: "twelve", 15: "fifteen", 20: "twenty", 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 70: "seventy",
@@ -151,9 +153,13 @@ class Fillers:
         shapes = [f"truck {number}", f"Truck {number}", f"T{number}", f"t{number}", f"truck {NUMBER_WORDS[number]}"]
         return chance.choice(shapes), None
 
-    def trucks(self, _: str | None, chance: random.Random) -> tuple[str, JsonValue]:
+    def trucks(self, variant: str | None, chance: random.Random) -> tuple[str, JsonValue]:
+        """Trucks; `out`: those that do not drive, as `plan_round` takes them."""
         many = chance.choices([1, 2], [0.7, 0.3])[0]
-        return _joined([self.truck(None, chance)[0] for _ in range(many)], chance)
+        words, value = _joined([self.truck(None, chance)[0] for _ in range(many)], chance)
+        if variant == "out" and isinstance(value, list):
+            return words, [f"{WITHOUT} {truck}" for truck in value]
+        return words, value
 
     def stream(self, _: str | None, chance: random.Random) -> tuple[str, JsonValue]:
         return chance.choice(self.city.streams or ("waste",)), None

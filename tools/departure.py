@@ -16,17 +16,24 @@ QUARTER = timedelta(minutes=15)
 NOTICE = timedelta(minutes=15)  # crews of a shift that has begun leave at the next quarter hour after it
 LEAST_SHIFT = timedelta(hours=1)  # of a shift with less left nothing is planned any more
 
+NONE_LEFT = "No truck would be left. Which truck shall drive?"
+
 # ---------------------------------------------------------------- trucks
 
 
 def choose_trucks(ctx: Ctx, when: Moment, named: TruckSet | None, count: int | None) -> list[TruckInfo]:
-    """Named trucks, with others up to `count`; the first `count` when none is named; or all that can go.
+    """Named trucks, with others up to `count`; the first `count` when none is named; or all that can go and are not
+    left out.
 
-    Raises AskAgain for a named truck that is out of service then, and for more names than trucks were asked for;
-    OutOfRange when fewer can go.
+    Raises AskAgain for a named truck that is out of service then, when none is left, and for more names than trucks
+    were asked for; OutOfRange when fewer can go.
     """
     able = _able(ctx, when)
-    if named is None:
+    if named and named.without:
+        able = [truck for truck in able if truck.name in named.names]
+        if not able:
+            raise AskAgain(NONE_LEFT)
+    if named is None or named.without:
         return able if count is None else _counted(able, count)
     first = [_in_service(ctx, when, name) for name in named.names]
     if count is None:
@@ -44,12 +51,12 @@ def changed_trucks(
     when none is left or more were added than asked for, OutOfRange when fewer can go.
     """
     added, removed, count = change
-    gone = removed.names if removed else ()
+    gone = (removed.without or removed.names) if removed else ()  # "remove: without T2" takes T2 out
     kept = [name for name in used if name not in gone]
     new = [name for name in (added.names if added else ()) if name not in kept]
     if count is None:
         if not kept + new:
-            raise AskAgain("No truck would be left. Which truck shall drive?")
+            raise AskAgain(NONE_LEFT)
         return TruckSet((*kept, *new))
     if added:
         _require_room(added, count)

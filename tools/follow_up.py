@@ -22,7 +22,7 @@ from tools.denial import is_denied
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
 
-__all__ = ["with_kept"]
+__all__ = ["with_its_bin", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
@@ -95,6 +95,15 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     earlier = before.parameters.items()
     left = {name: value for name, value in earlier if _fits(name, call, before) and not _says(question, value)}
     return Call(call.name, {**call.parameters, **left}) if left else call
+
+
+def with_its_bin(call: Call, before: Call | None) -> Call:
+    """A ticket that names no bin, place or truck with the one bin that the call `before` it was about ("a ticket for
+    it, the lid is broken"): who asks otherwise would only be asked which."""
+    named = list(before.texts(("bins", "bin"))) if before and call.name == "propose_ticket" else []
+    if len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
+        return call
+    return Call(call.name, {**call.parameters, "bin": named[0]})
 
 
 def _without_replaced(question: str, before: Call) -> str:

@@ -301,7 +301,7 @@ def restate(value: object, setting: Setting) -> str:
             else ", ".join(value.names)
         )
     if isinstance(value, TruckSet):
-        return ", ".join(value.names)
+        return ", ".join(value.names) + (f" (without {', '.join(value.without)})" if value.without else "")
     return str(value)
 
 

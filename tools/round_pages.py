@@ -102,7 +102,8 @@ def understood_round(ctx: Ctx, wish: Wish, solved: Solved) -> dict[str, str]:
     begun = f"{solved.starts_at:%H:%M}" > begins != ""
     what = "what is left of the shifts" if begun else "shifts"
     told = {"when": f"the round of {solved.starts_at:%a %Y-%m-%d}, {what} from {solved.starts_at:%H:%M}"}
-    told["trucks"] = ", ".join(solved.trucks) or "none"
+    without = f" (without {', '.join(wish.trucks.without)})" if wish.trucks and wish.trucks.without else ""
+    told["trucks"] = (", ".join(solved.trucks) or "none") + without
     told["near"] = restate_near(wish.near, wish.within_m) if wish.near else f"all of {ctx.city.title}"
     return told
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from domain.errors import MissingPiece
 from domain.repositories.plans import NewPlan, store_plan
-from domain.values import Facts, Result
+from domain.values import Facts, Result, TruckSet
 from tools.arguments import (
     BinsArg,
     Hours,
@@ -111,6 +111,9 @@ def plan_round(
         when, serve, goal, trucks, truck_count, near, within_m, stream, min_fill_pct, skip, must_serve, max_hours
     )
     chosen = choose_trucks(ctx, when, trucks, truck_count)
+    if trucks and trucks.without:
+        left = TruckSet(tuple(truck.name for truck in chosen), trucks.without)
+        wish = replace(wish, trucks=left, truck_count=None)
     wish = replace(wish, begun=served_so_far(ctx, wish, chosen))
     solved = make_round(wish, ctx, chosen)
     plan_id = store_round(ctx, wish, solved, None)

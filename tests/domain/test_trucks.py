@@ -47,6 +47,28 @@ def test_all_trucks_can_be_named_at_once(words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    ["without T2", "all but truck 2", "everything except truck two", "minus 2", "except for truck 2", "excluding T2",
+     "ohne Wagen 2", "alle außer Lkw 2", "alle bis auf T2", "sin el camión 2", "todos menos el camión dos", "salvo T2",
+     "sans le camion 2", "sauf T2"],
+)  # fmt: skip
+@pytest.mark.parametrize("fleet", ["named", "short"])
+def test_a_truck_can_be_left_out_of_all(words: str, fleet: str) -> None:
+    found = Fleet(FLEETS[fleet]).trucks([words])
+    assert (found.names, found.without) == ((FLEETS[fleet][0], FLEETS[fleet][2]), (FLEETS[fleet][1],))
+
+
+def test_several_trucks_can_be_left_out_at_once_one_by_one_or_of_those_named() -> None:
+    fleet = Fleet(FLEETS["named"])
+    for words in (["without T1 and T3"], ["without T1", "without T3"]):
+        assert (fleet.trucks(words).names, fleet.trucks(words).without) == (("Truck 2",), ("Truck 1", "Truck 3"))
+    assert fleet.trucks(["T1", "T2", "without T2"]).names == ("Truck 1",)
+    assert fleet.trucks(["without all trucks"]).names == ()
+    with pytest.raises(UnknownName):
+        fleet.trucks(["without T9"])
+
+
+@pytest.mark.parametrize(
     "words", ["both", "both trucks", "beide", "ambos camiones", "the two trucks", "les deux camions"]
 )
 def test_both_means_all_of_two_trucks_and_is_a_question_for_three(words: str) -> None:

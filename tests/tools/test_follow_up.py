@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.follow_up import with_kept
+from tools.follow_up import with_its_bin, with_kept
 
 FULLEST = Call("find_bins", {"near": "Astoria", "stream": "paper", "min_fill_pct": 70})
 REPORT = Call("operations_report", {"measure": "requests", "near": "Astoria", "since": "May", "until": "20 May"})
@@ -176,3 +176,24 @@ def test_another_tool_and_a_thread_without_a_call_keep_nothing() -> None:
     assert with_kept(call, FULLEST, "and tomorrow?") is call
     assert with_kept(call, None, "and tomorrow?") is call
     assert with_kept(Call("no_such_tool", {"a": 1}), Call("no_such_tool", {"a": 1, "b": 2}), "x").parameters == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "bin_said"),
+    [
+        (Call("forecast_fill", {"bins": ["1516524"], "by": "friday"}), {}, "1516524"),
+        (Call("inspect_image", {"image": "a.jpg", "bin": "12"}), {}, "12"),
+        (Call("forecast_fill", {"bins": ["1516524"]}), {"bin": "77"}, "77"),
+        (Call("forecast_fill", {"bins": ["1516524"]}), {"near": "Doe"}, None),
+        (Call("propose_ticket", {"kind": "complaint", "note": "loud", "bin": "9"}), {"truck": "T2"}, None),
+        (Call("forecast_fill", {"bins": ["1516524", "1516525"]}), {}, None),  # which of them is for the user to say
+        (Call("find_bins", {"near": "Doe"}), {}, None),
+        (None, {}, None),
+    ],
+)
+def test_a_ticket_about_nothing_named_is_about_the_one_bin_before(
+    before: Call | None, said: dict[str, JsonValue], bin_said: str | None
+) -> None:
+    ticket = Call("propose_ticket", {"kind": "maintenance", "note": "lid is broken", **said})
+    assert with_its_bin(ticket, before).parameters.get("bin") == bin_said
+    assert with_its_bin(Call("service_history", said), before).parameters == said
