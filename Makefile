@@ -1,6 +1,7 @@
 # make run, make test, make check: each sets everything up first (virtual environment from the lock file).
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+THREADS ?= 1
 READY := .venv/.ready
 COMPILED := .venv/.compiled
 SOURCES := app.py assistant cities domain engines evals feeds finetune prompts retrieval tests tools docs/generate.py
@@ -63,10 +64,11 @@ finetune/runs/rows.jsonl: $(wildcard finetune/frames/*/*.txt finetune/*.py tools
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without hilde juno kit rosa vera --out $@
 
-adapter: finetune/runs/rows.jsonl ## Make the shipped adapter again from the frames, or go on with that: three hours of a core with AMX
+# An hour and a half on two idle cores with bf16 (AVX-512 or AMX; THREADS=2), three hours on one, more than a day without bf16.
+adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from the frames, or go on with that
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
 	  $(if $(wildcard finetune/runs/again/checkpoint.pt),--resume) --out finetune/runs/again \
-	  --steps 2710 --decay 0.6 --rank 24 --threads 1 --val-every 300
+	  --steps 2710 --decay 0.6 --rank 24 --threads $(THREADS) --val-every 900
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 

@@ -21,7 +21,7 @@ from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
 from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, fused
 from tools.choosing import only_without, otherwise
-from tools.coverage import TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
+from tools.coverage import NUMBER, TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_its_bin, with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention
@@ -35,6 +35,7 @@ from tools.said_numbers import numbers_said
 from tools.schema import Freedom, call_schema, calls_by_name
 from tools.slips import Mended, Spelling
 from tools.spans import Spans
+from tools.trucks_out import PLAN, with_trucks_out
 from tools.whole_clause import with_whole_clauses
 from tools.whole_time import with_whole_times
 from tools.whole_trucks import with_whole_trucks
@@ -89,11 +90,25 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
             answer = await _chosen(speaker, situation, schema, lambda shown: cut(replace(said.past, most=shown.most)))
-        return _as_said(_as_typed(Call.read(answer.text), mended, said), said)
+        call = _as_said(_as_typed(Call.read(answer.text), mended, said), said)
+        return await _without_trucks_out(speaker, situation, call)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
+
+
+async def _without_trucks_out(speaker: Speaker, situation: Situation, call: Call) -> Call:
+    """A plan's call without the trucks that the classifier finds left out."""
+    classifier, thread = speaker.arguments, thread_of(situation)
+    if classifier is None or not speaker.copying or call.name != PLAN:
+        return call
+    odds = await asyncio.to_thread(classifier.staying, thread)
+    if not any(likely > 0 for likely in odds.values()):
+        return call
+    told = await asyncio.to_thread(classifier.likely, thread, call.name)
+    idle = [mark for mark, shares in told.items() if mark.kind == NUMBER and shares[None] == max(shares.values())]
+    return with_trucks_out(call, odds, idle)
 
 
 async def _chosen(

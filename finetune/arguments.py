@@ -3,7 +3,8 @@ r"""The argument classifier of tools/argument_classifier.py, made of rows of fin
     python -m finetune.arguments --rows all.jsonl fewer.jsonl --val validation.jsonl \
         --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-arguments.npz
 
-An example is a mark of a row's question, or a number that it counts with: which argument of the row's call holds it.
+An example is a mark of a row's question, or a number that it counts with: which argument of the row's call holds it;
+and of trucks in plans whether they drive or are left out.
 Of each file of rows one member is learned, and their scores are averaged, as by finetune.calls.
 """
 
@@ -20,8 +21,12 @@ from domain.values import Call
 from finetune.regressions import OTHER, Examples, Kind, flags, make, read_own, thread_of
 from finetune.stage import run_stage
 from prompts.row import Row
-from tools.argument_classifier import Read, groups, holders, made_for, roles
+from tools.argument_classifier import POLARITY, Read, groups, holders, made_for, roles
 from tools.slips import Spelling
+from tools.trucks_out import polarity_in
+
+HEATED = {"arguments": slice(0, -1), "trucks that drive or stay": slice(-1, None)}
+"""POLARITY is the last of the groups."""
 
 
 def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
@@ -38,18 +43,21 @@ def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[in
     A mark that two arguments hold is none of an example.
     """
     call, read, keys = Call.read(row.call), Read.of(thread_of(row, spelling)), list(roles())
-    for mark in read.places:
+    for mark in dict.fromkeys((*read.places, *read.lists)):
+        targets = [OTHER] * len(keys)
         key, held = (call.name, mark.kind), holders(mark, call)
-        if key in roles() and len(held) <= 1:
-            targets = [OTHER] * len(keys)
+        if mark in read.places and key in roles() and len(held) <= 1:
             targets[keys.index(key)] = roles()[key].index(held[0] if held else None)
+        if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
+            targets[keys.index(POLARITY)] = roles()[POLARITY].index(polarity)
+        if any(target != OTHER for target in targets):
             yield read.features(mark), targets
 
 
 def main() -> None:
     """Make the classifier as the flags say."""
     make(
-        Kind(read_examples, list(groups().values()), {"arguments": slice(0, None)}, made_for()),
+        Kind(read_examples, list(groups().values()), HEATED, made_for()),
         flags(__doc__).parse_args(),
     )
 

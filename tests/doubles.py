@@ -18,7 +18,7 @@ from assistant.ports import Decided, Decision, Inquiry
 from assistant.shown import Answer, OnStep, ProposalCard, StepEvent, no_steps
 from domain.errors import AskAgain, NotPermitted, UnknownName
 from domain.ports import ModelAnswer, ModelIdentity
-from tools.argument_classifier import ArgumentClassifier, groups, roles
+from tools.argument_classifier import DRIVES, POLARITY, STAYS, ArgumentClassifier, groups, roles
 from tools.regression import BUCKETS
 
 
@@ -89,9 +89,13 @@ class WeighingScript(_WeightedScript):
         return [self._weights[name] for name in names]
 
 
-def sure_of_arguments(tool: str, odds: float = 6.0, **role_of: str | None) -> ArgumentClassifier:
-    """A classifier that finds one argument of `tool` for each kind of mark e^odds times as likely as each other."""
+def sure_of_arguments(
+    tool: str, odds: float = 6.0, *, staying: bool = False, **role_of: str | None
+) -> ArgumentClassifier:
+    """A classifier that finds one argument of `tool` for each kind of mark e^odds times as likely as each other, and of
+    trucks that they drive or are `staying`."""
     bias = np.zeros(sum(map(len, roles().values())), np.float32)
+    bias[groups()[POLARITY].start + roles()[POLARITY].index(STAYS if staying else DRIVES)] = odds
     for kind, role in role_of.items():
         bias[groups()[tool, kind].start + roles()[tool, kind].index(role)] = odds
     return ArgumentClassifier(np.zeros((BUCKETS, 1), np.float32), np.zeros((len(bias), 1), np.float32), bias)

@@ -40,6 +40,8 @@ SAY = 1.0
 """What the classifier's log-probability counts beside the language model's: as much."""
 HALF = 0.5
 """Share of words that a mark and a value have in common, from which on a value can be that mark."""
+POLARITY, DRIVES, STAYS = ("any", "truck"), "drives", "stays"
+"""What is told of trucks whatever the tool: whether one drives, or is left out ("T2 is down")."""
 MOST = 10
 """Marks of a question that are told of."""
 MOST_WORDS = 300
@@ -49,14 +51,14 @@ QUOTATION = "<quoted>"
 
 @functools.cache
 def roles() -> Mapping[tuple[str, str], tuple[str | None, ...]]:
-    """By tool and kind of mark: left out (None), and the arguments that can take it in."""
+    """By tool and kind of mark: left out (None), and the arguments that can take it in; and POLARITY."""
     found: dict[tuple[str, str], tuple[str | None, ...]] = {}
     for tool in TOOLS.values():
         for kind in (*TAKEN_BY, NUMBER):
             taking = [argument.name for argument in tool.arguments if _takes(argument, kind)]
             if taking:
                 found[tool.name, kind] = (None, *taking)
-    return found
+    return {**found, POLARITY: (DRIVES, STAYS)}
 
 
 def _takes(argument: Argument, kind: str) -> bool:
@@ -105,6 +107,11 @@ def _told(words: str, kind: str) -> set[str]:
     return set(tokens(words, frozenset()) if kind == "time" else tokens(words))
 
 
+def figures(words: str) -> set[str]:
+    """The numbers in the words for trucks or bins."""
+    return _figures(_told(words, "truck"))
+
+
 def _figures(words: set[str]) -> set[str]:
     """The numbers in words: "t1" and "1" are the same truck."""
     return {found.lstrip("0") for word in words for found in re.findall(r"\d+", word)}
@@ -120,10 +127,11 @@ def _without_figures(words: set[str]) -> set[str]:
 @dataclass(frozen=True)
 class Read:
     """A thread as the classifier reads it: the question's words, a mark as one of them, and the buckets that all marks
-    share."""
+    share. `lists`: the marks that name several trucks at once."""
 
     words: tuple[str, ...]
     places: Mapping[Mention, int]
+    lists: Mapping[Mention, int]
     shared: frozenset[int]
     thread: Thread
 
@@ -142,18 +150,23 @@ class Read:
             else:
                 words += [QUOTATION] if part == QUOTATION else _words(part)
         times = Counter(mark for mark, _ in found)
-        once = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS and not _several(mark)}
-        kept = tuple(words[:MOST_WORDS])
-        return cls(
-            kept, dict(list(once.items())[:MOST]), frozenset(buckets_of(_shared(kept, list(once), thread))), thread
-        )
+        standing = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS}
+        once = {mark: at for mark, at in standing.items() if not _several(mark)}
+        lists = {mark: at for mark, at in standing.items() if mark not in once and mark.kind == "truck"}
+        kept, places = tuple(words[:MOST_WORDS]), dict(list(once.items())[:MOST])
+        return cls(kept, places, lists, frozenset(buckets_of(_shared(kept, list(once), thread))), thread)
+
+    @property
+    def trucks(self) -> list[Mention]:
+        """The marks that name trucks."""
+        return [mark for mark in (*self.places, *self.lists) if mark.kind == "truck"]
 
     def features(self, mark: Mention) -> list[int]:
         """The buckets of the n-grams of one of the marks."""
         return sorted(self.shared.union(buckets_of(self._around(mark))))
 
     def _around(self, mark: Mention) -> Iterator[str]:
-        at = self.places[mark]
+        at = self.places[mark] if mark in self.places else self.lists[mark]
         left, right = self.words[:at][-FAR:], self.words[at + 1 :][:FAR]
         yield f"kind {mark.kind}"
         for name, words in (("l", left[::-1]), ("r", right), ("h", _head(self.words[:at])[::-1])):
@@ -164,7 +177,7 @@ class Read:
             yield from (f"{name}- {part}" for word in words[:NEAR] for part in letters(word))
         yield f"lr {' '.join(left[-1:])} {' '.join(right[:1])}"
         own = [each for each in self.places if each.kind == mark.kind]
-        yield f"place {own.index(mark)} {len(own)}"
+        yield f"place {own.index(mark)} {len(own)}" if mark in own else f"place of a list {len(own)}"
         if mark.kind in OWN_WORDS:
             yield from (f"own {word}" for word in _words(mark.words))
         for where, made in (("step", self.thread.steps), ("before", self.thread.before)):
@@ -243,6 +256,14 @@ class ArgumentClassifier(Regression):
             if part and not (mark.kind == NUMBER and any(counted[each] > 1 for each in numbers_in(mark.words))):
                 shares = self.shares(self.read(read.features(mark)), part)
                 found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
+        return found
+
+    def staying(self, thread: Thread) -> dict[Mention, float]:
+        """By mark of trucks in the question the natural logarithm of the odds that they are left out, not driving."""
+        read, found = Read.of(thread), {}
+        for mark in read.trucks:
+            drives, stays = self.shares(self.read(read.features(mark)), groups()[POLARITY])
+            found[mark] = float(stays - drives)
         return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from domain.trucks import LEAVING_OUT, WITHOUT
 from tools.arguments import Words
 from tools.registry import Argument, JsonSchema, Tool
 from tools.spans import Spans
@@ -147,8 +148,13 @@ class _Parts:
             self.tried.add(kind)
             found = [span for span in spans.up_to(READ_WORDS) if self.readers[kind](span)]
             if found:
-                self.defs[kind] = _enum(found[:MOST_READ])
+                self.defs[kind] = _enum([*found[:MOST_READ], *_left_out(kind, found[:MOST_READ])])
         return kind in self.defs
+
+
+def _left_out(kind: str, found: Sequence[str]) -> list[str]:
+    """The same trucks as left out: "T2 is down" makes a plan "without T2"."""
+    return [f"{WITHOUT} {span}" for span in found if not LEAVING_OUT.match(span)] if kind == "truck" else []
 
 
 def _spans(spans: Spans, most: int) -> JsonSchema | None:

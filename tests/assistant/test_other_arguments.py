@@ -97,3 +97,13 @@ async def test_a_classifier_that_takes_long_leaves_the_call_at_the_deadline() ->
     assert await decide(speaker, ASKED) == NEAR
     assert ticks.done()  # nobody else waited
     assert time.monotonic() - began < 0.9
+
+
+async def test_a_plan_is_made_without_the_trucks_that_stay() -> None:
+    asked = replace(ASKED, question="T2 is down, tonight's round?", marks=("[truck T2]", "[time tonight]"))
+    copied = Call("plan_round", {"when": "tonight", "trucks": ["T2"]})
+    for staying, trucks in ((True, ["without T2"]), (False, ["T2"])):
+        classifier = sure_of_arguments("plan_round", staying=staying, time="when", truck="trucks")
+        speaker = Speaker(NamingScript([copied.text()], {}, (-1.0,)), arguments=classifier)
+        assert (await decide(speaker, asked)).parameters["trucks"] == trucks
+    assert await decide(Speaker(NamingScript([copied.text()], {}, (-1.0,))), asked) == copied

@@ -148,6 +148,28 @@ def test_a_named_truck_that_misses_its_shift_out_of_service_is_asked_back(fleet:
     assert chosen(fleet, None, None, when="2025-09-03") == "ABCD"
 
 
+def test_all_but_those_left_out_drive_that_can_go(fleet: Ctx) -> None:
+    tomorrow = moment("tomorrow", fleet.now)
+    without_b = TruckSet(("A", "C", "D"), ("B",))  # C is away and nobody asks for it
+    assert [truck.name for truck in choose_trucks(fleet, tomorrow, without_b, None)] == ["A", "D"]
+    assert [truck.name for truck in choose_trucks(fleet, tomorrow, without_b, 1)] == ["A"]
+    with pytest.raises(OutOfRange, match="2 can go: A, D"):
+        choose_trucks(fleet, tomorrow, without_b, 3)
+    with pytest.raises(AskAgain, match="No truck would be left"):
+        choose_trucks(fleet, tomorrow, TruckSet(("C",), ("A", "B", "D")), None)
+    assert changed_trucks(fleet, tomorrow, "ABD", (None, without_b, None)).names == ("A", "D")
+
+
+def test_a_plan_without_a_truck_tells_it_and_is_planned_again_the_same(store: Store, tmp_path: Path) -> None:
+    ctx = replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.1))
+    result = ask(ctx, "plan_round", when="tomorrow", serve="all", trucks=["without T2"])
+    assert result.understood["trucks"] == "Truck 1 (without Truck 2)"
+    thread = replace(ctx, thread=ThreadView("t-1", last_plan=result.facts.plan_id))
+    assert ask(thread, "what_if", max_hours=6).understood["trucks"] == "Truck 1"
+    with pytest.raises(AskAgain, match="No truck would be left"):
+        ask(ctx, "plan_round", when="tomorrow", trucks=["without T1 and T2"])
+
+
 @pytest.mark.parametrize(
     ("used", "change", "expected"),
     [

@@ -108,6 +108,14 @@ def test_a_number_outside_an_arguments_bounds_is_not_offered() -> None:
     assert takes(schema, "plan_round", {"truck_count": 2})
 
 
+def test_a_truck_that_code_can_read_is_offered_as_left_out_too() -> None:
+    freedom = Freedom(readers={"truck": lambda span: span == "T2", "stream": lambda span: False})
+    schema = call_schema(TOOLS, Spans.of(["T2 is down, plan tonight"]), freedom)
+    assert takes(schema, "plan_round", {"when": "tonight", "trucks": ["without T2"]})
+    assert takes(schema, "plan_round", {"when": "tonight", "trucks": ["T2"]})
+    assert not takes(schema, "plan_round", {"trucks": ["without T3"]})
+
+
 def test_numbers_and_lengths_in_words_are_offered_as_integers() -> None:
     schema = call_schema(TOOLS, Spans.of(["within half a mile of the library, at least half full, a dozen at most"]))
     assert takes(schema, "find_bins", {"near": "the library", "within_m": 805, "min_fill_pct": 50, "limit": 12})

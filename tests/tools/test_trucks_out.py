@@ -1,0 +1,100 @@
+"""Trucks that a question names and that shall not drive."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import SHIPPED_ARGUMENTS
+from domain.values import Call
+from tools.argument_classifier import DRIVES, STAYS, load_arguments
+from tools.call_classifier import Thread
+from tools.mentions import Mention
+from tools.trucks_out import polarity_in, with_trucks_out
+
+T1, T2, T3 = (Mention("truck", f"T{number}") for number in (1, 2, 3))
+BOTH = Mention("truck", "T2 and T3")
+TWO = Mention("number", "two")
+
+
+def plan(**said: object) -> Call:
+    return Call("plan_round", said)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "odds", "becomes"),
+    [
+        (plan(when="tonight", trucks=["T2"]), {T2: 2.0}, plan(when="tonight", trucks=["without T2"])),
+        (plan(when="tonight", trucks=["T2"]), {T2: -2.0}, plan(when="tonight", trucks=["T2"])),
+        (plan(trucks=["T1", "T2"]), {T1: -2.0, T2: 3.0}, plan(trucks=["T1", "without T2"])),
+        (plan(trucks=["T2 and T3"]), {BOTH: 1.2}, plan(trucks=["without T2 and T3"])),
+        (plan(trucks=["T2 and T3"]), {T2: 2.0, T3: -2.0}, plan(trucks=["T2 and T3"])),  # as one it cannot be parted
+        (plan(trucks=["without T2"]), {T2: 2.0}, plan(trucks=["without T2"])),
+        (plan(when="tonight"), {T2: 2.0}, plan(when="tonight", trucks=["without T2"])),
+        (plan(when="tonight"), {T2: 0.5}, plan(when="tonight")),  # not sure enough for a truck that it does not name
+        (plan(trucks=["Old Red"]), {T2: -1.0}, plan(trucks=["Old Red"])),
+        (Call("what_if", {"remove_trucks": ["T2"]}), {T2: 2.0}, Call("what_if", {"remove_trucks": ["T2"]})),
+        (Call("fleet_status", {"trucks": ["T2"]}), {T2: 2.0}, Call("fleet_status", {"trucks": ["T2"]})),
+    ],
+)
+def test_a_plan_leaves_out_what_does_not_drive(said: Call, odds: dict[Mention, float], becomes: Call) -> None:
+    assert with_trucks_out(said, odds) == becomes
+
+
+def test_how_many_are_out_is_no_count_of_trucks() -> None:
+    said = plan(when="tonight", truck_count=2)
+    assert with_trucks_out(said, {BOTH: 3.0}, [TWO]) == plan(when="tonight", trucks=["without T2 and T3"])
+    assert with_trucks_out(said, {T3: 3.0}) == plan(when="tonight", trucks=["without T3"], truck_count=2)
+
+
+@pytest.mark.parametrize(
+    ("mark", "call", "polarity"),
+    [
+        (T2, plan(trucks=["without T2"]), STAYS),
+        (T2, plan(trucks=["T2"]), DRIVES),
+        (BOTH, plan(trucks=["without T2", "without T3"]), STAYS),
+        (BOTH, plan(trucks=["T2", "without T3"]), None),
+        (T2, Call("what_if", {"remove_trucks": ["T2"], "add_trucks": ["T1"]}), STAYS),
+        (T1, Call("what_if", {"remove_trucks": ["T2"], "add_trucks": ["T1"]}), DRIVES),
+        (T2, plan(when="tonight"), None),
+        (T2, Call("fleet_status", {"trucks": ["T2"]}), None),
+    ],
+)
+def test_what_a_call_says_of_a_truck(mark: Mention, call: Call, polarity: str | None) -> None:
+    assert polarity_in(mark, call) == polarity
+
+
+STAYING = [
+    ("T2", "T2 is down, what do I do for tonight's round?"),
+    ("T2 and T3", "T2 and T3 are off the road. replan tomorrow morning without them"),
+    ("Truck 1", "Truck 1 won't start. Can the others cover tomorrow?"),
+    ("T2", "plan tomorrow without T2"),
+    ("truck 3", "need a round for Friday, truck 3 is getting new tyres"),
+    ("T1", "Der Fahrer von T1 ist krank, wie fahren wir morgen?"),
+    ("camión 3", "se me quedó el camión 3 en el taller, cómo hacemos la ronda de mañana"),
+    ("camion 2", "le camion 2 est en panne, fais la tournée de demain"),
+    ("T1 and T3", "two of my trucks are out, T1 and T3. what's the plan for tonight"),
+    ("T3", "tomorrow's round minus T3"),
+]
+DRIVING = [
+    ("T2", "plan tomorrow with T2"),
+    ("T1", "both big trucks broke down, can T1 do tomorrow's round alone"),
+    ("truck two", "only truck two came back from the shop. build me a run for 7am tomorrow with it"),
+    ("T1 + T3", "need a run out today w/ T1 + T3 only"),
+    ("Wagen 2", "nur Wagen 2 fährt morgen, plan das"),
+    ("camión 1", "mañana sale solo el camión 1, armá la ronda"),
+    ("camion 3", "demain avec le camion 3, la tournée du compost"),
+    ("truck 2", "truck 2 has new brakes so use it tomorrow night"),
+    ("T3", "give T3 the round tomorrow, nobody else is here"),
+    ("T1", "T1 is fixed! plan tomorrow with it"),
+]
+
+
+def test_the_shipped_classifier_knows_in_most_questions_whether_a_truck_drives() -> None:
+    shipped = load_arguments(SHIPPED_ARGUMENTS)
+    told = [
+        (question, stays == (shipped.staying(Thread(question, (f"[truck {truck}]",)))[Mention("truck", truck)] > 0))
+        for stays, questions in ((True, STAYING), (False, DRIVING))
+        for truck, question in questions
+    ]
+    wrong = [question for question, right in told if not right]
+    assert len(wrong) <= len(told) // 5, wrong
