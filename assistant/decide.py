@@ -15,6 +15,7 @@ from assistant.memory import Past
 from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of, without_repairs
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
+from domain.trucks import WITHOUT
 from domain.values import Call
 from prompts.render import Setting, Turn, render
 from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
@@ -90,25 +91,11 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
             answer = await _chosen(speaker, situation, schema, lambda shown: cut(replace(said.past, most=shown.most)))
-        call = _as_said(_as_typed(Call.read(answer.text), mended, said), said)
-        return await _without_trucks_out(speaker, situation, call)
+        return _as_said(_as_typed(Call.read(answer.text), mended, said), said)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     except ValueError as error:
         raise ModelUnavailable("the language model did not answer with a call") from error
-
-
-async def _without_trucks_out(speaker: Speaker, situation: Situation, call: Call) -> Call:
-    """A plan's call without the trucks that the classifier finds left out."""
-    classifier, thread = speaker.arguments, thread_of(situation)
-    if classifier is None or not speaker.copying or call.name != PLAN:
-        return call
-    odds = await asyncio.to_thread(classifier.staying, thread)
-    if not any(likely > 0 for likely in odds.values()):
-        return call
-    told = await asyncio.to_thread(classifier.likely, thread, call.name)
-    idle = [mark for mark, shares in told.items() if mark.kind == NUMBER and shares[None] == max(shares.values())]
-    return with_trucks_out(call, odds, idle)
 
 
 async def _chosen(
@@ -130,7 +117,7 @@ async def _chosen(
             answer = replace(again, names=answer.names) if again else answer
     choice = _Choice(speaker, shown, schema, votes, until)
     covered = await _covering(choice, await _resolving(choice, answer))
-    return await _choosing(choice, await _placing(choice, covered))
+    return await _leaving_out(choice, await _choosing(choice, await _placing(choice, covered)))
 
 
 async def _again(speaker: Speaker, situation: Situation, schema: JsonSchema, until: float) -> ModelAnswer | None:
@@ -278,6 +265,19 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     return answer
 
 
+async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
+    """A plan's call without the trucks that are named because they stay."""
+    classifier, call = choice.speaker.arguments, Call.read(answer.text)
+    if classifier is None or not choice.speaker.copying or call.name != PLAN:
+        return answer
+    thread, resolver = thread_of(choice.situation), choice.situation.resolver
+    odds = await _in_time(choice, lambda: classifier.staying(thread)) or {}
+    told = (await _in_time(choice, lambda: classifier.likely(thread, call.name)) if odds else None) or {}
+    idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
+    names = resolver.trucks if resolver else (lambda words: frozenset({words}))
+    return replace(answer, text=with_trucks_out(call, thread.question, odds, names, idle).text())
+
+
 def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list[tuple[float, str, str | None]]:
     """The choices that the classifier finds likelier than the call's: by how much, weighed, of which argument.
 
@@ -325,6 +325,8 @@ def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
     """The value as it was typed in the first of the texts that hold it; as it is where one of them has it so."""
     if isinstance(value, list):
         return [_typed(each, said) for each in value]
+    if isinstance(value, str) and value.startswith(f"{WITHOUT} "):
+        return f"{WITHOUT} {_typed(value.removeprefix(f'{WITHOUT} '), said)}"
     found = [words for text in said if isinstance(value, str) and (words := text.typed(value)) is not None]
     return value if value in found else next(iter(found), value)
 
@@ -334,7 +336,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     said, marks = situation.question, situation.marks
     plain = without_impossible(call)
     named = _if_read(plain, with_pairs(plain, said), situation)
-    whole = with_its_bin(with_kept(named, before(situation), said), before(situation))
+    whole = with_its_bin(with_kept(named, before(situation), said), before(situation), marks)
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
     whole = without_other_counts(whole, said)

@@ -277,13 +277,13 @@ def usable_cores(quota: Path = QUOTA) -> int:
         return cores
 
 
-def default_threads(quota: Path = QUOTA) -> int:
+def default_threads(cores: int | None = None) -> int:
     """Threads of the engine where nothing else is said: two where there are two cores.
 
     On an idle machine the second one takes a third off a decision; beside other work it costs little, because threads
     of the engine that wait for each other soon sleep (`engine_process.SPINS`).
     """
-    return min(usable_cores(quota), MOST_THREADS)
+    return min(cores or usable_cores(), MOST_THREADS)
 
 
 def check_adapter(adapter: Path, base: Path, schema_hash: str, prompt_hash: str) -> None:

@@ -25,13 +25,21 @@ COUNTED = re.compile(
 LONGEST_RANGE = 200
 WITHOUT = "without"
 """What code writes before a truck that is to be left out ("T2 is down": "without T2")."""
-LEAVING_OUT = re.compile(
-    r"\s*(?:(?:all|everything|every (?:truck|one)|any(?:thing)?)(?: trucks| of them)? (?:but|except)|without"
-    r"|except(?: for)?|excluding|minus|(?:alle )?(?:außer|ausser)|alle bis auf|ohne"
-    r"|(?:todos )?(?:menos|salvo|excepto)|sin|(?:tous )?(?:sauf|hormis)|sans)"
-    r"\s+(?:(?:el|la|los|las|le|les|den|die|das)\s+)?",
-    re.I,
+_ALL = (
+    r"(?:all|every(?:one|thing|body)?|any(?:one|thing)|(?:the )?(?:whole|entire)|alle[ns]?|(?:die )?ganze|tod[oa]s?"
+    r"|tou(?:s|te|tes|t))(?:\s+(?:of them|the|our|los|las|la|el|les|die|der|trucks?|lorr(?:y|ies)|vehicles?|vans?|fleet"
+    r"|camiones|camions?|flota|flotte|fahrzeuge|wagen|lkws?|laster|one))*\s*,?\s+"
 )
+_EXCEPT = (
+    r"(?:except(?:ing)?(?: for)?|excluding|without|minus|außer|ausser|ohne|menos|salvo|excepto|sin|sauf|hormis|sans)"
+)
+LEAVING = (
+    rf"(?:{_ALL}(?:{_EXCEPT}|but(?: not)?|bar|bis auf|moins)|{_EXCEPT})\s+"
+    r"(?:(?:the|el|la|los|las|le|les|den|die|das|dem)\s+)?"
+)
+"""What stands before trucks that are left out, as a regular expression."""
+LEAVING_OUT = re.compile(rf"\s*{LEAVING}", re.I)
+EXCEPTING = re.compile(rf"\b(?:{_EXCEPT}|but|bar|bis auf)\b", re.I)
 
 NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos|tres|eins|zwei|drei|un|deux|trois)"
 SPOKEN_NUMBERS = re.compile(
@@ -55,11 +63,18 @@ class Fleet:
         "without T2", "all but trucks 2 and 3": every other one. Raises UnknownName, AmbiguousName; "two trucks" of a
         larger fleet is a count and no name, so it is asked back.
         """
-        leaving = {item: left for item in words if (left := LEAVING_OUT.match(item))}
-        out = {name for item, left in leaving.items() for name in self._of_item(item[left.end() :])}
-        named = [name for item in words if item not in leaving for name in self._of_item(item)]
-        found = set(named or self._names if leaving else named) - out
-        return TruckSet(*(tuple(name for name in self._names if name in some) for some in (found, out)))
+        leaving = {item: left for item in words if (left := self._left_out(item)) is not None}
+        out = {name for left in leaving.values() for name in self._of_item(left)}
+        named = {name for item in words if item not in leaving for name in self._of_item(item)}
+        rest = bool(leaving) and not named
+        found = (set(self._names) if rest else named) - out
+        names, without = (tuple(name for name in self._names if name in some) for some in (found, out))
+        return TruckSet(names, without, rest)
+
+    def _left_out(self, item: str) -> str | None:
+        """The words of the trucks that an item leaves out; None for one that names trucks, be it "Sans Souci"."""
+        found = LEAVING_OUT.match(item)
+        return item[found.end() :] if found and fold(item) not in map(fold, self._names) else None
 
     def is_spoken(self, words: str) -> bool:
         """Whether the words are plainly trucks: by number ("truck 2", "T3", "trucks 1 and 2") or by a whole name."""
@@ -75,7 +90,7 @@ class Fleet:
         number = "2" if BOTH_WORDS & set(said) else unified(fold(counted[1])) if counted else ""
         if number.isdigit():
             return self._counted(item, int(number))
-        if ALL_WORDS & set(said):
+        if ALL_WORDS & set(said) and not EXCEPTING.search(item):
             return self._names
         exact = self._index.find(item).one
         if exact and exact.exact:

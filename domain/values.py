@@ -97,10 +97,12 @@ class BinSet:
 
 @dataclass(frozen=True)
 class TruckSet:
-    """Resolved trucks, by the records' names; `without`: those that the words leave out of all others."""
+    """Resolved trucks, by the records' names. `without`: those that the words leave out; `rest`: the names are all the
+    others, none of which was named."""
 
     names: tuple[str, ...]
     without: tuple[str, ...] = ()
+    rest: bool = False
 
 
 # ---------------------------------------------------------------- what a tool gives back

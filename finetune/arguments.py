@@ -43,7 +43,7 @@ def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[in
     A mark that two arguments hold is none of an example.
     """
     call, read, keys = Call.read(row.call), Read.of(thread_of(row, spelling)), list(roles())
-    for mark in dict.fromkeys((*read.places, *read.lists)):
+    for mark, at in dict.fromkeys((*read.places.items(), *read.trucks)):
         targets = [OTHER] * len(keys)
         key, held = (call.name, mark.kind), holders(mark, call)
         if mark in read.places and key in roles() and len(held) <= 1:
@@ -51,7 +51,7 @@ def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[in
         if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
             targets[keys.index(POLARITY)] = roles()[POLARITY].index(polarity)
         if any(target != OTHER for target in targets):
-            yield read.features(mark), targets
+            yield read.features(mark, at), targets
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,11 +127,11 @@ def _without_figures(words: set[str]) -> set[str]:
 @dataclass(frozen=True)
 class Read:
     """A thread as the classifier reads it: the question's words, a mark as one of them, and the buckets that all marks
-    share. `lists`: the marks that name several trucks at once."""
+    share. `trucks`: all marks of trucks, lists of them and what stands there twice as well, and their places."""
 
     words: tuple[str, ...]
     places: Mapping[Mention, int]
-    lists: Mapping[Mention, int]
+    trucks: tuple[tuple[Mention, int], ...]
     shared: frozenset[int]
     thread: Thread
 
@@ -150,23 +150,17 @@ class Read:
             else:
                 words += [QUOTATION] if part == QUOTATION else _words(part)
         times = Counter(mark for mark, _ in found)
-        standing = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS}
-        once = {mark: at for mark, at in standing.items() if not _several(mark)}
-        lists = {mark: at for mark, at in standing.items() if mark not in once and mark.kind == "truck"}
+        once = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS and not _several(mark)}
+        trucks = [(mark, at) for mark, at in found if mark.kind == "truck" and at < MOST_WORDS]
         kept, places = tuple(words[:MOST_WORDS]), dict(list(once.items())[:MOST])
-        return cls(kept, places, lists, frozenset(buckets_of(_shared(kept, list(once), thread))), thread)
+        shared = frozenset(buckets_of(_shared(kept, list(once), thread)))
+        return cls(kept, places, tuple(trucks[:MOST]), shared, thread)
 
-    @property
-    def trucks(self) -> list[Mention]:
-        """The marks that name trucks."""
-        return [mark for mark in (*self.places, *self.lists) if mark.kind == "truck"]
+    def features(self, mark: Mention, at: int | None = None) -> list[int]:
+        """The buckets of the n-grams of one of the marks, at one of its places."""
+        return sorted(self.shared.union(buckets_of(self._around(mark, self.places[mark] if at is None else at))))
 
-    def features(self, mark: Mention) -> list[int]:
-        """The buckets of the n-grams of one of the marks."""
-        return sorted(self.shared.union(buckets_of(self._around(mark))))
-
-    def _around(self, mark: Mention) -> Iterator[str]:
-        at = self.places[mark] if mark in self.places else self.lists[mark]
+    def _around(self, mark: Mention, at: int) -> Iterator[str]:
         left, right = self.words[:at][-FAR:], self.words[at + 1 :][:FAR]
         yield f"kind {mark.kind}"
         for name, words in (("l", left[::-1]), ("r", right), ("h", _head(self.words[:at])[::-1])):
@@ -259,12 +253,15 @@ class ArgumentClassifier(Regression):
         return found
 
     def staying(self, thread: Thread) -> dict[Mention, float]:
-        """By mark of trucks in the question the natural logarithm of the odds that they are left out, not driving."""
-        read, found = Read.of(thread), {}
-        for mark in read.trucks:
-            drives, stays = self.shares(self.read(read.features(mark)), groups()[POLARITY])
-            found[mark] = float(stays - drives)
-        return found
+        """By mark of trucks in the question the natural logarithm of the odds that they are left out, not driving: the
+        sum over all places where it stands.
+        """
+        read = Read.of(thread)
+        found: dict[Mention, float] = defaultdict(float)
+        for mark, at in read.trucks:
+            drives, stays = self.shares(self.read(read.features(mark, at)), groups()[POLARITY])
+            found[mark] += float(stays - drives)
+        return dict(found)
 
 
 def likelihood(told: Told, call: Call) -> float:
@@ -294,19 +291,20 @@ def _in_several(mark: Mention, call: Call) -> bool:
 # ---------------------------------------------------------------- the file
 
 SAMPLE = Thread(
-    '¿Und 2 camions near Sather Gate, not Doe or Evans Hall, by 6:30 on Friday "no Doe" (glass), T1 instead of T2?',
-    ("[site Sather Gate]", "[site Doe]", "[site Evans Hall]", "[time 6:30 on Friday]", "[stream glass]", "[truck T1]"),
+    '¿Und 2 camions near Sather Gate, not Doe or Evans Hall, by 6:30 on Friday "no Doe" (glass), T1, and not T2, T4?',
+    ("[site Sather Gate]", "[site Doe]", "[site Evans Hall]", "[time 6:30 on Friday]", "[stream glass]", "[truck T1]",
+     "[truck T2, T4]"),
     (Made(Call("find_bins", {"near": "the Evans Hall"}), "ok"),),
     "tonight's round for 3 trucks",
     (Made(Call("plan_round", {"when": "tonight", "trucks": ["T1"], "goal": "cost"}), "failed: x"),),
-)
+)  # fmt: skip
 """A file keeps the features of this thread, so that a classifier of other features is refused."""
 
 
 def made_for() -> dict[str, str]:
     """What a file must have been made for: the tools of this registry, their roles, and the features of this code."""
     read = Read.of(SAMPLE)
-    told = [(str(mark), read.features(mark)) for mark in read.places]
+    told = [(str(mark), read.features(mark, at)) for mark, at in (*read.places.items(), *read.trucks)]
     sample = hashlib.sha256(f"{list(roles().items())} {told}".encode()).hexdigest()[:12]
     return {"schema_hash": registry_version(), "features_hash": sample}
 

@@ -23,15 +23,16 @@ Ref = NewType("Ref", str)
 class Words:
     """Marks an argument that holds the user's own words.
 
-    `one` refuses trucks of which several are meant (a site stands for all its bins), `many` makes a list, `also` are
-    words of ours that are legal unsaid. `apart` names arguments of the same tool that this one never repeats: neither
-    what they hold nor one of their choices.
+    `one` refuses trucks of which several are meant (a site stands for all its bins), `many` makes a list, `leaving`
+    offers the model trucks as left out too ("without T2"), `also` are words of ours that are legal unsaid. `apart`
+    names arguments of the same tool that this one never repeats: neither what they hold nor one of their choices.
     """
 
     kind: str
     max_words: int = 8
     one: bool = False
     many: bool = False
+    leaving: bool = False
     also: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
 
@@ -84,6 +85,7 @@ UntilArg = Annotated[Moment, Words("until")]
 BinsArg = Annotated[BinSet, Words("bin", many=True)]
 BinArg = Annotated[BinSet, Words("bin", one=True)]
 TrucksArg = Annotated[TruckSet, Words("truck", max_words=4, many=True)]
+DrivingArg = Annotated[TruckSet, Words("truck", max_words=4, many=True, leaving=True)]
 TruckArg = Annotated[TruckSet, Words("truck", max_words=4, one=True)]
 StreamArg = Annotated[Stream, Words("stream", max_words=4)]
 ReportStreamArg = Annotated[Stream, Words("stream", max_words=4, apart=("group_by",))]

@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import JsonValue
 
 from domain.name_words import tokens
-from domain.trucks import LEAVING_OUT
 from domain.typed_text import as_words
 from domain.values import Call
 from tools.follow_up import INSTEAD
@@ -195,8 +194,7 @@ def fitting(
     defined: Any = schema.get("$defs", {})
     read = defined.get(kind, {}).get("enum")
     offered = read if read is not None else spans.up_to(argument.words.max_words)
-    named = (span for span in offered if not (kind == "truck" and LEAVING_OUT.match(span)))  # the name alone
-    found = (span for span in named if not wanted.isdisjoint(tokens(span)) and like(span))
+    found = (span for span in offered if not wanted.isdisjoint(tokens(span)) and like(span))
     return sorted(found, key=len)[:MOST_SPANS]
 
 

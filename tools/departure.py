@@ -28,12 +28,10 @@ def choose_trucks(ctx: Ctx, when: Moment, named: TruckSet | None, count: int | N
     Raises AskAgain for a named truck that is out of service then, when none is left, and for more names than trucks
     were asked for; OutOfRange when fewer can go.
     """
-    able = _able(ctx, when)
-    if named and named.without:
-        able = [truck for truck in able if truck.name in named.names]
-        if not able:
-            raise AskAgain(NONE_LEFT)
-    if named is None or named.without:
+    able = [truck for truck in _able(ctx, when) if named is None or truck.name not in named.without]
+    if named and not (able if named.rest else named.names):
+        raise AskAgain(NONE_LEFT)
+    if named is None or named.rest:
         return able if count is None else _counted(able, count)
     first = [_in_service(ctx, when, name) for name in named.names]
     if count is None:
@@ -48,10 +46,13 @@ def changed_trucks(
     """The trucks of a plan after a change: those added, those removed, how many there shall be.
 
     Up to the count the added ones come first, then those of the plan, then others; a removed one never. Raises AskAgain
-    when none is left or more were added than asked for, OutOfRange when fewer can go.
+    when none is left, when more were added than asked for, and for words that leave trucks out ("all but T1"), of which
+    nobody knows which way they are meant here; OutOfRange when fewer can go.
     """
     added, removed, count = change
-    gone = (removed.without or removed.names) if removed else ()  # "remove: without T2" takes T2 out
+    if any(trucks and trucks.without for trucks in (added, removed)):
+        raise AskAgain("Which trucks shall be added to the plan or taken out of it? Name them one by one.")
+    gone = removed.names if removed else ()
     kept = [name for name in used if name not in gone]
     new = [name for name in (added.names if added else ()) if name not in kept]
     if count is None:

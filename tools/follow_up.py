@@ -12,16 +12,20 @@ rows of training 1,424 keep all), and what it repeats stays where it was (in 7,6
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
 from domain.name_words import words_said
+from domain.trucks import WITHOUT
 from domain.values import Call, Effect
 from tools.denial import is_denied
+from tools.mentions import words_marked
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Tool
 
+BIN_NEEDED = ("maintenance", "recovery")
+"""Tickets that are about a bin."""
 __all__ = ["with_its_bin", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
@@ -97,11 +101,16 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     return Call(call.name, {**call.parameters, **left}) if left else call
 
 
-def with_its_bin(call: Call, before: Call | None) -> Call:
-    """A ticket that names no bin, place or truck with the one bin that the call `before` it was about ("a ticket for
-    it, the lid is broken"): who asks otherwise would only be asked which."""
-    named = list(before.texts(("bins", "bin"))) if before and call.name == "propose_ticket" else []
-    if len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
+def with_its_bin(call: Call, before: Call | None, marks: Sequence[str]) -> Call:
+    """A ticket for the one bin that the call `before` it was about, where it needs one and the question names neither a
+    bin nor a place or truck ("a ticket for it, the lid is broken"): its user would only be asked which.
+
+    A complaint needs no bin ("the driver was rude").
+    """
+    needs = call.name == "propose_ticket" and call.parameters.get("kind") in BIN_NEEDED
+    named = list(before.texts(("bins", "bin"))) if before and needs else []
+    names = any(words_marked(kind, marks) for kind in ("bin", "site", "area", "truck"))
+    if names or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
         return call
     return Call(call.name, {**call.parameters, "bin": named[0]})
 
@@ -184,5 +193,5 @@ def _says(question: str, value: JsonValue) -> bool:
         return any(_says(question, each) for each in value)
     if isinstance(value, int):
         return value in numbers_in(question)
-    wanted, said = words_said(str(value)), words_said(question)
+    wanted, said = words_said(str(value).removeprefix(f"{WITHOUT} ")), words_said(question)
     return any(said[at : at + len(wanted)] == wanted for at in range(len(said) - len(wanted) + 1))

@@ -48,6 +48,13 @@ class Resolver:
             and not all(self._reads(kind, each) for each in words)
         )
 
+    def trucks(self, words: str) -> frozenset[str]:
+        """The trucks that words mean, by the records' names; the words themselves where no record has such."""
+        try:
+            return frozenset(self.setting.operation.gazetteer.trucks([words]).names)
+        except AskAgain:
+            return frozenset({words.casefold()})
+
     def _reads(self, kind: str, words: str) -> bool:
         """Whether code makes something of words, be it more than one thing or an hour that it asks about."""
         try:

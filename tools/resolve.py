@@ -189,7 +189,7 @@ def _resolve_one(argument: Argument, said: JsonValue, setting: Setting) -> Any:
     if points_back(argument, words):
         return None
     value = resolved(argument.words.kind, words, setting)
-    if argument.words.one and isinstance(value, TruckSet) and len(value.names) != 1:
+    if argument.words.one and isinstance(value, TruckSet) and (value.without or len(value.names) != 1):
         raise AmbiguousName("truck", " and ".join(words), value.names)
     return value
 

@@ -13,6 +13,7 @@ from domain.repositories.plans import NewPlan, store_plan
 from domain.values import Facts, Result, TruckSet
 from tools.arguments import (
     BinsArg,
+    DrivingArg,
     Hours,
     Metres,
     MomentArg,
@@ -20,7 +21,6 @@ from tools.arguments import (
     PlaceArg,
     StreamArg,
     TruckCount,
-    TrucksArg,
     words,
 )
 from tools.begun import begun_as_json, served_reason, served_so_far
@@ -72,7 +72,7 @@ class PlanFacts(Facts):
 )
 def plan_round(
     when: MomentArg = words("tonight"),
-    trucks: TrucksArg | None = None,
+    trucks: DrivingArg | None = None,
     truck_count: TruckCount | None = None,
     near: PlaceArg | None = None,
     within_m: Metres | None = None,

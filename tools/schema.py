@@ -26,6 +26,8 @@ LONGEST_LIST = 12
 READ_WORDS = 6
 """Longest span that is tried as a stream or a truck."""
 MOST_READ = 60
+LEFT_OUT = "truck_or_without"
+"""The definition of trucks that drive or, behind "without", don't."""
 Readers = Mapping[str, Callable[[str], bool]]
 """By kind of words: whether code can read a span as that kind (a stream, a truck)."""
 
@@ -130,7 +132,7 @@ class _Parts:
 
     def _copied(self, spans: Spans, words: Words) -> JsonSchema | None:
         if words.kind in self.readers and self._read(spans, words.kind):
-            return {"$ref": f"#/$defs/{words.kind}"}
+            return {"$ref": f"#/$defs/{LEFT_OUT if words.leaving else words.kind}"}
         name = f"words{words.max_words}"
         if name not in self.defs:
             made = _spans(spans, words.max_words)
@@ -147,14 +149,13 @@ class _Parts:
         if kind not in self.tried:
             self.tried.add(kind)
             found = [span for span in spans.up_to(READ_WORDS) if self.readers[kind](span)]
+            if kind == "truck":
+                found = [span for span in found if not LEAVING_OUT.match(span)]
             if found:
-                self.defs[kind] = _enum([*found[:MOST_READ], *_left_out(kind, found[:MOST_READ])])
+                self.defs[kind] = _enum(found[:MOST_READ])
+            if found and kind == "truck":
+                self.defs[LEFT_OUT] = _enum([*found[:MOST_READ], *(f"{WITHOUT} {span}" for span in found[:MOST_READ])])
         return kind in self.defs
-
-
-def _left_out(kind: str, found: Sequence[str]) -> list[str]:
-    """The same trucks as left out: "T2 is down" makes a plan "without T2"."""
-    return [f"{WITHOUT} {span}" for span in found if not LEAVING_OUT.match(span)] if kind == "truck" else []
 
 
 def _spans(spans: Spans, most: int) -> JsonSchema | None:

@@ -215,13 +215,18 @@ async def test_two_threads_say_the_same_as_one_and_do_not_spin_long(
     assert calls[0] == calls[1] == await ask(engine)
 
 
-def test_an_engine_has_a_thread_a_core_and_two_at_most(tmp_path: Path) -> None:
+def test_a_containers_share_of_the_processor_counts(tmp_path: Path) -> None:
     here, quota = len(os.sched_getaffinity(0)), tmp_path / "cpu.max"
     assert usable_cores(quota) == here  # no such file
-    for said, given in (("max 100000", here), ("100000 100000", 1), ("150000 100000", 2), ("", here)):
+    shares = [("max 100000", here), ("100000 100000", 1), ("150000 100000", 2), ("5000 100000", 1), ("", here)]
+    for said, given in shares:
         quota.write_text(said)
         assert usable_cores(quota) == min(here, given), said
-        assert default_threads(quota) == min(here, given, 2), said
+
+
+def test_an_engine_has_a_thread_a_core_and_two_at_most() -> None:
+    assert [default_threads(cores) for cores in (1, 2, 16)] == [1, 2, 2]
+    assert default_threads() == default_threads(usable_cores())
 
 
 @pytest.mark.model

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.errors import AmbiguousName, UnknownName
 from domain.trucks import Fleet
+from domain.values import TruckSet
 
 FLEETS = {
     "named": ("Truck 1", "Truck 2", "Truck 3"),
@@ -50,7 +51,9 @@ def test_all_trucks_can_be_named_at_once(words: str) -> None:
     "words",
     ["without T2", "all but truck 2", "everything except truck two", "minus 2", "except for truck 2", "excluding T2",
      "ohne Wagen 2", "alle außer Lkw 2", "alle bis auf T2", "sin el camión 2", "todos menos el camión dos", "salvo T2",
-     "sans le camion 2", "sauf T2"],
+     "sans le camion 2", "sauf T2", "all the trucks but T2", "all trucks without T2", "the whole fleet except T2",
+     "everyone but T2", "all of them bar T2", "alle Wagen außer Wagen 2", "alle Lkw bis auf T2", "alle ohne T2",
+     "todos los camiones menos el 2", "toda la flota menos T2", "tous les camions sauf le 2"],
 )  # fmt: skip
 @pytest.mark.parametrize("fleet", ["named", "short"])
 def test_a_truck_can_be_left_out_of_all(words: str, fleet: str) -> None:
@@ -62,10 +65,19 @@ def test_several_trucks_can_be_left_out_at_once_one_by_one_or_of_those_named() -
     fleet = Fleet(FLEETS["named"])
     for words in (["without T1 and T3"], ["without T1", "without T3"]):
         assert (fleet.trucks(words).names, fleet.trucks(words).without) == (("Truck 2",), ("Truck 1", "Truck 3"))
-    assert fleet.trucks(["T1", "T2", "without T2"]).names == ("Truck 1",)
+    assert fleet.trucks(["T1", "T2", "without T2"]) == TruckSet(("Truck 1",), ("Truck 2",))
     assert fleet.trucks(["without all trucks"]).names == ()
     with pytest.raises(UnknownName):
         fleet.trucks(["without T9"])
+    with pytest.raises(AmbiguousName):  # and not all three
+        fleet.trucks(["the trucks, all of them I mean, but T2"])
+
+
+@pytest.mark.parametrize("name", ["Sans Souci", "Sin City", "Minus One", "All But Gone"])
+def test_a_whole_name_of_the_records_leaves_nothing_out(name: str) -> None:
+    fleet = Fleet([name, "Old Red"])
+    assert fleet.trucks([name.lower()]) == TruckSet((name,))
+    assert fleet.trucks([f"without {name}"]) == TruckSet(("Old Red",), (name,), rest=True)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from scene import a_ctx, ask, at
 
 from domain.errors import AskAgain, OutOfRange
 from domain.operation import TruckInfo
+from domain.repositories.plans import get_plan
 from domain.store import Store
 from domain.times import moment
 from domain.values import TruckSet
@@ -150,20 +151,41 @@ def test_a_named_truck_that_misses_its_shift_out_of_service_is_asked_back(fleet:
 
 def test_all_but_those_left_out_drive_that_can_go(fleet: Ctx) -> None:
     tomorrow = moment("tomorrow", fleet.now)
-    without_b = TruckSet(("A", "C", "D"), ("B",))  # C is away and nobody asks for it
+    without_b = TruckSet(("A", "C", "D"), ("B",), rest=True)  # C is away and nobody asks for it
     assert [truck.name for truck in choose_trucks(fleet, tomorrow, without_b, None)] == ["A", "D"]
     assert [truck.name for truck in choose_trucks(fleet, tomorrow, without_b, 1)] == ["A"]
     with pytest.raises(OutOfRange, match="2 can go: A, D"):
         choose_trucks(fleet, tomorrow, without_b, 3)
     with pytest.raises(AskAgain, match="No truck would be left"):
-        choose_trucks(fleet, tomorrow, TruckSet(("C",), ("A", "B", "D")), None)
-    assert changed_trucks(fleet, tomorrow, "ABD", (None, without_b, None)).names == ("A", "D")
+        choose_trucks(fleet, tomorrow, TruckSet(("C",), ("A", "B", "D"), rest=True), None)
+    with pytest.raises(AskAgain, match="No truck would be left"):
+        choose_trucks(fleet, tomorrow, TruckSet((), ("A",)), None)
+
+
+def test_named_trucks_keep_their_rules_beside_those_left_out(fleet: Ctx) -> None:
+    tomorrow = moment("tomorrow", fleet.now)
+    assert [truck.name for truck in choose_trucks(fleet, tomorrow, TruckSet(("A",), ("B",)), 2)] == ["A", "D"]
+    with pytest.raises(AskAgain, match="C is out of service until"):
+        choose_trucks(fleet, tomorrow, TruckSet(("A", "C"), ("B",)), None)
+
+
+def test_a_change_takes_no_words_that_leave_trucks_out(fleet: Ctx) -> None:
+    but_a = TruckSet(("B", "C", "D"), ("A",), rest=True)
+    for change in ((but_a, None, None), (None, but_a, None)):
+        with pytest.raises(AskAgain, match="Name them one by one"):
+            changed_trucks(fleet, moment("tomorrow", fleet.now), "AB", change)
 
 
 def test_a_plan_without_a_truck_tells_it_and_is_planned_again_the_same(store: Store, tmp_path: Path) -> None:
     ctx = replace(a_ctx(store, tmp_path), tuning=Tuning(solve_seconds=0.1))
-    result = ask(ctx, "plan_round", when="tomorrow", serve="all", trucks=["without T2"])
+    first, second = ctx.city.trucks.values()
+    away = replace(first, name="Truck 3", out_of_service_until=at("2025-09-05 12:00"))
+    ctx = replace(ctx, city=replace(ctx.city, trucks={first.name: first, second.name: second, away.name: away}))
+    result = ask(ctx, "plan_round", when="tomorrow", serve="all", trucks=["without T2"], truck_count=1)
     assert result.understood["trucks"] == "Truck 1 (without Truck 2)"
+    with ctx.store.read() as session:
+        stored = get_plan(session, ctx.city.name, result.facts.plan_id)
+    assert (stored.request["trucks"], "truck_count" in stored.request) == (["Truck 1"], False)
     thread = replace(ctx, thread=ThreadView("t-1", last_plan=result.facts.plan_id))
     assert ask(thread, "what_if", max_hours=6).understood["trucks"] == "Truck 1"
     with pytest.raises(AskAgain, match="No truck would be left"):

@@ -179,21 +179,29 @@ def test_another_tool_and_a_thread_without_a_call_keep_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "bin_said"),
+    ("before", "said", "marks", "bin_said"),
     [
-        (Call("forecast_fill", {"bins": ["1516524"], "by": "friday"}), {}, "1516524"),
-        (Call("inspect_image", {"image": "a.jpg", "bin": "12"}), {}, "12"),
-        (Call("forecast_fill", {"bins": ["1516524"]}), {"bin": "77"}, "77"),
-        (Call("forecast_fill", {"bins": ["1516524"]}), {"near": "Doe"}, None),
-        (Call("propose_ticket", {"kind": "complaint", "note": "loud", "bin": "9"}), {"truck": "T2"}, None),
-        (Call("forecast_fill", {"bins": ["1516524", "1516525"]}), {}, None),  # which of them is for the user to say
-        (Call("find_bins", {"near": "Doe"}), {}, None),
-        (None, {}, None),
+        (Call("forecast_fill", {"bins": ["1516524"], "by": "friday"}), {}, (), "1516524"),
+        (Call("inspect_image", {"image": "a.jpg", "bin": "12"}), {}, ("[time friday]",), "12"),
+        (Call("forecast_fill", {"bins": ["1516524"]}), {"bin": "77"}, (), "77"),
+        (Call("forecast_fill", {"bins": ["1516524"]}), {"near": "Doe"}, (), None),
+        (Call("forecast_fill", {"bins": ["1516524"]}), {"kind": "complaint"}, (), None),  # the driver was rude
+        (Call("forecast_fill", {"bins": ["1516524"]}), {}, ("[truck T2]",), None),  # its mirror is broken
+        (Call("forecast_fill", {"bins": ["1516524", "1516525"]}), {}, (), None),  # which of them is for the user to say
+        (Call("find_bins", {"near": "Doe"}), {}, (), None),
+        (None, {}, (), None),
     ],
 )
 def test_a_ticket_about_nothing_named_is_about_the_one_bin_before(
-    before: Call | None, said: dict[str, JsonValue], bin_said: str | None
+    before: Call | None, said: dict[str, JsonValue], marks: tuple[str, ...], bin_said: str | None
 ) -> None:
     ticket = Call("propose_ticket", {"kind": "maintenance", "note": "lid is broken", **said})
-    assert with_its_bin(ticket, before).parameters.get("bin") == bin_said
-    assert with_its_bin(Call("service_history", said), before).parameters == said
+    assert with_its_bin(ticket, before, marks).parameters.get("bin") == bin_said
+    assert with_its_bin(Call("service_history", said), before, marks).parameters == said
+
+
+def test_a_truck_that_drives_again_is_not_left_out_of_the_next_plan() -> None:
+    before = Call("plan_round", {"when": "tonight", "near": "Doe", "trucks": ["without T2"]})
+    again = with_kept(Call("plan_round", {"when": "tonight", "near": "Doe"}), before, "T2 is fixed, do that again")
+    assert "trucks" not in again.parameters
+    assert with_kept(again, before, "and make it cheaper").parameters["trucks"] == ["without T2"]

@@ -11,13 +11,20 @@ from tools.call_classifier import Thread
 from tools.mentions import Mention
 from tools.trucks_out import polarity_in, with_trucks_out
 
-T1, T2, T3 = (Mention("truck", f"T{number}") for number in (1, 2, 3))
-BOTH = Mention("truck", "T2 and T3")
+T1, T2, T3, RED = (Mention("truck", words) for words in ("T1", "T2", "T3", "Old Red"))
+BOTH, AGAIN, SOUTH, NORTH = (Mention("truck", words) for words in ("T2 and T3", "truck 2", "South 12", "North 12"))
 TWO = Mention("number", "two")
+SAID = "somebody says something of them"
 
 
 def plan(**said: object) -> Call:
     return Call("plan_round", said)  # type: ignore[arg-type]
+
+
+def names(words: str) -> frozenset[str]:
+    """The trucks of a fleet of five, and those that nobody has."""
+    fleet = {"t1": "T1", "t2": "T2", "truck 2": "T2", "t3": "T3", "old red": "Old Red"}
+    return frozenset({fleet.get(words.casefold(), words)})
 
 
 @pytest.mark.parametrize(
@@ -25,25 +32,47 @@ def plan(**said: object) -> Call:
     [
         (plan(when="tonight", trucks=["T2"]), {T2: 2.0}, plan(when="tonight", trucks=["without T2"])),
         (plan(when="tonight", trucks=["T2"]), {T2: -2.0}, plan(when="tonight", trucks=["T2"])),
+        (plan(when="tonight", trucks=["T2"]), {T2: 0.2}, plan(when="tonight", trucks=["T2"])),  # a coin's toss
         (plan(trucks=["T1", "T2"]), {T1: -2.0, T2: 3.0}, plan(trucks=["T1", "without T2"])),
         (plan(trucks=["T2 and T3"]), {BOTH: 1.2}, plan(trucks=["without T2 and T3"])),
-        (plan(trucks=["T2 and T3"]), {T2: 2.0, T3: -2.0}, plan(trucks=["T2 and T3"])),  # as one it cannot be parted
+        (plan(trucks=["T2"]), {BOTH: 0.9}, plan(trucks=["without T2 and T3"])),
+        (plan(trucks=["without T2"]), {BOTH: 0.9}, plan(trucks=["without T2", "without T2 and T3"])),
+        (plan(trucks=["T2 and T3"]), {T2: 2.0, T3: -2.0}, plan(trucks=["T2 and T3", "without T2"])),
         (plan(trucks=["without T2"]), {T2: 2.0}, plan(trucks=["without T2"])),
         (plan(when="tonight"), {T2: 2.0}, plan(when="tonight", trucks=["without T2"])),
-        (plan(when="tonight"), {T2: 0.5}, plan(when="tonight")),  # not sure enough for a truck that it does not name
-        (plan(trucks=["Old Red"]), {T2: -1.0}, plan(trucks=["Old Red"])),
+        (plan(when="tonight"), {T2: 0.7}, plan(when="tonight")),  # not sure enough for a truck that it does not name
+        (plan(trucks=["Old Red"]), {RED: 2.0}, plan(trucks=["without Old Red"])),
+        (plan(trucks=["without Old Red"]), {RED: 2.0}, plan(trucks=["without Old Red"])),
+        (plan(trucks=["Old Red"]), {RED: -1.0, T2: -1.0}, plan(trucks=["Old Red"])),
+        (plan(trucks=["South 12"]), {SOUTH: -2.0, NORTH: 3.0}, plan(trucks=["South 12", "without North 12"])),
+        (plan(trucks=["T2"]), {T2: 2.0, AGAIN: -2.0}, plan(trucks=["T2"])),  # said to stay, and to drive
         (Call("what_if", {"remove_trucks": ["T2"]}), {T2: 2.0}, Call("what_if", {"remove_trucks": ["T2"]})),
         (Call("fleet_status", {"trucks": ["T2"]}), {T2: 2.0}, Call("fleet_status", {"trucks": ["T2"]})),
     ],
 )
 def test_a_plan_leaves_out_what_does_not_drive(said: Call, odds: dict[Mention, float], becomes: Call) -> None:
-    assert with_trucks_out(said, odds) == becomes
+    assert with_trucks_out(said, SAID, odds, names) == becomes
+
+
+@pytest.mark.parametrize(
+    "question", ["plan it without T2", "all but T2 tomorrow", "alle Wagen außer T2", "todos los camiones menos el T2"]
+)
+def test_what_stands_behind_words_that_leave_out_stays_whatever_the_classifier_says(question: str) -> None:
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: -3.0}, names) == plan(trucks=["without T2"])
+    assert with_trucks_out(plan(), question, {T2: -3.0}, names) == plan(trucks=["without T2"])
+
+
+@pytest.mark.parametrize("question", ["T1 is down but T2 drives", "nothing without a reason: T2", "plan with T2"])
+def test_other_words_before_a_truck_are_left_to_the_classifier(question: str) -> None:
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: -3.0}, names) == plan(trucks=["T2"])
 
 
 def test_how_many_are_out_is_no_count_of_trucks() -> None:
     said = plan(when="tonight", truck_count=2)
-    assert with_trucks_out(said, {BOTH: 3.0}, [TWO]) == plan(when="tonight", trucks=["without T2 and T3"])
-    assert with_trucks_out(said, {T3: 3.0}) == plan(when="tonight", trucks=["without T3"], truck_count=2)
+    assert with_trucks_out(said, SAID, {BOTH: 3.0}, names, [TWO]) == plan(when="tonight", trucks=["without T2 and T3"])
+    counted = plan(when="tonight", trucks=["without T3"], truck_count=2)
+    assert with_trucks_out(said, SAID, {T3: 3.0}, names) == counted
+    assert "truck_count" not in with_trucks_out(counted, SAID, {T3: 3.0}, names, [TWO]).parameters
 
 
 @pytest.mark.parametrize(
