@@ -25,7 +25,7 @@ from tools.choosing import only_without, otherwise
 from tools.coverage import NUMBER, TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_its_bin, with_kept
 from tools.impossible import without_impossible, without_other_counts
-from tools.mentions import Mention
+from tools.mentions import Mention, words_marked
 from tools.pairs import with_pairs
 from tools.placing import Placing, placed
 from tools.reach import with_reach
@@ -36,7 +36,7 @@ from tools.said_numbers import numbers_said
 from tools.schema import Freedom, call_schema, calls_by_name
 from tools.slips import Mended, Spelling
 from tools.spans import Spans
-from tools.trucks_out import PLAN, with_trucks_out
+from tools.trucks_out import PLAN, as_before, with_trucks_out
 from tools.whole_clause import with_whole_clauses
 from tools.whole_time import with_whole_times
 from tools.whole_trucks import with_whole_trucks
@@ -178,10 +178,10 @@ def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
     return resolver.only_resolvable(choice.schema, [*marked, *said])
 
 
-async def _in_time(choice: _Choice, made: Callable[[], Made]) -> Made | None:
-    """What takes a moment to make; None where time is up before."""
+async def _in_time(choice: _Choice, made: Callable[[], Made], least: float = 0.0) -> Made | None:
+    """What takes a moment to make; None where time is up before. It has `least` seconds in any case."""
     try:
-        async with asyncio.timeout(max(0.0, choice.until - time.monotonic())):
+        async with asyncio.timeout(max(least, choice.until - time.monotonic())):
             return await asyncio.to_thread(made)
     except TimeoutError:
         return None
@@ -266,16 +266,21 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
 
 
 async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
-    """A plan's call without the trucks that are named because they stay."""
-    classifier, call = choice.speaker.arguments, Call.read(answer.text)
-    if classifier is None or not choice.speaker.copying or call.name != PLAN:
+    """A plan's call without the trucks that are named because they stay; by plain words alone where the classifier is
+    too slow."""
+    situation, classifier, call = choice.situation, choice.speaker.arguments, Call.read(answer.text)
+    if not choice.speaker.copying or call.name != PLAN:
         return answer
-    thread, resolver = thread_of(choice.situation), choice.situation.resolver
-    odds = await _in_time(choice, lambda: classifier.staying(thread)) or {}
-    told = (await _in_time(choice, lambda: classifier.likely(thread, call.name)) if odds else None) or {}
-    idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
-    names = resolver.trucks if resolver else (lambda words: frozenset({words}))
-    return replace(answer, text=with_trucks_out(call, thread.question, odds, names, idle).text())
+    thread, question = thread_of(situation), situation.question
+    odds = {Mention("truck", words): 0.0 for words in words_marked("truck", situation.marks)}
+    idle: list[Mention] = []
+    if classifier is not None and odds:
+        odds |= await _in_time(choice, lambda: classifier.staying(thread), GRACE_S / 2) or {}
+        told = await _in_time(choice, lambda: classifier.likely(thread, call.name)) or {}
+        idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
+    names = situation.resolver.trucks if situation.resolver else (lambda words: frozenset({words}))
+    kept = as_before(call, before(situation), question)
+    return replace(answer, text=with_trucks_out(kept, question, odds, names, idle).text())
 
 
 def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list[tuple[float, str, str | None]]:
@@ -325,9 +330,9 @@ def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
     """The value as it was typed in the first of the texts that hold it; as it is where one of them has it so."""
     if isinstance(value, list):
         return [_typed(each, said) for each in value]
-    if isinstance(value, str) and value.startswith(f"{WITHOUT} "):
-        return f"{WITHOUT} {_typed(value.removeprefix(f'{WITHOUT} '), said)}"
     found = [words for text in said if isinstance(value, str) and (words := text.typed(value)) is not None]
+    if not found and isinstance(value, str) and value.startswith(f"{WITHOUT} "):  # our word before theirs
+        return f"{WITHOUT} {_typed(value.removeprefix(f'{WITHOUT} '), said)}"
     return value if value in found else next(iter(found), value)
 
 
@@ -336,7 +341,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     said, marks = situation.question, situation.marks
     plain = without_impossible(call)
     named = _if_read(plain, with_pairs(plain, said), situation)
-    whole = with_its_bin(with_kept(named, before(situation), said), before(situation), marks)
+    whole = with_its_bin(with_kept(named, before(situation), said), before(situation), said, marks)
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
     whole = without_other_counts(whole, said)

@@ -26,26 +26,32 @@ LONGEST_RANGE = 200
 WITHOUT = "without"
 """What code writes before a truck that is to be left out ("T2 is down": "without T2")."""
 _ALL = (
-    r"(?:all|every(?:one|thing|body)?|any(?:one|thing)|(?:the )?(?:whole|entire)|alle[ns]?|(?:die )?ganze|tod[oa]s?"
-    r"|tou(?:s|te|tes|t))(?:\s+(?:of them|the|our|los|las|la|el|les|die|der|trucks?|lorr(?:y|ies)|vehicles?|vans?|fleet"
-    r"|camiones|camions?|flota|flotte|fahrzeuge|wagen|lkws?|laster|one))*\s*,?\s+"
+    r"(?:all|every(?:one|thing|body)?|any(?:one|thing)|(?:the )?(?:whole|entire)|alle[ns]?|jede\w*|cada|chaque"
+    r"|(?:die )?ganze|tod[oa]s?|tou(?:s|te|tes|t)|the fleet)(?:\s+(?:of them|the|my|our|other|two|three|four|five|six"
+    r"|los|las|la|el|mis|nuestr[oa]s|les|nos|die|der|unsere\w*|trucks?|lorr(?:y|ies)|vehicles?|vans?|fleet|camiones"
+    r"|camions?|flota|flotte|fahrzeuge|wagen|lkws?|laster|one))*"
 )
 _EXCEPT = (
     r"(?:except(?:ing)?(?: for)?|excluding|without|minus|außer|ausser|ohne|menos|salvo|excepto|sin|sauf|hormis|sans)"
 )
 LEAVING = (
-    rf"(?:{_ALL}(?:{_EXCEPT}|but(?: not)?|bar|bis auf|moins)|{_EXCEPT})\s+"
+    rf"(?:{_ALL}(?:(?:\s*,)?\s+{_EXCEPT}|\s+(?:but(?: not)?|bar|bis auf|moins))|{_EXCEPT})\s+"
     r"(?:(?:the|el|la|los|las|le|les|den|die|das|dem)\s+)?"
 )
 """What stands before trucks that are left out, as a regular expression."""
 LEAVING_OUT = re.compile(rf"\s*{LEAVING}", re.I)
-EXCEPTING = re.compile(rf"\b(?:{_EXCEPT}|but|bar|bis auf)\b", re.I)
+EXCEPTING = re.compile(
+    rf"\b(?:{_EXCEPT}|but|bar|bis auf|apart from|other than|not|nicht|ausnahme|excepci[oó]n|exception|pas)\b", re.I
+)
 
 NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos|tres|eins|zwei|drei|un|deux|trois)"
 SPOKEN_NUMBERS = re.compile(
     r"(?:(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|lkws?|wagen)[ -]?(?:no\.? |number |nr\.? |#)?|t-?(?=\d)|#)"
     rf"{NUMBERED}"
     rf"(?:(?: ?,(?: and| y| und| et)? ?| and | & | ?\+ ?| y | und | et | ?- ?)(?:truck |t)?{NUMBERED})*"
+)
+MERE_COUNT = re.compile(
+    rf"(?!\d){NUMBERED}(?: (?:of them|trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|lkws?|wagen|fahrzeuge?))?"
 )
 
 
@@ -66,15 +72,23 @@ class Fleet:
         leaving = {item: left for item in words if (left := self._left_out(item)) is not None}
         out = {name for left in leaving.values() for name in self._of_item(left)}
         named = {name for item in words if item not in leaving for name in self._of_item(item)}
-        rest = bool(leaving) and not named
+        rest = bool(leaving) and named in (set(), set(self._names))
         found = (set(self._names) if rest else named) - out
         names, without = (tuple(name for name in self._names if name in some) for some in (found, out))
         return TruckSet(names, without, rest)
 
     def _left_out(self, item: str) -> str | None:
-        """The words of the trucks that an item leaves out; None for one that names trucks, be it "Sans Souci"."""
+        """The words of the trucks that an item leaves out; None for one that names trucks, be it "Sans Souci".
+
+        Raises AmbiguousName for a mere count ("all but one").
+        """
         found = LEAVING_OUT.match(item)
-        return item[found.end() :] if found and fold(item) not in map(fold, self._names) else None
+        if not found or fold(item) in map(fold, self._names):
+            return None
+        left = item[found.end() :]
+        if MERE_COUNT.fullmatch(fold(left)):
+            raise AmbiguousName("truck", item, self._names[:CHOICES])
+        return left
 
     def is_spoken(self, words: str) -> bool:
         """Whether the words are plainly trucks: by number ("truck 2", "T3", "trucks 1 and 2") or by a whole name."""

@@ -26,6 +26,9 @@ from tools.registry import TOOLS, Tool
 
 BIN_NEEDED = ("maintenance", "recovery")
 """Tickets that are about a bin."""
+OF_A_TRUCK = re.compile(
+    r"\b(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|veh[ií]culos?|lkws?|wagen|fahrzeuge?)\b", re.I
+)
 __all__ = ["with_its_bin", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
@@ -101,7 +104,7 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     return Call(call.name, {**call.parameters, **left}) if left else call
 
 
-def with_its_bin(call: Call, before: Call | None, marks: Sequence[str]) -> Call:
+def with_its_bin(call: Call, before: Call | None, question: str, marks: Sequence[str]) -> Call:
     """A ticket for the one bin that the call `before` it was about, where it needs one and the question names neither a
     bin nor a place or truck ("a ticket for it, the lid is broken"): its user would only be asked which.
 
@@ -110,7 +113,8 @@ def with_its_bin(call: Call, before: Call | None, marks: Sequence[str]) -> Call:
     needs = call.name == "propose_ticket" and call.parameters.get("kind") in BIN_NEEDED
     named = list(before.texts(("bins", "bin"))) if before and needs else []
     names = any(words_marked(kind, marks) for kind in ("bin", "site", "area", "truck"))
-    if names or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
+    broken = call.parameters.get("kind") == "maintenance" and OF_A_TRUCK.search(question)  # "the truck leaks oil"
+    if names or broken or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
         return call
     return Call(call.name, {**call.parameters, "bin": named[0]})
 

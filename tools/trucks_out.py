@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import JsonValue
 
 from domain.trucks import JOINERS, LEAVING, LEAVING_OUT, WITHOUT
+from domain.typed_text import as_words
 from domain.values import Call
 from tools.argument_classifier import DRIVES, STAYS, figures
+from tools.coverage import QUOTED
 from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import TOOLS
@@ -22,6 +24,14 @@ from tools.registry import TOOLS
 PLAN, CHANGE = "plan_round", "what_if"
 LIKELY, SURE = 0.5, 1.1
 """Odds (natural logarithm) from which on a truck that the call names stays, and one that it does not name."""
+DENIED = re.compile(
+    r"(?:\b(?:no|not|never|none|nobody|nothing|cannot|kein\w*|nicht|nie\w*|nadie|ning[uú]n\w*|nunca|tampoco|pas|jamais"
+    r"|aucune?|personne|rien|al|lo|du)|n['’]t)(?:\s+[\w'’]+){0,3}\s*$",
+    re.I,
+)
+"""A denial, or the beginning of "al menos", so shortly before words that leave out that it denies these."""
+CERTAIN: Mapping[str | None, float] = {STAYS: 99.0, DRIVES: -99.0}
+"""Odds of what words say outright."""
 Names = Callable[[str], frozenset[str]]
 """The trucks that one name means, as the records call them; the words themselves where they have none such."""
 
@@ -53,29 +63,31 @@ def with_trucks_out(
     """A plan's call with the trucks that stay behind "without".
 
     `odds`: by mark of trucks, that they stay (natural logarithm); surely do those behind "without" or the like in the
-    question. Of a truck that is said to stay and to drive the call's word counts. One that the call does not name is
-    left out where that is surer. A count of trucks that is one of the `idle` numbers goes where any stay: it is how
-    many are out.
+    question, and surely drive those that only are excepted from staying ("nobody but T2", "not without T2"). Of a truck
+    that is said to stay and to drive the call's word counts. One that the call does not name is left out where that is
+    surer. A count of trucks that is one of the `idle` numbers goes where any stay: it is how many are out.
     """
     if call.name != PLAN:
         return call
-    items = list(call.texts(["trucks"]))
-    outright = {mark for mark in odds if re.search(rf"(?<!\w){LEAVING}{re.escape(mark.words)}(?!\w)", question, re.I)}
-    staying = {mark for mark, likely in odds.items() if likely > LIKELY or mark in outright}
-    driving = _all_of([mark.words for mark in odds if mark not in staying], names)
-    gone = _all_of([item for item in items if LEAVING_OUT.match(item)], names)
-    named = _all_of(items, names)
-    more = []
-    for mark in odds:
-        trucks = _all_of([mark.words], names) - driving
-        surely = mark in outright or odds[mark] > SURE or not trucks.isdisjoint(named)
-        if mark in staying and surely and not trucks <= gone:
-            more.append(f"{WITHOUT} {mark.words}")
+    items, surely = list(call.texts(["trucks"])), {mark: _outright(mark, question) for mark in odds}
+    told = {
+        mark: likely if surely[mark] is None else 99.0 if surely[mark] == STAYS else -99.0
+        for mark, likely in odds.items()
+    }
+    outright = _all_of([mark.words for mark, polarity in surely.items() if polarity == STAYS], names)
+    driving = _all_of([mark.words for mark, likely in told.items() if likely < -LIKELY], names) - outright
+    gone, named = _all_of([item for item in items if LEAVING_OUT.match(item)], names), _all_of(items, names)
+    more: list[str] = []
+    for mark in (mark for mark, likely in told.items() if likely > LIKELY):
+        parts = [part for part in _parts(mark.words) if not names(part) <= driving]
+        trucks = _all_of(parts, names) - driving
+        if not trucks <= gone and (told[mark] > SURE or not trucks.isdisjoint(named)):
+            more += [mark.words] if len(parts) == len(_parts(mark.words)) else parts
             gone |= trucks
-    kept = [item for item in items if LEAVING_OUT.match(item) or not _all_of([item], names) <= gone]
     if not gone:
         return call
-    trucks_said: list[JsonValue] = [*kept, *more]
+    kept = [item for item in items if LEAVING_OUT.match(item) or not _all_of([item], names) <= gone]
+    trucks_said: list[JsonValue] = [*kept, *(f"{WITHOUT} {words}" for words in more)]
     said = {**call.parameters, "trucks": trucks_said}
     count = said.get("truck_count")
     if count is not None and any(count in numbers_in(mark.words) for mark in idle):
@@ -84,7 +96,34 @@ def with_trucks_out(
     return Call(PLAN, {name: said[name] for name in order if name in said})
 
 
+def as_before(call: Call, before: Call | None, question: str) -> Call:
+    """A plan's call that goes on with another one's trucks, those behind "without" as there: who says nothing of T2
+    still plans without it."""
+    if call.name != PLAN or before is None or before.name != PLAN:
+        return call
+    stayed = [item for item in before.texts(["trucks"]) if LEAVING_OUT.match(item)]
+    again = {LEAVING_OUT.sub("", item, count=1): item for item in stayed}
+    written: list[JsonValue] = [
+        again.get(item, item) if not re.search(as_words(item), question, re.I) else item
+        for item in call.texts(["trucks"])
+    ]
+    return Call(PLAN, {**call.parameters, "trucks": written}) if written else call
+
+
+def _outright(mark: Mention, question: str) -> str | None:
+    """Whether a truck stays by words right before it, or drives because these are denied; None without such words."""
+    own = QUOTED.sub(" ... ", question)
+    found = re.search(rf"(?<!\w){LEAVING}{re.escape(mark.words)}(?!\w)", own, re.I)
+    if found is None:
+        return None
+    return DRIVES if DENIED.search(own[: found.start()]) else STAYS
+
+
+def _parts(words: str) -> list[str]:
+    """The names of a list of trucks, left out or not."""
+    return [part for each in JOINERS.split(LEAVING_OUT.sub("", words, count=1)) if (part := each.strip())]
+
+
 def _all_of(words: Sequence[str], names: Names) -> set[str]:
-    """The trucks of several names, or of lists of them, left out or not."""
-    parts = [part.strip() for each in words for part in JOINERS.split(LEAVING_OUT.sub("", each, count=1))]
-    return set().union(*(names(part) for part in parts if part))
+    """The trucks of several names, or of lists of them."""
+    return set().union(*(names(part) for each in words for part in _parts(each)))

@@ -106,4 +106,7 @@ async def test_a_plan_is_made_without_the_trucks_that_stay() -> None:
         classifier = sure_of_arguments("plan_round", staying=staying, time="when", truck="trucks")
         speaker = Speaker(NamingScript([copied.text()], {}, (-1.0,)), arguments=classifier)
         assert (await decide(speaker, asked)).parameters["trucks"] == trucks
-    assert await decide(Speaker(NamingScript([copied.text()], {}, (-1.0,))), asked) == copied
+    bare = Speaker(NamingScript([copied.text()] * 2, {}, (-1.0,) * 2))  # without a classifier plain words count
+    assert await decide(bare, asked) == copied
+    plain = await decide(bare, replace(asked, question="tonight's round without T2"))
+    assert plain.parameters["trucks"] == ["without T2"]

@@ -69,8 +69,17 @@ def test_several_trucks_can_be_left_out_at_once_one_by_one_or_of_those_named() -
     assert fleet.trucks(["without all trucks"]).names == ()
     with pytest.raises(UnknownName):
         fleet.trucks(["without T9"])
-    with pytest.raises(AmbiguousName):  # and not all three
-        fleet.trucks(["the trucks, all of them I mean, but T2"])
+    assert fleet.trucks(["all trucks", "without T2"]) == fleet.trucks(["all my trucks but T2"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["the trucks, all of them I mean, but T2", "all trucks apart from T2", "alle mit Ausnahme von T2", "all but one",
+     "all trucks minus one", "without one truck", "alle außer zwei"],
+)  # fmt: skip
+def test_words_that_may_leave_out_another_truck_are_asked_back(words: str) -> None:
+    with pytest.raises((UnknownName, AmbiguousName)):
+        Fleet(FLEETS["named"]).trucks([words])
 
 
 @pytest.mark.parametrize("name", ["Sans Souci", "Sin City", "Minus One", "All But Gone"])

@@ -196,8 +196,10 @@ def test_a_ticket_about_nothing_named_is_about_the_one_bin_before(
     before: Call | None, said: dict[str, JsonValue], marks: tuple[str, ...], bin_said: str | None
 ) -> None:
     ticket = Call("propose_ticket", {"kind": "maintenance", "note": "lid is broken", **said})
-    assert with_its_bin(ticket, before, marks).parameters.get("bin") == bin_said
-    assert with_its_bin(Call("service_history", said), before, marks).parameters == said
+    assert with_its_bin(ticket, before, "lid is broken, ticket", marks).parameters.get("bin") == bin_said
+    assert with_its_bin(Call("service_history", said), before, "and that one?", marks).parameters == said
+    leaking = Call("propose_ticket", {"kind": "maintenance", "note": "leaks oil"})
+    assert with_its_bin(leaking, before, "ticket: the truck leaks oil", ()) == leaking
 
 
 def test_a_truck_that_drives_again_is_not_left_out_of_the_next_plan() -> None:

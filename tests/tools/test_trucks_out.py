@@ -9,7 +9,7 @@ from domain.values import Call
 from tools.argument_classifier import DRIVES, STAYS, load_arguments
 from tools.call_classifier import Thread
 from tools.mentions import Mention
-from tools.trucks_out import polarity_in, with_trucks_out
+from tools.trucks_out import as_before, polarity_in, with_trucks_out
 
 T1, T2, T3, RED = (Mention("truck", words) for words in ("T1", "T2", "T3", "Old Red"))
 BOTH, AGAIN, SOUTH, NORTH = (Mention("truck", words) for words in ("T2 and T3", "truck 2", "South 12", "North 12"))
@@ -46,6 +46,9 @@ def names(words: str) -> frozenset[str]:
         (plan(trucks=["Old Red"]), {RED: -1.0, T2: -1.0}, plan(trucks=["Old Red"])),
         (plan(trucks=["South 12"]), {SOUTH: -2.0, NORTH: 3.0}, plan(trucks=["South 12", "without North 12"])),
         (plan(trucks=["T2"]), {T2: 2.0, AGAIN: -2.0}, plan(trucks=["T2"])),  # said to stay, and to drive
+        (plan(trucks=["T2"]), {T2: 2.0, AGAIN: -0.2}, plan(trucks=["without T2"])),  # not said to drive
+        (plan(trucks=["T3"]), {BOTH: 1.5, T3: -2.9}, plan(trucks=["T3", "without T2"])),  # one of a list drives again
+        (plan(), {BOTH: 1.5, T3: -2.9}, plan(trucks=["without T2"])),
         (Call("what_if", {"remove_trucks": ["T2"]}), {T2: 2.0}, Call("what_if", {"remove_trucks": ["T2"]})),
         (Call("fleet_status", {"trucks": ["T2"]}), {T2: 2.0}, Call("fleet_status", {"trucks": ["T2"]})),
     ],
@@ -62,9 +65,38 @@ def test_what_stands_behind_words_that_leave_out_stays_whatever_the_classifier_s
     assert with_trucks_out(plan(), question, {T2: -3.0}, names) == plan(trucks=["without T2"])
 
 
-@pytest.mark.parametrize("question", ["T1 is down but T2 drives", "nothing without a reason: T2", "plan with T2"])
+@pytest.mark.parametrize(
+    "question",
+    ["T1 is down but T2 drives", "nothing without a reason: T2", "plan with T2", "all of them, but T2 only until noon",
+     'T2 drives. A note says "plan without T2"'],
+)  # fmt: skip
 def test_other_words_before_a_truck_are_left_to_the_classifier(question: str) -> None:
     assert with_trucks_out(plan(trucks=["T2"]), question, {T2: -3.0}, names) == plan(trucks=["T2"])
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: 3.0}, names) == plan(trucks=["without T2"])
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["no truck except T2 tonight", "nobody drives except T2", "don't plan it without T2", "not without T2",
+     "keiner außer T2", "nicht ohne T2", "no sale ninguno salvo T2", "con al menos T2", "aucun camion sauf T2",
+     "pas sans T2"],
+)  # fmt: skip
+def test_who_is_excepted_from_staying_drives(question: str) -> None:
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: 7.0}, names) == plan(trucks=["T2"])
+
+
+def test_plain_words_beat_a_doubt_about_the_same_truck() -> None:
+    said = plan(trucks=["T2", "truck 2", "T3"])
+    question = "plan tonight without T2, give truck 2's stops to T3"
+    assert with_trucks_out(said, question, {T2: 4.0, AGAIN: -4.0, T3: -4.0}, names) == plan(trucks=["T3", "without T2"])
+
+
+def test_a_plan_that_goes_on_with_trucks_keeps_who_stays() -> None:
+    before, copied = plan(when="tonight", trucks=["without T2"]), plan(when="tomorrow", trucks=["T2"])
+    assert as_before(copied, before, "and for tomorrow?") == plan(when="tomorrow", trucks=["without T2"])
+    assert as_before(copied, before, "T2 is back, tomorrow with T2") == copied
+    assert as_before(copied, plan(trucks=["T2"]), "and for tomorrow?") == copied
+    assert as_before(copied, None, "and for tomorrow?") == copied
 
 
 def test_how_many_are_out_is_no_count_of_trucks() -> None:
