@@ -218,21 +218,13 @@ Read = TypeVar("Read")
 def read_own(file: Path, one: Callable[[Row], Read]) -> list[Read]:
     """`one` of each row of a file that lists no tools. Raises BadData for a file that cannot be read or has none."""
     try:
-        rows = [_row(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        rows = [from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        own = [one(row) for row in rows if not row.setting.tools]
     except (OSError, ValueError, KeyError, TypeError) as unreadable:
         raise BadData(f"{file} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
-    own = [one(row) for row in rows if not row.setting.tools]
     if not own:
         raise BadData(f"{file} has no row without listed tools")
     return own
-
-
-def _row(line: str) -> Row:
-    """A row all of whose calls can be read."""
-    row = from_json(line)
-    for said in (row.call, *(step.call for turn in row.turns for step in turn.steps)):
-        Call.read(said)
-    return row
 
 
 def thread_of(row: Row, spelling: Spelling | None = None) -> Thread:

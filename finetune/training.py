@@ -215,7 +215,8 @@ def train(run: Run, base: Path, save_every_s: float, val_every: int) -> None:
             save_checkpoint(run, base)
             saved = time.monotonic()
     save_checkpoint(run, base)
-    check_up(run)
+    if not run.stop:  # who asks to stop does not wait for minutes of judging
+        check_up(run)
 
 
 # ---------------------------------------------------------------- from the flags

@@ -26,8 +26,8 @@ from tools.registry import TOOLS, registry_version
 from tools.regression import FileKind, Regression, buckets_of, load_regression
 from tools.words import WORDS
 
-WEIGHT = 0.5
-"""What the classifier's log-probability counts beside the language model's (finetune/LOG.md, 2026-11-28)."""
+WEIGHT = 1.0
+"""What the classifier's log-probability counts beside the language model's: as much (finetune/LOG.md, 2026-11-29)."""
 TOKEN = re.compile(r"<\w+>|[^\W\d_]+|\d+|\?")
 LETTERS = (3, 4, 5)
 """Lengths of the n-grams of letters."""
