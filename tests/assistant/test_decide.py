@@ -108,7 +108,7 @@ async def test_what_both_find_likelier_is_written_in_a_second_decision() -> None
     assert offered(model.schemas[1]) == ["fleet_status"]
 
 
-@pytest.mark.parametrize("weights", [{"service_history": -0.01, "fleet_status": -9.0}, {}])
+@pytest.mark.parametrize("weights", [{"service_history": -0.01, "fleet_status": -25.0}, {}])
 async def test_a_model_that_is_sure_or_tells_nothing_has_its_way(weights: dict[str, float]) -> None:
     model = NamingScript([HISTORY.text()], weights)
     assert await decide(Speaker(model, classifier=sure_of("fleet_status")), situation(ASKED)) == HISTORY
