@@ -23,7 +23,7 @@ from domain.ports import ModelAnswer
 from domain.store import Store
 from domain.values import Call
 from prompts.render import Step
-from tools.call_classifier import CallClassifier, Made, choices, names
+from tools.call_classifier import WEIGHT, CallClassifier, Made, choices, names
 from tools.json_words import in_words
 from tools.registry import JsonSchema
 from tools.regression import BUCKETS
@@ -152,10 +152,11 @@ QUICK, CHEAP = (Call("plan_round", {"when": "tonight", "trucks": ["T1"], "goal":
 LIKELY = {"plan_round": -0.1}
 
 
-@pytest.mark.parametrize(("weights", "call"), [((-1.0, -6.0), QUICK), ((-1.0, -8.0), CHEAP)])
-async def test_another_choice_is_taken_where_both_find_it_likelier(weights: tuple[float, ...], call: Call) -> None:
-    model = NamingScript([CHEAP.text(), QUICK.text()], LIKELY, weights)
-    assert await decide(Speaker(model, classifier=sure_of("plan_round", goal="time")), situation(PLAN)) == call
+@pytest.mark.parametrize(("less", "call"), [(WEIGHT * 12 - 1, QUICK), (WEIGHT * 12 + 1, CHEAP)])
+async def test_another_choice_is_taken_where_both_find_it_likelier(less: float, call: Call) -> None:
+    model = NamingScript([CHEAP.text(), QUICK.text()], LIKELY, (-1.0, -1.0 - less))
+    sure = sure_of("plan_round", 12.0, goal="time")
+    assert await decide(Speaker(model, classifier=sure), situation(PLAN)) == call
     (alternative,) = model.schemas[1]["anyOf"]
     assert alternative["properties"]["parameters"]["properties"] == {
         name: {"const": said} for name, said in QUICK.parameters.items()
@@ -272,7 +273,8 @@ async def test_the_classifier_is_heard_where_another_tool_takes_the_mark_in() ->
     fleet = Call("fleet_status", {"trucks": ["T1", "T2"], "when": "tonight"})
     for name, call in (("plan_round", ONE), ("fleet_status", fleet)):
         model = NamingScript([ONE.text(), fleet.text()], weights, (-0.2, -1.4))
-        found = await decide(Speaker(model, classifier=sure_of(name, 2.0)), situation(BOTH, marks=MARKS))
+        sure = sure_of(name, 1.0 / WEIGHT)
+        found = await decide(Speaker(model, classifier=sure), situation(BOTH, marks=MARKS))
         assert found == (call if name == "fleet_status" else fleet)
 
 
