@@ -70,19 +70,17 @@ def with_trucks_out(
     if call.name != PLAN:
         return call
     items, surely = list(call.texts(["trucks"])), {mark: _outright(mark, question) for mark in odds}
-    told = {
-        mark: likely if surely[mark] is None else 99.0 if surely[mark] == STAYS else -99.0
-        for mark, likely in odds.items()
-    }
+    told = {mark: CERTAIN.get(surely[mark], likely) for mark, likely in odds.items()}
     outright = _all_of([mark.words for mark, polarity in surely.items() if polarity == STAYS], names)
     driving = _all_of([mark.words for mark, likely in told.items() if likely < -LIKELY], names) - outright
     gone, named = _all_of([item for item in items if LEAVING_OUT.match(item)], names), _all_of(items, names)
     more: list[str] = []
     for mark in (mark for mark, likely in told.items() if likely > LIKELY):
-        parts = [part for part in _parts(mark.words) if not names(part) <= driving]
+        every = _parts(mark.words)
+        parts = [part for part in every if not names(part) <= driving]
         trucks = _all_of(parts, names) - driving
         if not trucks <= gone and (told[mark] > SURE or not trucks.isdisjoint(named)):
-            more += [mark.words] if len(parts) == len(_parts(mark.words)) else parts
+            more += [mark.words] if parts == every else parts
             gone |= trucks
     if not gone:
         return call
