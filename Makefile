@@ -68,7 +68,7 @@ finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from the frames, or go on with that
 	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
 	  $(if $(wildcard finetune/runs/again/checkpoint.pt),--resume) --out finetune/runs/again \
-	  --steps 2710 --decay 0.6 --rank 24 --threads $(THREADS) --val-every 900
+	  --steps 2710 --decay 0.6 --rank 24 --earlier --threads $(THREADS) --val-every 900
 	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 

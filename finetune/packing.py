@@ -37,10 +37,11 @@ Item = TypeVar("Item", bound=Sized)
 
 @dataclass(frozen=True)
 class Row:
-    """Token ids of prompt and completion; the first `quiet` of them carry no loss."""
+    """Token ids of prompt and completion; the first `quiet` of them carry no loss, but for those at `earlier`."""
 
     ids: tuple[int, ...]
     quiet: int
+    earlier: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -50,13 +51,32 @@ class Row:
     @property
     def counted(self) -> int:
         """Tokens that carry loss."""
-        return len(self.ids) - self.quiet
+        return len(self.ids) - self.quiet + len(self.earlier)
+
+    def learned(self) -> list[int]:
+        """Places of the tokens that carry loss."""
+        return [*self.earlier, *range(self.quiet, len(self.ids))]
 
 
 def encode(prompt: str, completion: str, tokenizer: Any) -> Row:
     """Prompt and completion tokenised apart, as in serving; the completion ends with the style's end token."""
     head = tokenizer.encode(prompt, add_special_tokens=False)
     return Row((*head, *tokenizer.encode(completion, add_special_tokens=False)), len(head))
+
+
+def with_earlier(row: Row, begin: Sequence[int], end: Sequence[int]) -> Row:
+    """The row with loss on the assistant's earlier turns as well: from behind `begin` to its `end`, which counts."""
+    ends = _behind(row.ids, end)
+    places: list[int] = []
+    for at in _behind(row.ids[: row.quiet - 1], begin):
+        places.extend(range(at, next(stop for stop in ends if stop > at)))
+    return replace(row, earlier=tuple(places))
+
+
+def _behind(ids: Sequence[int], what: Sequence[int]) -> list[int]:
+    """The place behind each time that `ids` says `what`."""
+    width = len(what)
+    return [at for at in range(width, len(ids) + 1) if list(ids[at - width : at]) == list(what)]
 
 
 def with_tools(row: row_file.Row, style: str) -> row_file.Row:
@@ -140,8 +160,9 @@ def collate(rows: Sequence[Row]) -> Batch:
         start, size = len(ids), len(row.ids)
         ids.extend(row.ids)
         positions.extend(range(size))
-        at.extend(range(start + row.quiet - 1, start + size - 1))
-        labels.extend(row.ids[row.quiet :])
+        learned = row.learned()
+        at.extend(start + place - 1 for place in learned)
+        labels.extend(row.ids[place] for place in learned)
         row_of.extend([number] * row.counted)
     silent = -(len(ids) + WIDTH) % FULL + WIDTH  # at least WIDTH, for the last row's slice (layers.py)
     ids.extend([0] * silent)

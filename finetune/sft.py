@@ -3,7 +3,8 @@
     python -m finetune.sft --rows train.jsonl --val val.jsonl --out finetune/runs/a --epochs 3
     python -m finetune.sft --rows train.jsonl --val val.jsonl --out finetune/runs/a --epochs 3 --resume
 
-Rows are rendered in a style of prompts/render.py (`--style`); loss falls on the completion and its end token only. The
+Rows are rendered in a style of prompts/render.py (`--style`); loss falls on the completion and its end token only,
+unless `--earlier` says that it falls on the assistant's earlier turns as well. The
 folder holds the adapter (adapter_config.json, adapter_model.safetensors), training.json, log.jsonl, and checkpoint.pt
 while the run can still go on. A killed run continues exactly where its last checkpoint left off; SIGTERM and Ctrl-C
 write one first. `--init FOLDER` starts from an adapter.
@@ -20,9 +21,10 @@ import torch
 from domain.errors import BadData
 from finetune.base import Base, load_tokenizer
 from finetune.llama import TunedLlama
-from finetune.packing import Row, collate, epoch_steps, pack, read_rows
+from finetune.packing import Row, collate, epoch_steps, pack, read_rows, with_earlier
 from finetune.stage import run_stage
 from finetune.training import Plan, add_flags, go
+from prompts.render import BEGIN, END
 
 Packs = Sequence[Sequence[Row]]
 
@@ -79,6 +81,7 @@ def parse() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_flags(p, lr=2e-3)
     p.add_argument("--full", action="store_true", help="tune all weights instead of an adapter; wants an lr near 1e-4")
+    p.add_argument("--earlier", action="store_true", help="loss on the assistant's earlier turns of a thread too")
     p.set_defaults(stage="sft")
     return p.parse_args()
 
@@ -94,9 +97,12 @@ def main() -> None:
         rows, val = (
             read_rows(path, tokenizer, plan.micro_tokens, plan.style) if path else [] for path in (args.rows, args.val)
         )
+        if plan.earlier:
+            turn = [tokenizer.encode(mark[plan.style], add_special_tokens=False) for mark in (BEGIN, END)]
+            rows = [with_earlier(row, *turn) for row in rows]
         return Supervised(rows, val)
 
-    go(args, {}, rows_of)
+    go(args, {"earlier": args.earlier}, rows_of)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class Plan:
     beta: float = 0.0  # of finetune.prefer
     keep: float = 0.0  # of finetune.prefer
     decay: float = 1.0
+    earlier: bool = False  # of finetune.sft
 
 
 class Task(Protocol):

@@ -16,6 +16,7 @@ tests/prompts/test_render.py forces."""
 ONLY_LISTED, ALSO_LISTED = "only these tools:", "also these tools:"
 """Headers of a block of signatures in the small style: the only tools there are, or tools beside the known ones."""
 END = {"small": "<|im_end|>", "llama3": "<|eot_id|>"}
+BEGIN = {"small": "<|im_start|>assistant\n", "llama3": "<|start_header_id|>assistant<|end_header_id|>\n\n"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _small(setting: Setting, turns: Sequence[Turn]) -> str:
         parts.append(f"<|im_start|>user\n{said}<|im_end|>\n")
         for call, outcome in map(_guarded, turn.steps):
             parts.append(f"<|im_start|>assistant\n{call}<|im_end|>\n<|im_start|>tool\n{outcome}<|im_end|>\n")
-    return "".join(parts) + "<|im_start|>assistant\n"
+    return "".join(parts) + BEGIN["small"]
 
 
 def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
@@ -96,7 +97,7 @@ def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
         parts.append(_block("user", text))
         for call, outcome in map(_guarded, turn.steps):
             parts.append(_block("assistant", call) + _block("ipython", f'{{"output": "{outcome}"}}'))
-    return "".join(parts) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    return "".join(parts) + BEGIN["llama3"]
 
 
 def _block(role: str, text: str) -> str:

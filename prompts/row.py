@@ -62,4 +62,6 @@ def from_json(line: str) -> Row:
 
 def _turn(said: Mapping[str, Any]) -> Turn:
     steps: Sequence[Sequence[str]] = said["steps"]
+    if not all(isinstance(step, list) for step in steps):  # the keys of an object would pass for its values
+        raise TypeError("a step is a list of a call and its outcome")
     return Turn(said["question"], tuple(Step(call, outcome) for call, outcome in steps), tuple(said["marks"]))

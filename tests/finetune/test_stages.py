@@ -109,6 +109,24 @@ def test_a_run_goes_on_only_when_asked_to_and_with_the_same_start(
         call(monkeypatch, sft, *whole, "--out", b, "--resume")
 
 
+def test_earlier_turns_are_learned_too_when_asked_for(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, said = "which trucks are out?", '{"name":"fleet_status"}'
+    before = {"question": question, "marks": [], "steps": [[said, "ok"]]}
+    rows = a_file(tmp_path, "rows.jsonl", turns=[before, {"question": "bins near Evans", "marks": [], "steps": []}])
+    val = tmp_path / "earlier.jsonl"
+    val.write_text(a_line(turns=[before | {"steps": []}], call=said) + "\n")
+    whole = ["--base", base, "--rows", rows, "--val", val, "--rank", 4, "--epochs", 8, "--lr", 2e-2, *SHORT]
+    losses = []
+    for name, flags in (("a", []), ("b", ["--earlier"])):
+        call(monkeypatch, sft, *whole, "--out", tmp_path / name, *flags)
+        losses.append(json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1])["val_loss"])
+    assert losses[1] < losses[0]
+    with pytest.raises(BadData, match="other flags or rows"):
+        call(monkeypatch, sft, *whole, "--out", tmp_path / "b", "--resume")
+
+
 def test_what_cannot_be_tuned_is_said_before_anything_is_written(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

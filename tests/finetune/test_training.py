@@ -30,9 +30,10 @@ from assistant.memory import Past
 from assistant.situation import Situation
 from domain.errors import BadData
 from finetune.adapters import Making
-from finetune.packing import Row, collate, epoch_steps, read_rows
+from finetune.packing import Row, collate, epoch_steps, read_rows, with_earlier
 from finetune.sft import Supervised, validate
 from finetune.training import Plan, dtype_of, load_checkpoint, probe_speed, save_weights, train
+from prompts.render import BEGIN, END
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
@@ -224,6 +225,27 @@ def test_a_row_is_the_served_prompt_and_the_call_with_the_end_token_of_its_style
     assert "".join(map(chr, row.ids[row.quiet :])) == '{"name":"find_bins","parameters":{"near":"Evans"}}' + end
 
 
+@pytest.mark.parametrize("style", list(END))
+def test_what_the_assistant_said_earlier_counts_too_when_asked_for(tmp_path: Path, style: str) -> None:
+    first, second, last = (f'{{"name":"find_bins","parameters":{{"near":"{place}"}}}}' for place in "ABC")
+    turns = [
+        {"question": "bins near A", "marks": [], "steps": [[first, "none"]]},
+        {"question": "near B and C", "marks": [], "steps": [[second, "ok"]]},
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text(a_line(turns=turns, call=last) + "\n")
+    (row,) = read_rows(file, Letters(), 200_000, style)
+    begin, end = (Letters().encode(mark[style], False) for mark in (BEGIN, END))
+    assert row.ids[: row.quiet][-len(begin) :] == tuple(begin)
+    told = with_earlier(row, begin, end)
+    assert "".join(chr(told.ids[place]) for place in told.learned()) == "".join(
+        call + END[style] for call in (first, second, last)
+    )
+    batch = collate([row, told])
+    assert len(batch.labels) == row.counted + told.counted
+    assert batch.ids[batch.at + 1].tolist() == batch.labels.tolist()
+
+
 def test_an_unknown_style_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"no prompt style chatml; there are small, llama3"):
         read_rows(tmp_path / "rows.jsonl", Letters(), 2000, "chatml")
@@ -238,6 +260,7 @@ def test_an_unknown_style_is_refused_with_the_known_ones(tmp_path: Path) -> None
         a_line(call=1),
         a_line(setting={"town": "berkeley"}),
         a_line(turns=[{"question": "a"}]),
+        a_line(turns=[{"question": "a", "marks": [], "steps": [{"call": "{}", "outcome": "ok"}]}]),
         a_line(turns=[{"question": 60 * "long ", "marks": [], "steps": []}]),
     ],
 )
