@@ -15,7 +15,7 @@ from assistant.memory import Past
 from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of, without_repairs
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
-from domain.trucks import WITHOUT
+from domain.trucks import leave_out, users_words
 from domain.values import Call
 from prompts.render import Setting, Turn, render
 from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
@@ -331,8 +331,8 @@ def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
     if isinstance(value, list):
         return [_typed(each, said) for each in value]
     found = [words for text in said if isinstance(value, str) and (words := text.typed(value)) is not None]
-    if not found and isinstance(value, str) and value.startswith(f"{WITHOUT} "):  # our word before theirs
-        return f"{WITHOUT} {_typed(value.removeprefix(f'{WITHOUT} '), said)}"
+    if not found and isinstance(value, str) and (words := users_words(value)) != value:
+        return leave_out(str(_typed(words, said)))
     return value if value in found else next(iter(found), value)
 
 

@@ -55,6 +55,16 @@ MERE_COUNT = re.compile(
 )
 
 
+def leave_out(words: str) -> str:
+    """The words for trucks that stay, as code writes them."""
+    return f"{WITHOUT} {words}"
+
+
+def users_words(value: str) -> str:
+    """A value's words without the one that code writes before them: what the user said of it."""
+    return value.removeprefix(f"{WITHOUT} ")
+
+
 class Fleet:
     """The trucks of one city by the records' names, ready to be asked."""
 

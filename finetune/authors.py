@@ -17,7 +17,7 @@ from pydantic import JsonValue
 import tools  # noqa: F401  # declares them
 from domain.errors import AmbiguousName, AskAgain, UnclearTime, UnknownName
 from domain.operation import Operation
-from domain.trucks import WITHOUT
+from domain.trucks import users_words
 from domain.values import Call
 from finetune.carriers import COMMANDS, QUESTION_WORDS
 from finetune.fillers import CityWords, Fillers
@@ -303,7 +303,7 @@ def copied(question: str, parameters: dict[str, JsonValue]) -> bool:
     """Every free value is literally in the question (law 5), but for our own word before trucks that are left out."""
     words = [v for value in parameters.values() for v in (value if isinstance(value, list) else [value])]
     free = [w for w in words if isinstance(w, str) and "_" not in w and w not in _enum_words()]
-    return all(w.removeprefix(f"{WITHOUT} ") in question for w in free)
+    return all(users_words(w) in question for w in free)
 
 
 @functools.cache

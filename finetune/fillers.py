@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from domain.trucks import WITHOUT
+from domain.trucks import leave_out
 
 NUMBER_WORDS = {
     1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten",
@@ -158,7 +158,7 @@ class Fillers:
         many = chance.choices([1, 2], [0.7, 0.3])[0]
         words, value = _joined([self.truck(None, chance)[0] for _ in range(many)], chance)
         if variant == "out" and isinstance(value, list):
-            return words, [f"{WITHOUT} {truck}" for truck in value]
+            return words, [leave_out(truck) for truck in value]
         return words, value
 
     def stream(self, _: str | None, chance: random.Random) -> tuple[str, JsonValue]:

@@ -25,8 +25,9 @@ import tools  # noqa: F401  # declares them
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
+from finetune.row_file import rows_in
 from prompts.render import Step
-from prompts.row import Row, from_json
+from prompts.row import Row
 from tools.call_classifier import Made, Thread
 from tools.regression import BUCKETS
 from tools.slips import Spelling, load_spelling
@@ -218,10 +219,9 @@ Read = TypeVar("Read")
 def read_own(file: Path, one: Callable[[Row], Read]) -> list[Read]:
     """`one` of each row of a file that lists no tools. Raises BadData for a file that cannot be read or has none."""
     try:
-        rows = [from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        own = [one(row) for row in rows if not row.setting.tools]
-    except (OSError, ValueError, KeyError, TypeError) as unreadable:
-        raise BadData(f"{file} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
+        own = [one(row) for row in rows_in(file) if not row.setting.tools]
+    except (ValueError, KeyError) as unknown:
+        raise BadData(f"{file} holds calls that no tool of today takes ({unknown}): make its rows again") from unknown
     if not own:
         raise BadData(f"{file} has no row without listed tools")
     return own

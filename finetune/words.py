@@ -19,8 +19,9 @@ from spellchecker import SpellChecker
 
 from domain.errors import BadData
 from domain.values import Call
+from finetune.row_file import rows_in
 from finetune.stage import run_stage
-from prompts.row import Row, from_json
+from prompts.row import Row
 from tools.mentions import Mention
 from tools.slips import WORD
 
@@ -66,11 +67,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    try:
-        rows = [from_json(line) for line in options.rows.read_text(encoding="utf-8").splitlines()]
-        counts = counted(row for row in rows if not row.setting.tools)
-    except (OSError, ValueError, KeyError, TypeError) as unreadable:
-        raise BadData(f"{options.rows} does not hold rows of python -m finetune.rows: {unreadable}") from unreadable
+    rows = rows_in(options.rows)
+    counts = counted(row for row in rows if not row.setting.tools)
     words = known(counts, SpellChecker(language=LANGUAGES).word_frequency.dictionary.keys())
     if not any(words.values()):
         raise BadData(f"{options.rows} has too few rows: no word is in {RARE} of them")

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from domain.name_words import words_said
-from domain.trucks import WITHOUT
+from domain.trucks import users_words
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.mentions import words_marked
@@ -197,5 +197,5 @@ def _says(question: str, value: JsonValue) -> bool:
         return any(_says(question, each) for each in value)
     if isinstance(value, int):
         return value in numbers_in(question)
-    wanted, said = words_said(str(value).removeprefix(f"{WITHOUT} ")), words_said(question)
+    wanted, said = words_said(users_words(str(value))), words_said(question)
     return any(said[at : at + len(wanted)] == wanted for at in range(len(said) - len(wanted) + 1))

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 import docstring_parser
 from pydantic import JsonValue
 
-from domain.trucks import WITHOUT
+from domain.trucks import users_words
 from domain.values import Call, Effect, Result, Role
 from tools.arguments import Default, Number, Words
 
@@ -121,7 +121,7 @@ def names_in(call: Call, kinds: Collection[str] = NAMING, tools: Mapping[str, To
     """The words of a call's arguments of those kinds: of those that name a place, a bin or a truck."""
     arguments = tools[call.name].arguments if call.name in tools else ()
     held = (call.texts([a.name]) for a in arguments if a.words and a.words.kind in kinds)
-    return [text.removeprefix(f"{WITHOUT} ") for texts in held for text in texts]
+    return [users_words(text) for texts in held for text in texts]
 
 
 def tool_block(tools: Mapping[str, Tool] = TOOLS) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from domain.errors import AskAgain, UnclearTime, UnknownName
-from domain.trucks import WITHOUT
+from domain.trucks import leave_out
 from domain.values import Call
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.resolve import RESOLVED_KINDS, Setting, points_back, resolved
@@ -103,7 +103,7 @@ def _narrowed(declared: Tool, offered: Mapping[str, Any], fitting: Callable[[str
 
 
 def _copied(argument: Argument, words: list[str]) -> JsonSchema:
-    also = [f"{WITHOUT} {each}" for each in words] if argument.words and argument.words.leaving else []
+    also = [*map(leave_out, words)] if argument.words and argument.words.leaving else []
     one: JsonSchema = {"type": "string", "enum": list[JsonValue]([*words, *also])}
     return list_of(one) if argument.words and argument.words.many else one
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from domain.trucks import LEAVING_OUT, WITHOUT
+from domain.trucks import LEAVING_OUT, leave_out
 from tools.arguments import Words
 from tools.registry import Argument, JsonSchema, Tool
 from tools.spans import Spans
@@ -154,7 +154,7 @@ class _Parts:
             if found:
                 self.defs[kind] = _enum(found[:MOST_READ])
             if found and kind == "truck":
-                self.defs[LEFT_OUT] = _enum([*found[:MOST_READ], *(f"{WITHOUT} {span}" for span in found[:MOST_READ])])
+                self.defs[LEFT_OUT] = _enum([*found[:MOST_READ], *map(leave_out, found[:MOST_READ])])
         return kind in self.defs
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from domain.trucks import JOINERS, LEAVING, LEAVING_OUT, WITHOUT
+from domain.trucks import JOINERS, LEAVING, LEAVING_OUT, leave_out
 from domain.typed_text import as_words
 from domain.values import Call
 from tools.argument_classifier import DRIVES, STAYS, figures
@@ -85,7 +85,7 @@ def with_trucks_out(
     if not gone:
         return call
     kept = [item for item in items if LEAVING_OUT.match(item) or not _all_of([item], names) <= gone]
-    trucks_said: list[JsonValue] = [*kept, *(f"{WITHOUT} {words}" for words in more)]
+    trucks_said: list[JsonValue] = [*kept, *map(leave_out, more)]
     said = {**call.parameters, "trucks": trucks_said}
     count = said.get("truck_count")
     if count is not None and any(count in numbers_in(mark.words) for mark in idle):

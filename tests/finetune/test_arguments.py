@@ -80,5 +80,5 @@ def test_an_example_is_a_mark_in_the_group_of_its_tool_and_kind(tmp_path: Path) 
 )
 def test_a_file_without_such_rows_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(content)
-    with pytest.raises(BadData, match=r"rows of python -m finetune|no row"):
+    with pytest.raises(BadData, match=r"not a row as|no row"):
         read_examples(tmp_path / "rows.jsonl")

@@ -126,11 +126,11 @@ def test_the_temperature_of_least_loss_undoes_scores_that_are_too_sure() -> None
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "has no row without listed tools"),
+        ("", "no rows"),
         (rows(["x"], "only these tools:\nx() - X."), "has no row without listed tools"),
-        ("{}\n", "does not hold rows"),
-        (rows(["x"]).replace("plan_round", "plan_party"), "does not hold rows"),
-        (rows(["x"]).replace('\\"cost\\"', '\\"fame\\"'), "does not hold rows"),
+        ("{}\n", r"rows\.jsonl:1: not a row"),
+        (rows(["x"]).replace("plan_round", "plan_party"), "no tool of today takes"),
+        (rows(["x"]).replace('\\"cost\\"', '\\"fame\\"'), "no tool of today takes"),
     ],
 )
 def test_a_file_without_rows_of_these_tools_is_refused(tmp_path: Path, text: str, why: str) -> None:

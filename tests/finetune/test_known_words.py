@@ -41,7 +41,7 @@ def test_a_file_is_made_of_rows_and_read_back(tmp_path: Path) -> None:
     assert {word for word, count in spelling.counts.items() if count} == {"where", "is", "the", "fleet"}
     assert (spelling.word("felet"), spelling.word("feet"), spelling.word("juglge")) == ("fleet", "feet", "juglge")
     out.unlink()
-    for content, why in (("", "has too few rows"), ("{}\n", "does not hold rows")):
+    for content, why in (("", "no rows"), ("{}\n", "not a row")):
         rows.write_text(content)
         refused = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         assert (refused.returncode, why in refused.stderr, out.exists()) == (2, True, False)
