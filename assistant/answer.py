@@ -21,18 +21,16 @@ from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import refusal
 from assistant.recording import Recorder, proposals_in
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
-from assistant.situation import Situation
+from assistant.situation import situation_of
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
 from domain.typed_text import cleaned
 from domain.values import Actor, Call
 from prompts.render import Step
 from tools.commands import command
 from tools.context import Ctx, ThreadView
-from tools.mentions import Mention, mentions
+from tools.mentions import Mention
 from tools.registry import TOOLS
 from tools.repairs import repairs
-from tools.resolvable import Resolver
-from tools.resolve import readers, setting_of
 from tools.unused import not_used
 from tools.use import Used, use
 from tools.words import reference
@@ -68,12 +66,9 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        setting = setting_of(ctx)
-        read, resolver = readers(setting), Resolver(setting)
-        named = mentions(setting.question, ctx.city, ctx.now)
-        marks, names = tuple(map(str, named)), ctx.city.gazetteer.words()
+        asked = situation_of(ctx, past)
         degraded: list[str] = []
-        seen = [past.in_words()]
+        seen = [asked.past]
         latest = fresh_state(question)
 
         async def choose(state: State) -> Call:
@@ -82,12 +77,8 @@ class Loop:
                 return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
             on_step(StepEvent("deciding"))
             steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
-            today = f"{ctx.now:%Y-%m-%d}"
-            city, role = ctx.city.name, ctx.actor.role.value
-            asked = setting.question
-            situation = Situation(city, role, today, seen[-1], asked, steps, read, marks, names, resolver)
             try:
-                return await decide(self.speaker, situation, seen.append)
+                return await decide(self.speaker, replace(asked, past=seen[-1], steps=steps), seen.append)
             except ModelUnavailable as error:
                 degraded.append(str(error))
                 return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
@@ -121,7 +112,8 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        taken_back = {repair.mention for repair in repairs(setting.question, named)}
+        named = list(map(Mention.read, asked.marks))
+        taken_back = {repair.mention for repair in repairs(asked.question, named)}
         left_over = [] if spelt_out else _left_over([each for each in named if each not in taken_back], latest)
         latest["degraded"] = [*_unseen(seen[-1].cut), *left_over, *degraded]
         return latest

@@ -9,10 +9,12 @@ from assistant.memory import Past
 from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import Made, Thread
-from tools.mentions import Mention
+from tools.context import Ctx
+from tools.mentions import Mention, mentions
 from tools.registry import names_in
 from tools.repairs import repairs
 from tools.resolvable import Resolver
+from tools.resolve import readers, setting_of
 from tools.schema import Readers
 from tools.slips import Mended, Spelling
 from tools.spans import Spans
@@ -42,6 +44,16 @@ class Situation:
     marks: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     resolver: Resolver | None = None
+
+
+def situation_of(ctx: Ctx, past: Past) -> Situation:
+    """The question of `ctx` as it is put to the model for the first call: what code recognises and can read in it."""
+    setting = setting_of(ctx)
+    marks = tuple(map(str, mentions(setting.question, ctx.city, ctx.now)))
+    return Situation(
+        ctx.city.name, ctx.actor.role.value, f"{ctx.now:%Y-%m-%d}", past.in_words(), setting.question,
+        readers=readers(setting), marks=marks, names=ctx.city.gazetteer.words(), resolver=Resolver(setting),
+    )  # fmt: skip
 
 
 def without_repairs(situation: Situation) -> Situation:

@@ -41,7 +41,7 @@ def _conversations(suite: Parser) -> None:
     suite.add_argument("--words", default="shipped", help="for typing errors: `shipped`, `none`, or a file")
     suite.add_argument("--runs", type=int, default=4, help="noisy runs for multi_pass4; 1: none")
     suite.add_argument("--single", action="store_true", help="only the one-turn cases")
-    told = "the untuned model beside it, one-turn cases; with --engine, its name there (default: %(const)s)"
+    told = "the untuned model beside it; with --engine, its name there (default: %(const)s)"
     suite.add_argument("--stock", nargs="?", const="base", metavar="NAME", help=told)
     suite.add_argument("--rows", type=Path, help="training rows for the linear baseline")
     suite.add_argument("--synthetic", type=Path, help="validation rows of finetune.rows, measured beside the cases")

@@ -78,7 +78,7 @@ def conversations(options: argparse.Namespace) -> Measured:
         beside = {**vars(options), "runs": 1, "mistakes": None}
         if options.stock:
             untuned = argparse.Namespace(**{**beside, "adapter": "none", "model": options.stock})
-            baselines["stock"] = _talked(where, [c for c in cases if len(c.turns) == 1], untuned)
+            baselines["stock"] = _talked(where, cases, untuned)
         figures = _talked(where, cases, options)
         if options.synthetic:
             rows = read_synthetic(options.synthetic, where.demo_time)

@@ -12,7 +12,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ from assistant.decide import Speaker, decide
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Past, PastTurn
-from assistant.situation import Situation
+from assistant.situation import Situation, situation_of
 from domain.errors import ModelUnavailable
 from domain.values import Call
+from evals.bench import bench
 from finetune.base import open_base
 from prompts.render import Step
+from tools.registry import registry_version
 
 ROOT = Path(__file__).parent.parent.parent
 ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
@@ -71,11 +74,17 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
 def situations() -> list[Situation]:
-    """Thirty decisions: questions on their own, and follow-ups to a plan."""
-    alone = [Situation("berkeley", "manager", "2025-08-31", Past("C-0001"), question) for question in QUESTIONS]
-    after = [Situation("berkeley", "manager", "2025-08-31", Past("C-0001", (PLANNED,)), q) for q in FOLLOW_UPS]
-    return alone + after
+    """Thirty decisions as the product puts them: questions on their own, and follow-ups to a plan."""
+    alone, planned = Past("C-0001"), Past("C-0001", (PLANNED,))
+    with bench() as where:
+        ctx = where.ctx("berkeley", "manager", "2025-08-31T16:00")
+        after = replace(ctx, thread=replace(ctx.thread, said=(PLANNED.question,)))
+        return [
+            *(situation_of(replace(ctx, question=question), alone) for question in QUESTIONS),
+            *(situation_of(replace(after, question=question), planned) for question in FOLLOW_UPS),
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +98,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-async def calls_of(speaker: Speaker) -> list[Call | str]:
+async def calls_of(speaker: Speaker, situations: Sequence[Situation]) -> list[Call | str]:
     """The call of each situation, or why there is none."""
     found: list[Call | str] = []
-    for situation in situations():
+    for situation in situations:
         try:
             found.append(await decide(speaker, situation))
         except ModelUnavailable as error:
@@ -100,25 +109,30 @@ async def calls_of(speaker: Speaker) -> list[Call | str]:
     return found
 
 
-def test_vllm_and_the_embedded_engine_make_the_same_calls(server: str, tmp_path: Path) -> None:
-    with LocalModel(EngineOptions(tmp_path, adapter=ADAPTER, check_adapter=False)) as local:
-        embedded = asyncio.run(calls_of(Speaker(local, deadline_s=60)))
-    served = asyncio.run(calls_of(Speaker(OpenAIModel(server, "roundsman", None, "vllm"), deadline_s=60)))
-    pairs = list(zip(situations(), embedded, served, strict=True))
+def test_vllm_and_the_embedded_engine_make_the_same_calls(
+    server: str, tmp_path: Path, situations: Sequence[Situation]
+) -> None:
+    with LocalModel(EngineOptions(tmp_path, adapter=ADAPTER, schema_hash=registry_version())) as local:
+        embedded = asyncio.run(calls_of(Speaker(local, deadline_s=60), situations))
+    engine = OpenAIModel(server, "roundsman", None, "vllm")
+    served = asyncio.run(calls_of(Speaker(engine, deadline_s=60), situations))
+    pairs = list(zip(situations, embedded, served, strict=True))
     differing = [f"{s.question!r}\n  embedded {e}\n  vLLM     {v}" for s, e, v in pairs if e != v]
     sys.stdout.write("\n".join([f"equal calls: {len(pairs) - len(differing)} of {len(pairs)}", *differing, ""]))
     assert all(isinstance(call, Call) for call in [*embedded, *served])
     assert len(differing) <= (1 - LEAST_EQUAL) * len(pairs)
 
 
-def test_vllm_keeps_to_the_schema_where_the_base_model_would_talk(server: str) -> None:
+def test_vllm_keeps_to_the_schema_where_the_base_model_would_talk(server: str, situations: Sequence[Situation]) -> None:
     base = Speaker(OpenAIModel(server, "base", None, "vllm"), deadline_s=60)
-    call = asyncio.run(decide(base, situations()[0]))
+    call = asyncio.run(decide(base, situations[0]))
     assert call.name
     assert isinstance(call.parameters, dict)
 
 
-def test_a_model_name_that_vllm_does_not_serve_is_refused_in_a_sentence(server: str) -> None:
+def test_a_model_name_that_vllm_does_not_serve_is_refused_in_a_sentence(
+    server: str, situations: Sequence[Situation]
+) -> None:
     stranger = Speaker(OpenAIModel(server, "nobody", None, "vllm"), deadline_s=60)
     with pytest.raises(ModelUnavailable, match=r"refused the request \(HTTP 404\)"):
-        asyncio.run(decide(stranger, situations()[0]))
+        asyncio.run(decide(stranger, situations[0]))
