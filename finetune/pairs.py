@@ -70,8 +70,8 @@ def moved(row: Row, call: Call, chance: random.Random) -> Call | None:
     if not pairs:
         return None
     name, other = chance.choice(pairs)
-    said = {**call.parameters, other: call.parameters[name]}
-    return Call(call.name, {a.name: said[a.name] for a in tool.arguments if a.name in said and a.name != name})
+    kept = {each: value for each, value in call.parameters.items() if each != name}
+    return Call(call.name, tool.ordered({**kept, other: call.parameters[name]}))
 
 
 def other_tool(row: Row, call: Call, chance: random.Random) -> Call | None:

@@ -116,7 +116,7 @@ def with_its_bin(call: Call, before: Call | None, question: str, marks: Sequence
     broken = call.parameters.get("kind") == "maintenance" and OF_A_TRUCK.search(question)  # "the truck leaks oil"
     if names or broken or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
         return call
-    return Call(call.name, {**call.parameters, "bin": named[0]})
+    return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "bin": named[0]}))
 
 
 def _without_replaced(question: str, before: Call) -> str:

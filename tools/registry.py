@@ -72,6 +72,10 @@ class Tool:
         """The argument of that name; KeyError when there is none."""
         return next(a for a in self.arguments if a.name == name)
 
+    def ordered(self, said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The values that are arguments of this tool, in the order of its declaration, as the model writes them."""
+        return {a.name: said[a.name] for a in self.arguments if a.name in said}
+
     def parameters_schema(self) -> JsonSchema:
         """JSON schema of the arguments, closed to unknown names."""
         properties: JsonSchema = {a.name: {**a.schema, "description": a.description} for a in self.arguments}

@@ -90,8 +90,7 @@ def with_trucks_out(
     count = said.get("truck_count")
     if count is not None and any(count in numbers_in(mark.words) for mark in idle):
         del said["truck_count"]
-    order = [argument.name for argument in TOOLS[PLAN].arguments]
-    return Call(PLAN, {name: said[name] for name in order if name in said})
+    return Call(PLAN, TOOLS[PLAN].ordered(said))
 
 
 def as_before(call: Call, before: Call | None, question: str) -> Call:
