@@ -158,7 +158,7 @@ class Fillers:
         many = chance.choices([1, 2], [0.7, 0.3])[0]
         words, value = _joined([self.truck(None, chance)[0] for _ in range(many)], chance)
         if variant == "out" and isinstance(value, list):
-            return words, [leave_out(truck) for truck in value]
+            return words, [leave_out(str(truck)) for truck in value]
         return words, value
 
     def stream(self, _: str | None, chance: random.Random) -> tuple[str, JsonValue]:
