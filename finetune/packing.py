@@ -14,10 +14,10 @@ import tools  # noqa: F401  # declares them
 from domain.errors import BadData
 from finetune.layers import WIDTH
 from finetune.llama import Batch
+from finetune.row_file import each_line, tools_listed
 from prompts import row as row_file
-from prompts.render import ALSO_LISTED, END, ONLY_LISTED
+from prompts.render import END
 from prompts.row import from_json
-from tools.listed import ListedTool
 from tools.registry import tool_block
 
 FULL = 64  # a pass is filled up to a multiple of it with silent tokens, so that few shapes of products occur
@@ -73,10 +73,10 @@ def with_earlier(row: Row, begin: Sequence[int], end: Sequence[int]) -> Row:
     return replace(row, earlier=tuple(places))
 
 
-def _behind(ids: Sequence[int], what: Sequence[int]) -> list[int]:
+def _behind(ids: tuple[int, ...], what: Sequence[int]) -> list[int]:
     """The place behind each time that `ids` says `what`."""
-    width = len(what)
-    return [at for at in range(width, len(ids) + 1) if list(ids[at - width : at]) == list(what)]
+    wanted, width = tuple(what), len(what)
+    return [at for at in range(width, len(ids) + 1) if ids[at - width : at] == wanted]
 
 
 def with_tools(row: row_file.Row, style: str) -> row_file.Row:
@@ -88,11 +88,8 @@ def with_tools(row: row_file.Row, style: str) -> row_file.Row:
 
 def _declared(block: str) -> str:
     """A row's block of signatures as declarations; beside the registry's own unless it lists the only tools."""
-    header, *lines = block.split("\n")
-    if header not in {"", ONLY_LISTED, ALSO_LISTED}:
-        raise BadData(f"a row's tools begin with {ONLY_LISTED!r} or {ALSO_LISTED!r}, not with {header!r}")
-    own = [] if header == ONLY_LISTED else [tool_block()]
-    return "\n".join([*own, *(ListedTool.of_signature(line).declaration() for line in lines)])
+    beside, listed = tools_listed(block)
+    return "\n".join([*([tool_block()] if beside else []), *(tool.declaration() for tool in listed)])
 
 
 def read_rows(path: Path, tokenizer: Any, longest: int, style: str = "small") -> list[Row]:
@@ -112,18 +109,11 @@ def read_lines(path: Path, one: Callable[[str], Item], longest: int, style: str)
     """`one` of each line of a file; BadData names the line that is none or has over `longest` tokens."""
     if style not in END:
         raise BadData(f"there is no prompt style {style}; there are {', '.join(END)}")
-    if not path.is_file():
-        raise BadData(f"{path}: no such file of rows")
     items = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            items.append(one(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadData(f"{path}:{number}: not a row as `python -m finetune.rows` writes them ({error!r})") from error
-        if items[-1].size > longest:
-            raise BadData(f"{path}:{number}: {items[-1].size} tokens; at most {longest} fit (--micro-tokens)")
-    if not items:
-        raise BadData(f"{path}: no rows")
+    for number, item in each_line(path, one):
+        if item.size > longest:
+            raise BadData(f"{path}:{number}: {item.size} tokens; at most {longest} fit (--micro-tokens)")
+        items.append(item)
     return items
 
 

@@ -18,22 +18,21 @@ import tools  # noqa: F401  # declares them
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
-from finetune.row_file import rows_in
+from finetune.row_file import rows_in, tools_listed
 from finetune.stage import run_stage
-from prompts.render import ALSO_LISTED, ONLY_LISTED
 from prompts.row import Row, to_json
 from tools.coverage import TURN_END
-from tools.listed import ListedTool
 from tools.registry import TOOLS, Argument
 
 REFUSAL = Call("decline", {"reason": "out_of_scope"})
 ENDING = Call(TURN_END, {"text": "{{results}}"})
+FINAL = (REFUSAL.name, ENDING.name)
 NearMiss = Callable[[Row, Call, random.Random], Call | None]
 
 
 def declined(row: Row, call: Call, chance: random.Random) -> Call | None:
     """A refusal where there is a tool for it."""
-    return None if call.name in (REFUSAL.name, ENDING.name) else REFUSAL
+    return None if call.name in FINAL else REFUSAL
 
 
 def called(row: Row, call: Call, chance: random.Random) -> Call | None:
@@ -43,7 +42,7 @@ def called(row: Row, call: Call, chance: random.Random) -> Call | None:
 
 def ended(row: Row, call: Call, chance: random.Random) -> Call | None:
     """The answer after the first of two calls."""
-    return ENDING if row.turns[-1].steps and call.name not in (REFUSAL.name, ENDING.name) else None
+    return ENDING if row.turns[-1].steps and call.name not in FINAL else None
 
 
 def repeated(row: Row, call: Call, chance: random.Random) -> Call | None:
@@ -54,7 +53,7 @@ def repeated(row: Row, call: Call, chance: random.Random) -> Call | None:
 
 def dropped(row: Row, call: Call, chance: random.Random) -> Call | None:
     """The call without one of its arguments."""
-    if not call.parameters or call.name in (REFUSAL.name, ENDING.name):
+    if not call.parameters or call.name in FINAL:
         return None
     lost = chance.choice(list(call.parameters))
     return Call(call.name, {name: value for name, value in call.parameters.items() if name != lost})
@@ -89,11 +88,8 @@ NEAR_MISSES: Mapping[str, NearMiss] = {
 
 def callable_names(row: Row) -> list[str]:
     """The names of the tools that a row's model may call."""
-    header, *lines = row.setting.tools.split("\n")
-    if header not in {"", ONLY_LISTED, ALSO_LISTED}:
-        raise BadData(f"a row's tools begin with {ONLY_LISTED!r} or {ALSO_LISTED!r}, not with {header!r}")
-    own = [] if header == ONLY_LISTED else list(TOOLS)
-    return [*own, *(ListedTool.of_signature(line).name for line in lines)]
+    beside, listed = tools_listed(row.setting.tools)
+    return [*(TOOLS if beside else ()), *(tool.name for tool in listed)]
 
 
 def pairs_of(rows: Sequence[Row], count: int, chance: random.Random) -> Iterator[tuple[str, Row, Call]]:
