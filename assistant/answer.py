@@ -30,7 +30,6 @@ from tools.commands import command
 from tools.context import Ctx, ThreadView
 from tools.mentions import Mention
 from tools.registry import TOOLS
-from tools.repairs import repairs
 from tools.unused import not_used
 from tools.use import Used, use
 from tools.words import reference
@@ -112,9 +111,7 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        named = list(map(Mention.read, asked.marks))
-        taken_back = {repair.mention for repair in repairs(asked.question, named)}
-        left_over = [] if spelt_out else _left_over([each for each in named if each not in taken_back], latest)
+        left_over = [] if spelt_out else _left_over(list(map(Mention.read, asked.marks)), latest)
         latest["degraded"] = [*_unseen(seen[-1].cut), *left_over, *degraded]
         return latest
 
@@ -211,7 +208,7 @@ class Assistant:
         return replace(composed, kind=kind, wants_card=False, degraded=(*composed.degraded, *said))
 
     def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
-        if composed.kind != "proposal" and not composed.wants_card:
+        if not composed.wants_card:
             return None
         cards = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
         return cards[0] if cards else None

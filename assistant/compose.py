@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assistant.graph import Ran, State
@@ -32,44 +32,47 @@ class Composed:
 
 
 def compose(state: State, past: Past) -> Composed:
-    """The last problem decides; else the word; else the results speak for themselves."""
+    """The last problem decides; else the word; else the results speak for themselves.
+
+    Whatever is said last, what was found before it is told above it, and what was proposed shows its card.
+    """
     calls = tuple(_shown(ran) for ran in state["ran"])
     results = [call.result for call in calls if call.result is not None]
     limited = [*state["degraded"], *(words for result in results for words in result.degraded)]
-    degraded = tuple(dict.fromkeys(limited))
+    proposes = _proposes(calls)
+    kind: Kind = "proposal" if proposes else "answer"
+    so_far = Composed("", kind, calls, degraded=tuple(dict.fromkeys(limited)), wants_card=proposes)
+    before = render_results(results) + "\n\n" if results else ""
     last = state["ran"][-1] if state["ran"] else None
     if last and last["problem_kind"]:
-        return _problem(last, calls, results, degraded)
+        return _problem(last, before, so_far)
     nothing = "results" if state["ran"] else "unavailable"
     word = state["word"] or {"name": "reply", "parameters": {"text": reference(nothing)}}
     said = word.get("parameters")
     parameters = said if isinstance(said, dict) else {}
     if word["name"] == "clarify":
-        question = _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
-        return Composed(question, "clarify", calls, choices=_choices(parameters.get("choices")), degraded=degraded)
+        question = before + _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
+        return replace(so_far, text=question, kind="clarify", choices=_choices(parameters.get("choices")))
     if word["name"] == "decline":
         reason = str(parameters.get("reason"))
         reason = reason if reason in DECLINES else "out_of_scope"
-        text = _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
-        return Composed(text, "decline", calls, reason=reason, degraded=degraded)
+        refusal = before + _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
+        return replace(so_far, text=refusal, kind="decline", reason=reason)
     text = str(parameters.get("text", ""))
     shown = ground(text, results or last_results(past))
-    kind: Kind = "proposal" if _proposes(calls) else "answer"
-    card = any(found.group(1) in {"approval", "withdraw"} for found in REFERENCE.finditer(text))
-    return Composed(shown.text, kind, calls, grounded=shown.kept, degraded=degraded, wants_card=card)
+    asked = any(found.group(1) in {"approval", "withdraw"} for found in REFERENCE.finditer(text))
+    return replace(so_far, text=shown.text, grounded=shown.kept, wants_card=proposes or asked)
 
 
-def _problem(
-    last: Ran, calls: tuple[ShownCall, ...], results: Sequence[Result[Any]], degraded: tuple[str, ...]
-) -> Composed:
+def _problem(last: Ran, before: str, so_far: Composed) -> Composed:
     """A call that did not run: a question, a refusal, or what is left with the outage said."""
     problem = last["problem"] or ""
-    before = render_results(results) + "\n\n" if results else ""
+    told = replace(so_far, text=before + problem)
     if last["problem_kind"] == "ask":
-        return Composed(before + problem, "clarify", calls, choices=tuple(last["choices"]), degraded=degraded)
+        return replace(told, kind="clarify", choices=tuple(last["choices"]))
     if last["problem_kind"] == "not_permitted":
-        return Composed(before + problem, "decline", calls, reason="not_permitted", degraded=degraded)
-    return Composed(before + problem, "answer", calls, degraded=(*degraded, problem))
+        return replace(told, kind="decline", reason="not_permitted")
+    return replace(told, kind="answer", degraded=(*so_far.degraded, problem))
 
 
 def _own_words(text: str, owned: dict[str, str], instead: str) -> str:

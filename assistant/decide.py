@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from assistant.memory import Past
-from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of, without_repairs
+from assistant.situation import Situation, as_meant, before, calls_of, shortened, spans_of, thread_of
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.trucks import leave_out, users_words
@@ -83,15 +83,14 @@ async def decide(speaker: Speaker, situation: Situation, cut: Callable[[Past], N
     A prompt that the model's context does not hold is tried again with half of its earlier turns, the newest; `cut`
     is told the thread as it is shown then.
     """
-    said = without_repairs(situation)
-    situation, mended = as_meant(said, speaker.spelling)
-    spans = spans_of(situation) if speaker.copying else None
+    shown, mended = as_meant(situation, speaker.spelling)
+    spans = spans_of(shown) if speaker.copying else None
     freedom = Freedom(speaker.free_words, situation.readers if speaker.copying else None)
     schema = await asyncio.to_thread(call_schema, TOOLS, spans, freedom)
     try:
         async with asyncio.timeout(speaker.deadline_s + GRACE_S):
-            answer = await _chosen(speaker, situation, schema, lambda shown: cut(replace(said.past, most=shown.most)))
-        return _as_said(_as_typed(Call.read(answer.text), mended, said), said)
+            answer = await _chosen(speaker, shown, schema, lambda fewer: cut(replace(situation.past, most=fewer.most)))
+        return _as_said(_as_typed(Call.read(answer.text), mended, situation), situation)
     except TimeoutError:
         raise ModelUnavailable(f"The language model did not answer within {speaker.deadline_s:g} seconds.") from None
     except ValueError as error:
@@ -256,10 +255,15 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     if classifier is None or answer.weight is None or call.name not in TOOLS:
         return answer
     told = classifier.likely_choices(thread_of(choice.situation), call.name)
-    offered = [each for each in _doubted(call, told) if otherwise(choice.schema, call, *each[1:])]
-    for odds, argument, other in offered[:MOST_AGAIN]:
+    tried = 0
+    for odds, argument, other in _doubted(call, told):
+        if tried == MOST_AGAIN:
+            break
         schema = otherwise(choice.schema, Call.read(answer.text), argument, other)
-        again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
+        if schema is None:
+            continue
+        tried += 1
+        again = await _again(choice.speaker, choice.situation, schema, choice.until)
         if again and again.weight is not None and answer.weight is not None and again.weight + odds > answer.weight:
             answer = replace(again, names=answer.names)
     return answer
@@ -279,8 +283,8 @@ async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
         told = await _in_time(choice, lambda: classifier.likely(thread, call.name)) or {}
         idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
     names = situation.resolver.trucks if situation.resolver else (lambda words: frozenset({words}))
-    kept = as_before(call, before(situation), question)
-    return replace(answer, text=with_trucks_out(kept, question, odds, names, idle).text())
+    driving = with_trucks_out(call, question, odds, names, idle)
+    return replace(answer, text=as_before(driving, before(situation), question).text())
 
 
 def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list[tuple[float, str, str | None]]:

@@ -19,6 +19,7 @@ from prompts.render import Step
 from prompts.render import Turn as SaidTurn
 from tools.context import AskedFor, ThreadView
 from tools.json_words import in_words
+from tools.words import WORDS, reference
 
 JsonObject = dict[str, JsonValue]
 
@@ -28,6 +29,16 @@ PLAN_ID = re.compile(r"^P-\d{4,}$")
 TIME_FACTS = {"since": "period", "when": "when"}
 """Arguments that name a time, and the fact that restates it ("2025-07-01 to 2025-07-31")."""
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def step_of_word(word: Call) -> tuple[Step, ...]:
+    """What is kept of a turn that a word alone answered, so that the next prompt has the turn as training had it: the
+    question back, the refusal's reason, the reply; nothing where no model spoke."""
+    if word.parameters.get("text") == reference("unavailable"):
+        return ()
+    if word.name == "decline":
+        word = Call(word.name, {"reason": word.parameters.get("reason")})
+    return (Step(word.text()),)
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,9 @@ class Past:
         return [turn.question for turn in self.turns]
 
     def calls(self) -> list[Call]:
-        """All calls made, oldest first."""
-        return [Call.read(step.call) for turn in self.turns for step in turn.steps]
+        """All calls of tools, oldest first."""
+        calls = (Call.read(step.call) for turn in self.turns for step in turn.steps)
+        return [call for call in calls if call.name not in WORDS]
 
     def for_prompt(self) -> list[SaidTurn]:
         """The newest whole turns that fit the prompt, oldest first."""

@@ -12,13 +12,13 @@ from pydantic import JsonValue
 from assistant.approvals import Approvals
 from assistant.compose import Composed
 from assistant.graph import Ran, State
-from assistant.memory import Memory
+from assistant.memory import Memory, step_of_word
 from assistant.shown import ShownCall
 from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
 from domain.ports import ModelIdentity
 from domain.values import Call, Effect, Role
 from domain.work_records import Turn
-from prompts.render import VERSION_OF_STYLE
+from prompts.render import VERSION_OF_STYLE, Step
 from tools.beside import BESIDE
 from tools.context import Ctx
 from tools.planning import repeats
@@ -57,11 +57,12 @@ class Recorder:
 
     def turn(self, ctx: Ctx, state: State, composed: Composed, decision_id: str | None) -> None:
         """Remember the turn for follow-ups."""
-        calls = [{"call": ran["call"], "outcome": ran["outcome"]} for ran in state["ran"]]
+        steps = tuple(Step(ran["call"], ran["outcome"]) for ran in state["ran"])
         word = state["word"]
-        if word and word.get("name") == "clarify" and not calls:
-            asked = word.get("parameters")
-            calls = [{"call": Call("clarify", asked if isinstance(asked, dict) else {}).text(), "outcome": "ok"}]
+        if word and not steps:
+            said = word.get("parameters")
+            steps = step_of_word(Call(str(word["name"]), said if isinstance(said, dict) else {}))
+        calls = [{"call": step.call, "outcome": step.outcome} for step in steps]
         self.memory.add(
             Turn(
                 thread=ctx.thread.thread_id,

@@ -12,7 +12,6 @@ from tools.call_classifier import Made, Thread
 from tools.context import Ctx
 from tools.mentions import Mention, mentions
 from tools.registry import names_in
-from tools.repairs import repairs
 from tools.resolvable import Resolver
 from tools.resolve import readers, setting_of
 from tools.schema import Readers
@@ -54,15 +53,6 @@ def situation_of(ctx: Ctx, past: Past) -> Situation:
         ctx.city.name, ctx.actor.role.value, f"{ctx.now:%Y-%m-%d}", past.in_words(), setting.question,
         readers=readers(setting), marks=marks, names=ctx.city.gazetteer.words(), resolver=Resolver(setting),
     )  # fmt: skip
-
-
-def without_repairs(situation: Situation) -> Situation:
-    """The situation without what its question takes back (tools/repairs.py)."""
-    question, found = situation.question, repairs(situation.question, list(map(Mention.read, situation.marks)))
-    for repair in reversed(found):
-        question = question[: repair.start] + question[repair.end :]
-    taken_back = {str(repair.mention) for repair in found}
-    return replace(situation, question=question, marks=tuple(m for m in situation.marks if m not in taken_back))
 
 
 def as_meant(situation: Situation, spelling: Spelling | None) -> tuple[Situation, Sequence[Mended]]:

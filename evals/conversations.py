@@ -23,7 +23,7 @@ from assistant.answer import Limits, Loop, run_one
 from assistant.compose import Composed, compose
 from assistant.decide import Speaker
 from assistant.graph import Ran, State
-from assistant.memory import Past, PastTurn
+from assistant.memory import Past, PastTurn, step_of_word
 from assistant.ports import Inquiry
 from assistant.shown import StepEvent
 from domain.typed_text import cleaned
@@ -137,8 +137,12 @@ def kind_of(composed: Composed) -> str:
 async def _as_expected(turn: CaseTurn, ctx: Ctx, ran: Sequence[Ran]) -> PastTurn:
     """The turn as if it had gone as expected: what later turns lean on. Calls that did not run yet run now."""
     if turn.expect is None:
-        asked = Call("clarify", {"question": reference("what")}).text()
-        return PastTurn(ctx.question, (Step(asked),) if turn.say == "clarify" else ())
+        said, _, reason = (turn.say or "reply").partition(":")
+        parameters: dict[str, dict[str, JsonValue]] = {
+            "clarify": {"question": reference("what")}, "decline": {"reason": reason},
+            "reply": {"text": reference("thanks")},
+        }  # fmt: skip
+        return PastTurn(ctx.question, step_of_word(Call(said, parameters[said])))
     done = {each["call"]: each for each in ran}
     texts = [each.call().text() for each in turn.expect]
     results = [done.get(text) or await run_one(Call.read(text), ctx) for text in texts]
@@ -182,7 +186,7 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
     single = [turns[0] for turns in marked if len(turns) == 1]
     longer = [turns for turns in marked if len(turns) > 1]
     flat = [turn for turns in marked for turn in turns]
-    none_fits = [t for t in flat if not t.wants_call]
+    no_call = [t for t in flat if not t.wants_call]
     asking = [t for t in flat if t.turn.say == "clarify"]
     seconds = sorted(s for t in flat for s in t.seconds)
     with_calls = [t for t in single if t.wants_call]
@@ -193,9 +197,9 @@ def figures(marked: Sequence[Sequence[Marked]], every_run: Sequence[bool] | None
         "multi_turn_exact": _share(t.right for turns in longer for t in turns),
         "multi_pass1": _share(all(t.right for t in turns) for turns in longer),
         "multi_pass4": _share(every_run) if every_run else None,
-        "abstention": _share(not t.called for t in none_fits),
+        "abstention": _share(not t.called for t in no_call if t.turn.say != "clarify"),
         "ask_back": _share(t.made.kind == "clarify" and not t.made.ran for t in asking),
-        "tool_hallucination": _share(t.called for t in none_fits),
+        "tool_hallucination": _share(t.called for t in no_call),
         "unsupported_numbers": sum(len(t.unsupported) for t in flat),
         "unsupported_unchecked": sum(len(t.unsupported) + len(t.unchecked) for t in flat),
         "turn_p50_s": round(statistics.median(seconds), 3) if seconds else None,

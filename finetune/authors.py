@@ -24,6 +24,7 @@ from finetune.fillers import CityWords, Fillers
 from finetune.frames import Frame, Said, Segment, arguments_of, words_of
 from finetune.surface_noise import roughen
 from prompts.render import Step, Turn
+from tools.follow_up import LEVELS, crossed
 from tools.mentions import marks_of
 from tools.registry import TOOLS, check_parameters
 from tools.resolve import Setting, resolve
@@ -269,9 +270,8 @@ def displace(kept: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str,
         gone |= {"serve"}
     if "serve" in new:
         gone |= {"min_fill_pct"}
-    least, most = ((new if name in new else kept).get(name) for name in ("min_fill_pct", "max_fill_pct"))
-    if isinstance(least, int) and isinstance(most, int) and least >= most:
-        gone |= {"min_fill_pct", "max_fill_pct"} - set(new)
+    if crossed({**kept, **new}):
+        gone |= set(LEVELS) - set(new)
     return {k: v for k, v in kept.items() if k not in gone}
 
 

@@ -132,7 +132,8 @@ def commands(made: Making, adapter: Described) -> Iterator[str]:
     )
     epochs = newest(adapter.folder, "epoch").get("epoch", 1.0)
     stage = made.stage if made.stage in {"sft", "prefer"} else "sft"
-    own = f"--beta {plan['beta']} --keep {plan['keep']} --init FOLDER" if stage == "prefer" else ""
+    own = f"--beta {plan['beta']} --keep {plan['keep']} " if stage == "prefer" else ""
+    own += "--init FOLDER" if plan.get("init") else ""
     if stage == "prefer":
         yield f"    # rows.jsonl: {made.rows} pairs, SHA-256 {made.data_digest}"
     else:

@@ -22,7 +22,9 @@ from finetune.row_file import rows_in, tools_listed
 from finetune.stage import run_stage
 from prompts.row import Row, to_json
 from tools.coverage import TURN_END
+from tools.listed_parameters import required_of
 from tools.registry import TOOLS, Argument
+from tools.words import WORDS
 
 REFUSAL = Call("decline", {"reason": "out_of_scope"})
 ENDING = Call(TURN_END, {"text": "{{results}}"})
@@ -37,7 +39,8 @@ def declined(row: Row, call: Call, chance: random.Random) -> Call | None:
 
 def called(row: Row, call: Call, chance: random.Random) -> Call | None:
     """A bare call, which asks back for what it lacks, where no tool fits."""
-    return Call(chance.choice(callable_names(row))) if call.name == REFUSAL.name else None
+    bare = [name for name, required in needs(row).items() if not required]
+    return Call(chance.choice(bare)) if bare and call.name == REFUSAL.name else None
 
 
 def ended(row: Row, call: Call, chance: random.Random) -> Call | None:
@@ -52,8 +55,8 @@ def repeated(row: Row, call: Call, chance: random.Random) -> Call | None:
 
 
 def dropped(row: Row, call: Call, chance: random.Random) -> Call | None:
-    """The call without one of its arguments."""
-    if not call.parameters or call.name in FINAL:
+    """The call of a tool without one of its arguments."""
+    if not call.parameters or call.name in WORDS:
         return None
     lost = chance.choice(list(call.parameters))
     return Call(call.name, {name: value for name, value in call.parameters.items() if name != lost})
@@ -86,10 +89,16 @@ NEAR_MISSES: Mapping[str, NearMiss] = {
 }
 
 
-def callable_names(row: Row) -> list[str]:
-    """The names of the tools that a row's model may call."""
+def needs(row: Row) -> dict[str, set[str]]:
+    """The tools that a row's model may call, by name what each requires."""
     beside, listed = tools_listed(row.setting.tools)
-    return [*(TOOLS if beside else ()), *(tool.name for tool in listed)]
+    own = {name: {a.name for a in tool.arguments if a.required} for name, tool in TOOLS.items() if beside}
+    return own | {tool.name: set(required_of(tool.parameters)) for tool in listed}
+
+
+def is_whole(row: Row, call: Call) -> bool:
+    """Whether a decoder could write the call: it has what its tool requires."""
+    return call.name in WORDS or needs(row).get(call.name, set()) <= call.parameters.keys()
 
 
 def pairs_of(rows: Sequence[Row], count: int, chance: random.Random) -> Iterator[tuple[str, Row, Call]]:
@@ -99,7 +108,7 @@ def pairs_of(rows: Sequence[Row], count: int, chance: random.Random) -> Iterator
             return
         right = Call.read(row.call)
         found = {name: wrong for name, miss in NEAR_MISSES.items() if (wrong := miss(row, right, chance)) is not None}
-        kinds = [name for name, wrong in found.items() if wrong != right]
+        kinds = [name for name, wrong in found.items() if wrong != right and is_whole(row, wrong)]
         if kinds:
             kind = chance.choice(kinds)
             count -= 1

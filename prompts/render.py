@@ -66,14 +66,18 @@ def _guarded(step: Step) -> tuple[str, str]:
 
 def _small(setting: Setting, turns: Sequence[Turn]) -> str:
     system = f"city {setting.city}, role {setting.role}" + (f"\n{setting.tools}" if setting.tools else "")
-    parts = [f"<|im_start|>system\n{system}<|im_end|>\n"]
+    parts = [_message("system", system)]
     for number, turn in enumerate(turns, 1):
         marks = " ".join(turn.marks) if number == len(turns) else ""
         said = without_control_tokens(f"{turn.question}\n{marks}" if marks else turn.question)
-        parts.append(f"<|im_start|>user\n{said}<|im_end|>\n")
+        parts.append(_message("user", said))
         for call, outcome in map(_guarded, turn.steps):
-            parts.append(f"<|im_start|>assistant\n{call}<|im_end|>\n<|im_start|>tool\n{outcome}<|im_end|>\n")
+            parts.append(_message("assistant", call) + _message("tool", outcome))
     return "".join(parts) + BEGIN["small"]
+
+
+def _message(role: str, text: str) -> str:
+    return f"<|im_start|>{role}\n{text}{END['small']}\n"
 
 
 def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
@@ -101,4 +105,4 @@ def _llama3(setting: Setting, turns: Sequence[Turn]) -> str:
 
 
 def _block(role: str, text: str) -> str:
-    return f"<|start_header_id|>{role}<|end_header_id|>\n\n{text}<|eot_id|>"
+    return f"<|start_header_id|>{role}<|end_header_id|>\n\n{text}{END['llama3']}"

@@ -18,11 +18,11 @@ from pydantic import JsonValue
 from domain.name_words import tokens
 from domain.typed_text import as_words
 from domain.values import Call
-from tools.follow_up import INSTEAD
+from tools.follow_up import INSTEAD, LEVELS, crossed
 from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
-from tools.schema import LONGEST_LIST, call_of
+from tools.schema import LONGEST_LIST, call_of, one_of
 from tools.spans import Spans
 
 __all__ = [
@@ -137,14 +137,18 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
     return {**schema, "anyOf": made} if made else None
 
 
-def instead_of(name: str) -> set[str]:
-    """The arguments that such a one takes the place of."""
-    return {other for group in INSTEAD if name in group for other in group} - {name}
+def instead_of(name: str, numbers: Collection[int] = (), own: Mapping[str, JsonValue] | None = None) -> set[str]:
+    """The arguments that it takes the place of: a level that of its `own` call if no one of `numbers` goes with it."""
+    apart = {other for group in INSTEAD if name in group for other in group} - {name}
+    if name in LEVELS and numbers and all(crossed({**(own or {}), name: number}) for number in numbers):
+        apart |= set(LEVELS) - {name}
+    return apart
 
 
 def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapping[str, JsonValue]) -> JsonValue:
     """A call's schema in which an argument has such a value, and the others those of the call before."""
-    gone = instead_of(name)
+    numbers: Any = value.get("enum", ())
+    gone = instead_of(name, [number for number in numbers if isinstance(number, int)], own)
     kept = {other: {"const": said} for other, said in own.items() if other != name and other not in gone}
     parameters = whole["properties"]["parameters"]
     properties = {
@@ -165,7 +169,9 @@ def _value(
     spans = fitting(argument, schema, list(map(Mention.read, lacking.left)), lacking.spans)
     if not spans:
         return None
-    return _grown(offered, before) if isinstance(before, list) else _one_of(offered, spans)
+    if isinstance(before, list):
+        return _grown(offered, before)
+    return {**offered, "items": one_of(spans)} if offered.get("type") == "array" else one_of(spans)
 
 
 def numbers_fitting(offered: JsonSchema, marks: Sequence[Mention]) -> JsonSchema | None:
@@ -201,11 +207,6 @@ def fitting(
 def _grown(offered: JsonSchema, before: Sequence[JsonValue]) -> JsonSchema | None:
     """A list with one item more; None for a full one."""
     return {**offered, "minItems": len(before) + 1} if len(before) < LONGEST_LIST else None
-
-
-def _one_of(offered: JsonSchema, spans: Sequence[str]) -> JsonSchema:
-    one: JsonSchema = {"type": "string", "enum": list(spans)}
-    return {**offered, "items": one} if offered.get("type") == "array" else one
 
 
 def keeps(call: Call, before: Call) -> bool:

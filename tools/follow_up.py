@@ -29,14 +29,16 @@ BIN_NEEDED = ("maintenance", "recovery")
 OF_A_TRUCK = re.compile(
     r"\b(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|veh[ií]culos?|lkws?|wagen|fahrzeuge?)\b", re.I
 )
-__all__ = ["with_its_bin", "with_kept"]
+__all__ = ["crossed", "with_its_bin", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
 INSTEAD = (
-    {"near", "bins"}, {"trucks", "truck_count"}, {"min_fill_pct", "max_fill_pct"}, {"serve", "min_fill_pct"},
+    {"near", "bins"}, {"trucks", "truck_count"}, {"serve", "min_fill_pct"},
 )  # fmt: skip
 """Arguments of which one takes the place of the other."""
+LEVELS = ("min_fill_pct", "max_fill_pct")
+"""The least and the most; one takes the place of the other where both cannot be (`crossed`)."""
 PART_OF = {"within_m": "near", "until": "since", "compare_to": "since"}
 """Arguments that mean something only beside another one: kept as long as that one is the same."""
 ANYTHING = re.compile(
@@ -181,6 +183,8 @@ def _fits(name: str, call: Call, before: Call) -> bool:
     """Whether an argument of the earlier call is missing in this one and nothing has taken its place."""
     if name in call.parameters or any(name in group and group & call.parameters.keys() for group in INSTEAD):
         return False
+    if name in LEVELS and crossed({**call.parameters, name: before.parameters[name]}):
+        return False
     beside = PART_OF.get(name)
     if beside is None or beside not in before.parameters:
         return beside not in call.parameters
@@ -189,6 +193,12 @@ def _fits(name: str, call: Call, before: Call) -> bool:
         if beside in call.parameters
         else _fits(beside, call, before)
     )
+
+
+def crossed(parameters: Mapping[str, JsonValue]) -> bool:
+    """Whether no bin can have the levels, the least not being below the most."""
+    least, most = map(parameters.get, LEVELS)
+    return isinstance(least, int) and isinstance(most, int) and least >= most
 
 
 def _says(question: str, value: JsonValue) -> bool:

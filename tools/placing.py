@@ -17,7 +17,7 @@ from tools.follow_up import PART_OF
 from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, JsonSchema
-from tools.schema import LONGEST_LIST, call_of, calls_by_name
+from tools.schema import LONGEST_LIST, call_of, calls_by_name, one_of
 from tools.spans import Spans
 
 
@@ -61,7 +61,8 @@ class Placing:
     def gone(self) -> set[str]:
         """The arguments that others take the place of, but for those that hold words of a mark which stays."""
         taking = {role for role in self.roles.values() if role is not None}
-        others = {other for role in taking for other in instead_of(role)} - taking
+        said = {role: [n for mark in self.coming(role) for n in numbers_in(mark.words)] for role in taking}
+        others = {other for role in taking for other in instead_of(role, said[role], self.call.parameters)} - taking
         return {name for name in others if not any(touches(mark, self.call, name) for mark in self.staying)}
 
     def place(self, words: JsonValue) -> int:
@@ -119,15 +120,11 @@ def _value(argument: Argument, schema: JsonSchema, offered: JsonSchema, placing:
     if not all(each.values()):
         return None
     if offered.get("type") != "array":
-        return _one_of([span for found in each.values() for span in found])
+        return one_of([span for found in each.values() for span in found])
     kept: list[tuple[int, JsonValue]] = [
         (placing.place(item), {"const": item}) for item in (left if isinstance(left, list) else ())
     ]
-    added: list[tuple[int, JsonValue]] = [(placing.place(mark.words), _one_of(found)) for mark, found in each.items()]
+    added: list[tuple[int, JsonValue]] = [(placing.place(mark.words), one_of(found)) for mark, found in each.items()]
     items = [one for _, one in sorted([*kept, *added], key=lambda placed: placed[0])]
     size = len(items)
     return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size} if size <= LONGEST_LIST else None
-
-
-def _one_of(spans: Sequence[str]) -> JsonSchema:
-    return {"type": "string", "enum": list(dict.fromkeys(spans))}

@@ -8,7 +8,7 @@ kind, and nothing but such words stands between them, the language model is show
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,6 +52,14 @@ def repairs(question: str, marked: Sequence[Mention]) -> tuple[Repair, ...]:
         if alike and before != after and edited:
             found.append(Repair(before, start, begins))
     return tuple(found)
+
+
+def without_repairs(question: str, marked: Callable[[], Sequence[Mention]]) -> str:
+    """The question without what it takes back; its mentions are asked for only where a word of editing stands in it."""
+    found = repairs(question, marked()) if EDITING.search(question) else ()
+    for repair in reversed(found):
+        question = question[: repair.start] + question[repair.end :]
+    return question
 
 
 def _places(question: str, marked: Sequence[Mention]) -> list[tuple[Mention, int, int]]:

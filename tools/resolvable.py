@@ -20,7 +20,7 @@ from domain.trucks import leave_out
 from domain.values import Call
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
 from tools.resolve import RESOLVED_KINDS, Setting, points_back, resolved
-from tools.schema import call_of, calls_by_name, list_of
+from tools.schema import call_of, calls_by_name, list_of, one_of
 
 __all__ = ["DOUBT", "Resolver"]
 
@@ -104,7 +104,7 @@ def _narrowed(declared: Tool, offered: Mapping[str, Any], fitting: Callable[[str
 
 def _copied(argument: Argument, words: list[str]) -> JsonSchema:
     also = [*map(leave_out, words)] if argument.words and argument.words.leaving else []
-    one: JsonSchema = {"type": "string", "enum": list[JsonValue]([*words, *also])}
+    one = one_of([*words, *also])
     return list_of(one) if argument.words and argument.words.many else one
 
 

@@ -21,8 +21,10 @@ from domain.times import ONE_MINUTE, between, describe, moment, period
 from domain.values import BinSet, Call, Moment, Period, Place, TruckSet
 from tools.context import Ctx
 from tools.json_words import in_words
+from tools.mentions import mentions
 from tools.neighbours import is_relative, neighbour_of
 from tools.registry import NAMING, TOOLS, Argument, Tool, check_parameters
+from tools.repairs import without_repairs
 
 COUNTED_FROM = "counted from"
 """In `understood`: the time of the thread that "the day after" leaned on, local; a replay reads it again."""
@@ -85,9 +87,11 @@ class Setting:
 
 
 def setting_of(ctx: Ctx) -> Setting:
-    """What a question's words are resolved against: as the model reads them, a program's JSON in words."""
-    said = tuple(map(in_words, ctx.thread.said))
-    return Setting(ctx.city, ctx.now, in_words(ctx.question), ctx.thread.earlier_time, said)
+    """What a question's words are resolved against, as the model reads it: a program's JSON in words, and nothing that
+    is taken back in the same breath."""
+    question, *said = map(in_words, (ctx.question, *ctx.thread.said))
+    meant = without_repairs(question, lambda: mentions(question, ctx.city, ctx.now))
+    return Setting(ctx.city, ctx.now, meant, ctx.thread.earlier_time, tuple(said))
 
 
 @dataclass(frozen=True)

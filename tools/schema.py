@@ -83,17 +83,18 @@ def _closed(properties: JsonSchema, required: Sequence[str]) -> JsonSchema:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
-def _enum(values: Sequence[str]) -> JsonSchema:
-    return {"type": "string", "enum": list(values)}
+def one_of(values: Sequence[str]) -> JsonSchema:
+    """The schema of one of these texts, each told once."""
+    return {"type": "string", "enum": list(dict.fromkeys(values))}
 
 
 def _closed_words() -> dict[str, JsonSchema]:
     """The three words with references instead of free text."""
     texts, questions = ([reference(name) for name in names] for names in (REPLIES, QUESTIONS))
     return {
-        "reply": _closed({"text": _enum(texts)}, ["text"]),
-        "clarify": _closed({"question": _enum(questions)}, ["question"]),
-        "decline": _closed({"reason": _enum(DECLINE_REASONS)}, ["reason"]),
+        "reply": _closed({"text": one_of(texts)}, ["text"]),
+        "clarify": _closed({"question": one_of(questions)}, ["question"]),
+        "decline": _closed({"reason": one_of(DECLINE_REASONS)}, ["reason"]),
     }
 
 
@@ -141,7 +142,7 @@ class _Parts:
         copied: JsonSchema | None = {"$ref": f"#/$defs/{name}"} if name in self.defs else None
         if not words.also:
             return copied
-        own = _enum(words.also)
+        own = one_of(words.also)
         return {"anyOf": [own, copied]} if copied else own
 
     def _read(self, spans: Spans, kind: str) -> bool:
@@ -152,9 +153,9 @@ class _Parts:
             if kind == "truck":
                 found = [span for span in found if not LEAVING_OUT.match(span)]
             if found:
-                self.defs[kind] = _enum(found[:MOST_READ])
+                self.defs[kind] = one_of(found[:MOST_READ])
             if found and kind == "truck":
-                self.defs[LEFT_OUT] = _enum([*found[:MOST_READ], *map(leave_out, found[:MOST_READ])])
+                self.defs[LEFT_OUT] = one_of([*found[:MOST_READ], *map(leave_out, found[:MOST_READ])])
         return kind in self.defs
 
 
@@ -163,8 +164,8 @@ def _spans(spans: Spans, most: int) -> JsonSchema | None:
     pattern, quoted = spans.pattern(most), spans.quoted(most)
     plain: JsonSchema = {"type": "string", "pattern": pattern}
     if pattern and quoted:
-        return {"anyOf": [plain, _enum(quoted)]}
-    return plain if pattern else _enum(quoted) if quoted else None
+        return {"anyOf": [plain, one_of(quoted)]}
+    return plain if pattern else one_of(quoted) if quoted else None
 
 
 def _number(schema: JsonSchema, numbers: Sequence[int]) -> JsonSchema | None:

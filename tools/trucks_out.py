@@ -24,12 +24,25 @@ from tools.registry import TOOLS
 PLAN, CHANGE = "plan_round", "what_if"
 LIKELY, SURE = 0.5, 1.1
 """Odds (natural logarithm) from which on a truck that the call names stays, and one that it does not name."""
+TRUCKS = (
+    r"(?:trucks?|lorr(?:y|ies)|vehicles?|vans?|drivers?|crews?|one|wagen|fahrzeuge?|lkws?|laster|fahrer\w*"
+    r"|cami[oó]n(?:es|s)?|veh[ií]culos?|chofer\w*|chauffeurs?|véhicules?)"
+)
+NOBODY = (
+    r"(?:nobody|none|niemand\w*|keiner|nadie|ningun[oa]|ningún|personne|aucune?"
+    rf"|(?:no|keine?[mnrs]?|ning[uú]n\w*|aucune?)(?:\s+(?:other|ander\w+|otr[oa]|autre))?\s+{TRUCKS})"
+)
+SOON = r"(?:\s+[\w'’]+){0,3}"
 DENIED = re.compile(
-    r"(?:\b(?:no|not|never|none|nobody|nothing|cannot|kein\w*|nicht|nie\w*|nadie|ning[uú]n\w*|nunca|tampoco|pas|jamais"
-    r"|aucune?|personne|rien|al|lo|du)|n['’]t)(?:\s+[\w'’]+){0,3}\s*$",
+    rf"\b(?:{NOBODY}{SOON}|(?:do|should|must)(?:n['’]?t| not){SOON}"
+    r"|not|never|no|nicht|nie|niemals|nunca|tampoco|pas|jamais)\s*$",
     re.I,
 )
-"""A denial, or the beginning of "al menos", so shortly before words that leave out that it denies these."""
+"""What denies the words that leave out behind it: right before them, or of all others ("no truck goes but T2")."""
+PERHAPS_DENIED = re.compile(rf"(?:\b(?:no|not|cannot|never|nicht|pas|ne|nunca)|n['’]t){SOON}\s*$", re.I)
+"""What may be another sentence's denial ("T3 won't start plan without T2")."""
+AT = re.compile(r"\b(?:al|lo)\s+$", re.I)
+"""Before "menos": at least."""
 CERTAIN: Mapping[str | None, float] = {STAYS: 99.0, DRIVES: -99.0}
 """Odds of what words say outright."""
 Names = Callable[[str], frozenset[str]]
@@ -95,25 +108,33 @@ def with_trucks_out(
 
 def as_before(call: Call, before: Call | None, question: str) -> Call:
     """A plan's call that goes on with another one's trucks, those behind "without" as there: who says nothing of T2
-    still plans without it."""
+    still plans without it, and so does who leaves out T3 as well."""
     if call.name != PLAN or before is None or before.name != PLAN:
         return call
     stayed = [item for item in before.texts(["trucks"]) if LEAVING_OUT.match(item)]
-    again = {LEAVING_OUT.sub("", item, count=1): item for item in stayed}
-    written: list[JsonValue] = [
-        again.get(item, item) if not re.search(as_words(item), question, re.I) else item
-        for item in call.texts(["trucks"])
-    ]
+    again = {words: item for item in stayed if not _says(question, words := LEAVING_OUT.sub("", item, count=1))}
+    written: list[JsonValue] = [again.get(item, item) for item in call.texts(["trucks"])]
+    if written and all(LEAVING_OUT.match(str(item)) for item in written):
+        written += [item for item in again.values() if item not in written]
     return Call(PLAN, {**call.parameters, "trucks": written}) if written else call
 
 
+def _says(question: str, words: str) -> bool:
+    return re.search(as_words(words), question, re.I) is not None
+
+
 def _outright(mark: Mention, question: str) -> str | None:
-    """Whether a truck stays by words right before it, or drives because these are denied; None without such words."""
+    """Whether a truck stays by words right before it, or drives because these are denied; None without such words, or
+    where a denial may be theirs or not."""
     own = QUOTED.sub(" ... ", question)
     found = re.search(rf"(?<!\w){LEAVING}{re.escape(mark.words)}(?!\w)", own, re.I)
     if found is None:
         return None
-    return DRIVES if DENIED.search(own[: found.start()]) else STAYS
+    said = own[: found.start()]
+    at_least = AT.search(said) and found[0].casefold().startswith("menos")
+    if at_least or DENIED.search(said):
+        return DRIVES
+    return None if PERHAPS_DENIED.search(said) else STAYS
 
 
 def _parts(words: str) -> list[str]:

@@ -109,6 +109,23 @@ async def test_the_model_sees_the_thread_and_only_compost_leans_on_it(desk: Desk
     assert [row[0] for row in answer.calls[0].result.table.rows] == ["104", "108"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (reply("{{thanks}}"), '{"name":"reply","parameters":{"text":"{{thanks}}"}}'),
+        (call("decline", reason="unsafe", text="Not that."), '{"name":"decline","parameters":{"reason":"unsafe"}}'),
+        (call("clarify", question="{{bin}}"), '{"name":"clarify","parameters":{"question":"{{bin}}"}}'),
+        (ModelUnavailable("It died."), ""),
+    ],
+)
+async def test_a_turn_that_a_word_answered_is_shown_with_its_word(desk: Desk, said: Any, kept: str) -> None:
+    first = await desk.ask("well then", [said])
+    model = ScriptedModel([FIND, reply()])
+    await desk.assistant(model).ask(Inquiry("bins near Town Hall", ANA, first.thread))
+    answered = f"<|im_start|>assistant\n{kept}<|im_end|>\n<|im_start|>tool\nok<|im_end|>\n" if kept else ""
+    assert f"well then<|im_end|>\n{answered}<|im_start|>user\nbins near" in model.prompts[0]
+
+
 async def test_what_a_tool_found_is_not_shown_to_the_model_whatever_it_says(desk: Desk) -> None:
     found = call("search_records", query="lid")
     model = ScriptedModel([found, reply()])
@@ -185,6 +202,16 @@ async def test_since_a_day_stays_open_in_a_follow_up_that_carries_the_day_alone(
         "and on Friday itself?", [call("service_history", since="Friday"), reply()], thread=first.thread
     )
     assert closed.calls[0].understood["since"] == "Fri 2025-08-29"
+
+
+async def test_a_day_that_is_taken_back_leaves_its_since_to_the_next(desk: Desk) -> None:
+    said = [call("service_history", since="Saturday"), reply()]
+    answer = await desk.ask("what was emptied since Friday, sorry, Saturday", said)
+    assert answer.calls[0].understood["since"] == "2025-08-30 00:00 to 2025-09-01 08:00"
+    assert answer.decision_id is not None
+    record = desk.ledger.find(answer.decision_id)[0]
+    assert record.entry.question == "what was emptied since Friday, sorry, Saturday"
+    assert replay(record, desk.ctx).reproduced
 
 
 async def test_the_day_before_counts_from_the_period_that_was_asked_before(desk: Desk) -> None:
@@ -328,6 +355,14 @@ async def test_after_a_failure_in_the_middle_what_was_found_is_shown(desk: Desk)
     answer = await desk.ask("bins near Town Hall, then more", [FIND, ModelUnavailable("It died.")])
     assert "Town Hall" in answer.text
     assert answer.degraded == ("It died.",)
+
+
+@pytest.mark.parametrize("word", [call("clarify", question="{{bin}}"), call("decline", reason="out_of_scope")])
+async def test_what_was_found_and_proposed_before_a_question_or_refusal_is_shown(desk: Desk, word: Any) -> None:
+    answer = await desk.ask("open a ticket for the lid of 101, and the other one", [FIND, TICKET, word])
+    assert "Town Hall" in answer.text
+    assert answer.proposal is not None
+    assert answer.proposal.proposal_id in answer.text
 
 
 async def test_a_tool_over_its_budget_is_left_and_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

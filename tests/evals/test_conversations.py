@@ -77,14 +77,14 @@ async def test_a_turn_is_right_by_its_calls_and_a_refusal_by_its_reason(where: B
 
 async def test_a_call_where_none_fits_is_a_hallucination_and_a_question_is_not(where: Bench) -> None:
     found = await figures(where, [OFF, VAGUE], FIND, REPLY, call("clarify", question="Which bin?"))
-    assert (found["abstention"], found["tool_hallucination"], found["ask_back"]) == (0.5, 0.5, 1.0)
+    assert (found["abstention"], found["tool_hallucination"], found["ask_back"]) == (0.0, 0.5, 1.0)
 
 
 async def test_words_after_a_call_that_ran_are_wrong_where_no_call_is_wanted(where: Bench) -> None:
     thanks = case({"user": "thanks, that is all", "say": "reply"})
     found = await figures(where, [thanks, thanks, VAGUE], REPLY, FIND, REPLY, FIND, call("clarify", question="Which?"))
     assert found["by_kind"] == {"clarify": {"right": 0.0, "turns": 1}, "reply": {"right": 0.5, "turns": 2}}
-    assert (found["abstention"], found["tool_hallucination"], found["ask_back"]) == (0.3333, 0.6667, 0.0)
+    assert (found["abstention"], found["tool_hallucination"], found["ask_back"]) == (0.5, 0.6667, 0.0)
 
 
 async def test_a_dead_model_is_a_wrong_turn_and_not_a_crash(where: Bench) -> None:

@@ -88,6 +88,9 @@ def test_every_flag_of_the_plan_and_the_rows_seed_are_in_the_commands(tmp_path: 
     add_flags(flags, lr=1.0)
     given = flags.parse_args(shlex.split(told.replace("\\\n", " "))[3:])
     assert plan_of(given, None) == replace(PLAN, decay=0.5)
+    assert given.init is None
+    from_another = replace(made, plan={**made.plan, "init": "a" * 64})
+    assert "--init FOLDER\n" in card(describe(a_folder(tmp_path, from_another)), [])
     assert "--full" not in told
     assert "--full" in card(describe(a_folder(tmp_path, replace(made, plan={"full": True}))), [])
 

@@ -18,7 +18,7 @@ from prompts.row import Row, from_json
 
 PLAN = Call("plan_round", {"when": "tomorrow", "skip": ["Doe"]})
 BINS = Call("find_bins", {"near": "Evans"})
-INVENTED = "only these tools:\\nfixTap(room: string) - Mends a tap."
+INVENTED = "only these tools:\\nfixTap(room: string) - Mends a tap.\\nopenTap(room?: string) - Opens taps."
 
 
 def a_row(call: Call, *steps: Call, tools: str = "") -> Row:
@@ -32,7 +32,7 @@ def a_row(call: Call, *steps: Call, tools: str = "") -> Row:
     ("kind", "row", "wrong"),
     [
         ("declined", a_row(BINS), pairs.REFUSAL),
-        ("called", a_row(pairs.REFUSAL, tools=INVENTED), Call("fixTap")),
+        ("called", a_row(pairs.REFUSAL, tools=INVENTED), Call("openTap")),
         ("ended", a_row(PLAN, BINS), pairs.ENDING),
         ("repeated", a_row(pairs.ENDING, BINS), BINS),
         ("dropped", a_row(BINS), Call("find_bins")),
@@ -41,6 +41,25 @@ def a_row(call: Call, *steps: Call, tools: str = "") -> Row:
 )
 def test_a_near_miss_of_each_kind(kind: str, row: Row, wrong: Call) -> None:
     assert pairs.NEAR_MISSES[kind](row, Call.read(row.call), random.Random(0)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("row", "call", "whole"),
+    [
+        (a_row(BINS), Call("search_records", {"kind": "requests"}), False),
+        (a_row(BINS), Call("search_records", {"query": "wasps"}), True),
+        (a_row(BINS, tools=INVENTED), Call("fixTap"), False),
+        (a_row(BINS, tools=INVENTED), Call("fixTap", {"room": "12"}), True),
+        (a_row(BINS), pairs.REFUSAL, True),
+    ],
+)
+def test_a_call_without_what_its_tool_requires_is_no_near_miss(row: Row, call: Call, whole: bool) -> None:
+    assert pairs.is_whole(row, call) == whole
+
+
+def test_words_keep_their_own() -> None:
+    asked = Call("clarify", {"question": "{{bin}}"})
+    assert pairs.dropped(a_row(asked), asked, random.Random(0)) is None
 
 
 def test_another_tool_takes_all_the_arguments() -> None:

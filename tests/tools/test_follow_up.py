@@ -135,6 +135,14 @@ def test_what_takes_the_place_of_another_argument_ends_it() -> None:
     assert at_a_site == {"bins": ["the pier"], "stream": "paper", "min_fill_pct": 70}
 
 
+def test_a_level_stays_beside_the_other_one_unless_no_bin_can_have_both() -> None:
+    over = Call("find_bins", {"near": "Doe", "min_fill_pct": 60})
+    assert kept(over, "but at most 90", near="Doe", max_fill_pct=90)["min_fill_pct"] == 60
+    assert "min_fill_pct" not in kept(over, "and up to 30", near="Doe", max_fill_pct=30)
+    fine = kept(FULLEST, "fine, and glass?", stream="glass", min_fill_pct=70)
+    assert fine == {**FULLEST.parameters, "stream": "glass"}
+
+
 def test_the_end_of_a_period_stays_with_its_beginning() -> None:
     assert kept(REPORT, "the same for June", measure="requests", since="June", near="Astoria") == {
         "measure": "requests", "since": "June", "near": "Astoria",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.mentions import Mention
-from tools.repairs import repairs
+from tools.repairs import without_repairs
 
 DAYS = (("time", "Tuesday"), ("time", "Wednesday night"))
 HALLS = (("site", "Evans Hall"), ("area", "Soda"))
@@ -13,9 +13,7 @@ HALLS = (("site", "Evans Hall"), ("area", "Soda"))
 
 def left(question: str, *marked: tuple[str, str]) -> str:
     """The question without what it takes back."""
-    for repair in reversed(repairs(question, [Mention(*each) for each in marked])):
-        question = question[: repair.start] + question[repair.end :]
-    return question
+    return without_repairs(question, lambda: [Mention(*each) for each in marked])
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,21 @@ def test_who_is_excepted_from_staying_drives(question: str) -> None:
     assert with_trucks_out(plan(trucks=["T2"]), question, {T2: 7.0}, names) == plan(trucks=["T2"])
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["Kannst du morgen ohne T2 planen?", "la tournée du soir sans T2", "planifica al mediodía sin T2",
+     "no, plan tonight without T2", "lo de siempre sin T2", "kein Problem, dann ohne T2"],
+)  # fmt: skip
+def test_small_words_and_other_sentences_deny_nothing(question: str) -> None:
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: -3.0}, names) == plan(trucks=["without T2"])
+
+
+@pytest.mark.parametrize("question", ["T3 won't start plan without T2", "no plan tonight without T2"])
+def test_a_denial_that_may_be_of_something_else_is_left_to_the_classifier(question: str) -> None:
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: 3.0}, names) == plan(trucks=["without T2"])
+    assert with_trucks_out(plan(trucks=["T2"]), question, {T2: -3.0}, names) == plan(trucks=["T2"])
+
+
 def test_plain_words_beat_a_doubt_about_the_same_truck() -> None:
     said = plan(trucks=["T2", "truck 2", "T3"])
     question = "plan tonight without T2, give truck 2's stops to T3"
@@ -97,6 +112,10 @@ def test_a_plan_that_goes_on_with_trucks_keeps_who_stays() -> None:
     assert as_before(copied, before, "T2 is back, tomorrow with T2") == copied
     assert as_before(copied, plan(trucks=["T2"]), "and for tomorrow?") == copied
     assert as_before(copied, None, "and for tomorrow?") == copied
+    another = plan(when="tonight", trucks=["without T3"])
+    both = plan(when="tonight", trucks=["without T3", "without T2"])
+    assert as_before(another, before, "T3 is down too, plan it again") == both
+    assert as_before(another, before, "T2 is back, but T3 is down") == another
 
 
 def test_how_many_are_out_is_no_count_of_trucks() -> None:
@@ -150,10 +169,15 @@ DRIVING = [
 ]
 
 
-def test_the_shipped_classifier_knows_in_most_questions_whether_a_truck_drives() -> None:
+def test_the_shipped_classifier_leaves_out_most_trucks_that_do_not_drive_and_no_others() -> None:
     shipped = load_arguments(SHIPPED_ARGUMENTS)
+
+    def trucks(truck: str, question: str) -> object:
+        odds = shipped.staying(Thread(question, (f"[truck {truck}]",)))
+        return with_trucks_out(plan(trucks=[truck]), question, odds, names).parameters["trucks"]
+
     told = [
-        (question, stays == (shipped.staying(Thread(question, (f"[truck {truck}]",)))[Mention("truck", truck)] > 0))
+        (question, trucks(truck, question) == [f"without {truck}" if stays else truck])
         for stays, questions in ((True, STAYING), (False, DRIVING))
         for truck, question in questions
     ]
