@@ -69,12 +69,18 @@ finetune/runs/rows.jsonl: $(wildcard $(ROWS_OF)) | setup
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without hilde juno kit rosa vera --out $@
 
-# An hour and a half on two idle cores with bf16 (AVX-512 or AMX; THREADS=2), three hours on one, more than a day without bf16.
+SFT = $(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl --steps 2710 \
+  --earlier --threads $(THREADS) --val-every 900
+on = --out finetune/runs/$(1) $(if $(wildcard finetune/runs/$(1)/checkpoint.pt),--resume)
+
+# Two runs and the mean of their weights: three and a half hours on two idle cores with bf16 (AVX-512 or AMX; THREADS=2), five to
+# six on one, days without bf16.
 adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from the frames, or go on with that
-	$(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
-	  $(if $(wildcard finetune/runs/again/checkpoint.pt),--resume) --out finetune/runs/again \
-	  --steps 2710 --decay 0.6 --rank 24 --earlier --threads $(THREADS) --val-every 900
-	$(BIN)/python -m finetune.export --adapter finetune/runs/again --rows finetune/runs/rows.jsonl \
+	$(SFT) $(call on,again) --rank 24 --decay 0.6
+	$(SFT) $(call on,longer) --init finetune/runs/again --lr 1.2e-3 --warmup 0.02 --seed 21
+	$(BIN)/python -m finetune.average --first finetune/runs/again --second finetune/runs/longer --share 0.5 \
+	  --out finetune/runs/mean
+	$(BIN)/python -m finetune.export --adapter finetune/runs/mean --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
 classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped classifiers and words again from the frames: about an hour of a core
