@@ -42,21 +42,20 @@ def compose(state: State, past: Past) -> Composed:
     proposes = _proposes(calls)
     kind: Kind = "proposal" if proposes else "answer"
     so_far = Composed("", kind, calls, degraded=tuple(dict.fromkeys(limited)), wants_card=proposes)
-    before = render_results(results) + "\n\n" if results else ""
     last = state["ran"][-1] if state["ran"] else None
     if last and last["problem_kind"]:
-        return _problem(last, before, so_far)
+        return _problem(last, _above(results), so_far)
     nothing = "results" if state["ran"] else "unavailable"
     word = state["word"] or {"name": "reply", "parameters": {"text": reference(nothing)}}
     said = word.get("parameters")
     parameters = said if isinstance(said, dict) else {}
     if word["name"] == "clarify":
-        question = before + _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
+        question = _above(results) + _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
         return replace(so_far, text=question, kind="clarify", choices=_choices(parameters.get("choices")))
     if word["name"] == "decline":
         reason = str(parameters.get("reason"))
         reason = reason if reason in DECLINES else "out_of_scope"
-        refusal = before + _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
+        refusal = _above(results) + _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
         return replace(so_far, text=refusal, kind="decline", reason=reason)
     text = str(parameters.get("text", ""))
     shown = ground(text, results or last_results(past))
@@ -64,15 +63,20 @@ def compose(state: State, past: Past) -> Composed:
     return replace(so_far, text=shown.text, grounded=shown.kept, wants_card=proposes or asked)
 
 
-def _problem(last: Ran, before: str, so_far: Composed) -> Composed:
+def _problem(last: Ran, above: str, so_far: Composed) -> Composed:
     """A call that did not run: a question, a refusal, or what is left with the outage said."""
     problem = last["problem"] or ""
-    told = replace(so_far, text=before + problem)
+    told = replace(so_far, text=above + problem)
     if last["problem_kind"] == "ask":
         return replace(told, kind="clarify", choices=tuple(last["choices"]))
     if last["problem_kind"] == "not_permitted":
         return replace(told, kind="decline", reason="not_permitted")
     return replace(told, kind="answer", degraded=(*so_far.degraded, problem))
+
+
+def _above(results: Sequence[Result[Any]]) -> str:
+    """What was found before a question or a refusal."""
+    return render_results(results) + "\n\n" if results else ""
 
 
 def _own_words(text: str, owned: dict[str, str], instead: str) -> str:

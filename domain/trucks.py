@@ -44,6 +44,8 @@ EXCEPTING = re.compile(
     rf"\b(?:{_EXCEPT}|but|bar|bis auf|apart from|other than|not|nicht|ausnahme|excepci[oó]n|exception|pas)\b", re.I
 )
 
+TRUCK = r"(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|veh[ií]culos?|lkws?|wagen|fahrzeuge?)"
+"""A word for trucks as people type it, as a regular expression."""
 NUMBERED = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|uno|dos|tres|eins|zwei|drei|un|deux|trois)"
 SPOKEN_NUMBERS = re.compile(
     r"(?:(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|lkws?|wagen)[ -]?(?:no\.? |number |nr\.? |#)?|t-?(?=\d)|#)"

@@ -15,3 +15,8 @@ def cleaned(text: str) -> str:
 def as_words(words: str) -> str:
     """The regular expression of these words where they stand as words: no letter, digit or _ right before or behind."""
     return rf"(?<!\w){re.escape(words)}(?!\w)"
+
+
+def is_said(words: str, text: str) -> bool:
+    """Whether the words stand in the text as words, in any case."""
+    return re.search(as_words(words), text, re.I) is not None

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from domain.name_words import tokens
 from domain.typed_text import as_words
 from domain.values import Call
-from tools.follow_up import INSTEAD, LEVELS, crossed
+from tools.follow_up import instead_of
 from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, JsonSchema, Tool
@@ -26,7 +26,7 @@ from tools.schema import LONGEST_LIST, call_of, one_of
 from tools.spans import Spans
 
 __all__ = [
-    "NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "fitting", "gain", "instead_of", "keeps", "kind_of",
+    "NUMBER", "QUOTED", "TURN_END", "Lacking", "demanded", "fitting", "gain", "keeps", "kind_of",
     "left_out", "numbers_fitting", "taking_in",
 ]  # fmt: skip
 
@@ -137,18 +137,10 @@ def taking_in(schema: JsonSchema, lacking: Lacking, tools: Mapping[str, Tool] = 
     return {**schema, "anyOf": made} if made else None
 
 
-def instead_of(name: str, numbers: Collection[int] = (), own: Mapping[str, JsonValue] | None = None) -> set[str]:
-    """The arguments that it takes the place of: a level that of its `own` call if no one of `numbers` goes with it."""
-    apart = {other for group in INSTEAD if name in group for other in group} - {name}
-    if name in LEVELS and numbers and all(crossed({**(own or {}), name: number}) for number in numbers):
-        apart |= set(LEVELS) - {name}
-    return apart
-
-
 def _requiring(whole: Mapping[str, Any], name: str, value: JsonSchema, own: Mapping[str, JsonValue]) -> JsonValue:
     """A call's schema in which an argument has such a value, and the others those of the call before."""
-    numbers: Any = value.get("enum", ())
-    gone = instead_of(name, [number for number in numbers if isinstance(number, int)], own)
+    choices: Any = value.get("enum", ())
+    gone = instead_of(name, choices, own)
     kept = {other: {"const": said} for other, said in own.items() if other != name and other not in gone}
     parameters = whole["properties"]["parameters"]
     properties = {

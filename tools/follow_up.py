@@ -12,12 +12,12 @@ rows of training 1,424 keep all), and what it repeats stays where it was (in 7,6
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from domain.name_words import words_said
-from domain.trucks import users_words
+from domain.trucks import TRUCK, users_words
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.mentions import words_marked
@@ -26,10 +26,8 @@ from tools.registry import TOOLS, Tool
 
 BIN_NEEDED = ("maintenance", "recovery")
 """Tickets that are about a bin."""
-OF_A_TRUCK = re.compile(
-    r"\b(?:trucks?|lorry|lorries|vehicles?|camion(?:es|s)?|veh[ií]culos?|lkws?|wagen|fahrzeuge?)\b", re.I
-)
-__all__ = ["crossed", "with_its_bin", "with_kept"]
+OF_A_TRUCK = re.compile(rf"\b{TRUCK}\b", re.I)
+__all__ = ["crossed", "instead_of", "with_its_bin", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
@@ -181,9 +179,8 @@ def _asks(declared: Tool) -> bool:
 
 def _fits(name: str, call: Call, before: Call) -> bool:
     """Whether an argument of the earlier call is missing in this one and nothing has taken its place."""
-    if name in call.parameters or any(name in group and group & call.parameters.keys() for group in INSTEAD):
-        return False
-    if name in LEVELS and crossed({**call.parameters, name: before.parameters[name]}):
+    taken = {name} | instead_of(name, [before.parameters[name]], call.parameters)
+    if taken & call.parameters.keys():
         return False
     beside = PART_OF.get(name)
     if beside is None or beside not in before.parameters:
@@ -193,6 +190,15 @@ def _fits(name: str, call: Call, before: Call) -> bool:
         if beside in call.parameters
         else _fits(beside, call, before)
     )
+
+
+def instead_of(name: str, values: Collection[JsonValue], own: Mapping[str, JsonValue]) -> set[str]:
+    """The arguments of a call with parameters `own` that such a one takes the place of: a level that of the other level
+    which none of its `values` goes with."""
+    apart = {other for group in INSTEAD if name in group for other in group} - {name}
+    if name in LEVELS and values and all(crossed({**own, name: value}) for value in values):
+        apart |= set(LEVELS) - {name}
+    return apart
 
 
 def crossed(parameters: Mapping[str, JsonValue]) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from domain.name_words import AND
-from domain.typed_text import as_words
+from domain.typed_text import is_said
 from domain.values import Call
 from tools.coverage import QUOTED
 from tools.denial import denied
@@ -137,19 +137,15 @@ def _stays(before: JsonValue, pair: _Pair, argument: Argument, rest: str) -> boo
     if "enum" in argument.schema:
         return False
     if _is_list(argument):
-        others = [each for each in (before if isinstance(before, list) else []) if not _stands(str(each), pair.words)]
+        others = [each for each in (before if isinstance(before, list) else []) if not is_said(str(each), pair.words)]
         whole = isinstance(before, list) and len(before) > pair.words.count(",")
         return bool(others) or whole or not pair.equals or "," not in pair.words
     if isinstance(before, int):
         return before in numbers_in(rest)
     if before is None:
         return argument.schema.get("type") == "string" and not pair.equals
-    return not isinstance(before, str) or _stands(before, rest)
+    return not isinstance(before, str) or is_said(before, rest)
 
 
 def _is_list(argument: Argument) -> bool:
     return argument.schema.get("type") == "array"
-
-
-def _stands(words: str, text: str) -> bool:
-    return re.search(as_words(words), text, re.I) is not None

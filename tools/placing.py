@@ -12,8 +12,8 @@ from pydantic import JsonValue
 from domain.name_words import tokens
 from domain.values import Call
 from tools.argument_classifier import holders, likeness
-from tools.coverage import fitting, instead_of, numbers_fitting
-from tools.follow_up import PART_OF
+from tools.coverage import fitting, numbers_fitting
+from tools.follow_up import PART_OF, instead_of
 from tools.mentions import Mention
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, Argument, JsonSchema

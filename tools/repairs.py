@@ -15,13 +15,16 @@ from itertools import pairwise
 from domain.typed_text import as_words
 from tools.mentions import PLACES, Mention
 
-EDITING = re.compile(
-    r"[\s,.;:!–—-]*(?:(?:no|oh|uh|um|er|eh|wait|hang on|ay|äh|ach|moment|euh|non|nein)[\s,.;:!–—-]+)*"
+TAKING_BACK = (
     r"(?:(?:i'?m )?sorry|pardon(?: me)?|my mistake|i (?:mean|meant)|scratch that|strike that|make (?:it|that)"
     r"|correction|or rather|no,? wait|wait,? no|(?:and|but|i) meant"
     r"|perd[oó]n|disculp[ae]|digo|mejor dicho|quiero decir|quise decir|y era|pero era"
     r"|verzeihung|entschuldigung|quatsch|ich mein(?:e|te)|vielmehr|und meinte|aber meinte"
     r"|je (?:veux|voulais) dire|enfin|plut[oô]t|ou plut[oô]t|mais c['’]était|et c['’]était)"
+)
+EDITING = re.compile(
+    r"[\s,.;:!–—-]*(?:(?:no|oh|uh|um|er|eh|wait|hang on|ay|äh|ach|moment|euh|non|nein)[\s,.;:!–—-]+)*"
+    rf"{TAKING_BACK}"
     r"(?:[\s,.;:!–—-]+(?:no|sorry|not|i mean|lieber|nein|non|pardon|perd[oó]n))*[\s,.;:!–—-]+"
     r"(?:(?:the|for|on|at|near|by|to|el|la|los|en|para|der|die|das|am|um|bei|le|les|à|au|de|del)\s+){0,2}",
     re.I,
@@ -56,7 +59,7 @@ def repairs(question: str, marked: Sequence[Mention]) -> tuple[Repair, ...]:
 
 def without_repairs(question: str, marked: Callable[[], Sequence[Mention]]) -> str:
     """The question without what it takes back; its mentions are asked for only where a word of editing stands in it."""
-    found = repairs(question, marked()) if EDITING.search(question) else ()
+    found = repairs(question, marked()) if re.search(TAKING_BACK, question, re.I) else ()
     for repair in reversed(found):
         question = question[: repair.start] + question[repair.end :]
     return question

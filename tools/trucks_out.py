@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from domain.trucks import JOINERS, LEAVING, LEAVING_OUT, leave_out
-from domain.typed_text import as_words
+from domain.trucks import JOINERS, LEAVING, LEAVING_OUT, TRUCK, leave_out
+from domain.typed_text import is_said
 from domain.values import Call
 from tools.argument_classifier import DRIVES, STAYS, figures
 from tools.coverage import QUOTED
@@ -24,13 +24,10 @@ from tools.registry import TOOLS
 PLAN, CHANGE = "plan_round", "what_if"
 LIKELY, SURE = 0.5, 1.1
 """Odds (natural logarithm) from which on a truck that the call names stays, and one that it does not name."""
-TRUCKS = (
-    r"(?:trucks?|lorr(?:y|ies)|vehicles?|vans?|drivers?|crews?|one|wagen|fahrzeuge?|lkws?|laster|fahrer\w*"
-    r"|cami[oó]n(?:es|s)?|veh[ií]culos?|chofer\w*|chauffeurs?|véhicules?)"
-)
+OTHERS = rf"(?:{TRUCK}|vans?|laster|camión|véhicules?|drivers?|crews?|one|fahrer\w*|chofer\w*|chauffeurs?)"
 NOBODY = (
     r"(?:nobody|none|niemand\w*|keiner|nadie|ningun[oa]|ningún|personne|aucune?"
-    rf"|(?:no|keine?[mnrs]?|ning[uú]n\w*|aucune?)(?:\s+(?:other|ander\w+|otr[oa]|autre))?\s+{TRUCKS})"
+    rf"|(?:no|keine?[mnrs]?|ning[uú]n\w*|aucune?)(?:\s+(?:other|ander\w+|otr[oa]|autre))?\s+{OTHERS})"
 )
 SOON = r"(?:\s+[\w'’]+){0,3}"
 DENIED = re.compile(
@@ -112,15 +109,11 @@ def as_before(call: Call, before: Call | None, question: str) -> Call:
     if call.name != PLAN or before is None or before.name != PLAN:
         return call
     stayed = [item for item in before.texts(["trucks"]) if LEAVING_OUT.match(item)]
-    again = {words: item for item in stayed if not _says(question, words := LEAVING_OUT.sub("", item, count=1))}
+    again = {words: item for item in stayed if not is_said(words := LEAVING_OUT.sub("", item, count=1), question)}
     written: list[JsonValue] = [again.get(item, item) for item in call.texts(["trucks"])]
     if written and all(LEAVING_OUT.match(str(item)) for item in written):
         written += [item for item in again.values() if item not in written]
     return Call(PLAN, {**call.parameters, "trucks": written}) if written else call
-
-
-def _says(question: str, words: str) -> bool:
-    return re.search(as_words(words), question, re.I) is not None
 
 
 def _outright(mark: Mention, question: str) -> str | None:

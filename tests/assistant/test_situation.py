@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import a_desk
 from doubles import ScriptedModel
 
 from assistant.decide import Speaker, decide
 from assistant.memory import Past, PastTurn
-from assistant.situation import Situation, as_meant, thread_of
+from assistant.situation import Situation, as_meant, situation_of, thread_of
 from domain.errors import PromptTooLong
 from domain.operation import load_operation
 from domain.store import Store
@@ -101,9 +104,9 @@ async def test_the_thread_that_is_cut_is_told_as_it_was_typed() -> None:
     assert "is it without lid" in model.prompts[1]
 
 
-async def test_what_a_question_takes_back_is_not_shown() -> None:
+async def test_what_a_question_takes_back_is_not_shown(store: Store, tmp_path: Path) -> None:
     model = ScriptedModel([Call("plan_round", {"when": "Friday"}).text()])
-    asked = asked_of("plan Tuesday no sorry Friday", marks=("[time Tuesday]", "[time Friday]"))
+    asked = situation_of(replace(a_desk(store, tmp_path).ctx, question="plan Tuesday no sorry Friday"), NO_PAST)
     call = await decide(Speaker(model, spelling=WORDS), asked)
     assert call.parameters == {"when": "Friday"}
     assert "plan Friday\n[time Friday]" in model.prompts[0]
