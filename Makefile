@@ -65,9 +65,12 @@ ROWS_OF = finetune/frames/*/*.txt finetune/data/* cities/*/* prompts/*.py domain
 finetune/runs/rows.jsonl: $(wildcard $(ROWS_OF)) | setup
 	$(BIN)/python -m finetune.rows --turns 80000 --out $@
 
-# The same without five of the authors: the classifiers are means of two members that know other people.
+# The same without some of the authors: the classifiers are means of members that know other people.
 finetune/runs/fewer/rows.jsonl: finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.rows --turns 80000 --seed 1 --without hilde juno kit rosa vera --out $@
+
+finetune/runs/plain/rows.jsonl: finetune/runs/rows.jsonl
+	$(BIN)/python -m finetune.rows --turns 80000 --seed 2 --without dora mabel nils --out $@
 
 SFT = $(BIN)/python -m finetune.sft --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl --steps 2710 \
   --earlier --threads $(THREADS) --val-every 900
@@ -83,10 +86,10 @@ adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from t
 	$(BIN)/python -m finetune.export --adapter finetune/runs/mean --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl ## Make the shipped classifiers and words again from the frames: about an hour of a core
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl ## Make the shipped classifiers and words again from the frames: about an hour of a core
 	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
-	  --val finetune/runs/validation.jsonl \
+	  finetune/runs/plain/rows.jsonl --val finetune/runs/validation.jsonl \
 	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz
 	$(BIN)/python -m finetune.arguments --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \

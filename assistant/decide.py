@@ -22,8 +22,9 @@ from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
 from tools.bounds import with_bounds
 from tools.call_classifier import WEIGHT, CallClassifier, fused
 from tools.choosing import only_without, otherwise
+from tools.corrections import corrected
 from tools.coverage import NUMBER, TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
-from tools.follow_up import with_its_bin, with_kept
+from tools.follow_up import with_its_bin, with_its_subject, with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention, words_marked
 from tools.pairs import with_pairs
@@ -38,7 +39,7 @@ from tools.slips import Mended, Spelling
 from tools.spans import Spans
 from tools.trucks_out import PLAN, as_before, with_trucks_out
 from tools.whole_clause import with_whole_clauses
-from tools.whole_time import with_whole_times
+from tools.whole_time import with_whole_schedule, with_whole_times
 from tools.whole_trucks import with_whole_trucks
 
 Made = TypeVar("Made")
@@ -249,10 +250,10 @@ async def _placed(
 
 
 async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
-    """The call, or one with other choices of its arguments where both experts find those likelier."""
+    """The call or word, or one with other choices of its arguments where both experts find those likelier."""
     classifier = choice.speaker.classifier if choice.votes else None
     call = Call.read(answer.text)
-    if classifier is None or answer.weight is None or call.name not in TOOLS:
+    if classifier is None or answer.weight is None:
         return answer
     told = classifier.likely_choices(thread_of(choice.situation), call.name)
     tried = 0
@@ -295,7 +296,7 @@ def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list
     found = []
     for argument, likely in told.items():
         best, said = max(likely, key=lambda choice: likely[choice]), call.parameters.get(argument)
-        if said is not None and said == TOOLS[call.name].argument(argument).default:
+        if call.name in TOOLS and said is not None and said == TOOLS[call.name].argument(argument).default:
             continue
         if (said is None or isinstance(said, str)) and said in likely and said != best:
             found.append((WEIGHT * (likely[best] - likely[said]), argument, best))
@@ -342,13 +343,14 @@ def _typed(value: JsonValue, said: Sequence[Mended]) -> JsonValue:
 
 def _as_said(call: Call, situation: Situation) -> Call:
     """The call as code reads the question, where the question leaves no choice."""
-    said, marks = situation.question, situation.marks
-    plain = without_impossible(call)
+    said, marks, earlier = situation.question, situation.marks, before(situation)
+    plain = without_impossible(corrected(said, marks, earlier) or call)
     named = _if_read(plain, with_pairs(plain, said), situation)
-    whole = with_its_bin(with_kept(named, before(situation), said), before(situation), said, marks)
+    whole = with_its_bin(with_kept(named, earlier, said), earlier, said, marks)
+    whole = with_its_subject(whole, earlier)
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
-    whole = without_other_counts(whole, said)
+    whole = with_whole_schedule(without_other_counts(whole, said), said)
     trucks = _if_read(whole, with_whole_trucks(whole, said, marks), situation)
     return _if_read(trucks, with_whole_times(trucks, said, marks), situation)
 

@@ -9,6 +9,23 @@ from domain.name_words import BIN_WORDS, fold, tokens
 from domain.names import CHOICES, Named, NameIndex
 
 Words = tuple[str, ...]
+TRANSLATED: Mapping[str, str] = {
+    "compost": "Kompost, Biomüll, Bioabfall, Bioabfälle, Biogut, Biotonne, compostable, compostables, orgánico,"
+    " orgánicos, orgánica, orgánicas, residuos orgánicos, biodéchets, déchets organiques, déchets verts, organique,"
+    " organiques",
+    "trash": "Restmüll, Restabfall, Hausmüll, Restmülltonne, basura, residuos mezclados, residuos sólidos, ordures,"
+    " ordures ménagères, déchets résiduels, tout-venant",
+    "recycling": "Recycling, Wertstoffe, Recyclingmaterial, reciclaje, reciclable, reciclables, recyclage, recyclable",
+    "bottles": "Flaschen, botellas, bouteilles",
+    "cans": "Dosen, latas, canettes",
+    "bottles and cans": "Flaschen und Dosen, botellas y latas, bouteilles et canettes",
+    "paper": "Papier, Altpapier, papel",
+    "cardboard": "Pappe, Karton, Kartonagen, cartón, carton",
+    "glass": "Glas, Altglas, vidrio, verre",
+    "plastic": "Plastik, Kunststoff, Kunststoffe, plástico, plásticos, plastique, plastiques",
+    "metal": "Metall, Altmetall, metales, métal, métaux",
+}
+"""What a stream that people call so in English is called in German, Spanish and French, by commas."""
 
 
 class StreamWords:
@@ -16,6 +33,7 @@ class StreamWords:
 
     def __init__(self, streams: Mapping[str, Sequence[str]]) -> None:
         self._names = tuple(streams)
+        streams = {name: [*said, *_translations((name, *said))] for name, said in streams.items()}
         self._index = NameIndex([Named(name, name, tuple(said)) for name, said in streams.items()])
         self._phrases: dict[Words, str] = {}
         for name, said in streams.items():
@@ -70,3 +88,8 @@ class StreamWords:
                 spans.append((phrase, start))
             start += len(phrase) or 1
         return spans
+
+
+def _translations(said: Sequence[str]) -> list[str]:
+    """A stream's names in the other languages, of its English ones."""
+    return [each for word in map(fold, said) if word in TRANSLATED for each in TRANSLATED[word].split(", ")]

@@ -57,6 +57,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (rf"(?:bisher|bislang|jusquici) (?:in )?(?:diese[nrsm]?|cet|cette|ce) ({SPAN_SAID})", r"since start this \1"),
     (rf"(?:in )?(?:diese[nrsm]?|cet|cette|ce) ({SPAN_SAID}) (?:bisher|bislang|jusquici)", r"since start this \1"),
     (rf"early (tomorrow|{WEEKDAY})(?: morning)?", r"\1 earlymorning"),
+    (rf"(tomorrow|{WEEKDAY}) early(?: morning)?(?! (?:afternoon|evening|night))", r"\1 earlymorning"),
     (rf"late (tomorrow|{WEEKDAY}) night", r"\1 night"),
     (rf"late (tomorrow|{WEEKDAY})(?: evening)?(?! (?:morning|afternoon))", r"\1 evening"),
     (r"(?:a )?primera hora(?! de la (?:tarde|noche))(?: de la manana)?", "earlymorning"),

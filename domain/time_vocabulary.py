@@ -24,7 +24,7 @@ yesterday: yday ayer gestern hier
 overmorrow: ubermorgen uebermorgen
 ereyesterday: anteayer antier vorgestern
 tonight: tonite 2nite
-earlymorning: dawn madrugada fruh fruhmorgens
+earlymorning: dawn madrugada fruh fruhmorgens temprano tempranito
 morning: mornings vormittag vormittags matin matinee
 noon: midday noontime lunch lunchtime mediodia mittag mittags midi
 afternoon: afternoons tarde nachmittag nachmittags

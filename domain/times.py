@@ -117,13 +117,18 @@ def describe(what: Moment | Period) -> str:
     """The time restated: "Mon 2025-09-01 12:00", "2025-07-01 to 2025-07-31", "Fri 2025-08-29" for one whole day."""
     if isinstance(what, Moment):
         return f"{what.at:%a} {_minute(what.at)}"
-    since, until = what.since.replace(tzinfo=None), what.until.replace(tzinfo=None)
-    if since.time() != time.min or until.time() != time.min or until <= since:
+    since, until = what.since, what.until
+    if not (_begins_day(since) and _begins_day(until)) or until.date() <= since.date():
         return f"{_minute(since)} to {_minute(until)}"
-    last = until - ONE_DAY
-    if last.date() == since.date():
+    last = until.date() - ONE_DAY
+    if last == since.date():
         return f"{since:%a} {since.date().isoformat()}"
-    return f"{since.date().isoformat()} to {last.date().isoformat()}"
+    return f"{since.date().isoformat()} to {last.isoformat()}"
+
+
+def _begins_day(at: datetime) -> bool:
+    """Whether a day begins there, be it at one o'clock because the clock was changed at midnight."""
+    return at.replace(tzinfo=None) == at_local(at.date(), 0, 0, at.tzinfo)[0].replace(tzinfo=None)
 
 
 def _minute(at: datetime) -> str:

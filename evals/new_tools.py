@@ -120,9 +120,13 @@ async def measure(speaker: Speaker, cases: Sequence[NewToolCase], marks: Marks |
 
 
 def figures(marked: Sequence[Marked]) -> dict[str, JsonValue]:
-    """Shares 0..1: of all cases, of the calls, of the questions to ask back, of those to decline; by kind."""
+    """Shares 0..1: of all cases, of the calls, of the questions to ask back, of those to decline; by kind.
+
+    `abstention` is of the cases where no tool fits, `tool_hallucination` of those that lack a piece as well.
+    """
     calls = [m for m in marked if m.case.kind == "call"]
     others = [m for m in marked if not m.case.wants_call]
+    fitless = [m for m in others if m.case.kind != "clarify"]
     by_kind: dict[str, JsonValue] = {}
     for kind in sorted({m.case.kind for m in marked}):
         of_kind = [m for m in marked if m.case.kind == kind]
@@ -132,7 +136,7 @@ def figures(marked: Sequence[Marked]) -> dict[str, JsonValue]:
         "call_exact": share([m.right for m in calls]),
         "call_words": share([m.words_right for m in calls]),
         "tool_right": share([m.name_right for m in calls]),
-        "abstention": share([m.call is not None and m.call.name in WORDS for m in others]),
+        "abstention": share([m.call is not None and m.call.name in WORDS for m in fitless]),
         "ask_back": share([m.right for m in marked if m.case.kind == "clarify"]),
         "tool_hallucination": share([m.call is not None and m.call.name not in WORDS for m in others]),
         "unanswered": sum(m.call is None for m in marked),

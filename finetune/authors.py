@@ -35,6 +35,8 @@ WEIGHT = {"find_bins": 1.4, "forecast_fill": 1.6, "plan_round": 1.8, "search_rec
           "model_status": 0.7, "fleet_status": 0.8, "inspect_image": 0.7}  # fmt: skip
 TAILED = 0.28
 """Share of single requests that get one or two more arguments behind them."""
+LONGEST_TAILED = 22
+"""Words of a request that can have more arguments behind it: behind a story nobody adds any."""
 CARRIED = 0.10
 """Share of single requests that get an opening of finetune/data/carriers.txt."""
 EXCLUDED = {"near": {"bins", "bin"}, "bins": {"near", "bin"}, "trucks": {"truck_count"}, "truck_count": {"trucks"},
@@ -117,7 +119,7 @@ class Author:
     def say(self, frame: Frame, name: str) -> Gold | None:
         """Expand, roughen and check one frame; None when the call breaks the registry's schema."""
         said = frame.expand(self.filler.fill, self.chance)
-        if self.chance.random() < TAILED:
+        if self.chance.random() < TAILED and len(words_of(said).split()) <= LONGEST_TAILED:
             self.add_tails(said, name)
         if self.chance.random() < CARRIED:
             self.open(said)

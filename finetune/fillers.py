@@ -41,8 +41,10 @@ patterns at weekends;fills faster on Thursdays;customer contact;permit for event
     "\n", ""
 ).split(";")
 CHANNELS = ["slack", "Slack", "email", "mail", "chat", "sms", "the ops channel", "text", "#dispatch"]
-SCHEDULES = ["every morning at 6", "every weekday at 6", "daily", "hourly", "every hour", "each Monday", "every evening",
-             "at 5:30 every day", "weekdays at 7am", "every night", "twice a day", "every 30 minutes", "on weekends"]  # fmt: skip
+SCHEDULES = ["daily", "hourly", "every hour", "weekdays at 7am", "twice a day", "every 30 minutes", "on weekends",
+             "every two hours", "once a day", "weekly", "stündlich", "täglich", "alle zwei Stunden", "zweimal am Tag",
+             "cada hora", "dos veces por día", "todos los días", "toutes les heures", "deux fois par jour",
+             "chaque jour"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Fillers:
             "trucks": self.trucks, "add_trucks": self.trucks, "remove_trucks": self.trucks, "truck": self.truck,
             "stream": self.stream, "by": _moment, "when": _when, "since": _since, "until": _until,
             "compare_to": _compared, "plan": _plan, "subject": _subject, "decision": _decision, "image": _image,
-            "query": _query, "channel": _choice(CHANNELS), "schedule": _choice(SCHEDULES),
+            "query": _query, "channel": _choice(CHANNELS), "schedule": _schedule,
             "model": _choice(["fill", "overflow", "vision", "language", "embeddings"]),
         }  # fmt: skip
         if slot in NUMBERS:
@@ -201,6 +203,27 @@ def _number(values: list[int], chance: random.Random) -> tuple[str, JsonValue]:
 
 def _choice(words: list[str]) -> Callable[[str | None, random.Random], tuple[str, JsonValue]]:
     return lambda _variant, chance: (chance.choice(words).strip(), None)
+
+
+def _schedule(_: str | None, chance: random.Random) -> tuple[str, JsonValue]:
+    """How often a watch looks: common ones, and days with and without an hour in four languages."""
+    if chance.random() < 0.3:
+        return chance.choice(SCHEDULES), None
+    hour, day = chance.randrange(4, 12), chance.choice(WEEKDAYS)
+    every = chance.choice(["every", "each"])
+    kinds = [
+        f"{every} {chance.choice(['morning', 'evening', 'night', 'day', 'weekday', day, day])}", f"on {day}s",
+        f"{every} {chance.choice(['morning', 'evening', 'weekday', day])} at {hour}", f"at {hour}:30 every day",
+        f"{every} day at {chance.choice(['noon', 'midnight', f'{hour}pm', f'{hour}am', f'{hour + 8}:00'])}",
+        f"{every} {day} at {hour} in the morning", f"{every} {day} before the shift", f"every night at {hour}",
+        f"{chance.choice(['jeden Morgen', 'jeden Abend', 'jeden Montag', 'jeden Werktag', 'jede Nacht'])} um {hour}",
+        chance.choice(["jeden Morgen", "jeden Freitag", "jeden Abend"]),
+        f"{chance.choice(['cada mañana', 'todas las noches', 'cada lunes', 'todos los días'])} a las {hour}",
+        chance.choice(["cada noche", "todas las mañanas", "cada viernes"]),
+        f"{chance.choice(['chaque matin', 'tous les soirs', 'chaque lundi', 'tous les jours'])} à {hour} h",
+        chance.choice(["tous les matins", "chaque vendredi", "chaque soir"]),
+    ]  # fmt: skip
+    return chance.choice(kinds), None
 
 
 QUALITIES = ["broken", "missing", "leaking", "rusty", "blocked", "late", "loose", "burnt", "frozen", "stolen", "sticky",

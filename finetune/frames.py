@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 FIXED = re.compile(r"<(\w+)=([^<>]+)>")
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
-CLAUSE = re.compile(r"\{(\w+):(?=\s)")
+CLAUSE = re.compile(r"\{(\w+):\s+")
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ from tools.said_numbers import numbers_said
 
 ROOT = Path(__file__).parent
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
-MIX = {"call": 0.27, "follow": 0.28, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.055,
-       "reply": 0.03, "quoted": 0.015, "listed": 0.18}  # fmt: skip
+MIX = {"call": 0.27, "follow": 0.27, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.075,
+       "reply": 0.04, "quoted": 0.015, "listed": 0.16}  # fmt: skip
 """Shares of the kinds of rows, after the published mixes for closed tool sets."""
 CITY_SHARES = {"berkeley": 0.6, "boston": 0.22, "montevideo": 0.18}
 FRESH_WEIGHT = 4

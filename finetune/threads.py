@@ -11,6 +11,7 @@ from finetune.authors import Author, Gold, Maker, word
 from finetune.listed_rows import DATA, ListedFrames, listed_row
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row
+from tools.json_words import in_words
 
 ROLES = ["manager", "dispatcher", "dispatcher", "viewer", "auditor", "api"]
 JOINTS = [
@@ -65,24 +66,33 @@ def with_context(author: Author, gold: Gold) -> tuple[list[Turn], Gold]:
 
 
 def conversation(author: Author) -> tuple[list[Turn], Gold] | None:
-    """One to three follow-ups, each leaning on the turn before; sometimes with a word of thanks between."""
+    """One to three follow-ups, each leaning on the turn before; sometimes with a turn between that a word answers."""
     past, gold = with_context(author, author.single())
     for _ in range(author.chance.choices([1, 2, 3], [0.5, 0.32, 0.18])[0]):
         after = author.follow(gold)
         if after is None:
             return None
         past = [*past, gold.step()]
-        if author.chance.random() < 0.05:
-            past.append(Gold(author.chance.choice(["thanks", "ok", "cheers", "good"]), *word("reply:thanks")).step())
+        if author.chance.random() < 0.12:
+            past.append(_between(author).step())
         gold = after
     return past, gold
 
 
+def _between(author: Author) -> Gold:
+    """A turn behind which a thread goes on as if nothing had been said: thanks, a greeting, or what is refused."""
+    file = author.chance.choice(["reply", "reply", "decline"])
+    while True:
+        head, words = author.headed(file)
+        if file == "decline" or head in {"thanks", "greeting", "help"}:
+            return Gold(words, *word(f"{file}:{head}"))
+
+
 def _after(author: Author) -> tuple[list[Turn], Gold]:
-    """A call has run, found nothing or failed: the turn ends with its results."""
+    """A call has run, asks back, is refused or failed: the turn ends with what it said."""
     first = author.single()
     past, gold = with_context(author, first)
-    outcome = author.chance.choice(["ok", "ok", "ok", "ok", "none", "failed"])
+    outcome = author.chance.choice(["ok", "ok", "ok", "ok", "asked", "refused", "failed"])
     return [*past, gold.step(outcome)], Gold("", *word("reply:results"))
 
 
@@ -118,8 +128,14 @@ def _settled(author: Author, gold: Gold) -> tuple[list[Turn], Gold]:
     """Refusals also come in the middle of a thread, and behind a request that is all right."""
     if gold.name != "decline" or author.chance.random() < 0.6:
         return [], gold
-    before = author.single()
-    return [before.step()], gold
+    return _begun(author), gold
+
+
+def _begun(author: Author) -> list[Turn]:
+    """The turns of a thread that has come to a first answer, or to that of a follow-up."""
+    found = conversation(author) if author.chance.random() < 0.35 else None
+    past, gold = found or ([], author.single())
+    return [*past, gold.step()]
 
 
 def _borrowed(author: Author, kind: str, borrowed: Sequence[dict[str, str]]) -> tuple[list[Turn], Gold] | None:
@@ -140,14 +156,18 @@ def _after_what_it_needs(author: Author, head: str, words: str) -> tuple[list[Tu
         past = [author.single(author.chance.choice(PROPOSALS)).step()]
         if author.chance.random() < 0.3:
             past.insert(0, author.single("plan_round").step())
-    elif head in {"results", "thanks"}:
-        past = [author.single().step()]
+    elif head in {"results", "thanks"} or author.chance.random() < 0.1:
+        past = _begun(author)
     return past, Gold(words, *word(f"reply:{head}"))
 
 
 def row(author: Author, past: list[Turn], gold: Gold, kind: str) -> Row:
-    """The row of a thread and its gold; the newest turn carries its marks, as in serving."""
-    threads = [*past, Turn(gold.question)] if gold.question else past
+    """The row of a thread and its gold; as in serving programs' JSON is in words and the newest turn carries its
+    marks."""
+    threads = [
+        replace(turn, question=in_words(turn.question))
+        for turn in ([*past, Turn(gold.question)] if gold.question else past)
+    ]
     marked = [*threads[:-1], replace(threads[-1], marks=author.marks(threads[-1].question))]
     today = f"{author.world.now:%Y-%m-%d}" if author.world else ""
     return Row(Setting(author.city.name, author.chance.choice(ROLES), "", today), tuple(marked), gold.call, kind)

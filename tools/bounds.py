@@ -1,8 +1,9 @@
-"""On which side of a level the bins lie, and how many rows are wanted, where the question says so in plain words.
+"""On which side of a level the bins lie, and how many rows or trucks are wanted, where the question says so plainly.
 
 "At most 20 percent", "unter 20 %", "20 % or less" is a greatest level and never a least one; "up to 15 records" and
-"rows=8" bound the list. A small model knows the number and takes the wrong argument for it. Behind a word that denies
-or leaves out ("not under 50 %", "skip those below 40") nothing is read, nor of a level that is said twice.
+"rows=8" bound the list, "with two trucks" counts them. A small model knows the number and takes the wrong argument for
+it. Behind a word that denies or leaves out ("not under 50 %", "skip those below 40") nothing is read, nor of a level
+that is said twice.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tools.registry import TOOLS, Tool
 __all__ = ["with_bounds"]
 
 LEAST, GREATEST, ROWS = "min_fill_pct", "max_fill_pct", "limit"
+PLAN, TRUCKS, COUNT = "plan_round", "trucks", "truck_count"
 MOST_ROWS = 100  # that a list may have; a larger number names something else
 UNIT = rf"(?:{IN_PERCENT})?"
 NUMBER = r"(?P<number>\d+|(?!(?:the|than|of|a|an)\b)[^\W\d_]+)"
@@ -48,9 +50,19 @@ LISTED_UP_TO = re.compile(
     re.I,
 )
 
+WITH_TRUCKS = re.compile(
+    r"(?<!\w)(?:with|using|con|usando|mit|avec)\s+(?:(?:just|only|s[oó]lo|nur|seulement|the|los|les|unsere\w*)\s+)?"
+    r"(?P<number>\d{1,2}|[^\W\d_]+)\s+(?:trucks|lorries|vehicles|vans|camiones|lkws?|wagen|laster|fahrzeugen|camions)"
+    r"(?!\w)(?!\s+(?:down|out|off|short|less|fewer|more|extra|broken|sick|missing|in (?:the )?(?:shop|workshop|repair)"
+    r"|menos|más|de menos|de más|rot[oa]s|fuera|parados|en (?:el )?taller|weniger|mehr|kaputt|defekt|in der werkstatt"
+    r"|de moins|de plus|en panne|au garage)(?!\w))",
+    re.I,
+)
+"""How many trucks there are, where nothing says that they are missing."""
+
 
 def with_bounds(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
-    """The call with its level on the side that the question says, and with the number of rows that it says."""
+    """The call with its level on the side that the question says, and with the numbers of rows and trucks it says."""
     declared = tools.get(call.name)
     names = {argument.name for argument in declared.arguments} if declared else set()
     parameters = dict(call.parameters)
@@ -63,6 +75,8 @@ def with_bounds(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) ->
                 break
     if ROWS in names and ROWS not in parameters and len(rows := _rows(question)) == 1:
         parameters[ROWS] = rows.pop()
+    if call.name == PLAN and parameters.keys().isdisjoint((TRUCKS, COUNT)) and (count := _trucks(question)):
+        parameters = TOOLS[PLAN].ordered({**parameters, COUNT: count})
     return Call(call.name, parameters) if parameters != dict(call.parameters) else call
 
 
@@ -78,3 +92,10 @@ def _rows(question: str) -> set[int]:
     found = (match["after"] or match["set"] for match in LISTED_UP_TO.finditer(question))
     counts = (words for words in found if words.isdigit() or words.casefold() in COUNTS)
     return {number for words in counts for number in numbers_in(words) if 0 < number <= MOST_ROWS}
+
+
+def _trucks(question: str) -> int | None:
+    """How many trucks a question gives; None where it says that of none, or twice."""
+    found = [match for match in WITH_TRUCKS.finditer(question) if not denied(question, match.start())]
+    numbers = numbers_in(found[0]["number"]) if len(found) == 1 else []
+    return next(iter(numbers), None) if len(numbers) == 1 else None

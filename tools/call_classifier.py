@@ -24,13 +24,23 @@ from domain.values import Call
 from tools.mentions import Mention
 from tools.registry import TOOLS, registry_version
 from tools.regression import FileKind, Regression, buckets_of, load_regression
-from tools.words import WORDS
+from tools.words import DECLINE_REASONS, QUESTIONS, REPLIES, WORDS, reference
 
 WEIGHT = 1.0
 """What the classifier's log-probability counts beside the language model's: as much (finetune/LOG.md, 2026-11-29)."""
 TOKEN = re.compile(r"<\w+>|[^\W\d_]+|\d+|\?")
 LETTERS = (3, 4, 5)
 """Lengths of the n-grams of letters."""
+BEGINNING = 6
+"""Words that begin a question: of two requests the first is called first."""
+
+
+SAID_BY_WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("reply", "text"): tuple(map(reference, REPLIES)),
+    ("clarify", "question"): tuple(map(reference, QUESTIONS)),
+    ("decline", "reason"): DECLINE_REASONS,
+}
+"""By word and its one argument what the embedded model can say with it."""
 
 
 class Made(NamedTuple):
@@ -67,13 +77,15 @@ def names() -> tuple[str, ...]:
 
 
 def choices() -> dict[tuple[str, str], tuple[str | None, ...]]:
-    """By tool and argument what an argument with choices can be: left out (None), or one of the registry's."""
-    return {
+    """By tool and argument what an argument with choices can be: left out (None), or one of the registry's; then what
+    each of the three words can say."""
+    of_tools: dict[tuple[str, str], tuple[str | None, ...]] = {
         (tool.name, argument.name): (None, *said)
         for tool in TOOLS.values()
         for argument in tool.arguments
         if (said := typing.cast("list[str]", argument.schema.get("enum", [])))
     }
+    return {**of_tools, **SAID_BY_WORDS}
 
 
 def features(thread: Thread) -> list[int]:
@@ -88,6 +100,7 @@ def _grams(thread: Thread) -> Iterator[str]:
     yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
     yield from (f"l {part}" for word in words for part in letters(word))
     yield from (f"first {' '.join(words[:size])}" for size in (1, 2))
+    yield from (f"begin {word}" for word in words[:BEGINNING])
     yield f"size {min(len(words), 12) // 2}"
     for where, made in (("step", thread.steps), ("before", thread.before)):
         context = list(_context(where, made))
@@ -142,7 +155,7 @@ class CallClassifier(Regression):
         return dict(zip(names(), self.shares(self.read(features(thread)), groups()[0]), strict=True))
 
     def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
-        """By argument of a call of `tool` the natural log-probability of each choice; None: that it is left out."""
+        """By argument of a call of `tool` (or of a word) the natural log-probability of each choice; None: left out."""
         read = self.read(features(thread))
         return {
             argument: dict(zip(of, self.shares(read, group), strict=True))

@@ -27,7 +27,7 @@ from tools.registry import TOOLS, Tool
 BIN_NEEDED = ("maintenance", "recovery")
 """Tickets that are about a bin."""
 OF_A_TRUCK = re.compile(rf"\b{TRUCK}\b", re.I)
-__all__ = ["crossed", "instead_of", "with_its_bin", "with_kept"]
+__all__ = ["PART_OF", "crossed", "instead_of", "with_its_bin", "with_its_subject", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
@@ -37,6 +37,8 @@ INSTEAD = (
 """Arguments of which one takes the place of the other."""
 LEVELS = ("min_fill_pct", "max_fill_pct")
 """The least and the most; one takes the place of the other where both cannot be (`crossed`)."""
+CONDITION = "condition"
+"""What a watch waits for, in the user's words."""
 PART_OF = {"within_m": "near", "until": "since", "compare_to": "since"}
 """Arguments that mean something only beside another one: kept as long as that one is the same."""
 ANYTHING = re.compile(
@@ -83,11 +85,15 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
 
     It does when it has the same tool and holds words or a number of that call which `question` does not say (a choice
     proves nothing, as a question can say it in any words), or when the question says a value of it and nothing else.
-    Words that an argument has from another one of that call go back there. Proposals, and tools that are about a plan,
-    a decision or a picture, keep nothing.
+    Words that an argument has from another one of that call go back there, and a number that is all the question says
+    takes the place of the only one before. Proposals, and tools that are about a plan, a decision or a picture, keep
+    nothing else; but a watch for the condition before keeps the rest of that watch.
     """
     declared = tools.get(call.name)
-    if declared is None or before is None or before.name != call.name or not _asks(declared):
+    if declared is None or before is None or before.name != call.name:
+        return call
+    call = _number_in_place(call, before, question, declared)
+    if not _asks(declared) and not _watches_on(call, before, question):
         return call
     if is_denied(_without_replaced(question, before)) or ANYTHING.search(question):
         return call
@@ -117,6 +123,15 @@ def with_its_bin(call: Call, before: Call | None, question: str, marks: Sequence
     if names or broken or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
         return call
     return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "bin": named[0]}))
+
+
+def with_its_subject(call: Call, before: Call | None) -> Call:
+    """An explanation of the decision whose record the call before told, where it names nothing else to explain: without
+    a subject it would be of the last plan."""
+    decision = before.parameters.get("decision") if before and before.name == "audit_trail" else None
+    if call.name != "explain" or decision is None or not call.parameters.keys() <= {"question"}:
+        return call
+    return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "subject": decision}))
 
 
 def _without_replaced(question: str, before: Call) -> str:
@@ -170,6 +185,27 @@ def _is_bare(question: str, call: Call) -> bool:
     numbers = [value for value in said if isinstance(value, int)]
     rest = [word for word in words_said(question) if word not in words and word not in CONNECTING]
     return bool(said) and all(set(numbers_in(word)) & set(numbers) for word in rest)
+
+
+def _number_in_place(call: Call, before: Call, question: str, declared: Tool) -> Call:
+    """The call with a bare number ("and with seven?") where the earlier call had its only one, of about that size."""
+    numbers = {each.name for each in declared.arguments if each.schema.get("type") == "integer"}
+    mine, old = ([name for name in each.parameters if name in numbers] for each in (call, before))
+    if len(mine) != 1 or len(old) != 1 or not _is_bare(question, Call(call.name, {mine[0]: call.parameters[mine[0]]})):
+        return call
+    was, now = before.parameters[old[0]], call.parameters[mine[0]]
+    if not isinstance(was, int) or not isinstance(now, int) or not was <= 2 * now <= 4 * was or "+" in question:
+        return call
+    refs = [a.name for a in declared.arguments if a.words and a.words.kind in OBJECTS and a.name in before.parameters]
+    about = {name: before.parameters[name] for name in refs}
+    others = {name: value for name, value in call.parameters.items() if name != mine[0]}
+    return Call(call.name, declared.ordered({**about, **others, old[0]: call.parameters[mine[0]]}))
+
+
+def _watches_on(call: Call, before: Call, question: str) -> bool:
+    """Whether a watch is for the condition of the earlier one, which the question does not say again."""
+    condition = call.parameters.get(CONDITION)
+    return condition is not None and condition == before.parameters.get(CONDITION) and not _says(question, condition)
 
 
 def _asks(declared: Tool) -> bool:

@@ -35,7 +35,10 @@ from tools.scope import restate_near
 
 
 class PlanFacts(Facts):
-    """A stored plan in numbers. Distances driven, times from leaving to returning, money in the city's currency."""
+    """A stored plan in numbers. Distances driven, times from leaving to returning, money in the city's currency.
+
+    `left_out` are the trucks that the question left out, by name.
+    """
 
     plan_id: str
     round_starts: str
@@ -58,6 +61,7 @@ class PlanFacts(Facts):
     dearer_by: float | None
     currency: str
     where: str
+    left_out: str | None = None
 
 
 @tool(
@@ -227,6 +231,7 @@ def _facts(ctx: Ctx, wish: Wish, solved: Solved, plan_id: str) -> PlanFacts:
         dearer_by=_dearer(plan.cost, base.cost) if base else None,
         currency=ctx.city.currency,
         where=restate_near(wish.near, wish.within_m) if wish.near else f"in {ctx.city.title}",
+        left_out=", ".join(wish.trucks.without) or None if wish.trucks else None,
     )
 
 
@@ -256,10 +261,11 @@ def _told(facts: PlanFacts, *, anything_due: bool) -> str:
         return "Plan {plan_id} has no truck, so none of the {bins_considered} bins {where} is served."
     trucks = "truck serves" if facts.trucks_used == 1 else "trucks serve"
     trips = "trip" if facts.dump_trips == 1 else "trips"
+    without = " without {left_out}" if facts.left_out else ""
     text = (
-        f"Plan {{plan_id}} from {{round_starts}}: {{trucks_used}} {trucks} {{bins_served}} of {{bins_considered}} bins "
-        f"{{where}} in {{distance_km}} km and {{hours}} h, with {{dump_trips}} {trips} to the dump, for {{cost}} "
-        "{currency} and {emissions_kg} kg CO₂e."
+        f"Plan {{plan_id}} from {{round_starts}}{without}: {{trucks_used}} {trucks} {{bins_served}} of "
+        f"{{bins_considered}} bins {{where}} in {{distance_km}} km and {{hours}} h, with {{dump_trips}} {trips} to the "
+        "dump, for {cost} {currency} and {emissions_kg} kg CO₂e."
     )
     if facts.baseline_bins is None and anything_due:
         return text + " The fixed schedule's round could not be planned beside it."

@@ -234,7 +234,18 @@ async def test_covering_can_be_left_off() -> None:
 @pytest.mark.parametrize("word", [Call("decline", {"reason": "out_of_scope"}), Call("reply", {"text": "{{help}}"})])
 async def test_a_word_before_any_call_leaves_nothing_out(word: Call) -> None:
     model = NamingScript([word.text()], {"plan_round": -0.7, word.name: -0.7}, (-0.8,))
-    assert await decide(Speaker(model, classifier=sure_of(word.name)), situation(BOTH, marks=MARKS)) == word
+    sure = sure_of(word.name, **{name: str(said) for name, said in word.parameters.items()})
+    assert await decide(Speaker(model, classifier=sure), situation(BOTH, marks=MARKS)) == word
+
+
+async def test_the_classifier_has_a_say_in_why_something_is_refused() -> None:
+    unsafe, outside = (Call("decline", {"reason": reason}) for reason in ("unsafe", "out_of_scope"))
+    sure = sure_of("decline", reason="out_of_scope")
+    model = NamingScript([unsafe.text(), outside.text()], {"decline": -0.1}, (-2.0, -3.0))
+    assert await decide(Speaker(model, classifier=sure), situation("who won the derby")) == outside
+    assert offered(model.schemas[1]) == ["decline"]
+    model = NamingScript([unsafe.text(), outside.text()], {"decline": -0.1}, (-2.0, -30.0))
+    assert await decide(Speaker(model, classifier=sure), situation("who won the derby")) == unsafe
 
 
 async def test_what_only_others_say_does_not_count() -> None:

@@ -345,6 +345,11 @@ def test_no_words_mean_no_bins_and_bare_bins_are_a_question() -> None:
         ("b/c", "Bottles/Cans"),
         ("containers", "Bottles/Cans"),
         ("the landfil", "Waste"),
+        ("Biomüll", "Compostables"),
+        ("orgánicos", "Compostables"),
+        ("déchets organiques", "Compostables"),
+        ("Restmüll", "Waste"),
+        ("basura", "Waste"),
     ],
 )
 def test_streams_are_found_by_what_people_call_them(words: str, stream: str) -> None:

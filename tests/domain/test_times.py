@@ -91,6 +91,9 @@ def span(words: str, now: datetime = SUNDAY_NIGHT) -> str:
         ("tomorrow 2200", "Thu 2025-08-28 22:00"),
         ("tomorrow 7am sharp", "Thu 2025-08-28 07:00"),
         ("early Friday", "Fri 2025-08-29 06:00"),
+        ("Friday early", "Fri 2025-08-29 06:00"),
+        ("mañana temprano", "Thu 2025-08-28 06:00"),
+        ("el viernes temprano", "Fri 2025-08-29 06:00"),
         ("late Friday", "Fri 2025-08-29 18:00"),
         ("halb sechs morgen früh", "Thu 2025-08-28 05:30"),
         ("morgen Abend um Viertel nach sieben", "Thu 2025-08-28 19:15"),
@@ -437,7 +440,8 @@ def test_a_day_is_as_long_as_it_really_was() -> None:
 
 def test_a_day_whose_midnight_is_skipped_begins_at_one() -> None:
     found = period("2025-09-07", datetime(2025, 9, 20, 12, 0, tzinfo=ZoneInfo("America/Santiago")))
-    assert describe(found) == "2025-09-07 01:00 to 2025-09-08 00:00"
+    assert f"{found.since:%Y-%m-%d %H:%M}" == "2025-09-07 01:00"
+    assert describe(found) == "Sun 2025-09-07"
 
 
 # ---------------------------------------------------------------- for any moment of any year
@@ -511,7 +515,7 @@ def test_an_hour_alone_is_within_the_next_day(now: datetime, words: str) -> None
 @given(now_anywhere, st.dates(date(1990, 1, 1), date(2095, 1, 1)))
 def test_dates_come_back_as_written(now: datetime, day: date) -> None:
     assert moment(day.isoformat(), now).at.date() == day
-    assert describe(period(day.isoformat(), now)).endswith(day.isoformat()) or now.tzinfo == ZONES[4]
+    assert describe(period(day.isoformat(), now)).endswith(day.isoformat())
     spelt = f"{day.day} {MONTHS[day.month - 1]} {day.year}"
     assert moment(spelt, now) == Moment(moment(day.isoformat(), now).at, spelt, True)
 

@@ -46,6 +46,8 @@ def rows(places: list[str], tools: str = "") -> str:
 
 
 def _goal(name: str, goal: str | None) -> dict[str, JsonValue]:
+    if name == "decline":
+        return {"reason": "out_of_scope"}
     return {"goal": goal} if goal and name == "plan_round" else {}
 
 

@@ -29,6 +29,7 @@ from finetune.rows import FRESH_WEIGHT, MIX, Part, draw, read_lines, read_materi
 from finetune.surface_noise import LENGTHS
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, from_json
+from tools.json_words import in_words
 from tools.numbers import numbers_in
 from tools.registry import TOOLS, check_parameters
 from tools.use import use
@@ -70,7 +71,7 @@ def test_every_frame_expands_to_words_without_marks_of_the_frame_language(name: 
     assert ALL[name], name
     for frame in ALL[name]:
         for _ in range(3):
-            words = words_of(frame.expand(fill, chance))
+            words = in_words(words_of(frame.expand(fill, chance)))
             assert words, frame.text
             assert not re.search(r"[{}\[\]<|]", words), (frame.text, words)
 

@@ -206,3 +206,11 @@ def with_many(ctx: Ctx, count: int) -> Ctx:
         for i in range(count)
     }
     return replace(ctx, city=replace(ctx.city, bins=many, digest=f"{count} bins"))
+
+
+def test_a_plan_says_first_which_trucks_it_leaves_out(ctx: Ctx) -> None:
+    out = next(iter(ctx.city.trucks))
+    result = planned(ctx, trucks=[f"without {out}"])
+    assert f" without {out}: " in result.sentence()
+    assert result.facts.left_out == out
+    assert "without" not in planned(ctx).sentence()

@@ -108,3 +108,29 @@ def test_a_limit_of_the_model_and_a_tool_without_one_stay() -> None:
     assert bounded("up to 12 records", "search_records", query="x", limit=5) == {"query": "x", "limit": 5}
     assert bounded("up to 12 records", "operations_report", measure="requests") == {"measure": "requests"}
     assert bounded("up to 12 records", "no_such_tool", limit=1) == {"limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("question", "trucks"),
+    [
+        ("plan tomorrow with two trucks", 2),
+        ("la recolección de mañana con dos camiones, todos los contenedores", 2),
+        ("eine Tour für morgen mit nur 3 Wagen", 3),
+        ("une tournée demain avec quatre camions", 4),
+    ],
+)
+def test_the_number_of_trucks_that_is_said_is_the_number_of_a_plan(question: str, trucks: int) -> None:
+    assert bounded(question, "plan_round", when="x") == {"when": "x", "truck_count": trucks}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "plan tomorrow with two trucks down", "con dos camiones en el taller", "with trucks 2 and 3",
+        "not with two trucks", "with two trucks, or with three trucks", "the streets with parked vehicles",
+        "mit zwei Wagen weniger",
+    ],
+)  # fmt: skip
+def test_trucks_that_are_missing_or_named_are_not_counted(question: str) -> None:
+    assert bounded(question, "plan_round", when="x") == {"when": "x"}
+    assert bounded("with two trucks", "plan_round", when="x", trucks=["T1"]) == {"when": "x", "trucks": ["T1"]}

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.follow_up import with_its_bin, with_kept
+from tools.follow_up import with_its_bin, with_its_subject, with_kept
 
 FULLEST = Call("find_bins", {"near": "Astoria", "stream": "paper", "min_fill_pct": 70})
 REPORT = Call("operations_report", {"measure": "requests", "near": "Astoria", "since": "May", "until": "20 May"})
@@ -215,3 +215,31 @@ def test_a_truck_that_drives_again_is_not_left_out_of_the_next_plan() -> None:
     again = with_kept(Call("plan_round", {"when": "tonight", "near": "Doe"}), before, "T2 is fixed, do that again")
     assert "trucks" not in again.parameters
     assert with_kept(again, before, "and make it cheaper").parameters["trucks"] == ["without T2"]
+
+
+CHANGE = Call("what_if", {"plan": "P-0877", "max_hours": 6})
+WATCH = Call("propose_watch", {"condition": "two bins are full", "near": "Doe", "schedule": "every Friday at 6"})
+
+
+def test_a_bare_number_takes_the_place_of_the_only_one_before() -> None:
+    assert kept(CHANGE, "And with seven?", truck_count=7) == {"plan": "P-0877", "max_hours": 7}
+    assert kept(FULLEST, "80?", limit=80) == {**FULLEST.parameters, "min_fill_pct": 80}
+    assert kept(CHANGE, "and with seven trucks?", truck_count=7) == {"truck_count": 7}
+    assert kept(CHANGE, "70?", min_fill_pct=70) == {"min_fill_pct": 70}  # no shift is of 70 hours
+    assert kept(CHANGE, "8 and 3?", truck_count=3) == {"truck_count": 3}
+
+
+def test_a_watch_for_the_same_condition_keeps_the_rest_of_that_watch() -> None:
+    same = {"condition": "two bins are full", "channel": "chat"}
+    assert kept(WATCH, "In the chat, please", **same) == {**WATCH.parameters, "channel": "chat"}
+    assert kept(WATCH, "warn me in the chat when two bins are full", **same) == same
+    assert kept(WATCH, "and when three are full", condition="three are full") == {"condition": "three are full"}
+
+
+def test_an_explanation_behind_a_record_is_of_that_decision() -> None:
+    record = Call("audit_trail", {"decision": "D-0345", "check": "replay"})
+    assert with_its_subject(Call("explain", {}), record) == Call("explain", {"subject": "D-0345"})
+    for call in (Call("explain", {"subject": "P-1"}), Call("explain", {"bin": "12"}), Call("model_status", {})):
+        assert with_its_subject(call, record) == call
+    assert with_its_subject(Call("explain", {}), FULLEST) == Call("explain", {})
+    assert with_its_subject(Call("explain", {}), None) == Call("explain", {})
