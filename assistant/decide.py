@@ -34,12 +34,13 @@ from tools.registry import TOOLS, JsonSchema, names_in, tool_block
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
 from tools.said_numbers import numbers_said
+from tools.schedules import with_whole_schedule
 from tools.schema import Freedom, call_schema, calls_by_name
 from tools.slips import Mended, Spelling
 from tools.spans import Spans
 from tools.trucks_out import PLAN, as_before, with_trucks_out
 from tools.whole_clause import with_whole_clauses
-from tools.whole_time import with_whole_schedule, with_whole_times
+from tools.whole_time import with_whole_times
 from tools.whole_trucks import with_whole_trucks
 
 Made = TypeVar("Made")
@@ -347,7 +348,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     plain = without_impossible(corrected(said, marks, earlier) or call)
     named = _if_read(plain, with_pairs(plain, said), situation)
     whole = with_its_bin(with_kept(named, earlier, said), earlier, said, marks)
-    whole = with_its_subject(whole, earlier)
+    whole = with_its_subject(whole, earlier, said)
     whole = with_bounds(with_reach(whole, said), said)
     whole = with_whole_clauses(whole, [said, *reversed(situation.past.said())])
     whole = with_whole_schedule(without_other_counts(whole, said), said)

@@ -33,8 +33,8 @@ class StreamWords:
 
     def __init__(self, streams: Mapping[str, Sequence[str]]) -> None:
         self._names = tuple(streams)
-        streams = {name: [*said, *_translations((name, *said))] for name, said in streams.items()}
         self._index = NameIndex([Named(name, name, tuple(said)) for name, said in streams.items()])
+        streams = {name: [*said, *_translations((name, *said))] for name, said in streams.items()}
         self._phrases: dict[Words, str] = {}
         for name, said in streams.items():
             for words in map(tokens, (name, *said)):
@@ -44,10 +44,15 @@ class StreamWords:
         self._longest = max(map(len, self._phrases), default=0)
 
     def stream(self, words: str) -> str:
-        """The stream by the records' name ("compost" -> "Compostables"). Raises UnknownName, AmbiguousName."""
+        """The stream by the records' name ("compost" -> "Compostables"). Raises UnknownName, AmbiguousName.
+
+        The city's own words are found with slips too, their translations as they are: "tour" is no "tout-venant".
+        """
         verdict = self._index.find(words)
         if verdict.one:
             return verdict.one.key
+        if (translated := self._phrases.get(tokens(words))) is not None:
+            return translated
         if verdict.matches:
             raise AmbiguousName("stream", words, [match.name for match in verdict.matches])
         raise UnknownName("stream", words, [match.name for match in verdict.nearest] or self._names[:CHOICES])

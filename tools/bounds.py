@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from domain.name_words import NUMBERS, fold
+from domain.trucks import TRUCK
 from domain.values import Call
 from tools.denial import denied
 from tools.numbers import COUNTS, IN_PERCENT, numbers_in
@@ -52,13 +54,19 @@ LISTED_UP_TO = re.compile(
 
 WITH_TRUCKS = re.compile(
     r"(?<!\w)(?:with|using|con|usando|mit|avec)\s+(?:(?:just|only|s[oó]lo|nur|seulement|the|los|les|unsere\w*)\s+)?"
-    r"(?P<number>\d{1,2}|[^\W\d_]+)\s+(?:trucks|lorries|vehicles|vans|camiones|lkws?|wagen|laster|fahrzeugen|camions)"
-    r"(?!\w)(?!\s+(?:down|out|off|short|less|fewer|more|extra|broken|sick|missing|in (?:the )?(?:shop|workshop|repair)"
-    r"|menos|más|de menos|de más|rot[oa]s|fuera|parados|en (?:el )?taller|weniger|mehr|kaputt|defekt|in der werkstatt"
-    r"|de moins|de plus|en panne|au garage)(?!\w))",
+    rf"(?P<number>\d{{1,2}}|[^\W\d_]+)\s+{TRUCK}"
+    r"(?=\s*(?:$|[.,;:!?)]|(?:for|on|at|tomorrow|tonight|today|this|next|and|near|around|para|el|hoy|mañana|esta|y"
+    r"|a las|por|cerca|für|morgen|heute|und|am|um|bei|pour|demain|ce|cette|et|à)(?!\w)))",
     re.I,
 )
-"""How many trucks there are, where nothing says that they are missing."""
+"""How many trucks there are: not how many of them are missing or broken."""
+AS_A_RULE = re.compile(
+    r"(?<!\w)(?:usually|normally|always|last|took|needed|sonst|normalerweise|immer|letzte\w*|normalmente|siempre|suel\w+"
+    r"|pasad[oa]s?|d['’]habitude|toujours|derni\w+)(?!\w)",
+    re.I,
+)
+"""Who says so tells of other rounds than the one that is to be planned."""
+MOST_TRUCKS = 20
 
 
 def with_bounds(call: Call, question: str, tools: Mapping[str, Tool] = TOOLS) -> Call:
@@ -95,7 +103,10 @@ def _rows(question: str) -> set[int]:
 
 
 def _trucks(question: str) -> int | None:
-    """How many trucks a question gives; None where it says that of none, or twice."""
+    """How many trucks a question gives; None where it says that of none, twice, or tells of other rounds."""
     found = [match for match in WITH_TRUCKS.finditer(question) if not denied(question, match.start())]
-    numbers = numbers_in(found[0]["number"]) if len(found) == 1 else []
-    return next(iter(numbers), None) if len(numbers) == 1 else None
+    if len(found) != 1 or AS_A_RULE.search(question):
+        return None
+    words = fold(found[0]["number"])
+    number = NUMBERS.get(words, words)
+    return int(number) if number.isdigit() and 0 < int(number) <= MOST_TRUCKS else None

@@ -33,8 +33,6 @@ LETTERS = (3, 4, 5)
 """Lengths of the n-grams of letters."""
 BEGINNING = 6
 """Words that begin a question: of two requests the first is called first."""
-
-
 SAID_BY_WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("reply", "text"): tuple(map(reference, REPLIES)),
     ("clarify", "question"): tuple(map(reference, QUESTIONS)),

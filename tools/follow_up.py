@@ -21,13 +21,14 @@ from domain.trucks import TRUCK, users_words
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.mentions import words_marked
-from tools.numbers import numbers_in
+from tools.numbers import IN_PERCENT, numbers_in
 from tools.registry import TOOLS, Tool
+from tools.schedules import RECURRING
 
 BIN_NEEDED = ("maintenance", "recovery")
 """Tickets that are about a bin."""
 OF_A_TRUCK = re.compile(rf"\b{TRUCK}\b", re.I)
-__all__ = ["PART_OF", "crossed", "instead_of", "with_its_bin", "with_its_subject", "with_kept"]
+__all__ = ["CONNECTING", "NOT", "PART_OF", "crossed", "instead_of", "with_its_bin", "with_its_subject", "with_kept"]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
@@ -71,12 +72,21 @@ SAME = re.compile(
     re.I,
 )
 """Who says so puts something new in the place of the old."""
+NOT = (
+    r"(?:and not|not|instead of|rather than|y no|no|en vez de|en lugar de|und nicht|nicht|statt|anstatt|et pas|pas"
+    r"|au lieu de)"
+)
+"""What stands before a value that is taken back, as a regular expression."""
 REPLACED = re.compile(
-    r"\b(?:and not|not|instead of|rather than|no|y no|en vez de|en lugar de|nicht|und nicht|statt|anstatt|pas|et pas"
-    r"|au lieu de)\s+(?:(?:the|at|in|on|el|la|los|en|der|die|das|den|dem|bei|am|le|les|à|au)\s+)*([^,.;:!?()]+)",
-    re.I,
+    rf"\b{NOT}\s+(?:(?:the|at|in|on|el|la|los|en|der|die|das|den|dem|bei|am|le|les|à|au)\s+)*([^,.;:!?()]+)", re.I
 )
 """A denial and what it denies, up to the end of the clause."""
+ELSEWHERE = re.compile(
+    r"\b(?:plan\w*|rounds?|routes?|tours?|forecast\w*|predict\w*|runden?|vorhersag\w*|prognos\w*|recorridos?|vueltas?"
+    r"|pron[oó]stic\w*|tournées?|prévisions?)\b",
+    re.I,
+)
+"""What else than a decision on record can be explained."""
 PRONOUN = r"(?:(?:it|that|this|them|the|der|die|das|dem|den|el|la|los|le|les) )*"
 
 
@@ -95,7 +105,8 @@ def with_kept(call: Call, before: Call | None, question: str, tools: Mapping[str
     call = _number_in_place(call, before, question, declared)
     if not _asks(declared) and not _watches_on(call, before, question):
         return call
-    if is_denied(_without_replaced(question, before)) or ANYTHING.search(question):
+    opening = RECURRING.sub(" ", question) if CONDITION in call.parameters else question
+    if is_denied(_without_replaced(question, before)) or ANYTHING.search(opening):
         return call
     call = _set_beside(_in_place(call, before, question, declared), before, question, declared)
     copied = {each.name for each in declared.arguments if each.words or each.schema.get("type") == "integer"}
@@ -125,11 +136,12 @@ def with_its_bin(call: Call, before: Call | None, question: str, marks: Sequence
     return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "bin": named[0]}))
 
 
-def with_its_subject(call: Call, before: Call | None) -> Call:
-    """An explanation of the decision whose record the call before told, where it names nothing else to explain: without
-    a subject it would be of the last plan."""
+def with_its_subject(call: Call, before: Call | None, question: str) -> Call:
+    """An explanation of the decision whose record the call before told, where the question names nothing else to
+    explain: without a subject it would be of the last plan."""
     decision = before.parameters.get("decision") if before and before.name == "audit_trail" else None
-    if call.name != "explain" or decision is None or not call.parameters.keys() <= {"question"}:
+    named = not call.parameters.keys() <= {"question"} or ELSEWHERE.search(question)
+    if call.name != "explain" or decision is None or named:
         return call
     return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "subject": decision}))
 
@@ -195,6 +207,9 @@ def _number_in_place(call: Call, before: Call, question: str, declared: Tool) ->
         return call
     was, now = before.parameters[old[0]], call.parameters[mine[0]]
     if not isinstance(was, int) or not isinstance(now, int) or not was <= 2 * now <= 4 * was or "+" in question:
+        return call
+    percent = re.search(rf"\d{IN_PERCENT}", question, re.I) is not None and not old[0].endswith("_pct")
+    if percent or (mine != old and {mine[0], old[0]} <= set(LEVELS)):
         return call
     refs = [a.name for a in declared.arguments if a.words and a.words.kind in OBJECTS and a.name in before.parameters]
     about = {name: before.parameters[name] for name in refs}

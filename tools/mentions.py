@@ -49,8 +49,8 @@ UNTIMELY = words_of(
 INCOMPLETE = words_of("last this next past end start early late before half first coming every")
 FAR = re.compile(r"(?<!\bso )\bfar\b")
 """Of times only where it says so far: not in "how far tomorrow"."""
-NEVER_ALONE = words_of("veille lendemain")
-"""Words of times that name other things as well ("veille technologique")."""
+NEVER_ALONE = words_of("veille lendemain temprano tempranito")
+"""Words of times that say other things as well ("veille technologique", "tan temprano")."""
 CLOCK = words_of("week-end am pm uhr oclock h hrs hr heures sharp quarter viertel dreiviertel")
 TIMELY = (
     frozenset(TRANSLATION) | OTHER_WORDS | CLOCK | DATE_WORDS | (FEAST_WORDS - TIME_FILLERS) | {"lan"}

@@ -16,24 +16,7 @@ from tools.coverage import TAKEN_BY
 from tools.mentions import is_timely, words_marked
 from tools.registry import TOOLS, Tool
 
-__all__ = ["with_whole_schedule", "with_whole_times"]
-
-SCHEDULE = "schedule"
-RECURRING = re.compile(
-    r"(?<!\w)(?:(?:once|twice|(?:two|three|four) times) (?:each|every|an?|per)|each|every|jede[nmrs]?|alle|cada"
-    r"|tod[oa]s l[oa]s|tou(?:s|tes) les|chaque)\s+",
-    re.I,
-)
-"""What begins a schedule."""
-JOINING = words_of("at in on the of to and um am im nach zum a la las el los de por en le les du des y und et other")
-"""What may stand between the words of a schedule beside those that the calendar knows."""
-FREQUENT = words_of(
-    "h uhr oclock hour hours minute minutes day days night nights week weeks weekday weekdays month months morning"
-    " mornings evening"
-    " stunde stunden minuten tag tage nacht woche wochen werktag werktags monat hora horas minutos dia dias noche"
-    " noches"
-    " semana semanas mes meses heure heures minutes jour jours nuit nuits semaine semaines mois matin matins soir soirs"
-)
+__all__ = ["with_whole_times"]
 
 PARTING = words_of(
     "to from til till until through by since before after between for over than in"
@@ -66,34 +49,6 @@ def with_whole_times(call: Call, question: str, marks: Sequence[str], tools: Map
         if name in timely and isinstance(value, str)
     }
     return Call(call.name, {**call.parameters, **longer})
-
-
-def with_whole_schedule(call: Call, question: str) -> Call:
-    """The call with its schedule as all of what recurs: of "each evening at 8" no watch means "at 8" alone."""
-    said = call.parameters.get(SCHEDULE)
-    if not isinstance(said, str):
-        return call
-    stretches = {stretch for begin in RECURRING.finditer(question) if (stretch := _recurring(question, begin))}
-    holding = [stretch for stretch in stretches if re.search(as_words(said), stretch)]
-    if len(holding) != 1 or len(re.findall(as_words(said), question)) != 1:
-        return call
-    return Call(call.name, {**call.parameters, SCHEDULE: holding[0]})
-
-
-def _recurring(question: str, begin: re.Match[str]) -> str:
-    """From the word that begins a schedule on, as far as all words are of times; nothing where none is."""
-    end = begin.end()
-    for word in re.finditer(r"\s*([^\s,;!?()]+)", question[begin.end() :]):
-        plain = fold(word[1].rstrip(".:"))
-        timely = plain not in JOINING and (plain in FREQUENT or is_timely(plain))
-        if not timely and plain not in JOINING:
-            break
-        if timely:
-            end = begin.end() + word.end()
-        if word[1][-1] == ":" or question[begin.end() + word.end() :][:1] in tuple(",;!?()"):
-            break
-    whole = question[begin.start() : end].strip().rstrip(".:")
-    return whole if end > begin.end() else ""
 
 
 def _texts(call: Call, but: str) -> Iterator[str]:

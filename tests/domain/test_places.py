@@ -356,6 +356,12 @@ def test_streams_are_found_by_what_people_call_them(words: str, stream: str) -> 
     assert CAMPUS.stream(words) == stream
 
 
+@pytest.mark.parametrize("words", ["the rest", "die Tour", "tout", "late", "very", "dozen"])
+def test_what_only_looks_like_a_translation_is_no_stream(words: str) -> None:
+    with pytest.raises(UnknownName):
+        CAMPUS.stream(words)
+
+
 def test_a_stream_nobody_collects_is_a_question_with_the_streams() -> None:
     with pytest.raises(UnknownName) as caught:
         CAMPUS.stream("glass")

@@ -128,7 +128,10 @@ def test_the_number_of_trucks_that_is_said_is_the_number_of_a_plan(question: str
     [
         "plan tomorrow with two trucks down", "con dos camiones en el taller", "with trucks 2 and 3",
         "not with two trucks", "with two trucks, or with three trucks", "the streets with parked vehicles",
-        "mit zwei Wagen weniger",
+        "mit zwei Wagen weniger", "plan with full trucks", "with two trucks in the garage",
+        "con dos camiones averiados", "mit zwei Fahrzeugen ausgefallen", "avec deux camions hors service",
+        "with two trucks or more", "we usually do it with two trucks; plan tomorrow",
+        "plan tomorrow, last week it took nine hours with three trucks",
     ],
 )  # fmt: skip
 def test_trucks_that_are_missing_or_named_are_not_counted(question: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from pydantic import JsonValue
 
@@ -50,12 +52,39 @@ def test_the_call_before_is_made_again_with_what_was_meant(
         (ROUND, "no, I meant Monday", ["[time Monday]"]),  # another day is another plan, or a change of this one
         (ROUND, "I meant T1 and T3", ["[truck T1 and T3]"]),
         (Call("find_bins", {"bins": ["12"]}), "I meant the Glade", ["[area the Glade]"]),
+        (BINS, "I meant Soda Hall, please open a ticket for it", ["[site Soda Hall]"]),
+        (BINS, "I meant Soda Hall, I need a truck there", ["[site Soda Hall]"]),
+        (BINS, "dije Soda Hall huele mal, abre un ticket", ["[site Soda Hall]"]),
+        (BINS, "I mean Soda Hall too", ["[site Soda Hall]"]),
+        (BINS, "plan a round at Soda Hall instead of Evans", ["[site Soda Hall]", "[site Evans]"]),
+        (BINS, "why Soda Hall and not Evans", ["[site Soda Hall]", "[site Evans]"]),
+        (BINS, "nicht nur Evans, auch Soda Hall", ["[site Evans]", "[site Soda Hall]"]),
+        (BINS, 'the note says "Soda Hall, not Evans"', ["[site Soda Hall]", "[site Evans]"]),
+        (ROUND, "truck three instead of truck two", ["[truck truck three]", "[truck truck two]"]),
     ],
 )
 def test_what_asks_more_or_says_nothing_new_is_left_to_the_model(
     before: Call | None, question: str, marks: list[str]
 ) -> None:
     assert corrected(question, marks, before) is None
+
+
+def test_a_truck_that_was_left_out_makes_way_for_another_that_is() -> None:
+    before = Call("plan_round", {"when": "tonight", "trucks": ["without T2"]})
+    again = corrected("no, I meant T3", ["[truck T3]"], before)
+    assert again == Call("plan_round", {"when": "tonight", "trucks": ["without T3"]})
+
+
+def test_what_takes_the_place_of_the_corrected_value_goes_with_it() -> None:
+    counted = Call("plan_round", {"truck_count": 2})
+    assert corrected("I meant T3", ["[truck T3]"], counted) == Call("plan_round", {"trucks": ["T3"]})
+
+
+@pytest.mark.parametrize("words", ["sorry, ", "no, ", "er, er; ", "i meant ", "the ", ",", "pardon "])
+def test_a_long_question_is_read_at_once(words: str) -> None:
+    begun = time.process_time()
+    corrected(words * (4_000 // len(words)) + "Evans", ["[site Evans]"], Call("find_bins", {"near": "Doe"}))
+    assert time.process_time() - begun < 1.0
 
 
 def test_one_of_a_list_is_changed_and_a_radius_goes_with_its_place() -> None:

@@ -227,19 +227,26 @@ def test_a_bare_number_takes_the_place_of_the_only_one_before() -> None:
     assert kept(CHANGE, "and with seven trucks?", truck_count=7) == {"truck_count": 7}
     assert kept(CHANGE, "70?", min_fill_pct=70) == {"min_fill_pct": 70}  # no shift is of 70 hours
     assert kept(CHANGE, "8 and 3?", truck_count=3) == {"truck_count": 3}
+    near = Call("find_bins", {"near": "Doe", "within_m": 50})
+    assert kept(near, "and 80%?", min_fill_pct=80) == {**near.parameters, "min_fill_pct": 80}
+    low = Call("find_bins", {"min_fill_pct": 20})
+    assert kept(low, "and to 40?", max_fill_pct=40) == {"min_fill_pct": 20, "max_fill_pct": 40}
 
 
 def test_a_watch_for_the_same_condition_keeps_the_rest_of_that_watch() -> None:
     same = {"condition": "two bins are full", "channel": "chat"}
     assert kept(WATCH, "In the chat, please", **same) == {**WATCH.parameters, "channel": "chat"}
     assert kept(WATCH, "warn me in the chat when two bins are full", **same) == same
+    monday = {"condition": "two bins are full", "schedule": "every Monday"}
+    assert kept(WATCH, "make it every Monday", **monday) == {**WATCH.parameters, "schedule": "every Monday"}
     assert kept(WATCH, "and when three are full", condition="three are full") == {"condition": "three are full"}
 
 
 def test_an_explanation_behind_a_record_is_of_that_decision() -> None:
-    record = Call("audit_trail", {"decision": "D-0345", "check": "replay"})
-    assert with_its_subject(Call("explain", {}), record) == Call("explain", {"subject": "D-0345"})
+    record, bare = Call("audit_trail", {"decision": "D-0345", "check": "replay"}), Call("explain", {})
+    assert with_its_subject(bare, record, "why so?") == Call("explain", {"subject": "D-0345"})
     for call in (Call("explain", {"subject": "P-1"}), Call("explain", {"bin": "12"}), Call("model_status", {})):
-        assert with_its_subject(call, record) == call
-    assert with_its_subject(Call("explain", {}), FULLEST) == Call("explain", {})
-    assert with_its_subject(Call("explain", {}), None) == Call("explain", {})
+        assert with_its_subject(call, record, "why so?") == call
+    assert with_its_subject(bare, record, "why does the new plan skip so many") == bare
+    assert with_its_subject(bare, FULLEST, "why so?") == bare
+    assert with_its_subject(bare, None, "why so?") == bare

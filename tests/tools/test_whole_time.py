@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.whole_time import with_whole_schedule, with_whole_times
+from tools.whole_time import with_whole_times
 
 
 def read(name: str, question: str, mark: str, **parameters: JsonValue) -> dict[str, JsonValue]:
@@ -60,35 +60,3 @@ def test_other_arguments_and_other_tools_are_left_alone() -> None:
     said = "note that on Friday morning the gate was shut"
     assert read("propose_ticket", said, "Friday morning", note="on Friday")["note"] == "on Friday"
     assert read("reply", said, "Friday morning", text="Friday")["text"] == "Friday"
-
-
-@pytest.mark.parametrize(
-    ("question", "copied", "whole"),
-    [
-        ("Each evening at 8, ping the chat when four barrels are full", "at 8", "Each evening at 8"),
-        ("check it every Friday at 6 in the morning, not on the others", "Friday", "every Friday at 6 in the morning"),
-        ("prüf jeden Morgen um 7 Uhr, ob etwas voll ist", "Morgen um 7", "jeden Morgen um 7 Uhr"),
-        ("cada lunes a las 8 de la mañana avisame", "lunes", "cada lunes a las 8 de la mañana"),
-        ("every weekday at 6: six bins above 50 percent", "every weekday", "every weekday at 6"),
-        ("look every evening and tell me", "evening", "every evening"),
-    ],
-)
-def test_a_schedule_is_all_of_what_recurs(question: str, copied: str, whole: str) -> None:
-    watch = Call("propose_watch", {"condition": "bins are full", "schedule": copied})
-    assert with_whole_schedule(watch, question).parameters["schedule"] == whole
-
-
-@pytest.mark.parametrize(
-    ("question", "copied"),
-    [
-        ("every bin above 80, daily", "daily"),
-        ("each Monday or each Friday", "each"),
-        ("every night, I mean each night", "every night"),
-        ("twice a day", "a day"),
-    ],
-)
-def test_what_recurs_otherwise_or_twice_stays_as_it_was_copied(question: str, copied: str) -> None:
-    watch = Call("propose_watch", {"condition": "bins are full", "schedule": copied})
-    whole = with_whole_schedule(watch, question).parameters["schedule"]
-    assert whole == ("twice a day" if question == "twice a day" else copied)
-    assert with_whole_schedule(Call("plan_round", {"when": "day"}), question).parameters == {"when": "day"}
