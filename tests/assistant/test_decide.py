@@ -81,6 +81,13 @@ def test_digits_of_marked_names_and_of_earlier_places_are_no_numbers() -> None:
     assert spans_of(situation("with 4 trucks")).numbers == (4,)
 
 
+async def test_an_hour_taken_for_trucks_makes_way_for_the_trucks_that_are_said() -> None:
+    counted = Call("plan_round", {"when": "mañana a las 6", "truck_count": 6})
+    asked = situation("la recolección de mañana a las 6 con dos camiones")
+    found = await decide(Speaker(ScriptedModel([counted.text()])), asked)
+    assert found.parameters == {"when": "mañana a las 6", "truck_count": 2}
+
+
 # ---------------------------------------------------------------- the classifier's say
 
 FLEET, HISTORY = Call("fleet_status", {"when": "this morning"}), Call("service_history", {"truck": "T2"})
