@@ -17,11 +17,12 @@ from domain.values import Call
 from tools.denial import denied
 from tools.numbers import COUNTS, IN_PERCENT, numbers_in
 from tools.registry import TOOLS, Tool
+from tools.trucks_out import PLAN
 
 __all__ = ["with_bounds"]
 
 LEAST, GREATEST, ROWS = "min_fill_pct", "max_fill_pct", "limit"
-PLAN, TRUCKS, COUNT = "plan_round", "trucks", "truck_count"
+TRUCKS, COUNT = "trucks", "truck_count"
 MOST_ROWS = 100  # that a list may have; a larger number names something else
 UNIT = rf"(?:{IN_PERCENT})?"
 NUMBER = r"(?P<number>\d+|(?!(?:the|than|of|a|an)\b)[^\W\d_]+)"

@@ -23,6 +23,7 @@ from tools.follow_up import CONNECTING, NOT, PART_OF, instead_of
 from tools.mentions import Mention
 from tools.registry import TOOLS, Argument, Tool
 from tools.said_numbers import numbers_said
+from tools.trucks_out import CHANGE, PLAN
 
 __all__ = ["corrected"]
 
@@ -33,13 +34,13 @@ HEDGES = (
 )
 """What a correction begins and ends with, and what a dictated one has between."""
 ARTICLE = r"(?:(?:the|for|on|at|el|la|los|en|para|der|die|das|den|am|um|le|les|à|au|only|just|solo|sólo|nur)\s+){0,2}+"
-TAKING_BACK = (
+SAYING = (
     r"(?:i (?:meant|mean|said|had said)|(?:that|it) should (?:be|read|have been)|dije|digo|quise decir|quiero decir"
     r"|mejor dicho|(?:ten[ií]a que|deb[ií]a) ser|ich mein(?:te|e)|ich sagte|gemeint (?:war|ist|waren)"
     r"|je (?:veux|voulais) dire|j['’]ai dit)"
 )
 LEADING = re.compile(
-    rf"\s*{HEDGES}(?:(?:scratch|strike) that[\s,.:;!–—-]*+(?:comma\s+)?)?{TAKING_BACK}[\s,.:;!–—-]+{ARTICLE}", re.I
+    rf"\s*{HEDGES}(?:(?:scratch|strike) that[\s,.:;!–—-]*+(?:comma\s+)?)?{SAYING}[\s,.:;!–—-]+{ARTICLE}", re.I
 )
 """A correction up to the value that is meant."""
 ALONE = re.compile(rf"\s*{HEDGES}{ARTICLE}", re.I)
@@ -61,7 +62,7 @@ OTHER_WORDS = words_of(
     " je voulais dire c est etait mon chef dit sorry wait oh no perdon pardon nein non"
 )
 """What stands beside two values of which one takes the other's place."""
-PLANS = frozenset({"plan_round", "what_if"})
+PLANS = frozenset({PLAN, CHANGE})
 """Tools whose time, and one truck for another, are not corrected here: that is another plan or a change of it."""
 
 

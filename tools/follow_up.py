@@ -203,18 +203,23 @@ def _number_in_place(call: Call, before: Call, question: str, declared: Tool) ->
     """The call with a bare number ("and with seven?") where the earlier call had its only one, of about that size."""
     numbers = {each.name for each in declared.arguments if each.schema.get("type") == "integer"}
     mine, old = ([name for name in each.parameters if name in numbers] for each in (call, before))
-    if len(mine) != 1 or len(old) != 1 or not _is_bare(question, Call(call.name, {mine[0]: call.parameters[mine[0]]})):
+    if len(mine) != 1 or len(old) != 1:
         return call
-    was, now = before.parameters[old[0]], call.parameters[mine[0]]
+    (name,), (home,) = mine, old
+    now, was = call.parameters[name], before.parameters[home]
     if not isinstance(was, int) or not isinstance(now, int) or not was <= 2 * now <= 4 * was or "+" in question:
         return call
-    percent = re.search(rf"\d{IN_PERCENT}", question, re.I) is not None and not old[0].endswith("_pct")
-    if percent or (mine != old and {mine[0], old[0]} <= set(LEVELS)):
+    percent = re.search(rf"\d{IN_PERCENT}", question, re.I) is not None and not home.endswith("_pct")
+    if (
+        percent
+        or (name != home and {name, home} <= set(LEVELS))
+        or not _is_bare(question, Call(call.name, {name: now}))
+    ):
         return call
     refs = [a.name for a in declared.arguments if a.words and a.words.kind in OBJECTS and a.name in before.parameters]
-    about = {name: before.parameters[name] for name in refs}
-    others = {name: value for name, value in call.parameters.items() if name != mine[0]}
-    return Call(call.name, declared.ordered({**about, **others, old[0]: call.parameters[mine[0]]}))
+    about = {each: before.parameters[each] for each in refs}
+    others = {each: value for each, value in call.parameters.items() if each != name}
+    return Call(call.name, declared.ordered({**about, **others, home: now}))
 
 
 def _watches_on(call: Call, before: Call, question: str) -> bool:

@@ -23,13 +23,8 @@ AT = words_of("at um las a around gegen")
 """What stands before an hour."""
 JOINING = AT | words_of("in on the of to and am im zum nach la el los de por en le les du des y und et other")
 """What may stand between the words of a schedule beside those that the calendar knows."""
-PERIODS = words_of(
-    "uhr oclock hour hours minute minutes day days night nights week weeks weekday weekdays month months morning"
-    " mornings evening evenings stunde stunden minuten tag tage nacht woche wochen werktag werktags monat hora horas"
-    " minutos dia dias noche noches semana semanas mes meses heure heures jour jours nuit nuits semaine semaines mois"
-    " matin matins soir soirs h"
-)
-"""Lengths and parts of time in which a watch recurs."""
+PERIODS = words_of("weekday weekdays werktag werktags noches soirs matins nuits")
+"""Words of times in which a watch recurs that the calendar knows nothing of."""
 NO_PERIOD = words_of("end start beginning asap now today tonight jetzt heute ahora hoy plus")
 """Words of times that no schedule holds."""
 HOUR = re.compile(r"(?:[01]?\d|2[0-4])(?:[:.h][0-5]\d)?(?:h|am|pm|a\.m|p\.m)?")
@@ -69,6 +64,6 @@ def _recurring(question: str, begin: re.Match[str]) -> str:
 def _is_period(word: str, before: str, *, first: bool) -> bool:
     """Whether a word is of a schedule: a number only as an hour behind "at" or its like, or right behind "every"."""
     if any(char.isdigit() for char in word) or numbers_in(word):
-        hour = HOUR.fullmatch(word) is not None or word.isalpha()
-        return (hour and before in AT) or (first and len(word) < 3 and word.isdigit()) or (first and word.isalpha())
+        often = first and (word.isalpha() or (word.isdigit() and len(word) < 3))
+        return often or (before in AT and (word.isalpha() or HOUR.fullmatch(word) is not None))
     return word in PERIODS or (word not in JOINING | NO_PERIOD and is_timely(word))
