@@ -86,7 +86,7 @@ adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from t
 	$(BIN)/python -m finetune.export --adapter finetune/runs/mean --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl ## Make the shipped classifiers and words again from the frames: about an hour of a core
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl ## Make the shipped classifiers, encoder and words again from the frames: about two hours of a core
 	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  finetune/runs/plain/rows.jsonl --val finetune/runs/validation.jsonl \
@@ -94,3 +94,7 @@ classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/run
 	$(BIN)/python -m finetune.arguments --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \
 	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-arguments.npz
+	$(BIN)/python -m finetune.encoder --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
+	  --words finetune/adapter/roundsman-words.txt --threads $(THREADS) --out finetune/runs/encoder.npz \
+	  $(if $(wildcard finetune/runs/encoder.pt),--resume)
+	cp finetune/runs/encoder.npz finetune/adapter/roundsman-encoder.npz

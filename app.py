@@ -41,11 +41,13 @@ from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
+from tools.opinions import of_arguments, of_calls
 from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
 from tools.slips import load_spelling
+from tools.thread_encoder import load_encoder
 
 T = TypeVar("T")
 
@@ -53,6 +55,7 @@ ROOT = Path(__file__).parent
 SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name(BESIDE["classifier"].file)
 SHIPPED_ARGUMENTS = SHIPPED_ADAPTER.with_name(BESIDE["arguments"].file)
+SHIPPED_ENCODER = SHIPPED_ADAPTER.with_name(BESIDE["encoder"].file)
 SHIPPED_WORDS = SHIPPED_ADAPTER.with_name(BESIDE["words"].file)
 
 
@@ -79,8 +82,10 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     small = style == "small"
     classifier = _shipped(load_classifier, SHIPPED_CLASSIFIER) if small else None
     arguments = _shipped(load_arguments, SHIPPED_ARGUMENTS) if small else None
+    encoder = _shipped(load_encoder, SHIPPED_ENCODER) if small else None
     spelling = _shipped(load_spelling, SHIPPED_WORDS) if small else None
-    model.identity = assisted(model.identity, {"classifier": classifier, "arguments": arguments, "words": spelling})
+    beside = {"classifier": classifier, "arguments": arguments, "encoder": encoder, "words": spelling}
+    model.identity = assisted(model.identity, beside)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -95,7 +100,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     recorder = Recorder(ledger, Memory(store), approvals, style)
     speaker = Speaker(
         model, style, style != "small", settings.decision_deadline_s,
-        classifier=classifier, arguments=arguments, spelling=spelling,
+        classifier=of_calls(classifier, encoder), arguments=of_arguments(arguments, encoder), spelling=spelling,
     )  # fmt: skip
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)

@@ -18,15 +18,16 @@ from domain.ports import LanguageModel, ModelAnswer, NamingModel
 from domain.trucks import leave_out, users_words
 from domain.values import Call
 from prompts.render import Setting, Turn, render
-from tools.argument_classifier import SAY, ArgumentClassifier, likelihood, moved
+from tools.argument_classifier import SAY, likelihood, moved
 from tools.bounds import with_bounds
-from tools.call_classifier import WEIGHT, CallClassifier, fused
+from tools.call_classifier import WEIGHT, fused
 from tools.choosing import only_without, otherwise
 from tools.corrections import corrected
 from tools.coverage import NUMBER, TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
 from tools.follow_up import with_its_bin, with_its_subject, with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention, words_marked
+from tools.opinions import ArgumentExpert, CallExpert
 from tools.pairs import with_pairs
 from tools.placing import Placing, placed
 from tools.reach import with_reach
@@ -69,10 +70,10 @@ class Speaker:
     copying: bool = True
     show_tools: bool = False
     marking: bool = True
-    classifier: CallClassifier | None = None
+    classifier: CallExpert | None = None
     covering: bool = True
     spelling: Spelling | None = None
-    arguments: ArgumentClassifier | None = None
+    arguments: ArgumentExpert | None = None
 
 
 def _untold(_past: Past) -> None:
@@ -111,7 +112,7 @@ async def _chosen(
     answer, shown = await _answer(speaker, situation, schema, cut)
     votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
-        votes = speaker.classifier.likely(thread_of(situation))
+        votes = await asyncio.to_thread(speaker.classifier.likely, thread_of(situation))
         name = fused(answer.names, votes)
         if name != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
@@ -224,7 +225,7 @@ async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     classifier, call = choice.speaker.arguments, Call.read(answer.text)
     if classifier is None or not choice.speaker.copying or answer.weight is None or call.name not in TOOLS:
         return answer
-    told = await _in_time(choice, lambda: classifier.likely(thread_of(choice.situation), call.name)) or {}
+    told = await _in_time(choice, lambda: classifier.likely_roles(thread_of(choice.situation), call.name)) or {}
     found = moved(told, call)
     marks = map(Mention.read, (*choice.situation.marks, *map(str, told)))
     staying = [mark for mark in dict.fromkeys(marks) if mark not in dict(found)]
@@ -256,7 +257,7 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     call = Call.read(answer.text)
     if classifier is None or answer.weight is None:
         return answer
-    told = classifier.likely_choices(thread_of(choice.situation), call.name)
+    told = await asyncio.to_thread(classifier.likely_choices, thread_of(choice.situation), call.name)
     tried = 0
     for odds, argument, other in _doubted(call, told):
         if tried == MOST_AGAIN:
@@ -282,7 +283,7 @@ async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     idle: list[Mention] = []
     if classifier is not None and odds:
         odds |= await _in_time(choice, lambda: classifier.staying(thread), GRACE_S / 2) or {}
-        told = await _in_time(choice, lambda: classifier.likely(thread, call.name)) or {}
+        told = await _in_time(choice, lambda: classifier.likely_roles(thread, call.name)) or {}
         idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
     names = situation.resolver.trucks if situation.resolver else (lambda words: frozenset({words}))
     driving = with_trucks_out(call, question, odds, names, idle)

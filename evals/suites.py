@@ -42,10 +42,13 @@ from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
 from tools.argument_classifier import load_arguments
+from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
+from tools.opinions import of_arguments, of_calls
 from tools.registry import registry_version
 from tools.slips import load_spelling
+from tools.thread_encoder import load_encoder
 
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
@@ -125,11 +128,13 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifier and the words of the options. Raises BadData for files that do not fit."""
-    calls, arguments, words = (file_beside(options, name) for name in ("classifier", "arguments", "words"))
+    files = {name: file_beside(options, name) for name in BESIDE}
+    calls, arguments, words, encoder = (files[name] for name in ("classifier", "arguments", "words", "encoder"))
+    both = load_encoder(encoder) if encoder else None
     return replace(
         speaker,
-        classifier=load_classifier(calls) if calls else None,
-        arguments=load_arguments(arguments) if arguments else None,
+        classifier=of_calls(load_classifier(calls) if calls else None, both),
+        arguments=of_arguments(load_arguments(arguments) if arguments else None, both),
         spelling=load_spelling(words) if words else None,
     )
 

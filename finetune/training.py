@@ -269,9 +269,15 @@ def device_of(said: str) -> str:
     return ("cuda" if there else "cpu") if said == "auto" else said
 
 
+def native_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; one without it emulates that, many times slower."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(kind) for kind in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def dtype_of(args: argparse.Namespace) -> str:
-    """`auto` as this machine multiplies fastest (a processor without bfloat16 emulates it, many times slower), or as
-    the run began that is resumed. Raises BadData for a checkpoint that is none."""
+    """`auto` as this machine multiplies fastest, or as the run began that is resumed. Raises BadData for a checkpoint
+    that is none."""
     said: str = args.dtype
     checkpoint = args.out / "checkpoint.pt"
     if said != "auto":
@@ -281,9 +287,7 @@ def dtype_of(args: argparse.Namespace) -> str:
             return str(torch.load(checkpoint, weights_only=True, map_location="cpu")["plan"]["dtype"])
         except (KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
             raise BadData(f"{checkpoint}: not a checkpoint of finetune ({error!r}); start in another folder") from error
-    able = torch.cpu.get_capabilities()
-    native = any(able.get(kind) for kind in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "bfloat16" if native or device_of(args.device) == "cuda" else "float32"
+    return "bfloat16" if native_bfloat16() or device_of(args.device) == "cuda" else "float32"
 
 
 def plan_of(args: argparse.Namespace, init: adapters.Described | None, **more: Any) -> Plan:

@@ -62,7 +62,7 @@ class MiniLM:
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        folder = _model_folder()
+        folder = model_folder()
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
         from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
@@ -107,8 +107,8 @@ class SentenceModel:
         return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
 
 
-def _model_folder() -> Path:
-    """Where the installed package keeps the model; found without importing it."""
+def model_folder() -> Path:
+    """Where the installed package keeps the model; found without importing it. Raises ModelUnavailable without it."""
     spec = find_spec(PACKAGE)
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:

@@ -24,13 +24,19 @@ MASKED = np.float32(-1e9)
 def encode(weights: Weights, tokens: Sequence[Sequence[int]]) -> Floats:
     """Unit vectors, shape (texts, width), of texts given as token ids with their markers, none of them empty."""
     ids, mask = _padded(tokens)
+    x = states(weights, ids, mask)
+    mean = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return unit
+
+
+def states(weights: Weights, ids: npt.NDArray[np.int64], mask: Floats) -> Floats:
+    """The last layer, shape (texts, tokens, width), of ids and mask of shape (texts, tokens)."""
     x = _embedded(weights, ids)
     blocked = ((1 - mask) * MASKED)[:, None, None, :]
     for layer in range(_layers(weights)):
         x = _layer(weights, f"encoder.layer.{layer}", x, blocked)
-    mean = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-    unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    return unit
+    return x
 
 
 def _padded(tokens: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], Floats]:

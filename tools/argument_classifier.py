@@ -150,7 +150,7 @@ class Read:
             else:
                 words += [QUOTATION] if part == QUOTATION else _words(part)
         times = Counter(mark for mark, _ in found)
-        once = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS and not _several(mark)}
+        once = {mark: at for mark, at in found if times[mark] == 1 and at < MOST_WORDS and not is_several(mark)}
         trucks = [(mark, at) for mark, at in found if mark.kind == "truck" and at < MOST_WORDS]
         kept, places = tuple(words[:MOST_WORDS]), dict(list(once.items())[:MOST])
         shared = frozenset(buckets_of(_shared(kept, list(once), thread)))
@@ -178,7 +178,7 @@ class Read:
             yield from (f"{where} held {call.name}.{name}" for call, _ in made for name in holders(mark, call))
 
 
-def _several(mark: Mention) -> bool:
+def is_several(mark: Mention) -> bool:
     """Whether it names several things at once ("T1 T3"), which may part."""
     return mark.kind in ENUMERATED and len(_figures(_told(mark.words, mark.kind))) > 1
 
@@ -220,7 +220,7 @@ def _shared(words: Sequence[str], marks: Sequence[Mention], thread: Thread) -> I
 # ---------------------------------------------------------------- what is told
 
 
-def _counted(question: str) -> Counter[int]:
+def counted(question: str) -> Counter[int]:
     """How many words of the question are each number."""
     return Counter(each for word in NUMBER_WORD.finditer(question) for each in set(numbers_in(word[0])))
 
@@ -239,15 +239,15 @@ def groups() -> dict[tuple[str, str], slice]:
 class ArgumentClassifier(Regression):
     """The regressions of a mark's roles, one of each tool and kind of mark."""
 
-    def likely(self, thread: Thread, tool: str) -> Told:
+    def likely_roles(self, thread: Thread, tool: str) -> Told:
         """By mark of the question, and by number in it, how likely each argument of a call of `tool` takes it in; None:
         that none does. Left out are marks that stand there twice or in quotations, numbers that something else in the
         question is as well ("three trucks, 3 hours"), and what no argument could take in.
         """
-        read, found, counted = Read.of(thread), {}, _counted(thread.question)
+        read, found, times = Read.of(thread), {}, counted(thread.question)
         for mark in read.places:
             part = groups().get((tool, mark.kind))
-            if part and not (mark.kind == NUMBER and any(counted[each] > 1 for each in numbers_in(mark.words))):
+            if part and not (mark.kind == NUMBER and any(times[each] > 1 for each in numbers_in(mark.words))):
                 shares = self.shares(self.read(read.features(mark)), part)
                 found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
         return found

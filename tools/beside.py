@@ -25,6 +25,11 @@ BESIDE = {
         "roundsman-arguments.npz",
         "Without the argument classifier more words go into the wrong argument",
     ),
+    "encoder": Beside(
+        "thread encoder",
+        "roundsman-encoder.npz",
+        "Without the thread encoder more questions go to the wrong tool and more words into the wrong argument",
+    ),
     "words": Beside("words", "roundsman-words.txt", "Without the words typing errors mislead the model"),
 }
 """By the names of options, digests and results."""

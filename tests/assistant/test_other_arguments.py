@@ -84,9 +84,9 @@ async def test_what_only_others_say_changes_nothing() -> None:
 
 
 class Slow(ArgumentClassifier):
-    def likely(self, thread: Thread, tool: str) -> Told:
+    def likely_roles(self, thread: Thread, tool: str) -> Told:
         time.sleep(1.0)
-        return super().likely(thread, tool)
+        return super().likely_roles(thread, tool)
 
 
 async def test_a_classifier_that_takes_long_leaves_the_call_at_the_deadline() -> None:

@@ -55,7 +55,7 @@ def test_a_file_is_made_of_rows_twice_the_same_and_tells_roles_apart(tmp_path: P
     assert (one.weights == other.weights).all()
     for argument, said in SAID.items():
         marks = ("[time tonight]", "[site Cedar Lane]")
-        told = one.likely(Thread(said.format("Cedar Lane"), marks), "plan_round")[Mention("site", "Cedar Lane")]
+        told = one.likely_roles(Thread(said.format("Cedar Lane"), marks), "plan_round")[Mention("site", "Cedar Lane")]
         assert max(told, key=lambda role: told[role]) == argument
 
 

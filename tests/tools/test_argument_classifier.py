@@ -130,17 +130,17 @@ def test_a_long_question_of_names_and_numbers_is_read_in_a_moment() -> None:
     long = " ".join(f"truck {number}, {number} bins at Doe {number}" for number in range(2, 160))[:4000]
     thread = Thread(long, tuple(f"[truck truck {number}]" for number in range(2, 100)))
     began = time.process_time()
-    told = sure_of_arguments("plan_round").likely(thread, "plan_round")
+    told = sure_of_arguments("plan_round").likely_roles(thread, "plan_round")
     assert len(told) <= MOST
     assert time.process_time() - began < 2.0  # 0.05 s; what grows with the square of the marks takes 20
 
 
 def test_what_the_classifier_finds_otherwise_is_told_the_surest_first() -> None:
     thread = Thread("tonight Doe T1 glass", ("[time tonight]", "[site Doe]", "[truck T1]", "[stream glass]"))
-    told = sure_of_arguments("plan_round", site="skip", truck="trucks", time="when").likely(thread, "plan_round")
+    told = sure_of_arguments("plan_round", site="skip", truck="trucks", time="when").likely_roles(thread, "plan_round")
     assert [sum(map(np.exp, shares.values())) for shares in told.values()] == pytest.approx([1.0] * 4)
     call = Call("plan_round", {"when": "tonight", "near": "Doe"})
-    surest = sure_of_arguments("plan_round", site="skip").likely(thread, "plan_round")
+    surest = sure_of_arguments("plan_round", site="skip").likely_roles(thread, "plan_round")
     assert moved(surest, call)[0] == (Mention("site", "Doe"), "skip")
     assert dict(moved(told, call)) == {Mention("truck", "T1"): "trucks", Mention("site", "Doe"): "skip"}
     right = Call("plan_round", {"when": "tonight", "skip": ["Doe"], "trucks": ["T1"]})
@@ -149,7 +149,7 @@ def test_what_the_classifier_finds_otherwise_is_told_the_surest_first() -> None:
 
 
 def test_a_place_that_is_left_out_and_planned_around_counts_as_the_unlikelier() -> None:
-    told = sure_of_arguments("plan_round", site="skip").likely(Thread("no Doe", ("[site Doe]",)), "plan_round")
+    told = sure_of_arguments("plan_round", site="skip").likely_roles(Thread("no Doe", ("[site Doe]",)), "plan_round")
     torn = Call("plan_round", {"near": "Doe", "skip": ["Doe"]})
     assert moved(told, torn) == [(Mention("site", "Doe"), "skip")]
     assert likelihood(told, Call("plan_round", {"skip": ["Doe"]})) - likelihood(told, torn) == pytest.approx(6)
@@ -158,15 +158,15 @@ def test_a_place_that_is_left_out_and_planned_around_counts_as_the_unlikelier() 
 def test_a_number_that_two_things_are_stays_where_it_is() -> None:
     sure = sure_of_arguments("plan_round", number="truck_count")
     for question in ("three trucks, 3 hours", "5 trucks, five hours"):
-        assert not sure.likely(Thread(question), "plan_round")
-    told = sure.likely(Thread("make it 5 trucks"), "plan_round")
+        assert not sure.likely_roles(Thread(question), "plan_round")
+    told = sure.likely_roles(Thread("make it 5 trucks"), "plan_round")
     carried = Call("plan_round", {"truck_count": 5, "max_hours": 5})
     assert likelihood(told, carried) == likelihood(told, Call("plan_round", {"truck_count": 5}))
     assert not moved(told, carried)
 
 
 def test_marks_that_no_argument_of_a_tool_takes_are_left_out() -> None:
-    told = sure_of_arguments("audit_trail").likely(Thread("glass 5", ("[stream glass]",)), "audit_trail")
+    told = sure_of_arguments("audit_trail").likely_roles(Thread("glass 5", ("[stream glass]",)), "audit_trail")
     assert Mention("stream", "glass") not in told
 
 
@@ -177,7 +177,7 @@ def test_the_shipped_file_fits_and_another_file_is_refused() -> None:
         'a note says "no Birge Path", run for tonight near Birge Path': "near",
         "run for tonight, and Birge Path has to be emptied whatever happens": "must_serve",
     }.items():
-        told = shipped.likely(Thread(question, ("[site Birge Path]", "[time tonight]")), "plan_round")
+        told = shipped.likely_roles(Thread(question, ("[site Birge Path]", "[time tonight]")), "plan_round")
         shares = told[Mention("site", "Birge Path")]
         assert max(shares, key=lambda each: shares[each]) == role
     with pytest.raises(BadData, match=r"no argument classifier; make one with python -m finetune\.arguments"):

@@ -1,0 +1,309 @@
+r"""The thread encoder of tools/thread_encoder.py: MiniLM, tuned on rows of finetune.rows, in about an hour.
+
+    python -m finetune.encoder --rows rows.jsonl --val validation.jsonl \
+        --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-encoder.npz
+
+Which call a row's thread is for, the choices of its arguments and which of them takes in each mark are learned together
+(joint intent and slots: Chen et al. 2019, arXiv:1902.10909). Its embeddings of words stay; of each matrix the change is
+kept in 8 bits. Rows with listed tools are left out. A run that was broken off goes on with `--resume`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import BertModel
+
+from domain.errors import BadData
+from domain.files import file_digest
+from domain.values import Call
+from finetune.adapters import write_whole
+from finetune.regressions import OTHER, loss_of, read_own, temperature_of, thread_of, told_rightly
+from finetune.stage import run_stage
+from finetune.training import native_bfloat16
+from prompts.row import Row
+from tools import argument_classifier as arguments
+from tools import call_classifier as calls
+from tools.mentions import Mention
+from tools.slips import Spelling, load_spelling
+from tools.thread_encoder import CHANGED, WIDTH, base_folder, base_weights, made_for, reader, scores
+from tools.thread_tokens import Reader
+from tools.trucks_out import polarity_in
+
+TOLD_EVERY, KEPT_EVERY = 50, 500
+"""Steps."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row as numbers: its tokens, the target of each group of a call's scores, and of each mark its place and the
+    targets of its groups (OTHER where a group is not asked)."""
+
+    tokens: tuple[int, ...]
+    call: tuple[int, ...]
+    marks: tuple[tuple[int, tuple[int, ...]], ...]
+
+
+def read_examples(file: Path, spelling: Spelling | None, read: Reader) -> list[Example]:
+    """The rows of a file that list no tools. Raises BadData for a file that cannot be read or has none."""
+    return read_own(file, lambda row: _example(row, spelling, read))
+
+
+def _example(row: Row, spelling: Spelling | None, read: Reader) -> Example:
+    call, pieces = Call.read(row.call), read.pieces(thread_of(row, spelling))
+    said = (
+        of.index(call.parameters.get(argument)) if tool == call.name else OTHER
+        for (tool, argument), of in calls.choices().items()
+    )
+    places = {at: mark for mark, at in (*pieces.trucks, *pieces.places.items())}
+    alone = set(pieces.places.values())
+    marks = ((at, _roles(mark, call, alone=at in alone)) for at, mark in places.items())
+    return Example(
+        pieces.tokens,
+        (calls.names().index(call.name), *said),
+        tuple((at, roles) for at, roles in marks if any(role != OTHER for role in roles)),
+    )
+
+
+def _roles(mark: Mention, call: Call, *, alone: bool) -> tuple[int, ...]:
+    targets, keys = [OTHER] * len(arguments.roles()), list(arguments.roles())
+    key, held = (call.name, mark.kind), arguments.holders(mark, call)
+    if alone and key in arguments.roles() and len(held) <= 1:
+        targets[keys.index(key)] = arguments.roles()[key].index(held[0] if held else None)
+    if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
+        targets[keys.index(arguments.POLARITY)] = arguments.roles()[arguments.POLARITY].index(polarity)
+    return tuple(targets)
+
+
+class Net(nn.Module):  # type: ignore[misc]
+    """MiniLM with tokens of its own, and the scores of calls and of marks."""
+
+    def __init__(self, read: Reader) -> None:
+        super().__init__()
+        self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
+        self.bert.embeddings.requires_grad_(False)
+        words = self.bert.embeddings.word_embeddings.weight
+        self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
+        self.vocabulary = read.vocabulary
+        self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
+        self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
+
+    def forward(self, ids: Tensor, mask: Tensor, places: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """(rows, N) scores of calls, (marks, M) of the marks at `places` (rows, columns)."""
+        known = self.bert.embeddings.word_embeddings.weight
+        embedded = F.embedding(ids, torch.cat((known, self.own)))
+        seen = self.bert(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        mean = (seen * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+        whole = torch.cat((seen[:, 0], mean), 1)
+        rows, columns = places
+        return self.calls(whole), self.marks(torch.cat((seen[rows, columns], mean[rows]), 1))
+
+
+Batch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
+
+
+def batch_of(examples: Sequence[Example]) -> Batch:
+    """Ids, mask, places of marks, targets of calls and of marks."""
+    longest = max(len(each.tokens) for each in examples)
+    ids = torch.zeros(len(examples), longest, dtype=torch.long)
+    mask = torch.zeros(len(examples), longest)
+    for row, each in enumerate(examples):
+        ids[row, : len(each.tokens)] = torch.tensor(each.tokens)
+        mask[row, : len(each.tokens)] = 1
+    marks = [(row, at, roles) for row, each in enumerate(examples) for at, roles in each.marks]
+    rows, columns = (torch.tensor([mark[part] for mark in marks], dtype=torch.long) for part in (0, 1))
+    roles = torch.tensor([m[2] for m in marks], dtype=torch.long).reshape(len(marks), len(arguments.groups()))
+    return ids, mask, (rows, columns), torch.tensor([each.call for each in examples]), roles
+
+
+def batches(examples: Sequence[Example], size: int, chance: random.Random) -> list[list[Example]]:
+    """One epoch: batches of examples of like length, in random order."""
+    order = chance.sample(list(examples), len(examples))
+    made = []
+    for start in range(0, len(order), size * 50):
+        alike = sorted(order[start : start + size * 50], key=lambda each: len(each.tokens))
+        made += [alike[at : at + size] for at in range(0, len(alike), size)]
+    chance.shuffle(made)
+    return made
+
+
+Judged = Mapping[str, tuple[Tensor, Tensor, Sequence[slice]]]
+"""By kind of HEATED: scores, targets and groups."""
+_ROLES = list(arguments.groups().values())
+HEATED: Mapping[str, tuple[str, Sequence[slice]]] = {
+    "names": ("calls", calls.groups()[:1]), "choices": ("calls", calls.groups()[1:]),
+    "arguments": ("marks", _ROLES[:-1]), "trucks that drive or stay": ("marks", _ROLES[-1:]),
+}  # fmt: skip
+"""What has a temperature of its own: scores of calls or of marks, and which groups of them."""
+
+
+def scored(net: Net, examples: Sequence[Example]) -> Judged:
+    """The scores of all examples."""
+    net.eval()
+    found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    with torch.no_grad():
+        for at in range(0, len(examples), 64):
+            ids, mask, places, wanted, roles = batch_of(examples[at : at + 64])
+            of_calls, of_marks = net(ids, mask, places)
+            found.append((of_calls, of_marks, wanted, roles))
+    net.train()
+    of_calls, of_marks, wanted, roles = (torch.cat(each) for each in zip(*found, strict=True))
+    return {
+        "names": (of_calls, wanted[:, :1], HEATED["names"][1]),
+        "choices": (of_calls, wanted[:, 1:], HEATED["choices"][1]),
+        "arguments": (of_marks, roles[:, :-1], HEATED["arguments"][1]),
+        "trucks that drive or stay": (of_marks, roles[:, -1:], HEATED["trucks that drive or stay"][1]),
+    }
+
+
+# ---------------------------------------------------------------- learning
+
+
+@dataclass
+class Run:
+    """A run under way: `step` of `total` steps are done."""
+
+    net: Net
+    optimiser: torch.optim.Optimizer
+    total: int
+    lr: float
+    step: int = 0
+
+    def rate(self) -> float:
+        """Linear warm-up over the first twentieth, then straight to zero."""
+        warm = max(1, self.total // 20)
+        return self.lr * min((self.step + 1) / warm, (self.total - self.step) / (self.total - warm + 1))
+
+
+def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
+    """One step; the mean loss of its examples."""
+    ids, mask, places, wanted, roles = batch_of(examples)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        of_calls, of_marks = run.net(ids, mask, places)
+    loss = loss_of(of_calls.float(), wanted, calls.groups())
+    loss = (loss + loss_of(of_marks.float(), roles, list(arguments.groups().values()))) / len(examples)
+    for group in run.optimiser.param_groups:
+        group["lr"] = run.rate() * group["times"]
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
+    run.optimiser.step()
+    run.step += 1
+    return float(loss.item())
+
+
+def optimiser_of(net: Net, lr: float) -> torch.optim.Optimizer:
+    """AdamW; the heads and the own tokens, which begin at nothing, learn ten times as fast."""
+    new = [net.own, *net.calls.parameters(), *net.marks.parameters()]
+    groups = [{"params": list(net.bert.encoder.parameters()), "times": 1.0}, {"params": new, "times": 10.0}]
+    return torch.optim.AdamW(groups, lr, weight_decay=0.01)
+
+
+def told(judged: Judged) -> str:
+    """What share of validation targets is right, by kind."""
+    return ", ".join(
+        f"{what} {told_rightly(scores, targets, parts):.4f}" for what, (scores, targets, parts) in judged.items()
+    )
+
+
+# ---------------------------------------------------------------- the file
+
+
+def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, object]) -> None:
+    """The change of each matrix of the layers in 8 bits with a scale a row, of each vector in fp16; the heads over
+    their temperatures in fp32."""
+    base, stored = base_weights(), {"own": net.own.detach().numpy().astype(np.float16)}
+    for name, value in net.bert.state_dict().items():
+        if name.startswith(CHANGED):
+            change = value.numpy() - base[name]
+            if change.ndim == 2:
+                scale = np.maximum(np.abs(change).max(1), 1e-12) / 127
+                stored[name], stored[f"{name}.scale"] = np.round(change / scale[:, None]).astype(np.int8), scale
+            else:
+                stored[name] = change.astype(np.float16)
+    for of, head in {"calls": net.calls, "marks": net.marks}.items():
+        for part in ("weight", "bias"):
+            kept = getattr(head, part).detach().clone()
+            for what, (where, parts) in HEATED.items():
+                if where == of:
+                    kept[parts[0].start : parts[-1].stop] /= heats[what]
+            stored[f"{of}.{part}"] = kept.numpy()
+    with file.open("wb") as out:
+        np.savez_compressed(out, **stored, about=json.dumps(about))
+
+
+def restore(run: Run, file: Path) -> None:
+    """Go on where a checkpoint left off. Raises BadData without one, and for one of other rows or flags."""
+    if not file.is_file():
+        raise BadData(f"{file}: nothing to resume; start without --resume")
+    state = torch.load(file, weights_only=True)
+    if (state["total"], state["lr"]) != (run.total, run.lr):
+        raise BadData(f"{file}: made with other flags or rows; resume with the same ones")
+    run.net.load_state_dict(state["net"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.step = state["step"]
+
+
+def keep(run: Run, file: Path) -> None:
+    """A checkpoint, whole or not at all."""
+    state = {"net": run.net.state_dict(), "optimiser": run.optimiser.state_dict(), "step": run.step, "total": run.total}
+    write_whole(file, lambda path: torch.save({**state, "lr": run.lr}, path))
+
+
+def flags() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
+    parser.add_argument("--batch", type=int, default=32, help="rows of a step")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Make the encoder as the flags say."""
+    options = flags()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    read, spelling = reader(), load_spelling(options.words)
+    validation, rows = (read_examples(file, spelling, read) for file in (options.val, options.rows))
+    net, chance, checkpoint = Net(read), random.Random(options.seed), options.out.with_suffix(".pt")
+    steps = [step for _ in range(ceil(options.epochs)) for step in batches(rows, options.batch, chance)]
+    run = Run(net, optimiser_of(net, options.lr), int(options.epochs * len(rows) / options.batch), options.lr)
+    if options.resume:
+        restore(run, checkpoint)
+    half, began = native_bfloat16(), time.monotonic()
+    for step in steps[run.step : run.total]:
+        loss = train_step(run, step, half=half)
+        if run.step % TOLD_EVERY == 0:
+            print(f"step {run.step} of {run.total}, {time.monotonic() - began:.0f} s: loss {loss:.3f}", flush=True)
+        if run.step % KEPT_EVERY == 0:
+            print(told(scored(net, validation)), flush=True)
+            keep(run, checkpoint)
+    judged = scored(net, validation)
+    heats = {what: temperature_of(*each) for what, each in judged.items()}
+    save(net, options.out, heats, {**made_for(read), "data_digest": file_digest(options.rows)})
+    checkpoint.unlink(missing_ok=True)
+    size = options.out.stat().st_size / 1e6
+    print(f"{options.out}: {size:.1f} MB; {len(validation)} validation rows: {told(judged)}; temperatures {heats}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

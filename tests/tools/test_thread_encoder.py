@@ -1,0 +1,149 @@
+"""tools/thread_encoder.py: the shipped encoder, what is kept, and which files it takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import SHIPPED_ENCODER
+from domain.errors import BadData
+from domain.values import Call
+from evals.bench import bench
+from tools import argument_classifier, call_classifier
+from tools.call_classifier import Made, Thread, names
+from tools.mentions import Mention, marks_of
+from tools.registry import TOOLS
+from tools.thread_encoder import KEPT, ThreadEncoder, base_weights, load_encoder, made_for, reader
+from tools.thread_tokens import KINDS
+
+WIDTH = 384
+ASKED = Thread("how full are the bins near Sather Gate?", ("[site Sather Gate]",))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ThreadEncoder:
+    return load_encoder(SHIPPED_ENCODER)
+
+
+@pytest.mark.slow
+def test_the_shipped_file_tells_tools_apart_as_it_is_served(shipped: ThreadEncoder) -> None:
+    before = (Made(Call("plan_round", {"when": "tonight"}), "ok"),)
+    with bench() as where:
+        operation = where.operation("berkeley")
+        now = operation.demo_now.astimezone(operation.zone)
+        for tool in TOOLS.values():
+            for example in tool.examples:
+                marks = marks_of(example.question, operation, now)
+                likely = shipped.likely(Thread(example.question, marks, before=before, earlier="plan tonight"))
+                assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
+                assert likely[tool.name] > -1.0, (example.question, max(likely, key=lambda name: likely[name]))
+
+
+@pytest.mark.parametrize(
+    ("question", "argument", "choice"),
+    [
+        ("plan tomorrow for T1, every container", "serve", "all"),
+        ("plan tomorrow for T1 as cheap as can be", "goal", "cost"),
+        ("plan tomorrow for T1", "goal", None),
+    ],
+)
+def test_it_tells_choices_apart(shipped: ThreadEncoder, question: str, argument: str, choice: str | None) -> None:
+    likely = shipped.likely_choices(Thread(question, ("[truck T1]", "[time tomorrow]")), "plan_round")[argument]
+    assert max(likely, key=lambda each: likely[each]) == choice
+
+
+@pytest.mark.parametrize(
+    ("question", "role"),
+    [
+        ("plan tonight around Doe", "near"),
+        ("plan tonight, but not Doe", "skip"),
+        ("plan tonight, leave out Doe", "skip"),
+    ],
+)
+def test_it_tells_which_argument_takes_in_a_mark(shipped: ThreadEncoder, question: str, role: str) -> None:
+    told = shipped.likely_roles(Thread(question, ("[time tonight]", "[site Doe]")), "plan_round")
+    assert told.keys() == {Mention("time", "tonight"), Mention("site", "Doe")}
+    assert max(told[Mention("site", "Doe")], key=lambda each: told[Mention("site", "Doe")][each]) == role
+
+
+def test_it_tells_trucks_that_stay_from_those_that_drive(shipped: ThreadEncoder) -> None:
+    odds = shipped.staying(Thread("T2 is down, take T1 tonight", ("[truck T2]", "[truck T1]", "[time tonight]")))
+    assert odds[Mention("truck", "T2")] > 0 > odds[Mention("truck", "T1")]
+
+
+def test_a_number_that_is_said_twice_has_no_role(shipped: ThreadEncoder) -> None:
+    assert not shipped.likely_roles(Thread("plan for 3 trucks, 3 hours"), "plan_round")
+
+
+def test_what_was_seen_is_kept_for_a_while(shipped: ThreadEncoder) -> None:
+    first = shipped.seen(ASKED)
+    assert shipped.seen(ASKED) is first
+    for number in range(KEPT):
+        shipped.seen(Thread(f"bins {number}"))
+    again = shipped.seen(ASKED)
+    assert again is not first
+    assert np.array_equal(again.states, first.states)
+
+
+# ---------------------------------------------------------------- the file
+
+
+@pytest.fixture(scope="module")
+def parts() -> dict[str, object]:
+    """The arrays of a file that changes nothing and finds all equally likely."""
+    stored: dict[str, object] = {"own": np.zeros((len(KINDS), WIDTH), np.float16)}
+    for name, value in base_weights().items():
+        if name.startswith("encoder.layer."):
+            stored[name] = np.zeros(value.shape, np.int8 if value.ndim == 2 else np.float16)
+            if value.ndim == 2:
+                stored[f"{name}.scale"] = np.ones(len(value), np.float32)
+    scores = call_classifier.groups()[-1].stop, list(argument_classifier.groups().values())[-1].stop
+    for of, count in zip(("calls", "marks"), scores, strict=True):
+        stored |= {f"{of}.weight": np.zeros((count, 2 * WIDTH), np.float32), f"{of}.bias": np.zeros(count, np.float32)}
+    return stored
+
+
+def stored(file: Path, parts: dict[str, object], **about: str) -> Path:
+    with file.open("wb") as out:
+        np.savez_compressed(out, about=json.dumps(made_for(reader()) | about), **parts)  # type: ignore[arg-type]
+    return file
+
+
+def test_a_file_of_other_tools_pieces_or_weights_is_refused_with_both_hashes(
+    tmp_path: Path, parts: dict[str, object]
+) -> None:
+    encoder = load_encoder(stored(tmp_path / "right.npz", parts))
+    assert encoder.likely(ASKED) == pytest.approx(dict.fromkeys(names(), -np.log(len(names()))))
+    for name, needed in made_for(reader()).items():
+        with pytest.raises(BadData, match=rf"its {name} is abc, needed is {needed}"):
+            load_encoder(stored(tmp_path / "wrong.npz", parts, **{name: "abc"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("own", np.zeros((1, WIDTH))),
+        ("calls.weight", np.zeros((3, 2 * WIDTH))),
+        ("marks.bias", np.full(3, np.nan)),
+        ("encoder.layer.0.output.dense.bias", np.full(WIDTH, np.nan)),
+        ("encoder.layer.0.output.dense.weight", np.zeros((3, 3), np.int8)),
+        ("encoder.layer.0.output.dense.weight", None),
+        ("encoder.layer.0.output.dense.weight.scale", None),
+    ],
+)
+def test_a_file_with_wrong_or_missing_parts_is_refused(
+    tmp_path: Path, parts: dict[str, object], name: str, value: object
+) -> None:
+    changed = {key: each for key, each in {**parts, name: value}.items() if each is not None}
+    with pytest.raises(BadData, match=r"is no thread encoder; make one with python -m finetune\.encoder"):
+        load_encoder(stored(tmp_path / "wrong.npz", changed))
+
+
+def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("not numbers")
+    for file in ("text.npz", "missing.npz"):
+        with pytest.raises(BadData, match="is no thread encoder"):
+            load_encoder(tmp_path / file)

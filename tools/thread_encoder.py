@@ -1,0 +1,247 @@
+"""An encoder of sentences, tuned on threads: which call, which choices, and which argument takes in each mark.
+
+The linear classifiers (tools/call_classifier.py, tools/argument_classifier.py) know words that they have seen. A
+transformer that was trained on a billion pairs of sentences knows that "what's piling up" is near "what fills", and
+reads a mark in the light of all words around it. So MiniLM (Wang et al. 2020, arXiv:2002.10957), which the search has
+anyway, is tuned on the rows that the language model learns from (joint intent and slots: Chen et al. 2019,
+arXiv:1902.10909), and its opinion is multiplied with theirs (tools/opinions.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import BadData, ModelUnavailable
+from domain.files import file_digest
+from retrieval.embedder import model_folder
+from retrieval.minilm import Floats, Weights, states
+from tools import argument_classifier, call_classifier
+from tools.argument_classifier import POLARITY, Told, counted, roles
+from tools.call_classifier import Thread, choices, names
+from tools.coverage import NUMBER
+from tools.mentions import Mention
+from tools.numbers import numbers_in
+from tools.registry import registry_version
+from tools.regression import UNREADABLE
+from tools.thread_tokens import KINDS, Pieces, Reader
+
+NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
+WORDS = "embeddings.word_embeddings.weight"
+CHANGED = "encoder.layer."
+"""What the weights begin with that are tuned."""
+WIDTH = 384
+KEPT = 8
+"""Threads whose states are kept: a decision asks of the same one several times."""
+
+
+Parts = Mapping[str, npt.NDArray[Any]]
+
+
+class Seen(NamedTuple):
+    """A thread's pieces, and their states: of the whole (2 WIDTH,), of each piece (pieces, WIDTH)."""
+
+    pieces: Pieces
+    whole: Floats
+    states: Floats
+
+
+@dataclass(frozen=True)
+class Heads:
+    """`weights` (N, 2 WIDTH) and `bias` (N,) of scores."""
+
+    weights: Floats
+    bias: Floats
+
+    def shares(self, of: Floats, group: slice) -> list[float]:
+        """The natural log-probabilities of a group of scores that exclude each other."""
+        scores = self.weights[group] @ of + self.bias[group]
+        scores = scores - scores.max()
+        shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
+        return shares
+
+
+@dataclass
+class ThreadEncoder:
+    """The encoder with the heads of calls and of marks; safe for many threads. `digest`: SHA-256 of its file."""
+
+    weights: Weights
+    reader: Reader
+    calls: Heads
+    marks: Heads
+    digest: str = ""
+    _seen: dict[str, Seen] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def likely(self, thread: Thread) -> dict[str, float]:
+        """The natural log-probability of each name."""
+        return dict(zip(names(), self.calls.shares(self.seen(thread).whole, call_classifier.groups()[0]), strict=True))
+
+    def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
+        """As of CallClassifier."""
+        whole = self.seen(thread).whole
+        return {
+            argument: dict(zip(of, self.calls.shares(whole, group), strict=True))
+            for ((named, argument), of), group in zip(choices().items(), call_classifier.groups()[1:], strict=True)
+            if named == tool
+        }
+
+    def likely_roles(self, thread: Thread, tool: str) -> Told:
+        """As of ArgumentClassifier."""
+        seen, times, found = self.seen(thread), counted(thread.question), {}
+        for mark, at in seen.pieces.places.items():
+            part = argument_classifier.groups().get((tool, mark.kind))
+            if part and not (mark.kind == NUMBER and any(times[each] > 1 for each in numbers_in(mark.words))):
+                shares = self.marks.shares(_at(seen, at), part)
+                found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
+        return found
+
+    def staying(self, thread: Thread) -> dict[Mention, float]:
+        """As of ArgumentClassifier."""
+        seen, found = self.seen(thread), dict[Mention, float]()
+        for mark, at in seen.pieces.trucks:
+            drives, stays = self.marks.shares(_at(seen, at), argument_classifier.groups()[POLARITY])
+            found[mark] = found.get(mark, 0.0) + stays - drives
+        return found
+
+    def seen(self, thread: Thread) -> Seen:
+        """A thread's states; those of the last few threads are kept."""
+        key = repr(thread)
+        with self._lock:
+            if key not in self._seen:
+                while len(self._seen) >= KEPT:
+                    del self._seen[next(iter(self._seen))]
+                self._seen[key] = self._states(thread)
+            return self._seen[key]
+
+    def _states(self, thread: Thread) -> Seen:
+        pieces = self.reader.pieces(thread)
+        ids = np.array([pieces.tokens], dtype=np.int64)
+        mask = np.ones(ids.shape, dtype=np.float32)
+        with _pools().limit(limits=1, user_api="blas"):
+            found = states(self.weights, ids, mask)[0]
+        return Seen(pieces, np.concatenate((found[0], found.mean(0))), found)
+
+
+def _at(seen: Seen, at: int) -> Floats:
+    """What the scores of a mark are made of, (2 WIDTH,)."""
+    return np.concatenate((seen.states[at], seen.whole[WIDTH:]))
+
+
+@functools.cache
+def _pools() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
+
+
+# ---------------------------------------------------------------- the file
+
+
+def base_folder() -> Path:
+    """Where the encoder's own weights are. Raises ModelUnavailable without them."""
+    return model_folder()
+
+
+def reader() -> Reader:
+    """Of the encoder's tokenizer. Raises ModelUnavailable without it."""
+    from tokenizers import Tokenizer
+
+    file = base_folder() / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+    except OSError as unreadable:
+        raise ModelUnavailable(f"the encoder's tokenizer {file} cannot be read") from unreadable
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return Reader(tokenizer)
+
+
+def made_for(read: Reader) -> dict[str, str]:
+    """What a file must have been made for: the tools of this registry, what is read of two threads, the base."""
+    samples = (call_classifier.SAMPLE, argument_classifier.SAMPLE)
+    told = [repr(read.pieces(sample)) for sample in samples] + [repr(list(roles().items()))]
+    return {
+        "schema_hash": registry_version(),
+        "features_hash": hashlib.sha256("".join(told).encode()).hexdigest()[:12],
+        "base_digest": file_digest(base_folder() / "model.safetensors"),
+    }
+
+
+def load_encoder(file: Path) -> ThreadEncoder:
+    """The encoder of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
+    try:
+        base, read = base_weights(), reader()
+    except ModelUnavailable as missing:
+        raise BadData(f"{file} changes a model that is missing: {missing}") from missing
+    none = f"{file} is no {NAME}; make one with {COMMAND}"
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            about: dict[str, Any] = json.loads(str(stored["about"]))
+            made = {name: about.get(name) for name in made_for(read)}
+            parts = {name: stored[name] for name in stored.files if name != "about"}
+    except UNREADABLE as unreadable:
+        raise BadData(none) from unreadable
+    for name, wanted in made_for(read).items():
+        if made[name] != wanted:
+            told = f"its {name} is {made[name]}, needed is {wanted}"
+            raise BadData(f"{file} does not fit: {told}; make one with {COMMAND}")
+    try:
+        weights = {name: _changed(name, value, parts) for name, value in base.items()}
+        weights[WORDS] = np.concatenate((base[WORDS], _part(parts, "own", (len(KINDS), base[WORDS].shape[1]))))
+        calls, marks = (_heads(parts, of, count) for of, count in scores().items())
+    except UNREADABLE as unfit:
+        raise BadData(none) from unfit
+    return ThreadEncoder(weights, read, calls, marks, file_digest(file))
+
+
+def scores() -> dict[str, int]:
+    """How many scores there are of calls and of marks."""
+    return {
+        "calls": call_classifier.groups()[-1].stop,
+        "marks": list(argument_classifier.groups().values())[-1].stop,
+    }
+
+
+def base_weights() -> dict[str, Floats]:
+    """MiniLM as it is installed. Raises ModelUnavailable without it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    file = base_folder() / "model.safetensors"
+    try:
+        return dict(load_file(file))
+    except (OSError, SafetensorError) as unreadable:
+        raise ModelUnavailable(f"the encoder's weights {file} cannot be read") from unreadable
+
+
+def _heads(parts: Parts, of: str, count: int) -> Heads:
+    return Heads(_part(parts, f"{of}.weight", (count, 2 * WIDTH)), _part(parts, f"{of}.bias", (count,)))
+
+
+def _changed(name: str, value: Floats, parts: Parts) -> Floats:
+    """A weight and its change: 8 bits with a scale a row, or, without rows, whole. Raises KeyError, ValueError."""
+    if not name.startswith(CHANGED):
+        return value
+    change = _part(parts, name, value.shape)
+    if change.ndim == 2:
+        change = change * _part(parts, f"{name}.scale", (len(change),))[:, None]
+    changed: Floats = value + change
+    return changed
+
+
+def _part(parts: Parts, name: str, shape: tuple[int, ...]) -> Floats:
+    """A part of a file. Raises KeyError, or ValueError for one of another shape or with numbers that are none."""
+    part: Floats = parts[name].astype(np.float32)
+    if part.shape != shape or not np.isfinite(part).all():
+        raise ValueError(name)
+    return part

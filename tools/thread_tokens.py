@@ -1,0 +1,142 @@
+"""A thread as an encoder of sentences reads it: pieces of words, with what code recognised as pieces of its kind.
+
+"which bins near [site] by [time] tomorrow noon" is read for "which bins near Sather Gate by tomorrow noon": what a
+place is called says nothing of the call, where it stands does (delexicalisation: Henderson et al. 2014, IEEE SLT).
+Behind the question stand the calls of this turn and of the one before, and the earlier question.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.name_words import fold
+from tools.argument_classifier import MOST, OWN_WORDS, TOKEN, is_several
+from tools.call_classifier import Made, Thread, choices
+from tools.coverage import NUMBER, QUOTED
+from tools.mentions import Mention
+from tools.said_numbers import numbers_said
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+KINDS: Mapping[str, str] = {
+    "site": "place", "area": "area", "bin": "bin", "truck": "truck", "file": "picture", "stream": "waste",
+    "time": "time", NUMBER: "number", "step": "done", "before": "before", "earlier": "earlier",
+}  # fmt: skip
+"""Pieces of the encoder's own, and the word of its vocabulary that each one begins as."""
+MOST_PIECES, MOST_CONTEXT = 160, 80
+"""Of the question, and of what stands behind it."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The encoder's tokens of a thread, its own from `vocabulary` on; `places`: of the marks that stand in the question
+    once, alone and outside of quotations; `trucks`: of all marks of trucks."""
+
+    tokens: tuple[int, ...]
+    places: Mapping[Mention, int]
+    trucks: tuple[tuple[Mention, int], ...]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Cuts threads into pieces of a tokenizer's vocabulary."""
+
+    tokenizer: Tokenizer
+
+    def pieces(self, thread: Thread) -> Pieces:
+        """What is read of a thread."""
+        tokens, found = [self._marker("[CLS]")], list[tuple[Mention, int]]()
+        for part in _parts(thread):
+            if isinstance(part, Mention):
+                found.append((part, len(tokens)))
+                tokens.append(self.own(part.kind))
+            else:
+                tokens += self._words(part)
+        tokens = [*tokens[:MOST_PIECES], self._marker("[SEP]")]
+        found = [(mark, at) for mark, at in found if at < MOST_PIECES]
+        context = [piece for part in _context(thread) for piece in self._named(part)]
+        times = Counter(mark for mark, _ in found)
+        once = [(mark, at) for mark, at in found if times[mark] == 1 and not is_several(mark)]
+        trucks = tuple((mark, at) for mark, at in found if mark.kind == "truck")
+        return Pieces((*tokens, *context[:MOST_CONTEXT], self._marker("[SEP]")), dict(once[:MOST]), trucks[:MOST])
+
+    def own(self, kind: str) -> int:
+        """The token of a kind, behind those of the vocabulary."""
+        return self.vocabulary + list(KINDS).index(kind)
+
+    @functools.cached_property
+    def vocabulary(self) -> int:
+        """How many tokens the tokenizer knows."""
+        return self.tokenizer.get_vocab_size()
+
+    def begins_as(self) -> list[int]:
+        """The tokens of KINDS' words."""
+        return [self._marker(word) for word in KINDS.values()]
+
+    def _named(self, part: str) -> list[int]:
+        return [self.own(part)] if part in KINDS else self._words(part)
+
+    def _words(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _marker(self, piece: str) -> int:
+        known: int | None = self.tokenizer.token_to_id(piece)
+        if known is None:
+            raise ValueError(f"the encoder's tokenizer knows no {piece}")
+        return known
+
+
+def _parts(thread: Thread) -> Iterator[str | Mention]:
+    """The question's words, and the marks between them; those of kinds whose words tell more are followed by them."""
+    marks = [*map(Mention.read, (*thread.marks, *numbers_said(thread.question, thread.marks)))]
+    known = {mark.words: mark for mark in reversed(marks)}
+    names = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
+    stands = re.compile(rf"(?<!\w)({names})(?!\w)" if names else r"(?!)")
+    at = 0
+    for quoted in [*QUOTED.finditer(thread.question), None]:
+        end = quoted.start() if quoted else len(thread.question)
+        for part in _cut(thread.question[at:end], stands):
+            mark = known.get(part)
+            yield mark or _plain(part)
+            if mark and mark.kind in OWN_WORDS:
+                yield _plain(part)
+        if quoted:
+            yield _plain(quoted[0])
+            at = quoted.end()
+
+
+def _cut(text: str, stands: re.Pattern[str]) -> list[str]:
+    return [part for part in stands.split(text) if part]
+
+
+def _plain(text: str) -> str:
+    """Folded words and punctuation; a figure of more than two digits by their count."""
+    return " ".join(re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), token) for token in TOKEN.findall(fold(text)))
+
+
+def _context(thread: Thread) -> Iterator[str]:
+    for where, made in (("step", thread.steps), ("before", thread.before)):
+        for each in made:
+            yield where
+            yield from _call(each)
+    if thread.earlier:
+        yield "earlier"
+        yield _plain(thread.earlier)
+
+
+def _call(made: Made) -> Sequence[str]:
+    """A call by its name, its arguments, their choices and how it went."""
+    call, outcome = made
+    chosen = choices()
+    said = [
+        f"{name} {value}" if (call.name, name) in chosen else name
+        for name, value in call.parameters.items()
+        if isinstance(value, str | int | list)
+    ]
+    return [_plain(" ".join([call.name.replace("_", " "), *said, outcome.partition(":")[0]]).replace("_", " "))]
