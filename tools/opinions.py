@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -82,10 +83,10 @@ class ArgumentOpinions:
         return {mark: pooled([each[mark] for each in told if mark in each]) for mark in marks}
 
     def staying(self, thread: Thread) -> dict[Mention, float]:
-        """As of ArgumentExpert: the product of their odds."""
+        """As of ArgumentExpert: the mean, for the odds from which on a truck stays are those of one expert."""
         told = [each.staying(thread) for each in self.experts]
         marks = dict.fromkeys(mark for each in told for mark in each)
-        return {mark: sum(each[mark] for each in told if mark in each) for mark in marks}
+        return {mark: mean(each[mark] for each in told if mark in each) for mark in marks}
 
 
 def of_calls(*experts: CallExpert | None) -> CallExpert | None:

@@ -71,7 +71,7 @@ def test_calls_choices_roles_and_trucks_are_pooled() -> None:
     roles = arguments.likely_roles(ASKED, "x")
     assert roles[DOE][None] - roles[DOE]["near"] == pytest.approx(math.log(9))
     assert roles[EVANS] == ROLES  # only one of them tells of it
-    assert arguments.staying(ASKED) == {T2: 1.0}
+    assert arguments.staying(ASKED) == {T2: 0.5}
 
 
 def test_without_experts_there_is_no_opinion() -> None:
