@@ -57,10 +57,10 @@ class Speaker:
 
     `style` of prompts/render.py; own words or references only; `copying` limits values to spans; `show_tools` puts the
     tools' signatures into the small style's prompt, for a model that was not tuned on them; `marking` shows what code
-    recognises in the question; `classifier` has a say in which tool it is and in choices; `covering` writes a call
-    again that leaves out what code recognised, in the small style and where values are copied; `spelling` mends slips
-    of the keyboard in what the model and the classifiers read; `arguments` has a say in which argument takes in what
-    code recognised.
+    recognises in the question; `classifier` (one expert, or several as one: tools/opinions.py) has a say in which tool
+    it is and in choices; `covering` writes a call again that leaves out what code recognised, in the small style and
+    where values are copied; `spelling` mends slips of the keyboard in what the model and the experts read; `arguments`
+    (likewise) has a say in which argument takes in what code recognised.
     """
 
     model: LanguageModel
@@ -112,8 +112,9 @@ async def _chosen(
     answer, shown = await _answer(speaker, situation, schema, cut)
     votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
-        votes = await asyncio.to_thread(speaker.classifier.likely, thread_of(situation))
-        name = fused(answer.names, votes)
+        classifier, thread = speaker.classifier, thread_of(situation)
+        votes = await _in_time(until, lambda: classifier.likely(thread)) or {}
+        name = fused(answer.names, votes) if votes else Call.read(answer.text).name
         if name != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
@@ -162,7 +163,7 @@ async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
         return answer
     best, most = answer, choice.weight(call.name, answer.weight) - DOUBT
     for made in (lambda: only_without(choice.schema, call, unknown), lambda: _resolvable(choice, resolver, call)):
-        schema = await _in_time(choice, made)
+        schema = await _in_time(choice.until, made)
         again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
         if again is None or again.weight is None:
             continue
@@ -180,10 +181,10 @@ def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
     return resolver.only_resolvable(choice.schema, [*marked, *said])
 
 
-async def _in_time(choice: _Choice, made: Callable[[], Made], least: float = 0.0) -> Made | None:
+async def _in_time(until: float, made: Callable[[], Made], least: float = 0.0) -> Made | None:
     """What takes a moment to make; None where time is up before. It has `least` seconds in any case."""
     try:
-        async with asyncio.timeout(max(least, choice.until - time.monotonic())):
+        async with asyncio.timeout(max(least, until - time.monotonic())):
             return await asyncio.to_thread(made)
     except TimeoutError:
         return None
@@ -225,7 +226,7 @@ async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     classifier, call = choice.speaker.arguments, Call.read(answer.text)
     if classifier is None or not choice.speaker.copying or answer.weight is None or call.name not in TOOLS:
         return answer
-    told = await _in_time(choice, lambda: classifier.likely_roles(thread_of(choice.situation), call.name)) or {}
+    told = await _in_time(choice.until, lambda: classifier.likely_roles(thread_of(choice.situation), call.name)) or {}
     found = moved(told, call)
     marks = map(Mention.read, (*choice.situation.marks, *map(str, told)))
     staying = [mark for mark in dict.fromkeys(marks) if mark not in dict(found)]
@@ -244,7 +245,7 @@ async def _placed(
 ) -> ModelAnswer | None:
     """The model's call with these marks in those arguments; None where it fails, or code can resolve less of it."""
     placing = Placing(call, roles, choice.situation.question, staying)
-    schema = await _in_time(choice, lambda: placed(choice.schema, placing))
+    schema = await _in_time(choice.until, lambda: placed(choice.schema, placing))
     again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
     if again is None or (other := Call.read(again.text)).name != call.name:
         return None
@@ -257,7 +258,8 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     call = Call.read(answer.text)
     if classifier is None or answer.weight is None:
         return answer
-    told = await asyncio.to_thread(classifier.likely_choices, thread_of(choice.situation), call.name)
+    thread = thread_of(choice.situation)
+    told = await _in_time(choice.until, lambda: classifier.likely_choices(thread, call.name)) or {}
     tried = 0
     for odds, argument, other in _doubted(call, told):
         if tried == MOST_AGAIN:
@@ -282,8 +284,8 @@ async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     odds = {Mention("truck", words): 0.0 for words in words_marked("truck", situation.marks)}
     idle: list[Mention] = []
     if classifier is not None and odds:
-        odds |= await _in_time(choice, lambda: classifier.staying(thread), GRACE_S / 2) or {}
-        told = await _in_time(choice, lambda: classifier.likely_roles(thread, call.name)) or {}
+        odds |= await _in_time(choice.until, lambda: classifier.staying(thread), GRACE_S / 2) or {}
+        told = await _in_time(choice.until, lambda: classifier.likely_roles(thread, call.name)) or {}
         idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
     names = situation.resolver.trucks if situation.resolver else (lambda words: frozenset({words}))
     driving = with_trucks_out(call, question, odds, names, idle)
@@ -307,7 +309,7 @@ def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list
 
 async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
     """The model's call that takes in a mark more; None where no argument could, and where it fails."""
-    wider = await _in_time(choice, lambda: taking_in(choice.schema, lacking))
+    wider = await _in_time(choice.until, lambda: taking_in(choice.schema, lacking))
     return await _again(choice.speaker, choice.situation, wider, choice.until) if wider else None
 
 

@@ -89,11 +89,10 @@ def _model(model: LanguageModel) -> PartHealth:
     if isinstance(model, LocalModel) and identity.adapter is None:
         advice = "The stock model cannot choose tools: restore finetune/adapter or set ROUNDSMAN_ADAPTER."
         return PartHealth("language model", False, detail, advice, needed=False)
-    missing = [each.without for name, each in BESIDE.items() if name not in identity.digests]
+    missing = [each for name, each in BESIDE.items() if name not in identity.digests]
     if isinstance(model, LocalModel) and missing:
-        return PartHealth(
-            "language model", False, detail, f"{'. '.join(missing)}: restore finetune/adapter.", needed=False
-        )
+        advice = " ".join(f"{each.without}: restore {each.needs}." for each in missing)
+        return PartHealth("language model", False, detail, advice, needed=False)
     return PartHealth("language model", True, detail)
 
 

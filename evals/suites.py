@@ -127,14 +127,14 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
 
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
-    """The speaker with the classifier and the words of the options. Raises BadData for files that do not fit."""
+    """The speaker with the classifiers, the encoder and the words of the options. Raises BadData for misfits."""
     files = {name: file_beside(options, name) for name in BESIDE}
     calls, arguments, words, encoder = (files[name] for name in ("classifier", "arguments", "words", "encoder"))
-    both = load_encoder(encoder) if encoder else None
+    read = load_encoder(encoder) if encoder else None
     return replace(
         speaker,
-        classifier=of_calls(load_classifier(calls) if calls else None, both),
-        arguments=of_arguments(load_arguments(arguments) if arguments else None, both),
+        classifier=of_calls(load_classifier(calls) if calls else None, read),
+        arguments=of_arguments(load_arguments(arguments) if arguments else None, read),
         spelling=load_spelling(words) if words else None,
     )
 

@@ -22,6 +22,7 @@ from finetune.regressions import OTHER, Examples, Kind, flags, make, read_own, t
 from finetune.stage import run_stage
 from prompts.row import Row
 from tools.argument_classifier import POLARITY, Read, groups, holders, made_for, roles
+from tools.mentions import Mention
 from tools.slips import Spelling
 from tools.trucks_out import polarity_in
 
@@ -42,16 +43,22 @@ def _examples(row: Row, spelling: Spelling | None) -> Iterator[tuple[Sequence[in
 
     A mark that two arguments hold is none of an example.
     """
-    call, read, keys = Call.read(row.call), Read.of(thread_of(row, spelling)), list(roles())
+    call, read = Call.read(row.call), Read.of(thread_of(row, spelling))
     for mark, at in dict.fromkeys((*read.places.items(), *read.trucks)):
-        targets = [OTHER] * len(keys)
-        key, held = (call.name, mark.kind), holders(mark, call)
-        if mark in read.places and key in roles() and len(held) <= 1:
-            targets[keys.index(key)] = roles()[key].index(held[0] if held else None)
-        if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
-            targets[keys.index(POLARITY)] = roles()[POLARITY].index(polarity)
-        if any(target != OTHER for target in targets):
+        if targets := targets_of(mark, call, alone=mark in read.places):
             yield read.features(mark, at), targets
+
+
+def targets_of(mark: Mention, call: Call, *, alone: bool) -> list[int]:
+    """Of each group of scores what is right of a mark, OTHER in the groups that it is not of; empty if it is of none.
+    Only a mark that stands in the question `alone` has a role."""
+    targets, keys = [OTHER] * len(roles()), list(roles())
+    key, held = (call.name, mark.kind), holders(mark, call)
+    if alone and key in roles() and len(held) <= 1:
+        targets[keys.index(key)] = roles()[key].index(held[0] if held else None)
+    if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
+        targets[keys.index(POLARITY)] = roles()[POLARITY].index(polarity)
+    return targets if any(target != OTHER for target in targets) else []
 
 
 def main() -> None:

@@ -24,11 +24,12 @@ from tools.slips import Spelling
 
 def read_examples(file: Path, spelling: Spelling | None = None) -> Examples:
     """The rows of a file that list no tools. Raises BadData for a file that cannot be read or has none."""
-    own = read_own(file, lambda row: (features(thread_of(row, spelling)), _targets(Call.read(row.call))))
+    own = read_own(file, lambda row: (features(thread_of(row, spelling)), targets_of(Call.read(row.call))))
     return Examples([torch.tensor(buckets) for buckets, _ in own], torch.tensor([targets for _, targets in own]))
 
 
-def _targets(call: Call) -> list[int]:
+def targets_of(call: Call) -> list[int]:
+    """Of each group of scores what is right of a call; OTHER in those of other calls."""
     said = (
         of.index(call.parameters.get(argument)) if tool == call.name else OTHER
         for (tool, argument), of in choices().items()

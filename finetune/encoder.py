@@ -1,4 +1,4 @@
-r"""The thread encoder of tools/thread_encoder.py: MiniLM, tuned on rows of finetune.rows, in about an hour.
+r"""The thread encoder of tools/thread_encoder.py: MiniLM, tuned on rows of finetune.rows, in 40 minutes of a core.
 
     python -m finetune.encoder --rows rows.jsonl --val validation.jsonl \
         --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-encoder.npz
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
@@ -29,17 +30,17 @@ from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
 from finetune.adapters import write_whole
-from finetune.regressions import OTHER, loss_of, read_own, temperature_of, thread_of, told_rightly
+from finetune.arguments import targets_of as mark_targets
+from finetune.calls import targets_of as call_targets
+from finetune.regressions import loss_of, read_own, temperature_of, thread_of, told_rightly
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from prompts.row import Row
 from tools import argument_classifier as arguments
 from tools import call_classifier as calls
-from tools.mentions import Mention
 from tools.slips import Spelling, load_spelling
 from tools.thread_encoder import CHANGED, WIDTH, base_folder, base_weights, made_for, reader, scores
 from tools.thread_tokens import Reader
-from tools.trucks_out import polarity_in
 
 TOLD_EVERY, KEPT_EVERY = 50, 500
 """Steps."""
@@ -62,28 +63,11 @@ def read_examples(file: Path, spelling: Spelling | None, read: Reader) -> list[E
 
 def _example(row: Row, spelling: Spelling | None, read: Reader) -> Example:
     call, pieces = Call.read(row.call), read.pieces(thread_of(row, spelling))
-    said = (
-        of.index(call.parameters.get(argument)) if tool == call.name else OTHER
-        for (tool, argument), of in calls.choices().items()
-    )
-    places = {at: mark for mark, at in (*pieces.trucks, *pieces.places.items())}
+    marks = {at: mark for mark, at in (*pieces.trucks, *pieces.places.items())}
     alone = set(pieces.places.values())
-    marks = ((at, _roles(mark, call, alone=at in alone)) for at, mark in places.items())
-    return Example(
-        pieces.tokens,
-        (calls.names().index(call.name), *said),
-        tuple((at, roles) for at, roles in marks if any(role != OTHER for role in roles)),
-    )
-
-
-def _roles(mark: Mention, call: Call, *, alone: bool) -> tuple[int, ...]:
-    targets, keys = [OTHER] * len(arguments.roles()), list(arguments.roles())
-    key, held = (call.name, mark.kind), arguments.holders(mark, call)
-    if alone and key in arguments.roles() and len(held) <= 1:
-        targets[keys.index(key)] = arguments.roles()[key].index(held[0] if held else None)
-    if mark.kind == "truck" and (polarity := polarity_in(mark, call)):
-        targets[keys.index(arguments.POLARITY)] = arguments.roles()[arguments.POLARITY].index(polarity)
-    return tuple(targets)
+    roles = {at: mark_targets(mark, call, alone=at in alone) for at, mark in marks.items()}
+    asked = tuple((at, tuple(targets)) for at, targets in roles.items() if targets)
+    return Example(pieces.tokens, tuple(call_targets(call)), asked)
 
 
 class Net(nn.Module):  # type: ignore[misc]
@@ -145,7 +129,7 @@ HEATED: Mapping[str, tuple[str, Sequence[slice]]] = {
     "names": ("calls", calls.groups()[:1]), "choices": ("calls", calls.groups()[1:]),
     "arguments": ("marks", _ROLES[:-1]), "trucks that drive or stay": ("marks", _ROLES[-1:]),
 }  # fmt: skip
-"""What has a temperature of its own: scores of calls or of marks, and which groups of them."""
+"""What has a temperature of its own: scores of calls or of marks, and which groups of them, in their order."""
 
 
 def scored(net: Net, examples: Sequence[Example]) -> Judged:
@@ -159,11 +143,10 @@ def scored(net: Net, examples: Sequence[Example]) -> Judged:
             found.append((of_calls, of_marks, wanted, roles))
     net.train()
     of_calls, of_marks, wanted, roles = (torch.cat(each) for each in zip(*found, strict=True))
+    columns = (wanted[:, :1], wanted[:, 1:], roles[:, :-1], roles[:, -1:])
     return {
-        "names": (of_calls, wanted[:, :1], HEATED["names"][1]),
-        "choices": (of_calls, wanted[:, 1:], HEATED["choices"][1]),
-        "arguments": (of_marks, roles[:, :-1], HEATED["arguments"][1]),
-        "trucks that drive or stay": (of_marks, roles[:, -1:], HEATED["trucks that drive or stay"][1]),
+        what: (of_calls if where == "calls" else of_marks, targets, parts)
+        for (what, (where, parts)), targets in zip(HEATED.items(), columns, strict=True)
     }
 
 
@@ -172,13 +155,14 @@ def scored(net: Net, examples: Sequence[Example]) -> Judged:
 
 @dataclass
 class Run:
-    """A run under way: `step` of `total` steps are done."""
+    """A run under way: `step` of `total` steps are done. `making`: what decides the weights that come out."""
 
     net: Net
     optimiser: torch.optim.Optimizer
     total: int
     lr: float
     step: int = 0
+    making: Mapping[str, str | float] = field(default_factory=dict)
 
     def rate(self) -> float:
         """Linear warm-up over the first twentieth, then straight to zero."""
@@ -212,9 +196,7 @@ def optimiser_of(net: Net, lr: float) -> torch.optim.Optimizer:
 
 def told(judged: Judged) -> str:
     """What share of validation targets is right, by kind."""
-    return ", ".join(
-        f"{what} {told_rightly(scores, targets, parts):.4f}" for what, (scores, targets, parts) in judged.items()
-    )
+    return ", ".join(f"{what} {told_rightly(*each):.4f}" for what, each in judged.items())
 
 
 # ---------------------------------------------------------------- the file
@@ -239,26 +221,33 @@ def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, o
                 if where == of:
                     kept[parts[0].start : parts[-1].stop] /= heats[what]
             stored[f"{of}.{part}"] = kept.numpy()
-    with file.open("wb") as out:
-        np.savez_compressed(out, **stored, about=json.dumps(about))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as out:
+            np.savez_compressed(out, **stored, about=json.dumps(about))
+
+    write_whole(file, write)
 
 
 def restore(run: Run, file: Path) -> None:
-    """Go on where a checkpoint left off. Raises BadData without one, and for one of other rows or flags."""
+    """Go on where a checkpoint left off. Raises BadData without one, and for one of other rows, flags or tools."""
     if not file.is_file():
         raise BadData(f"{file}: nothing to resume; start without --resume")
-    state = torch.load(file, weights_only=True)
-    if (state["total"], state["lr"]) != (run.total, run.lr):
-        raise BadData(f"{file}: made with other flags or rows; resume with the same ones")
-    run.net.load_state_dict(state["net"])
-    run.optimiser.load_state_dict(state["optimiser"])
-    run.step = state["step"]
+    try:
+        state = torch.load(file, weights_only=True)
+        if state["making"] != dict(run.making):
+            raise BadData(f"{file}: made of other flags, rows, tools or weights; resume with the same ones")
+        run.net.load_state_dict(state["net"])
+        run.optimiser.load_state_dict(state["optimiser"])
+        run.step = state["step"]
+    except (KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise BadData(f"{file}: not a checkpoint of finetune.encoder ({error!r}); start without --resume") from error
 
 
 def keep(run: Run, file: Path) -> None:
     """A checkpoint, whole or not at all."""
-    state = {"net": run.net.state_dict(), "optimiser": run.optimiser.state_dict(), "step": run.step, "total": run.total}
-    write_whole(file, lambda path: torch.save({**state, "lr": run.lr}, path))
+    state = {"net": run.net.state_dict(), "optimiser": run.optimiser.state_dict(), "step": run.step}
+    write_whole(file, lambda path: torch.save({**state, "making": dict(run.making)}, path))
 
 
 def flags() -> argparse.Namespace:
@@ -286,7 +275,13 @@ def main() -> None:
     validation, rows = (read_examples(file, spelling, read) for file in (options.val, options.rows))
     net, chance, checkpoint = Net(read), random.Random(options.seed), options.out.with_suffix(".pt")
     steps = [step for _ in range(ceil(options.epochs)) for step in batches(rows, options.batch, chance)]
-    run = Run(net, optimiser_of(net, options.lr), int(options.epochs * len(rows) / options.batch), options.lr)
+    total = int(options.epochs * len(rows) / options.batch)
+    if not total:
+        raise BadData(f"{options.rows} has {len(rows)} rows without listed tools: a step takes {options.batch}")
+    made = {**made_for(read), "data_digest": file_digest(options.rows)}
+    same = {name: getattr(options, name) for name in ("epochs", "lr", "batch", "seed")}
+    making = {**made, **same, "words": file_digest(options.words)}
+    run = Run(net, optimiser_of(net, options.lr), total, options.lr, making=making)
     if options.resume:
         restore(run, checkpoint)
     half, began = native_bfloat16(), time.monotonic()
@@ -299,7 +294,7 @@ def main() -> None:
             keep(run, checkpoint)
     judged = scored(net, validation)
     heats = {what: temperature_of(*each) for what, each in judged.items()}
-    save(net, options.out, heats, {**made_for(read), "data_digest": file_digest(options.rows)})
+    save(net, options.out, heats, made)
     checkpoint.unlink(missing_ok=True)
     size = options.out.stat().st_size / 1e6
     print(f"{options.out}: {size:.1f} MB; {len(validation)} validation rows: {told(judged)}; temperatures {heats}")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData, ModelUnavailable
-from retrieval.minilm import Floats, Weights, encode
+from retrieval.minilm import Floats, Weights, blas_threads, encode
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,7 +31,6 @@ BATCH = 16
 class _Loaded:
     weights: Weights
     tokenizer: Tokenizer
-    pools: Any  # threadpoolctl's controller of numpy's own threads
 
 
 class MiniLM:
@@ -54,7 +53,7 @@ class MiniLM:
         tokens = [loaded.tokenizer.encode(_clean(text)).ids for text in texts]
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         alike = sorted(range(len(texts)), key=lambda row: len(tokens[row]))  # texts of one length waste no padding
-        with loaded.pools.limit(limits=self._threads, user_api="blas"):
+        with blas_threads(self._threads):
             for start in range(0, len(alike), BATCH):
                 rows = alike[start : start + BATCH]
                 vectors[rows] = encode(loaded.weights, [tokens[row] for row in rows])
@@ -65,7 +64,6 @@ class MiniLM:
         folder = model_folder()
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
         from tokenizers import Tokenizer
 
         try:
@@ -75,7 +73,7 @@ class MiniLM:
             raise ModelUnavailable(f"the embedding model in {folder} cannot be read: {error}") from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(LONGEST_TOKENS)
-        return _Loaded(weights, tokenizer, ThreadpoolController())
+        return _Loaded(weights, tokenizer)
 
 
 class SentenceModel:

@@ -7,8 +7,12 @@ arXiv 1908.10084; the weights: Wang et al. 2020 (MiniLM), arXiv 2002.10957. sent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +23,47 @@ Weights = Mapping[str, Floats]
 HEADS = 12
 LAYER_NORM_EPSILON = np.float32(1e-12)
 MASKED = np.float32(-1e9)
+
+
+class _Limited:
+    """Numpy's threads while passes are under way: those of the first of several at once."""
+
+    def __init__(self) -> None:
+        self._lock, self._passes = threading.Lock(), 0
+        self._limit: Any = None
+
+    def enter(self, threads: int) -> None:
+        with self._lock:
+            if not self._passes:
+                self._limit = _pools().limit(limits=threads, user_api="blas")
+            self._passes += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._passes -= 1
+            if not self._passes:
+                self._limit.restore_original_limits()
+
+
+_LIMITED = _Limited()
+
+
+@contextmanager
+def blas_threads(threads: int) -> Iterator[None]:
+    """At most so many cores for numpy's products. The limit is the process's: of passes that overlap the first sets it
+    and the last takes it back, in whatever order they end."""
+    _LIMITED.enter(threads)
+    try:
+        yield
+    finally:
+        _LIMITED.leave()
+
+
+@functools.cache
+def _pools() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def encode(weights: Weights, tokens: Sequence[Sequence[int]]) -> Floats:

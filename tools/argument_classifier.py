@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,7 +220,7 @@ def _shared(words: Sequence[str], marks: Sequence[Mention], thread: Thread) -> I
 # ---------------------------------------------------------------- what is told
 
 
-def counted(question: str) -> Counter[int]:
+def _counted(question: str) -> Counter[int]:
     """How many words of the question are each number."""
     return Counter(each for word in NUMBER_WORD.finditer(question) for each in set(numbers_in(word[0])))
 
@@ -236,6 +236,18 @@ def groups() -> dict[tuple[str, str], slice]:
     return {key: slice(end - len(roles()[key]), end) for key, end in zip(roles(), ends, strict=True)}
 
 
+def told_roles(
+    thread: Thread, tool: str, marks: Iterable[Mention], shares: Callable[[Mention, slice], Sequence[float]]
+) -> Told:
+    """The `shares` of each mark's group, each role with its own, as `likely_roles` of ArgumentClassifier tells them."""
+    found, times = {}, _counted(thread.question)
+    for mark in marks:
+        part = groups().get((tool, mark.kind))
+        if part and not (mark.kind == NUMBER and any(times[each] > 1 for each in numbers_in(mark.words))):
+            found[mark] = dict(zip(roles()[tool, mark.kind], shares(mark, part), strict=True))
+    return found
+
+
 class ArgumentClassifier(Regression):
     """The regressions of a mark's roles, one of each tool and kind of mark."""
 
@@ -244,13 +256,10 @@ class ArgumentClassifier(Regression):
         that none does. Left out are marks that stand there twice or in quotations, numbers that something else in the
         question is as well ("three trucks, 3 hours"), and what no argument could take in.
         """
-        read, found, times = Read.of(thread), {}, counted(thread.question)
-        for mark in read.places:
-            part = groups().get((tool, mark.kind))
-            if part and not (mark.kind == NUMBER and any(times[each] > 1 for each in numbers_in(mark.words))):
-                shares = self.shares(self.read(read.features(mark)), part)
-                found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
-        return found
+        read = Read.of(thread)
+        return told_roles(
+            thread, tool, read.places, lambda mark, part: self.shares(self.read(read.features(mark)), part)
+        )
 
     def staying(self, thread: Thread) -> dict[Mention, float]:
         """By mark of trucks in the question the natural logarithm of the odds that they are left out, not driving: the

