@@ -70,6 +70,7 @@ def test_the_embedded_models_bytes_and_its_adapters_marks_are_told() -> None:
         "adapter": None,
         "classifier": None,
         "arguments": None,
+        "encoder": None,
         "words": None,
     }
     assert provenance.model(read(["ledger"])) is None
