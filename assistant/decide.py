@@ -114,8 +114,7 @@ async def _chosen(
     if speaker.classifier is not None and answer.names:
         classifier, thread = speaker.classifier, thread_of(situation)
         votes = await _in_time(until, lambda: classifier.likely(thread)) or {}
-        name = fused(answer.names, votes) if votes else Call.read(answer.text).name
-        if name != Call.read(answer.text).name:
+        if votes and (name := fused(answer.names, votes)) != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
     choice = _Choice(speaker, shown, schema, votes, until)

@@ -79,7 +79,6 @@ class Net(nn.Module):  # type: ignore[misc]
         self.bert.embeddings.requires_grad_(False)
         words = self.bert.embeddings.word_embeddings.weight
         self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
-        self.vocabulary = read.vocabulary
         self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
         self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
 

@@ -18,7 +18,12 @@ from assistant.ports import Decided, Decision, Inquiry
 from assistant.shown import Answer, OnStep, ProposalCard, StepEvent, no_steps
 from domain.errors import AskAgain, NotPermitted, UnknownName
 from domain.ports import ModelAnswer, ModelIdentity
+from domain.values import Call
+from evals.bench import bench
 from tools.argument_classifier import DRIVES, POLARITY, STAYS, ArgumentClassifier, groups, roles
+from tools.call_classifier import Made, Thread
+from tools.mentions import marks_of
+from tools.registry import TOOLS
 from tools.regression import BUCKETS
 
 
@@ -99,6 +104,18 @@ def sure_of_arguments(
     for kind, role in role_of.items():
         bias[groups()[tool, kind].start + roles()[tool, kind].index(role)] = odds
     return ArgumentClassifier(np.zeros((BUCKETS, 1), np.float32), np.zeros((len(bias), 1), np.float32), bias)
+
+
+def examples_as_served() -> Iterator[tuple[str, Thread]]:
+    """Each registered example's tool and, behind a plan, the thread that is served of it."""
+    before = (Made(Call("plan_round", {"when": "tonight"}), "ok"),)
+    with bench() as where:
+        operation = where.operation("berkeley")
+        now = operation.demo_now.astimezone(operation.zone)
+        for tool in TOOLS.values():
+            for example in tool.examples:
+                marks = marks_of(example.question, operation, now)
+                yield tool.name, Thread(example.question, marks, before=before, earlier="plan tonight")
 
 
 # ---------------------------------------------------------------- a model server on loopback

@@ -73,6 +73,14 @@ class FileKind:
     scores: int
 
 
+def check_fit(file: Path, made: Mapping[str, object], needed: Mapping[str, str], command: str) -> None:
+    """Raises BadData, with both and the command that makes a right one, for a file that was `made` for others."""
+    for name, wanted in needed.items():
+        if made[name] != wanted:
+            told = f"its {name} is {made[name]}, needed is {wanted}"
+            raise BadData(f"{file} does not fit: {told}; make one with {command}")
+
+
 Loaded = TypeVar("Loaded", bound=Regression)
 
 
@@ -87,10 +95,7 @@ def load_regression(file: Path, kind: FileKind, of: type[Loaded]) -> Loaded:
             weights, bias = stored["weights"], stored["bias"]
     except UNREADABLE as unreadable:
         raise BadData(none) from unreadable
-    for name, wanted in kind.made_for.items():
-        if made[name] != wanted:
-            told = f"its {name} is {made[name]}, needed is {wanted}"
-            raise BadData(f"{file} does not fit: {told}; make one with {kind.command}")
+    check_fit(file, made, kind.made_for, kind.command)
     columns = weights.shape[-1] if weights.ndim else 0
     shapes = ((BUCKETS, columns), (kind.scores, columns), (kind.scores,))
     parts = (table, weights, bias)

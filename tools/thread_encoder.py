@@ -29,7 +29,7 @@ from tools.argument_classifier import POLARITY, Told, roles, told_roles
 from tools.call_classifier import Thread, names, told_choices
 from tools.mentions import Mention
 from tools.registry import registry_version
-from tools.regression import UNREADABLE, log_shares
+from tools.regression import UNREADABLE, check_fit, log_shares
 from tools.thread_tokens import KINDS, Pieces, Reader
 
 NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
@@ -178,10 +178,7 @@ def load_encoder(file: Path) -> ThreadEncoder:
             parts = {name: stored[name] for name in stored.files if name != "about"}
     except UNREADABLE as unreadable:
         raise BadData(none) from unreadable
-    for name, wanted in needed.items():
-        if made[name] != wanted:
-            told = f"its {name} is {made[name]}, needed is {wanted}"
-            raise BadData(f"{file} does not fit: {told}; make one with {COMMAND}")
+    check_fit(file, made, needed, COMMAND)
     try:
         weights = {name: _changed(name, value, parts) for name, value in base.items()}
         weights[WORDS] = np.concatenate((base[WORDS], _part(parts, "own", (len(KINDS), base[WORDS].shape[1]))))

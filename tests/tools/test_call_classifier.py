@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from doubles import examples_as_served
 
 from domain.errors import BadData
 from domain.values import Call
-from evals.bench import bench
 from tools.call_classifier import Made, Thread, features, fused, groups, load_classifier, made_for, names
-from tools.mentions import marks_of
-from tools.registry import TOOLS
 from tools.regression import BUCKETS
 
 SHIPPED = Path(__file__).parents[2] / "finetune" / "adapter" / "roundsman-calls.npz"
@@ -69,16 +67,10 @@ def test_the_likeliest_of_both_is_chosen_among_those_that_the_model_weighed() ->
 
 def test_the_shipped_file_tells_tools_apart_as_it_is_served() -> None:
     classifier = load_classifier(SHIPPED)
-    before = (Made(Call("plan_round", {"when": "tonight"}), "ok"),)
-    with bench() as where:
-        operation = where.operation("berkeley")
-        now = operation.demo_now.astimezone(operation.zone)
-        for tool in TOOLS.values():
-            for example in tool.examples:
-                marks = marks_of(example.question, operation, now)
-                likely = classifier.likely(Thread(example.question, marks, before=before, earlier="plan tonight"))
-                assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
-                assert likely[tool.name] > -1.0, (example.question, max(likely, key=lambda name: likely[name]))
+    for tool, thread in examples_as_served():
+        likely = classifier.likely(thread)
+        assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
+        assert likely[tool] > -1.0, (thread.question, max(likely, key=lambda name: likely[name]))
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles import examples_as_served
 
 from app import SHIPPED_ENCODER
 from domain.errors import BadData
-from domain.values import Call
-from evals.bench import bench
 from tools import argument_classifier, call_classifier
-from tools.call_classifier import Made, Thread, names
-from tools.mentions import Mention, marks_of
-from tools.registry import TOOLS
+from tools.call_classifier import Thread, names
+from tools.mentions import Mention
 from tools.thread_encoder import KEPT, ThreadEncoder, base_folder, base_weights, load_encoder, made_for, reader
 from tools.thread_tokens import KINDS
 
@@ -35,16 +33,10 @@ def shipped() -> ThreadEncoder:
 
 @pytest.mark.slow
 def test_the_shipped_file_tells_tools_apart_as_it_is_served(shipped: ThreadEncoder) -> None:
-    before = (Made(Call("plan_round", {"when": "tonight"}), "ok"),)
-    with bench() as where:
-        operation = where.operation("berkeley")
-        now = operation.demo_now.astimezone(operation.zone)
-        for tool in TOOLS.values():
-            for example in tool.examples:
-                marks = marks_of(example.question, operation, now)
-                likely = shipped.likely(Thread(example.question, marks, before=before, earlier="plan tonight"))
-                assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
-                assert likely[tool.name] > -1.0, (example.question, max(likely, key=lambda name: likely[name]))
+    for tool, thread in examples_as_served():
+        likely = shipped.likely(thread)
+        assert sum(np.exp(list(likely.values()))) == pytest.approx(1.0)
+        assert likely[tool] > -1.0, (thread.question, max(likely, key=lambda name: likely[name]))
 
 
 @pytest.mark.parametrize(
