@@ -47,7 +47,7 @@ from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
 from tools.slips import load_spelling
-from tools.thread_encoder import load_encoder
+from tools.thread_encoder import load_encoders
 
 T = TypeVar("T")
 
@@ -82,9 +82,14 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     small = style == "small"
     classifier = _shipped(load_classifier, SHIPPED_CLASSIFIER) if small else None
     arguments = _shipped(load_arguments, SHIPPED_ARGUMENTS) if small else None
-    encoder = _shipped(load_encoder, SHIPPED_ENCODER) if small else None
+    encoders = (_shipped(load_encoders, SHIPPED_ENCODER) if small else None) or ()
     spelling = _shipped(load_spelling, SHIPPED_WORDS) if small else None
-    beside = {"classifier": classifier, "arguments": arguments, "encoder": encoder, "words": spelling}
+    beside = {
+        "classifier": classifier,
+        "arguments": arguments,
+        "words": spelling,
+        "encoder": next(iter(encoders), None),
+    }
     model.identity = assisted(model.identity, beside)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
@@ -100,7 +105,7 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     recorder = Recorder(ledger, Memory(store), approvals, style)
     speaker = Speaker(
         model, style, style != "small", settings.decision_deadline_s,
-        classifier=of_calls(classifier, encoder), arguments=of_arguments(arguments, encoder), spelling=spelling,
+        classifier=of_calls(classifier, *encoders), arguments=of_arguments(arguments, *encoders), spelling=spelling,
     )  # fmt: skip
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)

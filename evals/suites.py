@@ -48,7 +48,7 @@ from tools.mentions import marks_of
 from tools.opinions import of_arguments, of_calls
 from tools.registry import registry_version
 from tools.slips import load_spelling
-from tools.thread_encoder import load_encoder
+from tools.thread_encoder import load_encoders
 
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
@@ -130,11 +130,11 @@ def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifiers, the encoder and the words of the options. Raises BadData for misfits."""
     files = {name: file_beside(options, name) for name in BESIDE}
     calls, arguments, words, encoder = (files[name] for name in ("classifier", "arguments", "words", "encoder"))
-    read = load_encoder(encoder) if encoder else None
+    read = load_encoders(encoder) if encoder else ()
     return replace(
         speaker,
-        classifier=of_calls(load_classifier(calls) if calls else None, read),
-        arguments=of_arguments(load_arguments(arguments) if arguments else None, read),
+        classifier=of_calls(load_classifier(calls) if calls else None, *read),
+        arguments=of_arguments(load_arguments(arguments) if arguments else None, *read),
         spelling=load_spelling(words) if words else None,
     )
 

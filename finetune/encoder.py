@@ -19,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,11 +41,28 @@ from prompts.row import Row
 from tools import argument_classifier as arguments
 from tools import call_classifier as calls
 from tools.slips import Spelling, load_spelling
-from tools.thread_encoder import CHANGED, WIDTH, base_folder, base_weights, made_for, reader, scores
-from tools.thread_tokens import Reader
+from tools.thread_encoder import (
+    CHANGED,
+    WIDTH,
+    WORDS,
+    ThreadEncoder,
+    base_folder,
+    base_weights,
+    load_encoders,
+    made_for,
+    part_name,
+    reader,
+    scores,
+)  # fmt: skip
+from tools.thread_tokens import KINDS, Reader
 
 TOLD_EVERY, KEPT_EVERY = 50, 500
 """Steps."""
+LEVELS = 15
+"""What a change of a weight is rounded to, on either side of nothing: that is 6 % of the change, and makes two members
+smaller than 16 MB."""
+MASK = 103
+"""The piece of MiniLM's vocabulary that stands for any; padding and separators come before it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,7 @@ class Net(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
         self.bert.embeddings.requires_grad_(False)
-        words = self.bert.embeddings.word_embeddings.weight
+        words, self.vocabulary = self.bert.embeddings.word_embeddings.weight, read.vocabulary
         self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
         self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
         self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
@@ -91,6 +110,21 @@ class Net(nn.Module):  # type: ignore[misc]
         whole = torch.cat((seen[:, 0], mean), 1)
         rows, columns = places
         return self.calls(whole), self.marks(torch.cat((seen[rows, columns], mean[rows]), 1))
+
+
+def net_of(encoder: ThreadEncoder) -> Net:
+    """The network of a file, its scores over their temperatures."""
+    net = Net(encoder.reader)
+    layers = {name: torch.from_numpy(value) for name, value in encoder.weights.items() if name.startswith(CHANGED)}
+    net.bert.load_state_dict(layers, strict=False)
+    with torch.no_grad():
+        net.own.copy_(
+            torch.from_numpy(encoder.weights[WORDS])[encoder.reader.vocabulary + encoder.shift :][: len(KINDS)]
+        )
+        for head, served in ((net.calls, encoder.calls), (net.marks, encoder.marks)):
+            head.weight.copy_(torch.from_numpy(served.weights))
+            head.bias.copy_(torch.from_numpy(served.bias))
+    return net
 
 
 Batch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
@@ -154,12 +188,14 @@ def scored(net: Net, examples: Sequence[Example]) -> Judged:
 
 @dataclass
 class Run:
-    """A run under way: `step` of `total` steps are done. `making`: what decides the weights that come out."""
+    """A run under way: `step` of `total` steps are done. `hidden`: the share of pieces that is masked at
+    each look. `making`: what decides the weights that come out."""
 
     net: Net
     optimiser: torch.optim.Optimizer
     total: int
     lr: float
+    hidden: float = 0.0
     step: int = 0
     making: Mapping[str, str | float] = field(default_factory=dict)
 
@@ -169,9 +205,16 @@ class Run:
         return self.lr * min((self.step + 1) / warm, (self.total - self.step) / (self.total - warm + 1))
 
 
+def with_hidden(ids: Tensor, vocabulary: int, share: float) -> Tensor:
+    """Ids of which a share of the words' pieces is masked; what code recognised stays, and so do the separators."""
+    words = (ids > MASK) & (ids < vocabulary)
+    return torch.where(words & (torch.rand(ids.shape) < share), MASK, ids)
+
+
 def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
     """One step; the mean loss of its examples."""
     ids, mask, places, wanted, roles = batch_of(examples)
+    ids = with_hidden(ids, run.net.vocabulary, run.hidden)
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         of_calls, of_marks = run.net(ids, mask, places)
     loss = loss_of(of_calls.float(), wanted, calls.groups())
@@ -202,14 +245,14 @@ def told(judged: Judged) -> str:
 
 
 def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, object]) -> None:
-    """The change of each matrix of the layers in 8 bits with a scale a row, of each vector in fp16; the heads over
-    their temperatures in fp32."""
+    """The change of each matrix of the layers in LEVELS with a scale a row, of each vector in fp16; the heads over
+    their temperatures in fp16."""
     base, stored = base_weights(), {"own": net.own.detach().numpy().astype(np.float16)}
     for name, value in net.bert.state_dict().items():
         if name.startswith(CHANGED):
             change = value.numpy() - base[name]
             if change.ndim == 2:
-                scale = np.maximum(np.abs(change).max(1), 1e-12) / 127
+                scale = np.maximum(np.abs(change).max(1), 1e-12) / LEVELS
                 stored[name], stored[f"{name}.scale"] = np.round(change / scale[:, None]).astype(np.int8), scale
             else:
                 stored[name] = change.astype(np.float16)
@@ -219,11 +262,16 @@ def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, o
             for what, (where, parts) in HEATED.items():
                 if where == of:
                     kept[parts[0].start : parts[-1].stop] /= heats[what]
-            stored[f"{of}.{part}"] = kept.numpy()
+            stored[f"{of}.{part}"] = kept.numpy().astype(np.float16)
+    write_parts(file, {part_name(0, name): value for name, value in stored.items()}, about)
+
+
+def write_parts(file: Path, parts: Mapping[str, npt.NDArray[Any]], about: Mapping[str, object]) -> None:
+    """The file of a member's or several members' parts, whole or not at all."""
 
     def write(path: Path) -> None:
         with path.open("wb") as out:
-            np.savez_compressed(out, **stored, about=json.dumps(about))
+            np.savez_compressed(out, **parts, about=json.dumps(about))  # type: ignore[arg-type]
 
     write_whole(file, write)
 
@@ -238,6 +286,7 @@ def restore(run: Run, file: Path) -> None:
             raise BadData(f"{file}: made of other flags, rows, tools or weights; resume with the same ones")
         run.net.load_state_dict(state["net"])
         run.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["chance"])
         run.step = state["step"]
     except (KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise BadData(f"{file}: not a checkpoint of finetune.encoder ({error!r}); start without --resume") from error
@@ -246,6 +295,7 @@ def restore(run: Run, file: Path) -> None:
 def keep(run: Run, file: Path) -> None:
     """A checkpoint, whole or not at all."""
     state = {"net": run.net.state_dict(), "optimiser": run.optimiser.state_dict(), "step": run.step}
+    state["chance"] = torch.get_rng_state()
     write_whole(file, lambda path: torch.save({**state, "making": dict(run.making)}, path))
 
 
@@ -256,8 +306,10 @@ def flags() -> argparse.Namespace:
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="a file of this stage to start from, instead of MiniLM as it comes")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
+    parser.add_argument("--hidden", type=float, default=0.1, help="share of the words' pieces that a look does not see")
     parser.add_argument("--batch", type=int, default=32, help="rows of a step")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
@@ -272,15 +324,17 @@ def main() -> None:
     torch.manual_seed(options.seed)
     read, spelling = reader(), load_spelling(options.words)
     validation, rows = (read_examples(file, spelling, read) for file in (options.val, options.rows))
-    net, chance, checkpoint = Net(read), random.Random(options.seed), options.out.with_suffix(".pt")
+    net = net_of(load_encoders(options.init)[0]) if options.init else Net(read)
+    chance, checkpoint = random.Random(options.seed), options.out.with_suffix(".pt")
     steps = [step for _ in range(ceil(options.epochs)) for step in batches(rows, options.batch, chance)]
     total = int(options.epochs * len(rows) / options.batch)
     if not total:
         raise BadData(f"{options.rows} has {len(rows)} rows without listed tools: a step takes {options.batch}")
-    made = {**made_for(read), "data_digest": file_digest(options.rows)}
-    same = {name: getattr(options, name) for name in ("epochs", "lr", "batch", "seed")}
+    made = {**made_for(read), "data_digests": [file_digest(options.rows)]}
+    same = {name: getattr(options, name) for name in ("epochs", "lr", "hidden", "batch", "seed")}
     making = {**made, **same, "words": file_digest(options.words)}
-    run = Run(net, optimiser_of(net, options.lr), total, options.lr, making=making)
+    making["init"] = file_digest(options.init) if options.init else ""
+    run = Run(net, optimiser_of(net, options.lr), total, options.lr, options.hidden, making=making)
     if options.resume:
         restore(run, checkpoint)
     half, began = native_bfloat16(), time.monotonic()

@@ -4,7 +4,8 @@ The linear classifiers (tools/call_classifier.py, tools/argument_classifier.py) 
 transformer that was trained on a billion pairs of sentences knows that "what's piling up" is near "what fills", and
 reads a mark in the light of all words around it. So MiniLM (Wang et al. 2020, arXiv:2002.10957), which the search has
 anyway, is tuned on the rows that the language model learns from (joint intent and slots: Chen et al. 2019,
-arXiv:1902.10909), and its opinion is multiplied with theirs (tools/opinions.py).
+arXiv:1902.10909), and its opinion is multiplied with theirs (tools/opinions.py). A file holds several members, tuned on
+rows of different authors, each an expert of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +23,12 @@ import numpy.typing as npt
 
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
+from domain.values import Call
 from retrieval.embedder import model_folder
 from retrieval.minilm import Floats, Weights, blas_threads, states
 from tools import argument_classifier, call_classifier
 from tools.argument_classifier import POLARITY, Told, roles, told_roles
-from tools.call_classifier import Thread, names, told_choices
+from tools.call_classifier import Made, Thread, names, told_choices
 from tools.mentions import Mention
 from tools.registry import registry_version
 from tools.regression import UNREADABLE, check_fit, log_shares
@@ -43,6 +45,11 @@ WIDTH = 384
 """Numbers of a state (hidden_size in MiniLM's config.json)."""
 KEPT = 8
 """Threads whose states are kept: a decision asks of the same one several times."""
+LONG = replace(
+    call_classifier.SAMPLE,
+    steps=tuple(Made(Call("find_bins", {"near": "x", letter: 1}), "ok") for letter in "abcdefghijklmnopqrstuvwxyz"),
+)
+"""A thread that is cut: a file is of what is read of it, and of the classifiers' samples."""
 
 
 Parts = Mapping[str, npt.NDArray[Any]]
@@ -70,13 +77,17 @@ class Heads:
 
 @dataclass
 class ThreadEncoder:
-    """The encoder with the heads of calls and of marks; safe for many threads. `digest`: SHA-256 of its file."""
+    """A member with the heads of calls and of marks; safe for many threads. `digest`: SHA-256 of its file.
+
+    `shift`: how many pieces of other members stand in `weights` before its own.
+    """
 
     weights: Weights
     reader: Reader
     calls: Heads
     marks: Heads
     digest: str = ""
+    shift: int = 0
     _seen: dict[str, Seen] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -116,6 +127,7 @@ class ThreadEncoder:
     def _states(self, thread: Thread) -> Seen:
         pieces = self.reader.pieces(thread)
         ids = np.array([pieces.tokens], dtype=np.int64)
+        ids[ids >= self.reader.vocabulary] += self.shift
         mask = np.ones(ids.shape, dtype=np.float32)
         with blas_threads(1):
             found = states(self.weights, ids, mask)[0]
@@ -153,8 +165,8 @@ def reader() -> Reader:
 
 
 def made_for(read: Reader) -> dict[str, str]:
-    """What a file must have been made for: the tools of this registry, what is read of two threads, the base."""
-    samples = (call_classifier.SAMPLE, argument_classifier.SAMPLE)
+    """What a file must have been made for: the tools of this registry, what is read of three threads, the base."""
+    samples = (call_classifier.SAMPLE, argument_classifier.SAMPLE, LONG)
     told = [repr(read.pieces(sample)) for sample in samples] + [repr(list(roles().items()))]
     return {
         "schema_hash": registry_version(),
@@ -163,8 +175,8 @@ def made_for(read: Reader) -> dict[str, str]:
     }
 
 
-def load_encoder(file: Path) -> ThreadEncoder:
-    """The encoder of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
+def load_encoders(file: Path) -> tuple[ThreadEncoder, ...]:
+    """The members of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
     try:
         base, read = base_weights(), reader()
         needed = made_for(read)
@@ -180,12 +192,34 @@ def load_encoder(file: Path) -> ThreadEncoder:
         raise BadData(none) from unreadable
     check_fit(file, made, needed, COMMAND)
     try:
-        weights = {name: _changed(name, value, parts) for name, value in base.items()}
-        weights[WORDS] = np.concatenate((base[WORDS], _part(parts, "own", (len(KINDS), base[WORDS].shape[1]))))
-        calls, marks = (_heads(parts, of, count) for of, count in scores().items())
+        numbers = range(_count(parts))
+        own = [_part(parts, part_name(number, "own"), (len(KINDS), WIDTH)) for number in numbers]
+        shared = {**base, WORDS: np.concatenate((base[WORDS], *own))}
+        digest = file_digest(file)
+        return tuple(_member(shared, read, parts, number, digest) for number in numbers)
     except UNREADABLE as unfit:
         raise BadData(none) from unfit
-    return ThreadEncoder(weights, read, calls, marks, file_digest(file))
+
+
+def part_name(member: int, name: str) -> str:
+    """What a member's part is called in a file."""
+    return f"{member}/{name}"
+
+
+def _count(parts: Parts) -> int:
+    """How many members there are. Raises ValueError without any, and for numbers that do not follow each other."""
+    numbers = {name.partition("/")[0] for name in parts}
+    if not numbers or numbers != {*map(str, range(len(numbers)))}:
+        raise ValueError(numbers)
+    return len(numbers)
+
+
+def _member(shared: Weights, read: Reader, parts: Parts, number: int, digest: str) -> ThreadEncoder:
+    its = {name: value for name, value in parts.items() if name.startswith(part_name(number, ""))}
+    named = {name.partition("/")[2]: value for name, value in its.items()}
+    weights = {name: _changed(name, value, named) for name, value in shared.items()}
+    calls, marks = (_heads(named, of, count) for of, count in scores().items())
+    return ThreadEncoder(weights, read, calls, marks, digest, number * len(KINDS))
 
 
 def scores() -> dict[str, int]:
@@ -213,7 +247,7 @@ def _heads(parts: Parts, of: str, count: int) -> Heads:
 
 
 def _changed(name: str, value: Floats, parts: Parts) -> Floats:
-    """A weight and its change: 8 bits with a scale a row, or, without rows, whole. Raises KeyError, ValueError."""
+    """A weight and its change: whole numbers with a scale a row, or, of a vector, as it is. Raises as _part does."""
     if not name.startswith(CHANGED):
         return value
     change = _part(parts, name, value.shape)

@@ -29,7 +29,7 @@ KINDS: Mapping[str, str] = {
     "time": "time", NUMBER: "number", "step": "done", "before": "before", "earlier": "earlier",
 }  # fmt: skip
 """Pieces of the encoder's own, and the word of its vocabulary that each one begins as."""
-MOST_PIECES, MOST_CONTEXT = 160, 80
+MOST_PIECES, MOST_CONTEXT = 160, 120
 """Of the question, and of what stands behind it: both are cut at their ends."""
 
 
@@ -118,9 +118,9 @@ def _plain(text: str) -> str:
 
 
 def _context(thread: Thread) -> Iterator[tuple[str, str]]:
-    """What stands behind the question, each with the kind of piece that leads it."""
+    """What stands behind the question, each with the kind of piece that leads it; of the calls the latest first."""
     for where, made in (("step", thread.steps), ("before", thread.before)):
-        yield from ((where, _call(each)) for each in made)
+        yield from ((where, _call(each)) for each in reversed(made))
     if thread.earlier:
         yield "earlier", _plain(thread.earlier)
 

@@ -11,16 +11,30 @@ import pytest
 import torch
 
 from domain.values import Call
-from finetune.encoder import HEATED, Example, Net, Run, batch_of, batches, keep, optimiser_of, read_examples, restore
+from finetune.encoder import (
+    HEATED,
+    MASK,
+    Example,
+    Net,
+    Run,
+    batch_of,
+    batches,
+    keep,
+    net_of,
+    optimiser_of,
+    read_examples,
+    restore,
+    with_hidden,
+)  # fmt: skip
 from finetune.encoder import train_step as step_of
 from finetune.regressions import OTHER, loss_of
 from prompts.render import Setting, Turn
 from prompts.row import Row, to_json
 from tools import argument_classifier, call_classifier
-from tools.call_classifier import Thread
+from tools.call_classifier import Made, Thread
 from tools.mentions import Mention
 from tools.slips import Spelling
-from tools.thread_encoder import load_encoder, reader, scores
+from tools.thread_encoder import load_encoders, reader, scores
 
 ROOT = Path(__file__).parents[2]
 PLACES = ["the pier", "Soda Hall", "the market", "the mall", "gate nine", "the yard", "Elm Court", "the depot"]
@@ -55,7 +69,16 @@ def files(folder: Path) -> list[str]:
 
 def make(folder: Path, out: str, *more: str) -> str:
     words = [*files(folder), "--out", str(folder / out), "--batch", "8", "--lr", "5e-4", *more]
-    command = [sys.executable, "-m", "finetune.encoder", *words]
+    return run_stage("encoder", *words)
+
+
+def join(folder: Path, out: str, *members: str) -> str:
+    paths = [str(folder / member) for member in members]
+    return run_stage("encoder_members", "--members", *paths, "--out", str(folder / out))
+
+
+def run_stage(stage: str, *words: str) -> str:
+    command = [sys.executable, "-m", f"finetune.{stage}", *words]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     return done.stdout + done.stderr
 
@@ -73,6 +96,16 @@ def test_a_row_becomes_targets_of_its_call_and_of_its_marks(tmp_path: Path) -> N
     assert not found[call_classifier.names().index("decline")].marks
 
 
+def test_only_pieces_of_words_are_hidden() -> None:
+    read = reader()
+    example = read.pieces(Thread("plan a round without Doe", ("[site Doe]",), steps=(Made(Call("status", {}), ""),)))
+    ids = torch.tensor([[*example.tokens, 0]])
+    hidden = with_hidden(ids, read.vocabulary, 1.0)[0].tolist()
+    kept = [token for token in hidden if token != MASK]
+    assert kept == [101, read.own("site"), 102, read.own("step"), 102, 0]
+    assert torch.equal(with_hidden(ids, read.vocabulary, 0.0), ids)
+
+
 def test_a_batch_without_marks_has_no_targets_of_any() -> None:
     *_, places, wanted, roles = batch_of([Example((1, 2), (0,), ()), Example((3,), (0,), ())])
     assert places[0].shape == places[1].shape == (0,)
@@ -84,7 +117,7 @@ def test_a_batch_without_marks_has_no_targets_of_any() -> None:
 @pytest.mark.slow
 def test_a_file_is_made_of_rows_and_tells_their_calls_and_marks_apart(tmp_path: Path) -> None:
     told = make(tmp_path, "a.npz", "--epochs", "12")
-    encoder = load_encoder(tmp_path / "a.npz")
+    (encoder,) = load_encoders(tmp_path / "a.npz")
     assert "names 1.0000" in told, told
     assert not (tmp_path / "a.pt").exists()
     for said, call in SAID.items():
@@ -110,7 +143,7 @@ def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) ->
     for step in (batches(examples, 8, random.Random(1)) * 4)[:12]:
         step_of(run, step, half=False)
     save(run.net, tmp_path / "a.npz", dict.fromkeys(HEATED, 2.0), made_for(reader()))
-    served, thread = load_encoder(tmp_path / "a.npz"), Thread("plan a round without Doe", ("[site Doe]",))
+    (served,), thread = load_encoders(tmp_path / "a.npz"), Thread("plan a round without Doe", ("[site Doe]",))
     pieces = reader().pieces(thread)
     ids, mask, *_ = batch_of([Example(pieces.tokens, examples[0].call, ())])
     at = torch.tensor([0]), torch.tensor([pieces.places[Mention("site", "Doe")]])
@@ -127,7 +160,7 @@ def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) ->
 def new_run(total: int) -> Run:
     torch.manual_seed(7)
     net = Net(reader())
-    return Run(net, optimiser_of(net, 5e-4), total, 5e-4)
+    return Run(net, optimiser_of(net, 5e-4), total, 5e-4, hidden=0.1)
 
 
 @pytest.mark.slow
@@ -135,14 +168,14 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not(tmp_path: Path, one_
     files(tmp_path)
     steps = batches(read_examples(tmp_path / "rows.jsonl", None, reader()), 8, random.Random(1))[:3]
     whole, first, second = new_run(3), new_run(3), new_run(3)
-    for run in (whole, first):
-        run.net.eval()  # no dropout: its chance is not part of a checkpoint
+    torch.manual_seed(8)
     for step in steps:
         step_of(whole, step, half=False)
+    torch.manual_seed(8)
     step_of(first, steps[0], half=False)
     keep(first, tmp_path / "a.pt")
+    torch.manual_seed(9)
     restore(second, tmp_path / "a.pt")
-    second.net.eval()
     for step in steps[second.step :]:
         step_of(second, step, half=False)
     assert all(torch.equal(a, b) for a, b in zip(whole.net.parameters(), second.net.parameters(), strict=True))
@@ -156,3 +189,38 @@ def test_a_checkpoint_of_other_rows_or_flags_and_a_missing_one_are_refused(tmp_p
     (tmp_path / "c.pt").write_bytes(b"half")
     assert "not a checkpoint" in make(tmp_path, "c.npz", "--resume")
     assert "a step takes 500" in make(tmp_path, "d.npz", "--batch", "500")
+
+
+@pytest.mark.slow
+def test_members_of_one_file_say_what_they_said_alone(tmp_path: Path) -> None:
+    for name, seed in (("a.npz", "1"), ("b.npz", "2")):
+        make(tmp_path, name, "--epochs", "2", "--seed", seed)
+    told = join(tmp_path, "both.npz", "a.npz", "b.npz")
+    assert "both.npz: 2 members" in told, told
+    alone = [load_encoders(tmp_path / name)[0] for name in ("a.npz", "b.npz")]
+    thread = Thread("plan a round without Doe", ("[site Doe]",))
+    for member, before in zip(load_encoders(tmp_path / "both.npz"), alone, strict=True):
+        assert member.likely(thread) == pytest.approx(before.likely(thread))
+        assert member.likely_roles(thread, "plan_round") == before.likely_roles(thread, "plan_round")
+    assert alone[0].likely(thread) != alone[1].likely(thread)
+    assert "3 members" in join(tmp_path, "three.npz", "both.npz", "a.npz")
+
+
+def test_a_missing_member_and_a_file_joined_into_itself_are_refused(tmp_path: Path) -> None:
+    assert "a.npz is no thread encoder" in join(tmp_path, "both.npz", "a.npz", "b.npz")
+    assert "cannot be joined into itself" in join(tmp_path, "a.npz", "a.npz", "b.npz")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.slow
+def test_a_run_begins_as_the_file_that_it_starts_from(tmp_path: Path) -> None:
+    make(tmp_path, "a.npz", "--epochs", "2")
+    (begun,) = load_encoders(tmp_path / "a.npz")
+    net, pieces = net_of(begun).eval(), reader().pieces(Thread("plan a round without Doe", ("[site Doe]",)))
+    ids, mask, *_ = batch_of([Example(pieces.tokens, (0,) * len(call_classifier.groups()), ())])
+    with torch.no_grad():
+        calls, _ = net(ids, mask, (torch.tensor([0]), torch.tensor([0])))
+    names = call_classifier.groups()[0]
+    likely = torch.tensor(list(begun.likely(Thread("plan a round without Doe", ("[site Doe]",))).values()))
+    assert torch.allclose(calls[0, names].log_softmax(-1), likely.float(), atol=1e-3)
+    assert "a.npz" in make(tmp_path, "b.npz", "--init", str(tmp_path / "none" / "a.npz"))

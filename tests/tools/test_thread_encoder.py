@@ -18,17 +18,41 @@ from domain.errors import BadData
 from tools import argument_classifier, call_classifier
 from tools.call_classifier import Thread, names
 from tools.mentions import Mention
-from tools.thread_encoder import KEPT, ThreadEncoder, base_folder, base_weights, load_encoder, made_for, reader
+from tools.thread_encoder import (
+    CHANGED,
+    KEPT,
+    WORDS,
+    ThreadEncoder,
+    base_folder,
+    base_weights,
+    load_encoders,
+    made_for,
+    reader,
+)  # fmt: skip
 from tools.thread_tokens import KINDS
 
 ROOT = Path(__file__).parents[2]
-WIDTH = 384
+WIDTH, MEMBERS = 384, 2
 ASKED = Thread("how full are the bins near Sather Gate?", ("[site Sather Gate]",))
 
 
 @pytest.fixture(scope="module")
-def shipped() -> ThreadEncoder:
-    return load_encoder(SHIPPED_ENCODER)
+def members() -> tuple[ThreadEncoder, ...]:
+    return load_encoders(SHIPPED_ENCODER)
+
+
+@pytest.fixture(scope="module", params=range(MEMBERS))
+def shipped(members: tuple[ThreadEncoder, ...], request: pytest.FixtureRequest) -> ThreadEncoder:
+    member: ThreadEncoder = members[request.param]
+    return member
+
+
+def test_the_shipped_members_differ_and_share_what_was_not_tuned(members: tuple[ThreadEncoder, ...]) -> None:
+    assert len(members) == MEMBERS
+    first, second = members
+    assert first.digest == second.digest
+    assert first.weights[WORDS] is second.weights[WORDS]
+    assert first.likely(ASKED) != second.likely(ASKED)
 
 
 @pytest.mark.slow
@@ -101,14 +125,14 @@ def parts() -> dict[str, object]:
     """The arrays of a file that changes nothing and finds all equally likely."""
     stored: dict[str, object] = {"own": np.zeros((len(KINDS), WIDTH), np.float16)}
     for name, value in base_weights().items():
-        if name.startswith("encoder.layer."):
+        if name.startswith(CHANGED):
             stored[name] = np.zeros(value.shape, np.int8 if value.ndim == 2 else np.float16)
             if value.ndim == 2:
                 stored[f"{name}.scale"] = np.ones(len(value), np.float32)
     scores = call_classifier.groups()[-1].stop, list(argument_classifier.groups().values())[-1].stop
     for of, count in zip(("calls", "marks"), scores, strict=True):
         stored |= {f"{of}.weight": np.zeros((count, 2 * WIDTH), np.float32), f"{of}.bias": np.zeros(count, np.float32)}
-    return stored
+    return {f"0/{name}": value for name, value in stored.items()}
 
 
 def stored(file: Path, parts: dict[str, object], **about: str) -> Path:
@@ -120,25 +144,28 @@ def stored(file: Path, parts: dict[str, object], **about: str) -> Path:
 def test_a_file_of_other_tools_pieces_or_weights_is_refused_with_both_hashes(
     tmp_path: Path, parts: dict[str, object]
 ) -> None:
-    encoder = load_encoder(stored(tmp_path / "right.npz", parts))
+    (encoder,) = load_encoders(stored(tmp_path / "right.npz", parts))
     assert encoder.likely(ASKED) == pytest.approx(dict.fromkeys(names(), -np.log(len(names()))))
     for name, needed in made_for(reader()).items():
         with pytest.raises(BadData, match=rf"its {name} is abc, needed is {needed}"):
-            load_encoder(stored(tmp_path / "wrong.npz", parts, **{name: "abc"}))
+            load_encoders(stored(tmp_path / "wrong.npz", parts, **{name: "abc"}))
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("own", np.zeros((1, WIDTH))),
-        ("calls.weight", np.zeros((3, 2 * WIDTH))),
-        ("marks.bias", np.full(3, np.nan)),
-        ("encoder.layer.0.output.dense.bias", np.full(WIDTH, np.nan)),
-        ("encoder.layer.0.output.dense.weight", np.zeros((3, 3), np.int8)),
-        ("encoder.layer.0.output.dense.weight", None),
-        ("encoder.layer.0.output.dense.weight.scale", None),
-        ("encoder.layer.0.output.dense.weight.scale", np.full(WIDTH, np.inf)),
-        ("calls.bias", np.array(["x"])),
+        ("0/own", np.zeros((1, WIDTH))),
+        ("0/calls.weight", np.zeros((3, 2 * WIDTH))),
+        ("0/marks.bias", np.full(3, np.nan)),
+        ("0/encoder.layer.0.output.dense.bias", np.full(WIDTH, np.nan)),
+        ("0/encoder.layer.0.output.dense.weight", np.zeros((3, 3), np.int8)),
+        ("0/encoder.layer.0.output.dense.weight", None),
+        ("0/encoder.layer.0.output.dense.weight.scale", None),
+        ("0/encoder.layer.0.output.dense.weight.scale", np.full(WIDTH, np.inf)),
+        ("0/calls.bias", np.array(["x"])),
+        ("1/own", np.zeros((len(KINDS), WIDTH))),
+        ("2/own", np.zeros((len(KINDS), WIDTH))),
+        ("own", np.zeros((len(KINDS), WIDTH))),
     ],
 )
 def test_a_file_with_wrong_or_missing_parts_is_refused(
@@ -146,14 +173,19 @@ def test_a_file_with_wrong_or_missing_parts_is_refused(
 ) -> None:
     changed = {key: each for key, each in {**parts, name: value}.items() if each is not None}
     with pytest.raises(BadData, match=r"is no thread encoder; make one with python -m finetune\.encoder"):
-        load_encoder(stored(tmp_path / "wrong.npz", changed))
+        load_encoders(stored(tmp_path / "wrong.npz", changed))
+
+
+def test_a_file_without_members_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="is no thread encoder"):
+        load_encoders(stored(tmp_path / "none.npz", {}))
 
 
 def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("not numbers")
     for file in ("text.npz", "missing.npz"):
         with pytest.raises(BadData, match="is no thread encoder"):
-            load_encoder(tmp_path / file)
+            load_encoders(tmp_path / file)
 
 
 @pytest.mark.parametrize("told", [None, b"", b"{}", b"\xff", b'{"version": "1.0"'])
@@ -164,7 +196,7 @@ def test_a_missing_or_damaged_tokenizer_is_said_and_stops_nothing(tmp_path: Path
     (model / "model.safetensors").symlink_to(base_folder() / "model.safetensors")
     if told is not None:
         (model / "tokenizer.json").write_bytes(told)
-    load = "from tools.thread_encoder import load_encoder; load_encoder(pathlib.Path(sys.argv[1]))"
+    load = "from tools.thread_encoder import load_encoders; load_encoders(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-c", f"import pathlib, sys, tools; {load}", str(SHIPPED_ENCODER)]
     path = os.pathsep.join((str(tmp_path), str(ROOT)))
     done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})

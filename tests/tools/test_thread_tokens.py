@@ -68,6 +68,13 @@ def test_calls_outcomes_choices_and_the_earlier_question_stand_behind(read: Read
     assert behind == "<step> find bin ##s near ok <before> plan round when goal cost failed <earlier> plan it [SEP]"
 
 
+def test_of_a_long_thread_the_latest_calls_are_kept(read: Reader) -> None:
+    made = [Made(Call("find_bins", {f"argument_{letter}": 1}), "ok") for letter in "abcdefghijklmnopqrstuvwxyz"]
+    behind = words(read, read.pieces(Thread("x", steps=tuple(made), earlier="plan it"))).partition("[SEP] ")[2]
+    assert behind.startswith("<step> find bin ##s argument z ok <step> find bin ##s argument y ok")
+    assert "argument a" not in behind
+
+
 def test_a_word_that_is_called_as_a_kind_is_a_word(read: Reader) -> None:
     behind = words(read, read.pieces(Thread("x", earlier="truck"))).partition("[SEP] ")[2]
     assert behind == "<earlier> truck [SEP]"
