@@ -86,15 +86,33 @@ adapter: finetune/runs/rows.jsonl ## Make an adapter like the shipped one from t
 	$(BIN)/python -m finetune.export --adapter finetune/runs/mean --rows finetune/runs/rows.jsonl \
 	  --out finetune/adapter/roundsman-small.gguf
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl ## Make the shipped classifiers, encoder and words again from the frames: about two hours of a core
-	$(BIN)/python -m finetune.words --rows finetune/runs/rows.jsonl --out finetune/adapter/roundsman-words.txt
+WORDS = finetune/adapter/roundsman-words.txt
+ENCODER = $(BIN)/python -m finetune.encoder --val finetune/runs/validation.jsonl --words $(WORDS) --threads $(THREADS) \
+  --out $@ $(if $(wildcard $(@:.npz=.pt)),--resume)
+
+$(WORDS): finetune/runs/rows.jsonl
+	$(BIN)/python -m finetune.words --rows $< --out $@
+
+# Two members of the thread encoder; each learns both sets of rows, one after the other.
+finetune/runs/first.npz: finetune/runs/rows.jsonl $(WORDS)
+	$(ENCODER) --rows $< --seed 7
+
+finetune/runs/second.npz: finetune/runs/fewer/rows.jsonl $(WORDS)
+	$(ENCODER) --rows $< --seed 7
+
+finetune/runs/first-again.npz: finetune/runs/fewer/rows.jsonl finetune/runs/first.npz
+	$(ENCODER) --rows $< --seed 8 --lr 1.2e-4 --init finetune/runs/first.npz
+
+finetune/runs/second-again.npz: finetune/runs/rows.jsonl finetune/runs/second.npz
+	$(ENCODER) --rows $< --seed 9 --lr 1.2e-4 --init finetune/runs/second.npz
+
+MEMBERS = finetune/runs/first-again.npz finetune/runs/second-again.npz
+
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl $(WORDS) $(MEMBERS) ## Make the shipped classifiers, encoder and words again from the frames: about three hours of a core
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  finetune/runs/plain/rows.jsonl --val finetune/runs/validation.jsonl \
-	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-calls.npz
+	  --words $(WORDS) --out finetune/adapter/roundsman-calls.npz
 	$(BIN)/python -m finetune.arguments --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \
-	  --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-arguments.npz
-	$(BIN)/python -m finetune.encoder --rows finetune/runs/rows.jsonl --val finetune/runs/validation.jsonl \
-	  --words finetune/adapter/roundsman-words.txt --threads $(THREADS) --out finetune/runs/encoder.npz \
-	  $(if $(wildcard finetune/runs/encoder.pt),--resume)
-	cp finetune/runs/encoder.npz finetune/adapter/roundsman-encoder.npz
+	  --words $(WORDS) --out finetune/adapter/roundsman-arguments.npz
+	$(BIN)/python -m finetune.encoder_members --members $(MEMBERS) --out finetune/adapter/roundsman-encoder.npz
