@@ -93,22 +93,16 @@ ENCODER = $(BIN)/python -m finetune.encoder --val finetune/runs/validation.jsonl
 $(WORDS): finetune/runs/rows.jsonl
 	$(BIN)/python -m finetune.words --rows $< --out $@
 
-# Two members of the thread encoder; each learns both sets of rows, one after the other.
+# The two members of the thread encoder.
 finetune/runs/first.npz: finetune/runs/rows.jsonl $(WORDS)
-	$(ENCODER) --rows $< --seed 7
+	$(ENCODER) --rows $<
 
 finetune/runs/second.npz: finetune/runs/fewer/rows.jsonl $(WORDS)
-	$(ENCODER) --rows $< --seed 7
+	$(ENCODER) --rows $<
 
-finetune/runs/first-again.npz: finetune/runs/fewer/rows.jsonl finetune/runs/first.npz
-	$(ENCODER) --rows $< --seed 8 --lr 1.2e-4 --init finetune/runs/first.npz
+MEMBERS = finetune/runs/first.npz finetune/runs/second.npz
 
-finetune/runs/second-again.npz: finetune/runs/rows.jsonl finetune/runs/second.npz
-	$(ENCODER) --rows $< --seed 9 --lr 1.2e-4 --init finetune/runs/second.npz
-
-MEMBERS = finetune/runs/first-again.npz finetune/runs/second-again.npz
-
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl $(WORDS) $(MEMBERS) ## Make the shipped classifiers, encoder and words again from the frames: about three hours of a core
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl $(WORDS) $(MEMBERS) ## Make the shipped classifiers, encoder and words again from the frames: about two and a half hours of a core
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  finetune/runs/plain/rows.jsonl --val finetune/runs/validation.jsonl \
 	  --words $(WORDS) --out finetune/adapter/roundsman-calls.npz

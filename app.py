@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -79,18 +80,6 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
         forecasts.begin()
     model = _model(settings)
     style = settings.model_prompt
-    small = style == "small"
-    classifier = _shipped(load_classifier, SHIPPED_CLASSIFIER) if small else None
-    arguments = _shipped(load_arguments, SHIPPED_ARGUMENTS) if small else None
-    encoders = (_shipped(load_encoders, SHIPPED_ENCODER) if small else None) or ()
-    spelling = _shipped(load_spelling, SHIPPED_WORDS) if small else None
-    beside = {
-        "classifier": classifier,
-        "arguments": arguments,
-        "words": spelling,
-        "encoder": next(iter(encoders), None),
-    }
-    model.identity = assisted(model.identity, beside)
     great_circles = HaversineMatrix(city.assumed("detour_factor", 1.3), city.assumed("speed_kmh", 25.0))
     distances = distances_of(settings.matrix_kind, settings.matrix_url, settings.home / "matrices", great_circles)
 
@@ -103,10 +92,9 @@ def build(settings: Settings, *, ticking: bool = False) -> ApiParts:
     with suppress(NotNow, AskAgain):  # a part that is down says so when it is asked
         approvals.recover()
     recorder = Recorder(ledger, Memory(store), approvals, style)
-    speaker = Speaker(
-        model, style, style != "small", settings.decision_deadline_s,
-        classifier=of_calls(classifier, *encoders), arguments=of_arguments(arguments, *encoders), spelling=spelling,
-    )  # fmt: skip
+    speaker = Speaker(model, style, style != "small", settings.decision_deadline_s)
+    if style == "small":
+        speaker = _aided(speaker)
     limits = Limits(settings.max_steps, settings.question_deadline_s)
     assistant = Assistant(speaker, surroundings, recorder, lambda: checkpoints_at(settings.home), limits)
 
@@ -136,6 +124,17 @@ def _model(settings: Settings) -> LanguageModel:
         return LocalModel(made)
     except ModelUnavailable as missing:
         return NoModel(str(missing))
+
+
+def _aided(speaker: Speaker) -> Speaker:
+    """The speaker with the shipped experts and words beside its model, whose identity tells of them."""
+    classifier, arguments = _shipped(load_classifier, SHIPPED_CLASSIFIER), _shipped(load_arguments, SHIPPED_ARGUMENTS)
+    encoders, spelling = _shipped(load_encoders, SHIPPED_ENCODER) or (), _shipped(load_spelling, SHIPPED_WORDS)
+    encoder = next(iter(encoders), None)
+    beside = {"classifier": classifier, "arguments": arguments, "encoder": encoder, "words": spelling}
+    speaker.model.identity = assisted(speaker.model.identity, beside)
+    calls, roles = of_calls(classifier, *encoders), of_arguments(arguments, *encoders)
+    return replace(speaker, classifier=calls, arguments=roles, spelling=spelling)
 
 
 def _shipped(load: Callable[[Path], T], file: Path) -> T | None:

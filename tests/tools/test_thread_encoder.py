@@ -18,6 +18,7 @@ from domain.errors import BadData
 from tools import argument_classifier, call_classifier
 from tools.call_classifier import Thread, names
 from tools.mentions import Mention
+from tools.opinions import ArgumentOpinions
 from tools.thread_encoder import (
     CHANGED,
     KEPT,
@@ -90,8 +91,10 @@ def test_it_tells_which_argument_takes_in_a_mark(shipped: ThreadEncoder, questio
     assert max(told[Mention("site", "Doe")], key=lambda each: told[Mention("site", "Doe")][each]) == role
 
 
-def test_it_tells_trucks_that_stay_from_those_that_drive(shipped: ThreadEncoder) -> None:
-    odds = shipped.staying(Thread("T2 is down, take T1 tonight", ("[truck T2]", "[truck T1]", "[time tonight]")))
+def test_its_members_tell_trucks_that_stay_from_those_that_drive(members: tuple[ThreadEncoder, ...]) -> None:
+    odds = ArgumentOpinions(members).staying(
+        Thread("T2 is down, take T1 tonight", ("[truck T2]", "[truck T1]", "[time tonight]"))
+    )
     assert odds[Mention("truck", "T2")] > 0 > odds[Mention("truck", "T1")]
 
 
