@@ -90,14 +90,16 @@ WORDS = finetune/adapter/roundsman-words.txt
 ENCODER = $(BIN)/python -m finetune.encoder --val finetune/runs/validation.jsonl --words $(WORDS) --threads $(THREADS) \
   --out $@ $(if $(wildcard $(@:.npz=.pt)),--resume)
 
-$(WORDS): finetune/runs/rows.jsonl
+$(WORDS): finetune/runs/rows.jsonl finetune/words.py
 	$(BIN)/python -m finetune.words --rows $< --out $@
 
+ENCODED_BY = finetune/encoder.py finetune/regressions.py
+
 # The two members of the thread encoder.
-finetune/runs/first.npz: finetune/runs/rows.jsonl $(WORDS)
+finetune/runs/first.npz: finetune/runs/rows.jsonl $(WORDS) $(ENCODED_BY)
 	$(ENCODER) --rows $<
 
-finetune/runs/second.npz: finetune/runs/fewer/rows.jsonl $(WORDS)
+finetune/runs/second.npz: finetune/runs/fewer/rows.jsonl $(WORDS) $(ENCODED_BY)
 	$(ENCODER) --rows $<
 
 MEMBERS = finetune/runs/first.npz finetune/runs/second.npz

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 from assistant.answer import Assistant, Limits
 from assistant.approvals import Approvals
 from assistant.decide import Speaker
+from assistant.experts import Experts, aided
 from assistant.graph import checkpoints_at
 from assistant.health import Examined, health_of
 from assistant.language_model import OpenAIModel
@@ -42,7 +42,6 @@ from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import stocked_models
-from tools.opinions import of_arguments, of_calls
 from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
@@ -127,14 +126,13 @@ def _model(settings: Settings) -> LanguageModel:
 
 
 def _aided(speaker: Speaker) -> Speaker:
-    """The speaker with the shipped experts and words beside its model, whose identity tells of them."""
+    """The speaker with the shipped experts and words, of which its model's identity tells."""
     classifier, arguments = _shipped(load_classifier, SHIPPED_CLASSIFIER), _shipped(load_arguments, SHIPPED_ARGUMENTS)
     encoders, spelling = _shipped(load_encoders, SHIPPED_ENCODER) or (), _shipped(load_spelling, SHIPPED_WORDS)
     encoder = next(iter(encoders), None)
     beside = {"classifier": classifier, "arguments": arguments, "encoder": encoder, "words": spelling}
     speaker.model.identity = assisted(speaker.model.identity, beside)
-    calls, roles = of_calls(classifier, *encoders), of_arguments(arguments, *encoders)
-    return replace(speaker, classifier=calls, arguments=roles, spelling=spelling)
+    return aided(speaker, Experts(classifier, arguments, encoders, spelling))
 
 
 def _shipped(load: Callable[[Path], T], file: Path) -> T | None:

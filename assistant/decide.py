@@ -352,7 +352,8 @@ def _as_said(call: Call, situation: Situation) -> Call:
     whole = with_its_bin(with_kept(named, earlier, said), earlier, said, marks)
     whole = with_its_subject(whole, earlier, said)
     whole = with_bounds(without_other_counts(with_reach(whole, said), said), said)
-    whole = with_whole_schedule(with_whole_clauses(whole, [said, *reversed(situation.past.said())]), said)
+    clauses = with_whole_clauses(whole, [said, *reversed(situation.past.said())], situation.sent)
+    whole = with_whole_schedule(clauses, said)
     trucks = _if_read(whole, with_whole_trucks(whole, said, marks), situation)
     return _if_read(trucks, with_whole_times(trucks, said, marks), situation)
 

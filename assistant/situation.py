@@ -10,6 +10,7 @@ from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import Made, Thread
 from tools.context import Ctx
+from tools.json_words import texts_in
 from tools.mentions import Mention, mentions
 from tools.registry import names_in
 from tools.resolvable import Resolver
@@ -30,7 +31,7 @@ class Situation:
 
     `readers` tell which spans code can read as a stream or a truck, `marks` what it recognises in the question, `names`
     the words of the city's names, `resolver` what a call's words stand for. The questions are in words
-    (tools/json_words.py).
+    (tools/json_words.py); `sent` are the texts of several words that a program sent as values of its JSON.
     """
 
     city: str
@@ -43,6 +44,7 @@ class Situation:
     marks: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     resolver: Resolver | None = None
+    sent: tuple[str, ...] = ()
 
 
 def situation_of(ctx: Ctx, past: Past) -> Situation:
@@ -52,6 +54,7 @@ def situation_of(ctx: Ctx, past: Past) -> Situation:
     return Situation(
         ctx.city.name, ctx.actor.role.value, f"{ctx.now:%Y-%m-%d}", past.in_words(), setting.question,
         readers=readers(setting), marks=marks, names=ctx.city.gazetteer.words(), resolver=Resolver(setting),
+        sent=texts_in(ctx.question),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from sqlalchemy import make_url
 
 from assistant.decide import Speaker
+from assistant.experts import Experts, aided
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.surfaces.terminal import settings_in_force
@@ -45,7 +46,6 @@ from tools.argument_classifier import load_arguments
 from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
-from tools.opinions import of_arguments, of_calls
 from tools.registry import registry_version
 from tools.slips import load_spelling
 from tools.thread_encoder import load_encoders
@@ -130,13 +130,13 @@ def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifiers, the encoder and the words of the options. Raises BadData for misfits."""
     files = {name: file_beside(options, name) for name in BESIDE}
     calls, arguments, words, encoder = (files[name] for name in ("classifier", "arguments", "words", "encoder"))
-    read = load_encoders(encoder) if encoder else ()
-    return replace(
-        speaker,
-        classifier=of_calls(load_classifier(calls) if calls else None, *read),
-        arguments=of_arguments(load_arguments(arguments) if arguments else None, *read),
-        spelling=load_spelling(words) if words else None,
+    experts = Experts(
+        load_classifier(calls) if calls else None,
+        load_arguments(arguments) if arguments else None,
+        load_encoders(encoder) if encoder else (),
+        load_spelling(words) if words else None,
     )
+    return aided(speaker, experts)
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:

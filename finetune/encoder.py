@@ -1,11 +1,11 @@
-r"""The thread encoder of tools/thread_encoder.py: MiniLM, tuned on rows of finetune.rows, in 40 minutes of a core.
+r"""The thread encoder of tools/thread_encoder.py: MiniLM tuned on rows of finetune.rows, in 18 to 40 minutes of a core.
 
     python -m finetune.encoder --rows rows.jsonl --val validation.jsonl \
         --words finetune/adapter/roundsman-words.txt --out finetune/adapter/roundsman-encoder.npz
 
 Which call a row's thread is for, the choices of its arguments and which of them takes in each mark are learned together
 (joint intent and slots: Chen et al. 2019, arXiv:1902.10909). Its embeddings of words stay; of each matrix the change is
-kept in 8 bits. Rows with listed tools are left out. A run that was broken off goes on with `--resume`.
+kept in a few whole numbers. Rows with listed tools are left out. A run that was broken off goes on with `--resume`.
 """
 
 from __future__ import annotations
@@ -41,28 +41,14 @@ from prompts.row import Row
 from tools import argument_classifier as arguments
 from tools import call_classifier as calls
 from tools.slips import Spelling, load_spelling
-from tools.thread_encoder import (
-    CHANGED,
-    WIDTH,
-    WORDS,
-    ThreadEncoder,
-    base_folder,
-    base_weights,
-    load_encoders,
-    made_for,
-    part_name,
-    reader,
-    scores,
-)  # fmt: skip
-from tools.thread_tokens import KINDS, Reader
+from tools.thread_encoder import CHANGED, WIDTH, base_folder, base_weights, made_for, part_name, reader, scores
+from tools.thread_tokens import Reader
 
 TOLD_EVERY, KEPT_EVERY = 50, 500
 """Steps."""
 LEVELS = 15
 """What a change of a weight is rounded to, on either side of nothing: that is 6 % of the change, and makes two members
 smaller than 16 MB."""
-MASK = 103
-"""The piece of MiniLM's vocabulary that stands for any; padding and separators come before it."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +82,11 @@ class Net(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
         self.bert.embeddings.requires_grad_(False)
-        words, self.vocabulary = self.bert.embeddings.word_embeddings.weight, read.vocabulary
+        words, self.read = self.bert.embeddings.word_embeddings.weight, read
         self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
         self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
         self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
+        self.train()  # MiniLM comes without dropout
 
     def forward(self, ids: Tensor, mask: Tensor, places: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """(rows, N) scores of calls, (marks, M) of the marks at `places` (rows, columns)."""
@@ -110,21 +97,6 @@ class Net(nn.Module):  # type: ignore[misc]
         whole = torch.cat((seen[:, 0], mean), 1)
         rows, columns = places
         return self.calls(whole), self.marks(torch.cat((seen[rows, columns], mean[rows]), 1))
-
-
-def net_of(encoder: ThreadEncoder) -> Net:
-    """The network of a file, its scores over their temperatures."""
-    net = Net(encoder.reader)
-    layers = {name: torch.from_numpy(value) for name, value in encoder.weights.items() if name.startswith(CHANGED)}
-    net.bert.load_state_dict(layers, strict=False)
-    with torch.no_grad():
-        net.own.copy_(
-            torch.from_numpy(encoder.weights[WORDS])[encoder.reader.vocabulary + encoder.shift :][: len(KINDS)]
-        )
-        for head, served in ((net.calls, encoder.calls), (net.marks, encoder.marks)):
-            head.weight.copy_(torch.from_numpy(served.weights))
-            head.bias.copy_(torch.from_numpy(served.bias))
-    return net
 
 
 Batch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
@@ -188,16 +160,16 @@ def scored(net: Net, examples: Sequence[Example]) -> Judged:
 
 @dataclass
 class Run:
-    """A run under way: `step` of `total` steps are done. `hidden`: the share of pieces that is masked at
+    """A run under way: `step` of `total` steps are done. `masked`: the share of pieces that is masked at
     each look. `making`: what decides the weights that come out."""
 
     net: Net
     optimiser: torch.optim.Optimizer
     total: int
     lr: float
-    hidden: float = 0.0
+    masked: float = 0.0
     step: int = 0
-    making: Mapping[str, str | float] = field(default_factory=dict)
+    making: Mapping[str, object] = field(default_factory=dict)
 
     def rate(self) -> float:
         """Linear warm-up over the first twentieth, then straight to zero."""
@@ -205,16 +177,17 @@ class Run:
         return self.lr * min((self.step + 1) / warm, (self.total - self.step) / (self.total - warm + 1))
 
 
-def with_hidden(ids: Tensor, vocabulary: int, share: float) -> Tensor:
-    """Ids of which a share of the words' pieces is masked; what code recognised stays, and so do the separators."""
-    words = (ids > MASK) & (ids < vocabulary)
-    return torch.where(words & (torch.rand(ids.shape) < share), MASK, ids)
+def with_masked(ids: Tensor, read: Reader, share: float) -> Tensor:
+    """Ids of which a share of the words' pieces is masked; the pieces of kinds stay, and so do padding and separators,
+    which come before the mask in MiniLM's vocabulary."""
+    words = (ids > read.mask) & (ids < read.vocabulary)
+    return torch.where(words & (torch.rand(ids.shape) < share), read.mask, ids)
 
 
 def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
     """One step; the mean loss of its examples."""
     ids, mask, places, wanted, roles = batch_of(examples)
-    ids = with_hidden(ids, run.net.vocabulary, run.hidden)
+    ids = with_masked(ids, run.net.read, run.masked)
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         of_calls, of_marks = run.net(ids, mask, places)
     loss = loss_of(of_calls.float(), wanted, calls.groups())
@@ -306,10 +279,9 @@ def flags() -> argparse.Namespace:
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--words", type=Path, required=True, help="of finetune.words")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--init", type=Path, help="a file of this stage to start from, instead of MiniLM as it comes")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
-    parser.add_argument("--hidden", type=float, default=0.1, help="share of the words' pieces that a look does not see")
+    parser.add_argument("--masked", type=float, default=0.1, help="share of the words' pieces that a look does not see")
     parser.add_argument("--batch", type=int, default=32, help="rows of a step")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
@@ -324,17 +296,15 @@ def main() -> None:
     torch.manual_seed(options.seed)
     read, spelling = reader(), load_spelling(options.words)
     validation, rows = (read_examples(file, spelling, read) for file in (options.val, options.rows))
-    net = net_of(load_encoders(options.init)[0]) if options.init else Net(read)
-    chance, checkpoint = random.Random(options.seed), options.out.with_suffix(".pt")
+    net, chance, checkpoint = Net(read), random.Random(options.seed), options.out.with_suffix(".pt")
     steps = [step for _ in range(ceil(options.epochs)) for step in batches(rows, options.batch, chance)]
     total = int(options.epochs * len(rows) / options.batch)
     if not total:
         raise BadData(f"{options.rows} has {len(rows)} rows without listed tools: a step takes {options.batch}")
     made = {**made_for(read), "data_digests": [file_digest(options.rows)]}
-    same = {name: getattr(options, name) for name in ("epochs", "lr", "hidden", "batch", "seed")}
+    same = {name: getattr(options, name) for name in ("epochs", "lr", "masked", "batch", "seed")}
     making = {**made, **same, "words": file_digest(options.words)}
-    making["init"] = file_digest(options.init) if options.init else ""
-    run = Run(net, optimiser_of(net, options.lr), total, options.lr, options.hidden, making=making)
+    run = Run(net, optimiser_of(net, options.lr), total, options.lr, options.masked, making=making)
     if options.resume:
         restore(run, checkpoint)
     half, began = native_bfloat16(), time.monotonic()

@@ -1,6 +1,6 @@
 """One file of several thread encoders that were tuned on rows of different authors; each keeps a say of its own.
 
-    python -m finetune.encoder_members --members finetune/runs/encoder.npz finetune/runs/fewer/encoder.npz \\
+    python -m finetune.encoder_members --members finetune/runs/first.npz finetune/runs/second.npz \\
         --out finetune/adapter/roundsman-encoder.npz
 
 Networks that differ in their rows and their order err in other places, and are together less sure where they err
@@ -11,31 +11,37 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import BadData
 from finetune.encoder import write_parts
 from finetune.stage import run_stage
-from tools.thread_encoder import load_encoders, made_for, part_name
+from tools.thread_encoder import load_encoders, made_for, part_name, reader
 
 
-def join(members: list[Path], out: Path) -> int:
-    """Write the file; how many members it has. Raises BadData for a file that is none of today's."""
-    parts: dict[str, Any] = {}
+def join(members: Sequence[Path], out: Path) -> int:
+    """Write the file; how many members it has. Raises BadData for a file that is none of today's, one that is given
+    twice, and one that would be written over."""
+    given = [file.resolve() for file in members]
+    if len(set(given)) < len(given) or out.resolve() in given:
+        raise BadData(f"every member is another file, and --out {out} none of them")
+    parts: dict[str, npt.NDArray[Any]] = {}
     digests, count = list[str](), 0
     for file in members:
-        encoders = load_encoders(file)  # refuses what does not fit
+        here = len(load_encoders(file))  # refuses what does not fit
         with np.load(file, allow_pickle=False) as stored:
             digests += json.loads(str(stored["about"])).get("data_digests", [])
             for name in stored.files:
                 number, _, part = name.partition("/")
                 if part:
                     parts[part_name(count + int(number), part)] = stored[name]
-        count += len(encoders)
-    write_parts(out, parts, {**made_for(encoders[0].reader), "data_digests": digests})
+        count += here
+    write_parts(out, parts, {**made_for(reader()), "data_digests": digests})
     return count
 
 
@@ -45,8 +51,6 @@ def main() -> None:
     parser.add_argument("--members", type=Path, nargs="+", required=True, help="files of finetune.encoder")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    if options.out in options.members:
-        raise BadData(f"--out {options.out}: a file cannot be joined into itself")
     count = join(options.members, options.out)
     print(f"{options.out}: {count} members, {options.out.stat().st_size / 1e6:.1f} MB")
 

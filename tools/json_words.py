@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from domain.typed_text import cleaned
 
-__all__ = ["in_words"]
+__all__ = ["in_words", "texts_in"]
 
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|_+")
 """Between the words of a key: "radiusM", "radius_m"."""
@@ -26,7 +26,22 @@ READER = json.JSONDecoder(parse_float=str, parse_constant=lambda _: None)
 
 def in_words(message: str) -> str:
     """The message with each JSON object in it as "key: value, key: value"; as it is where none can be read."""
-    parts, at, start, left = [], 0, message.find("{"), MOST_OBJECTS
+    parts, at = [], 0
+    for start, end, found in _objects(message):
+        parts += [message[at:start], cleaned(", ".join(_said(found)))]
+        at = end
+    return "".join([*parts, message[at:]])
+
+
+def texts_in(message: str) -> tuple[str, ...]:
+    """The texts of several words that the message's JSON objects hold, as in_words tells them."""
+    found = (text for *_, value in _objects(message) for text in _texts(value))
+    return tuple(text for text in dict.fromkeys(map(cleaned, found)) if " " in text)
+
+
+def _objects(message: str) -> Iterator[tuple[int, int, JsonValue]]:
+    """Where the objects stand of which something can be told, and what they hold."""
+    start, left = message.find("{"), MOST_OBJECTS
     while start >= 0 and left:
         try:
             found, end = READER.raw_decode(message, start)
@@ -34,10 +49,17 @@ def in_words(message: str) -> str:
         except (ValueError, RecursionError):
             told, end = "", start + 1
         if told:
-            parts += [message[at:start], told]
-            at, left = end, left - 1
+            yield start, end, found
+            left -= 1
         start = message.find("{", end)
-    return "".join([*parts, message[at:]])
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _said(value: JsonValue, key: str = "") -> Iterator[str]:

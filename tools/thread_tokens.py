@@ -75,6 +75,11 @@ class Reader:
         """How many tokens the tokenizer knows."""
         return self.tokenizer.get_vocab_size()
 
+    @functools.cached_property
+    def mask(self) -> int:
+        """The token that stands for any."""
+        return self._marker("[MASK]")
+
     def begins_as(self) -> list[int]:
         """The tokens of KINDS' words."""
         return [self._marker(word) for word in KINDS.values()]

@@ -24,7 +24,7 @@ from domain.store import Store
 from domain.values import Call
 from prompts.render import Step
 from tools.call_classifier import WEIGHT, CallClassifier, Made, choices, names
-from tools.json_words import in_words
+from tools.json_words import in_words, texts_in
 from tools.registry import JsonSchema
 from tools.regression import BUCKETS
 from tools.resolvable import Resolver
@@ -390,6 +390,14 @@ async def test_what_code_resolves_is_decided_once(resolver: Resolver) -> None:
         == known
     )
     assert len(model.schemas) == 1
+
+
+async def test_a_text_that_a_program_sends_is_noted_whole() -> None:
+    sent = '{"ticket":"recovery","bin":"8166","text":"gate was locked, crew turned back"}'
+    said = Call("propose_ticket", {"kind": "recovery", "note": "gate was locked", "bin": "8166"})
+    asked = situation(in_words(sent), sent=texts_in(sent))
+    made = await decide(Speaker(ScriptedModel([said.text()])), asked)
+    assert made.parameters["note"] == "gate was locked, crew turned back"
 
 
 async def test_an_object_that_a_program_sends_is_read_and_copied_in_words() -> None:

@@ -111,3 +111,8 @@ async def test_what_a_question_takes_back_is_not_shown(store: Store, tmp_path: P
     assert call.parameters == {"when": "Friday"}
     assert "plan Friday\n[time Friday]" in model.prompts[0]
     assert "Tuesday" not in json.dumps(model.schemas[0])
+
+
+def test_texts_of_a_programs_values_are_kept(store: Store, tmp_path: Path) -> None:
+    asked = replace(a_desk(store, tmp_path).ctx, question='{"text":"gate was locked, crew turned back","bin":"8166"}')
+    assert situation_of(asked, NO_PAST).sent == ("gate was locked, crew turned back",)

@@ -10,23 +10,24 @@ from pathlib import Path
 import pytest
 import torch
 
+from domain.errors import BadData
 from domain.values import Call
 from finetune.encoder import (
     HEATED,
-    MASK,
     Example,
     Net,
     Run,
     batch_of,
     batches,
     keep,
-    net_of,
     optimiser_of,
     read_examples,
     restore,
-    with_hidden,
+    scored,
+    with_masked,
 )  # fmt: skip
 from finetune.encoder import train_step as step_of
+from finetune.encoder_members import join as join_files
 from finetune.regressions import OTHER, loss_of
 from prompts.render import Setting, Turn
 from prompts.row import Row, to_json
@@ -96,14 +97,26 @@ def test_a_row_becomes_targets_of_its_call_and_of_its_marks(tmp_path: Path) -> N
     assert not found[call_classifier.names().index("decline")].marks
 
 
-def test_only_pieces_of_words_are_hidden() -> None:
+def test_only_pieces_of_words_are_masked() -> None:
     read = reader()
     example = read.pieces(Thread("plan a round without Doe", ("[site Doe]",), steps=(Made(Call("status", {}), ""),)))
     ids = torch.tensor([[*example.tokens, 0]])
-    hidden = with_hidden(ids, read.vocabulary, 1.0)[0].tolist()
-    kept = [token for token in hidden if token != MASK]
+    masked = with_masked(ids, read, 1.0)[0].tolist()
+    kept = [token for token in masked if token != read.mask]
     assert kept == [101, read.own("site"), 102, read.own("step"), 102, 0]
-    assert torch.equal(with_hidden(ids, read.vocabulary, 0.0), ids)
+    assert torch.equal(with_masked(ids, read, 0.0), ids)
+
+
+@pytest.mark.slow
+def test_pieces_are_masked_while_a_run_learns(tmp_path: Path, one_thread: None) -> None:
+    files(tmp_path)
+    (step, *_) = batches(read_examples(tmp_path / "rows.jsonl", None, reader()), 8, random.Random(1))
+    losses = []
+    for masked in (0.0, 0.0, 1.0):
+        run = new_run(total=2, masked=masked)
+        run.net.eval()  # no other chance
+        losses.append(step_of(run, step, half=False))
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_a_batch_without_marks_has_no_targets_of_any() -> None:
@@ -157,19 +170,22 @@ def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) ->
     assert torch.allclose((marks[0, part] / 2).log_softmax(-1), roles.float(), atol=0.05)
 
 
-def new_run(total: int) -> Run:
+def new_run(total: int, masked: float = 0.1) -> Run:
     torch.manual_seed(7)
     net = Net(reader())
-    return Run(net, optimiser_of(net, 5e-4), total, 5e-4, hidden=0.1)
+    return Run(net, optimiser_of(net, 5e-4), total, 5e-4, masked)
 
 
 @pytest.mark.slow
 def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not(tmp_path: Path, one_thread: None) -> None:
     files(tmp_path)
-    steps = batches(read_examples(tmp_path / "rows.jsonl", None, reader()), 8, random.Random(1))[:3]
+    examples = read_examples(tmp_path / "rows.jsonl", None, reader())
+    steps = batches(examples, 8, random.Random(1))[:3]
     whole, first, second = new_run(3), new_run(3), new_run(3)
     torch.manual_seed(8)
-    for step in steps:
+    step_of(whole, steps[0], half=False)
+    scored(whole.net, examples)  # as before each checkpoint
+    for step in steps[1:]:
         step_of(whole, step, half=False)
     torch.manual_seed(8)
     step_of(first, steps[0], half=False)
@@ -206,21 +222,16 @@ def test_members_of_one_file_say_what_they_said_alone(tmp_path: Path) -> None:
     assert "3 members" in join(tmp_path, "three.npz", "both.npz", "a.npz")
 
 
-def test_a_missing_member_and_a_file_joined_into_itself_are_refused(tmp_path: Path) -> None:
-    assert "a.npz is no thread encoder" in join(tmp_path, "both.npz", "a.npz", "b.npz")
-    assert "cannot be joined into itself" in join(tmp_path, "a.npz", "a.npz", "b.npz")
-    assert not [*tmp_path.iterdir()]
-
-
-@pytest.mark.slow
-def test_a_run_begins_as_the_file_that_it_starts_from(tmp_path: Path) -> None:
-    make(tmp_path, "a.npz", "--epochs", "2")
-    (begun,) = load_encoders(tmp_path / "a.npz")
-    net, pieces = net_of(begun).eval(), reader().pieces(Thread("plan a round without Doe", ("[site Doe]",)))
-    ids, mask, *_ = batch_of([Example(pieces.tokens, (0,) * len(call_classifier.groups()), ())])
-    with torch.no_grad():
-        calls, _ = net(ids, mask, (torch.tensor([0]), torch.tensor([0])))
-    names = call_classifier.groups()[0]
-    likely = torch.tensor(list(begun.likely(Thread("plan a round without Doe", ("[site Doe]",))).values()))
-    assert torch.allclose(calls[0, names].log_softmax(-1), likely.float(), atol=1e-3)
-    assert "a.npz" in make(tmp_path, "b.npz", "--init", str(tmp_path / "none" / "a.npz"))
+@pytest.mark.parametrize(
+    ("members", "out", "told"),
+    [
+        (["a.npz", "b.npz"], "both.npz", "a.npz is no thread encoder"),
+        (["a.npz", "sub/../a.npz"], "both.npz", "every member is another file"),
+        (["a.npz", "b.npz"], "sub/../a.npz", "and --out .* none of them"),
+    ],
+)
+def test_members_that_cannot_be_joined_are_refused(tmp_path: Path, members: list[str], out: str, told: str) -> None:
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(BadData, match=told):
+        join_files([tmp_path / each for each in members], tmp_path / out)
+    assert [*tmp_path.iterdir()] == [tmp_path / "sub"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.json_words import in_words
+from tools.json_words import in_words, texts_in
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,10 @@ def test_what_is_no_object_stays(sent: str) -> None:
 @pytest.mark.parametrize("depth", [300, *range(900, 1000, 3), 20_000])
 def test_deep_objects_stay_or_are_told_and_never_fail(depth: int) -> None:
     assert in_words('{"a":' * depth + "1" + "}" * depth)
+
+
+def test_texts_of_several_words_are_what_a_value_says() -> None:
+    sent = 'log {"bin":"8166","text":"gate  locked, crew back","more":[{"why":"a dog, they say"},"x y"]} {"text":"x y"}'
+    assert texts_in(sent) == ("gate locked, crew back", "a dog, they say", "x y")
+    assert all(text in in_words(sent) for text in texts_in(sent))
+    assert texts_in("gate locked, {crew} back") == ()

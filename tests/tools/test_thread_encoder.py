@@ -179,6 +179,16 @@ def test_a_file_with_wrong_or_missing_parts_is_refused(
         load_encoders(stored(tmp_path / "wrong.npz", changed))
 
 
+def test_a_second_member_reads_its_own_pieces(tmp_path: Path, parts: dict[str, object]) -> None:
+    own = np.random.default_rng(1).normal(size=(2, len(KINDS), WIDTH)).astype(np.float16)
+    second = {name.replace("0/", "1/", 1): value for name, value in parts.items()} | {"1/own": own[1]}
+    both = load_encoders(stored(tmp_path / "both.npz", {**parts, "0/own": own[0], **second}))
+    alone = [load_encoders(stored(tmp_path / "one.npz", {**parts, "0/own": each}))[0] for each in own]
+    for member, one in zip(both, alone, strict=True):
+        assert np.array_equal(member.seen(ASKED).states, one.seen(ASKED).states)
+    assert not np.array_equal(both[0].seen(ASKED).states, both[1].seen(ASKED).states)
+
+
 def test_a_file_without_members_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="is no thread encoder"):
         load_encoders(stored(tmp_path / "none.npz", {}))

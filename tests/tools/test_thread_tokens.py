@@ -75,6 +75,12 @@ def test_of_a_long_thread_the_latest_calls_are_kept(read: Reader) -> None:
     assert "argument a" not in behind
 
 
+def test_of_the_turn_before_the_latest_call_comes_first(read: Reader) -> None:
+    before = tuple(Made(Call(name, {}), "ok") for name in ("find_bins", "plan_round"))
+    behind = words(read, read.pieces(Thread("x", before=before, earlier="y"))).partition("[SEP] ")[2]
+    assert behind == "<before> plan round ok <before> find bin ##s ok <earlier> y [SEP]"
+
+
 def test_a_word_that_is_called_as_a_kind_is_a_word(read: Reader) -> None:
     behind = words(read, read.pieces(Thread("x", earlier="truck"))).partition("[SEP] ")[2]
     assert behind == "<earlier> truck [SEP]"

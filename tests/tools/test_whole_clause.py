@@ -60,3 +60,14 @@ def test_a_note_of_an_earlier_turn_ends_where_its_clause_did() -> None:
     said = ["1515786, forgive me", "the latch is bent like a banana. can you write it up", "bins near the pier"]
     assert with_whole_clauses(ticket, said).parameters["note"] == "the latch is bent like a banana"
     assert with_whole_clauses(ticket, ["the latch is bent like new", *said]).parameters["note"].endswith("like new")
+
+
+def test_a_text_that_a_program_sent_is_the_whole_note() -> None:
+    said = ["ticket: recovery, text: gate was locked, crew turned back; bin: 8166, other: gate shut, dog"]
+    ticket = Call("propose_ticket", {"kind": "recovery", "note": "gate was locked"})
+    sent = ("gate was locked, crew turned back", "gate shut, dog")
+    assert with_whole_clauses(ticket, said, sent).parameters["note"] == sent[0]
+    assert with_whole_clauses(ticket, said).parameters["note"] == "gate was locked"
+    gate = Call("propose_ticket", {"kind": "recovery", "note": "gate"})
+    assert with_whole_clauses(gate, said, sent).parameters["note"] != sent[0]  # either could be meant
+    assert with_whole_clauses(ticket, ["gate was locked"], sent).parameters["note"] == "gate was locked"  # of another
