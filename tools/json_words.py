@@ -27,8 +27,8 @@ READER = json.JSONDecoder(parse_float=str, parse_constant=lambda _: None)
 def in_words(message: str) -> str:
     """The message with each JSON object in it as "key: value, key: value"; as it is where none can be read."""
     parts, at = [], 0
-    for start, end, found in _objects(message):
-        parts += [message[at:start], cleaned(", ".join(_said(found)))]
+    for start, end, told, _ in _objects(message):
+        parts += [message[at:start], told]
         at = end
     return "".join([*parts, message[at:]])
 
@@ -39,8 +39,8 @@ def texts_in(message: str) -> tuple[str, ...]:
     return tuple(text for text in dict.fromkeys(map(cleaned, found)) if " " in text)
 
 
-def _objects(message: str) -> Iterator[tuple[int, int, JsonValue]]:
-    """Where the objects stand of which something can be told, and what they hold."""
+def _objects(message: str) -> Iterator[tuple[int, int, str, JsonValue]]:
+    """Where the objects stand of which something can be told, that, and what they hold."""
     start, left = message.find("{"), MOST_OBJECTS
     while start >= 0 and left:
         try:
@@ -49,7 +49,7 @@ def _objects(message: str) -> Iterator[tuple[int, int, JsonValue]]:
         except (ValueError, RecursionError):
             told, end = "", start + 1
         if told:
-            yield start, end, found
+            yield start, end, told, found
             left -= 1
         start = message.find("{", end)
 

@@ -192,11 +192,14 @@ def load_encoders(file: Path) -> tuple[ThreadEncoder, ...]:
         raise BadData(none) from unreadable
     check_fit(file, made, needed, COMMAND)
     try:
-        numbers = range(_count(parts))
-        own = [_part(parts, part_name(number, "own"), (len(KINDS), WIDTH)) for number in numbers]
+        members = _by_member(parts)
+        own = [_part(each, "own", (len(KINDS), WIDTH)) for each in members]
         shared = {**base, WORDS: np.concatenate((base[WORDS], *own))}
         digest = file_digest(file)
-        return tuple(_member(shared, read, parts, number, digest) for number in numbers)
+        return tuple(
+            ThreadEncoder(_weights(shared, each), read, *_both_heads(each), digest, number * len(KINDS))
+            for number, each in enumerate(members)
+        )
     except UNREADABLE as unfit:
         raise BadData(none) from unfit
 
@@ -206,20 +209,19 @@ def part_name(member: int, name: str) -> str:
     return f"{member}/{name}"
 
 
-def _count(parts: Parts) -> int:
-    """How many members there are. Raises ValueError without any, and for numbers that do not follow each other."""
-    numbers = {name.partition("/")[0] for name in parts}
-    if not numbers or numbers != {*map(str, range(len(numbers)))}:
-        raise ValueError(numbers)
-    return len(numbers)
+def _by_member(parts: Parts) -> list[Parts]:
+    """Each member's parts. Raises ValueError without any, and for numbers that do not follow each other."""
+    found: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    for name, value in parts.items():
+        number, _, own = name.partition("/")
+        found.setdefault(number, {})[own] = value
+    if not found or found.keys() != {*map(str, range(len(found)))}:
+        raise ValueError(found.keys())
+    return [found[str(number)] for number in range(len(found))]
 
 
-def _member(shared: Weights, read: Reader, parts: Parts, number: int, digest: str) -> ThreadEncoder:
-    its = {name: value for name, value in parts.items() if name.startswith(part_name(number, ""))}
-    named = {name.partition("/")[2]: value for name, value in its.items()}
-    weights = {name: _changed(name, value, named) for name, value in shared.items()}
-    calls, marks = (_heads(named, of, count) for of, count in scores().items())
-    return ThreadEncoder(weights, read, calls, marks, digest, number * len(KINDS))
+def _weights(shared: Weights, parts: Parts) -> Weights:
+    return {name: _changed(name, value, parts) for name, value in shared.items()}
 
 
 def scores() -> dict[str, int]:
@@ -240,6 +242,11 @@ def base_weights() -> dict[str, Floats]:
         return dict(load_file(file))
     except (OSError, SafetensorError) as unreadable:
         raise ModelUnavailable(f"the encoder's weights {file} cannot be read") from unreadable
+
+
+def _both_heads(parts: Parts) -> tuple[Heads, Heads]:
+    calls, marks = (_heads(parts, of, count) for of, count in scores().items())
+    return calls, marks
 
 
 def _heads(parts: Parts, of: str, count: int) -> Heads:
