@@ -125,7 +125,8 @@ class SearchRequest:
 class Hit:
     """A document found. `score` 0..1 within this search; `bm25` higher is better, `dense` the cosine of the meanings.
 
-    None where a list does not hold the document. `plan` says in which order the parts of the search ran.
+    None where a list does not hold the document. `plan` says in which order the parts of the search ran; which that
+    is goes by what each was seen to cost, so it is no part of the answer.
     """
 
     document: Document
@@ -133,7 +134,7 @@ class Hit:
     bm25: float | None
     dense: float | None
     distance_m: float | None
-    plan: str
+    plan: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -160,14 +161,15 @@ class Found:
 
     `searched`: documents that the limits left to search, `kinds` the same by kind; `newest_at`: the newest of them.
     `matching`: those of them that are hits, shown or not; without a floor that is all of them.
-    `degraded`: what was missing, in sentences. `trace` differs from run to run, so it is no part of the answer.
+    `degraded`: what was missing, in sentences. `plan` and `trace` differ from run to run: they are no part of
+    the answer.
     """
 
     hits: tuple[Hit, ...]
     matching: int
     searched: int
     newest_at: datetime | None
-    plan: str
+    plan: str = field(compare=False)
     kinds: Mapping[str, int] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     trace: PlanTrace | None = field(default=None, compare=False)
