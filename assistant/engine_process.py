@@ -20,10 +20,12 @@ from typing import Any, TypedDict
 PROMPT_CACHE_MIB = 64
 """Memory for prompts of other conversations; a 100-token prompt of the embedded model takes about 2 MiB."""
 WARNINGS = 2
-SPINS = 100
+SPINS = 1_000
 """Turns that a thread of the engine waits for another in before it sleeps, read by libgomp as it is loaded.
 
-With its own 300,000, a decision takes minutes on two cores of which one has other work.
+Enough for the waits of an idle machine: with 100 of them the threads of a virtual machine wake each other 5,000 times a
+second, and two are slower than one. With libgomp's own 300,000, a decision takes minutes on two cores of which one has
+other work (finetune/LOG.md has the figures).
 """
 
 
