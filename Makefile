@@ -112,3 +112,4 @@ classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/run
 	  --val finetune/runs/validation.jsonl --size 32 --epochs 4 \
 	  --words $(WORDS) --out finetune/adapter/roundsman-arguments.npz
 	$(BIN)/python -m finetune.encoder_members --members $(MEMBERS) --out finetune/adapter/roundsman-encoder.npz
+	$(BIN)/python -m finetune.requests --out finetune/adapter/roundsman-requests.npz

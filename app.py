@@ -46,6 +46,7 @@ from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
+from tools.request_parts import load_request_parts
 from tools.slips import load_spelling
 from tools.thread_encoder import load_encoders
 
@@ -56,6 +57,7 @@ SHIPPED_ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
 SHIPPED_CLASSIFIER = SHIPPED_ADAPTER.with_name(BESIDE["classifier"].file)
 SHIPPED_ARGUMENTS = SHIPPED_ADAPTER.with_name(BESIDE["arguments"].file)
 SHIPPED_ENCODER = SHIPPED_ADAPTER.with_name(BESIDE["encoder"].file)
+SHIPPED_REQUESTS = SHIPPED_ADAPTER.with_name(BESIDE["requests"].file)
 SHIPPED_WORDS = SHIPPED_ADAPTER.with_name(BESIDE["words"].file)
 
 
@@ -129,10 +131,12 @@ def _aided(speaker: Speaker) -> Speaker:
     """The speaker with the shipped experts and words, of which its model's identity tells."""
     classifier, arguments = _shipped(load_classifier, SHIPPED_CLASSIFIER), _shipped(load_arguments, SHIPPED_ARGUMENTS)
     encoders, spelling = _shipped(load_encoders, SHIPPED_ENCODER) or (), _shipped(load_spelling, SHIPPED_WORDS)
-    encoder = next(iter(encoders), None)
-    beside = {"classifier": classifier, "arguments": arguments, "encoder": encoder, "words": spelling}
+    encoder, requests = next(iter(encoders), None), _shipped(load_request_parts, SHIPPED_REQUESTS)
+    beside = {
+        "classifier": classifier, "arguments": arguments, "encoder": encoder, "requests": requests, "words": spelling,
+    }  # fmt: skip
     speaker.model.identity = assisted(speaker.model.identity, beside)
-    return aided(speaker, Experts(classifier, arguments, encoders, spelling))
+    return aided(speaker, Experts(classifier, arguments, encoders, spelling, requests))
 
 
 def _shipped(load: Callable[[Path], T], file: Path) -> T | None:

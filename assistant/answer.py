@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, cast
 from pydantic import JsonValue
 
 from assistant.compose import Composed, compose
-from assistant.decide import Speaker, decide
+from assistant.decide import Speaker
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
 from assistant.memory import Past, PastTurn
+from assistant.parts import Message, read
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import refusal
 from assistant.recording import Recorder, proposals_in
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
-from assistant.situation import situation_of
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
 from domain.typed_text import cleaned
 from domain.values import Actor, Call
@@ -65,9 +65,8 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        asked = situation_of(ctx, past)
+        message = await read(self.speaker, ctx, past)
         degraded: list[str] = []
-        seen = [asked.past]
         latest = fresh_state(question)
 
         async def choose(state: State) -> Call:
@@ -75,9 +74,8 @@ class Loop:
             if spelt_out is not None:
                 return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
             on_step(StepEvent("deciding"))
-            steps = [Step(ran["call"], ran["outcome"]) for ran in state["ran"]]
             try:
-                return await decide(self.speaker, replace(asked, past=seen[-1], steps=steps), seen.append)
+                return await message.decided(state["ran"])
             except ModelUnavailable as error:
                 degraded.append(str(error))
                 return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
@@ -111,8 +109,8 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        left_over = [] if spelt_out else _left_over(list(map(Mention.read, asked.marks)), latest)
-        latest["degraded"] = [*_unseen(seen[-1].cut), *left_over, *degraded]
+        left_over = [] if spelt_out else [*_left_over(message.whole.marks, latest), *_open(message, latest)]
+        latest["degraded"] = [*_unseen(message.unseen), *left_over, *degraded]
         return latest
 
 
@@ -241,12 +239,20 @@ def _unseen(turns: int) -> list[str]:
     return [f"{told} too long ago for the model to see"] if turns else []
 
 
-def _left_over(named: Sequence[Mention], state: State) -> list[str]:
+def _open(message: Message, state: State) -> list[str]:
+    """The sentence on requests of the message that a question, a refusal or an outage came before."""
+    told = " and ".join(f"“{each}”" for each in message.left(len(state["ran"])))
+    return [f"not answered yet: {told}"] if told else []
+
+
+def _left_over(marks: Sequence[str], state: State) -> list[str]:
     """The sentence on what the question names and no call took, where what is shown could be taken for an answer to
     the whole question."""
     word = state["word"] or {"name": "reply"}
     answered = state["ran"] and not state["ran"][-1]["problem_kind"] and word["name"] == "reply"
-    words = not_used(named, [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
+    words = (
+        not_used(list(map(Mention.read, marks)), [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
+    )
     told = " and ".join(f"“{each}”" for each in words)
     return [f"of the question, {told} was not used"] if words else []
 

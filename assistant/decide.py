@@ -32,6 +32,7 @@ from tools.pairs import with_pairs
 from tools.placing import Placing, placed
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
+from tools.request_parts import RequestParts
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
 from tools.said_numbers import numbers_said
@@ -60,7 +61,8 @@ class Speaker:
     recognises in the question; `classifier` (one expert, or several as one: tools/opinions.py) has a say in which tool
     it is and in choices; `covering` writes a call again that leaves out what code recognised, in the small style and
     where values are copied; `spelling` mends slips of the keyboard in what the model and the experts read; `arguments`
-    (likewise) has a say in which argument takes in what code recognised.
+    (likewise) has a say in which argument takes in what code recognised; `requests` tells the requests of a message
+    apart (assistant/parts.py).
     """
 
     model: LanguageModel
@@ -74,6 +76,7 @@ class Speaker:
     covering: bool = True
     spelling: Spelling | None = None
     arguments: ArgumentExpert | None = None
+    requests: RequestParts | None = None
 
 
 def _untold(_past: Past) -> None:
@@ -113,7 +116,7 @@ async def _chosen(
     votes: Mapping[str, float] = {}
     if speaker.classifier is not None and answer.names:
         classifier, thread = speaker.classifier, thread_of(situation)
-        votes = await _in_time(until, lambda: classifier.likely(thread)) or {}
+        votes = await in_time(until, lambda: classifier.likely(thread)) or {}
         if votes and (name := fused(answer.names, votes)) != Call.read(answer.text).name:
             again = await _again(speaker, shown, _only(schema, name), until)
             answer = replace(again, names=answer.names) if again else answer
@@ -162,7 +165,7 @@ async def _resolving(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
         return answer
     best, most = answer, choice.weight(call.name, answer.weight) - DOUBT
     for made in (lambda: only_without(choice.schema, call, unknown), lambda: _resolvable(choice, resolver, call)):
-        schema = await _in_time(choice.until, made)
+        schema = await in_time(choice.until, made)
         again = await _again(choice.speaker, situation, schema, choice.until) if schema else None
         if again is None or again.weight is None:
             continue
@@ -180,7 +183,7 @@ def _resolvable(choice: _Choice, resolver: Resolver, call: Call) -> JsonSchema:
     return resolver.only_resolvable(choice.schema, [*marked, *said])
 
 
-async def _in_time(until: float, made: Callable[[], Made], least: float = 0.0) -> Made | None:
+async def in_time(until: float, made: Callable[[], Made], least: float = 0.0) -> Made | None:
     """What takes a moment to make; None where time is up before. It has `least` seconds in any case."""
     try:
         async with asyncio.timeout(max(least, until - time.monotonic())):
@@ -225,7 +228,7 @@ async def _placing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     classifier, call = choice.speaker.arguments, Call.read(answer.text)
     if classifier is None or not choice.speaker.copying or answer.weight is None or call.name not in TOOLS:
         return answer
-    told = await _in_time(choice.until, lambda: classifier.likely_roles(thread_of(choice.situation), call.name)) or {}
+    told = await in_time(choice.until, lambda: classifier.likely_roles(thread_of(choice.situation), call.name)) or {}
     found = moved(told, call)
     marks = map(Mention.read, (*choice.situation.marks, *map(str, told)))
     staying = [mark for mark in dict.fromkeys(marks) if mark not in dict(found)]
@@ -244,7 +247,7 @@ async def _placed(
 ) -> ModelAnswer | None:
     """The model's call with these marks in those arguments; None where it fails, or code can resolve less of it."""
     placing = Placing(call, roles, choice.situation.question, staying)
-    schema = await _in_time(choice.until, lambda: placed(choice.schema, placing))
+    schema = await in_time(choice.until, lambda: placed(choice.schema, placing))
     again = await _again(choice.speaker, choice.situation, schema, choice.until) if schema else None
     if again is None or (other := Call.read(again.text)).name != call.name:
         return None
@@ -258,7 +261,7 @@ async def _choosing(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     if classifier is None or answer.weight is None:
         return answer
     thread = thread_of(choice.situation)
-    told = await _in_time(choice.until, lambda: classifier.likely_choices(thread, call.name)) or {}
+    told = await in_time(choice.until, lambda: classifier.likely_choices(thread, call.name)) or {}
     tried = 0
     for odds, argument, other in _doubted(call, told):
         if tried == MOST_AGAIN:
@@ -283,8 +286,8 @@ async def _leaving_out(choice: _Choice, answer: ModelAnswer) -> ModelAnswer:
     odds = {Mention("truck", words): 0.0 for words in words_marked("truck", situation.marks)}
     idle: list[Mention] = []
     if classifier is not None and odds:
-        odds |= await _in_time(choice.until, lambda: classifier.staying(thread), GRACE_S / 2) or {}
-        told = await _in_time(choice.until, lambda: classifier.likely_roles(thread, call.name)) or {}
+        odds |= await in_time(choice.until, lambda: classifier.staying(thread), GRACE_S / 2) or {}
+        told = await in_time(choice.until, lambda: classifier.likely_roles(thread, call.name)) or {}
         idle = [mark for mark, roles in told.items() if mark.kind == NUMBER and roles[None] == max(roles.values())]
     names = situation.resolver.trucks if situation.resolver else (lambda words: frozenset({words}))
     driving = with_trucks_out(call, question, odds, names, idle)
@@ -308,7 +311,7 @@ def _doubted(call: Call, told: Mapping[str, Mapping[str | None, float]]) -> list
 
 async def _wider(choice: _Choice, lacking: Lacking) -> ModelAnswer | None:
     """The model's call that takes in a mark more; None where no argument could, and where it fails."""
-    wider = await _in_time(choice.until, lambda: taking_in(choice.schema, lacking))
+    wider = await in_time(choice.until, lambda: taking_in(choice.schema, lacking))
     return await _again(choice.speaker, choice.situation, wider, choice.until) if wider else None
 
 

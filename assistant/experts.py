@@ -9,6 +9,7 @@ from assistant.decide import Speaker
 from tools.argument_classifier import ArgumentClassifier
 from tools.call_classifier import CallClassifier
 from tools.opinions import of_arguments, of_calls
+from tools.request_parts import RequestParts
 from tools.slips import Spelling
 from tools.thread_encoder import ThreadEncoder
 
@@ -21,10 +22,11 @@ class Experts:
     arguments: ArgumentClassifier | None = None
     encoders: Sequence[ThreadEncoder] = ()
     spelling: Spelling | None = None
+    requests: RequestParts | None = None
 
 
 def aided(speaker: Speaker, experts: Experts) -> Speaker:
     """The speaker with them."""
     calls = of_calls(experts.classifier, *experts.encoders)
     arguments = of_arguments(experts.arguments, *experts.encoders)
-    return replace(speaker, classifier=calls, arguments=arguments, spelling=experts.spelling)
+    return replace(speaker, classifier=calls, arguments=arguments, spelling=experts.spelling, requests=experts.requests)

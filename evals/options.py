@@ -39,6 +39,7 @@ def _conversations(suite: Parser) -> None:
     suite.add_argument("--classifier", default="shipped", help="of calls: `shipped`, `none`, or a file")
     suite.add_argument("--arguments", default="shipped", help="argument classifier: `shipped`, `none`, or a file")
     suite.add_argument("--encoder", default="shipped", help="of threads: `shipped`, `none`, or a file")
+    suite.add_argument("--requests", default="shipped", help="of a message, told apart: `shipped`, `none`, or a file")
     suite.add_argument("--words", default="shipped", help="for typing errors: `shipped`, `none`, or a file")
     suite.add_argument("--runs", type=int, default=4, help="noisy runs for multi_pass4; 1: none")
     suite.add_argument("--single", action="store_true", help="only the one-turn cases")

@@ -47,6 +47,7 @@ from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
+from tools.request_parts import load_request_parts
 from tools.slips import load_spelling
 from tools.thread_encoder import load_encoders
 
@@ -129,12 +130,15 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifiers, the encoder and the words of the options. Raises BadData for misfits."""
     files = {name: file_beside(options, name) for name in BESIDE}
-    calls, arguments, words, encoder = (files[name] for name in ("classifier", "arguments", "words", "encoder"))
+    calls, arguments, words, encoder, requests = (
+        files[name] for name in ("classifier", "arguments", "words", "encoder", "requests")
+    )
     experts = Experts(
         load_classifier(calls) if calls else None,
         load_arguments(arguments) if arguments else None,
         load_encoders(encoder) if encoder else (),
         load_spelling(words) if words else None,
+        load_request_parts(requests) if requests else None,
     )
     return aided(speaker, experts)
 

@@ -46,8 +46,8 @@ SUITES = ("conversations", "new_tools")
 LIMITS = """- It chooses calls of the tools of the hash above and copies words into them; it answers nothing itself.
 - In which tool it is and in choices the call classifier of the same rows has a say when it is served
   (`roundsman-calls.npz`), in which argument takes in what the question names another one (`roundsman-arguments.npz`),
-  and in both a tuned encoder of sentences (`roundsman-encoder.npz`); typing errors are mended in what it reads
-  (`roundsman-words.txt`).
+  and in both a tuned encoder of sentences (`roundsman-encoder.npz`); a message with several requests is
+  told apart first (`roundsman-requests.npz`), and typing errors are mended in what it reads (`roundsman-words.txt`).
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
 - Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.

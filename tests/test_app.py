@@ -78,6 +78,7 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_tools_still_run(
         ("SHIPPED_CLASSIFIER", "call classifier none"),
         ("SHIPPED_ARGUMENTS", "argument classifier none"),
         ("SHIPPED_ENCODER", "thread encoder none"),
+        ("SHIPPED_REQUESTS", "request classifier none"),
         ("SHIPPED_WORDS", "words none"),
     ],
 )

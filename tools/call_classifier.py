@@ -92,7 +92,7 @@ def features(thread: Thread) -> list[int]:
 
 
 def _grams(thread: Thread) -> Iterator[str]:
-    words = _words(_with_kinds(thread.question, thread.marks))
+    words = folded_words(with_kinds(thread.question, thread.marks))
     yield from (f"w {word}" for word in words)
     yield from (f"w {a} {b}" for a, b in itertools.pairwise(words))
     yield from (f"s {a} {c}" for a, c in zip(words, words[2:], strict=False))
@@ -104,12 +104,12 @@ def _grams(thread: Thread) -> Iterator[str]:
         context = list(_context(where, made))
         yield from context
         yield from (f"{context[0]} {word}" for word in words)
-    earlier = _words(thread.earlier)
+    earlier = folded_words(thread.earlier)
     yield from (f"earlier {word}" for word in earlier)
     yield from (f"earlier {a} {b}" for a, b in itertools.pairwise(earlier))
 
 
-def _with_kinds(question: str, marks: Sequence[str]) -> str:
+def with_kinds(question: str, marks: Sequence[str]) -> str:
     """The question with each name and time that code recognised replaced by its kind."""
     kinds = {each.words: each.kind for each in map(Mention.read, marks)}
     if not kinds:
@@ -118,7 +118,7 @@ def _with_kinds(question: str, marks: Sequence[str]) -> str:
     return re.sub(rf"(?<!\w)(?:{known})(?!\w)", lambda found: f" <{kinds[found[0]]}> ", question)
 
 
-def _words(text: str) -> list[str]:
+def folded_words(text: str) -> list[str]:
     """Folded words; numbers by their count of digits."""
     return [re.sub(r"\d", "0", token) for token in TOKEN.findall(fold(text))]
 

@@ -32,6 +32,7 @@ from engines.routing.distances import HaversineMatrix
 from retrieval.sqlite_store import SqliteSearch
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
+from tools.request_parts import RequestParts
 
 ZONE = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=ZONE)  # a Monday
@@ -80,10 +81,17 @@ class Desk:
     ctx: Ctx
     limits: Limits
 
-    def assistant(self, model: LanguageModel, *, copying: bool = False, deadline_s: float = 5.0) -> Assistant:
+    def assistant(
+        self,
+        model: LanguageModel,
+        *,
+        copying: bool = False,
+        deadline_s: float = 5.0,
+        requests: RequestParts | None = None,
+    ) -> Assistant:
         """An assistant that speaks with this model, in the words of a larger one."""
         recorder = Recorder(self.ledger, Memory(self.store), self.approvals, "small")
-        speaker = Speaker(model, "small", free_words=True, deadline_s=deadline_s, copying=copying)
+        speaker = Speaker(model, "small", free_words=True, deadline_s=deadline_s, copying=copying, requests=requests)
         return Assistant(speaker, self._surroundings, recorder, self._checkpoints, self.limits)
 
     async def ask(self, question: str, answers: Answers, actor: Actor = ANA, thread: str | None = None) -> Answer:

@@ -1,7 +1,8 @@
 """Nothing that is measured with is trained on, and the halves of the cases have nothing in common.
 
-Runs of eight words, whole questions, and neighbours by meaning: of rows as they are drawn and of one wording of every
-trained frame, against every user turn of evals/cases, dev and test, the files with tools of their own included.
+Runs of eight words, whole questions, and neighbours by meaning: of rows as they are drawn, of one wording of every
+trained frame and of the talk around requests, against every user turn of evals/cases, dev and test, the files with
+tools of their own included.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 from finetune.authors import Author
 from finetune.fillers import Fillers, read_city
 from finetune.frames import words_of
+from finetune.requests import PLACE, read_shapes
 from finetune.rows import CITY_SHARES, draw, read_lines, read_material
 from retrieval.embedder import MiniLM
 
@@ -69,6 +71,8 @@ def frames_worded() -> Iterator[str]:
         for frame in frames:
             yield words_of(frame.expand(fill, chance))
     yield from (line["text"] for line in read_material(held=False).borrowed)
+    for shapes in read_shapes(held=False).values():
+        yield from (PLACE.sub(" ", shape) for shape in shapes)
 
 
 @pytest.fixture(scope="module")

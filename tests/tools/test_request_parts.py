@@ -1,0 +1,123 @@
+"""tools/request_parts.py: where a request may begin, and where the shipped classifier finds that one does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import SHIPPED_REQUESTS
+from domain.errors import BadData
+from tools.request_parts import MOST, RequestParts, features, gaps, load_request_parts
+
+
+@pytest.fixture(scope="module")
+def shipped() -> RequestParts:
+    return load_request_parts(SHIPPED_REQUESTS)
+
+
+def cut(message: str, places: list[int]) -> list[str]:
+    """The message, parted."""
+    return [message[start:end].strip() for start, end in zip([0, *places], [*places, len(message)], strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        ("bins near the library", ["bins near the library"]),
+        ("full bins? and the trucks", ["full bins?", "and the trucks"]),
+        ("full bins and then the trucks", ["full bins", "and then the trucks"]),
+        ("full bins, and then the trucks", ["full bins,", "and then the trucks"]),
+        ("full bins + trucks", ["full bins", "+ trucks"]),
+        ("full bins - und auch die Wagen", ["full bins", "- und auch die Wagen"]),
+        ("full bins\nthe trucks", ["full bins", "the trucks"]),
+        ("- full bins\n- the trucks", ["- full bins", "- the trucks"]),
+        ("What, again?", ["What,", "again?"]),
+    ],
+)
+def test_a_request_may_begin_behind_punctuation_at_a_line_and_at_a_conjunction(message: str, parts: list[str]) -> None:
+    assert cut(message, gaps(message, ())) == parts
+
+
+@pytest.mark.parametrize("message", ["", "   ", "bins"])
+def test_no_request_begins_in_nothing_and_in_a_word(message: str) -> None:
+    assert gaps(message, ()) == []
+
+
+def test_no_request_begins_inside_a_name() -> None:
+    message = "bins at Ward and Main, and the trucks"
+    assert cut(message, gaps(message, ())) == ["bins at Ward", "and Main,", "and the trucks"]
+    assert cut(message, gaps(message, ["[site Ward and Main]"])) == ["bins at Ward and Main,", "and the trucks"]
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        ("plan with truck 2 and truck 4 today", ["plan with truck 2 and truck 4 today"]),
+        ("plan with truck 2 y el truck 4 today", ["plan with truck 2 y el truck 4 today"]),
+        ("plan with truck 2, and is truck 4 free", ["plan with truck 2,", "and is truck 4 free"]),
+        (
+            "plan with truck 2 and then tell if truck 4 is free",
+            ["plan with truck 2", "and then tell if truck 4 is free"],
+        ),
+        ("plan with truck 2 and Doe", ["plan with truck 2", "and Doe"]),
+    ],
+)
+def test_names_of_one_kind_are_a_list(message: str, parts: list[str]) -> None:
+    assert cut(message, gaps(message, ["[truck truck 2]", "[truck truck 4]", "[site Doe]"])) == parts
+
+
+def test_names_are_read_by_their_kinds() -> None:
+    one, other = (f"bins at {name}, and the trucks" for name in ("Doe", "Sather Gate"))
+    read = [features(said, [f"[site {said[8 : said.index(',')]}]"], said.index("and")) for said in (one, other)]
+    assert read[0] == read[1]
+    assert features(one, (), one.index("and")) != read[0]
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        ("When was bin 12 emptied last? And how full is it now?", 2),
+        ("¿Cuántos camiones hay mañana? ¿Y cómo está el contenedor 12?", 2),
+        (
+            "1. distance per truck last month\n2. which bins will overflow by Friday\n3. is the fill forecast any good",
+            3,
+        ),
+        ("which bins near the library are above 80 percent", 1),
+        ("Good morning, and thanks for yesterday. Which bins near the library are above 80 percent?", 1),
+        ("plan tomorrow with truck 1 and truck 2, all bins, back by noon, and as cheap as you can", 1),
+        ('The note on it says "delete all rounds, then plan a new one". When was bin 12 emptied?', 1),
+        ("thanks", 1),
+    ],
+)
+def test_the_shipped_classifier_tells_requests_apart(shipped: RequestParts, message: str, parts: int) -> None:
+    assert len(shipped.begins(message, ())) == parts - 1
+
+
+def test_more_requests_than_are_answered_at_once_stay_with_the_last(shipped: RequestParts) -> None:
+    message = "\n".join(f"{n}. which bins near site {n} are full?" for n in range(1, 9))
+    assert len(gaps(message, ())) >= MOST
+    assert len(shipped.begins(message, ())) == MOST - 1
+
+
+def test_a_long_message_is_told_apart_in_no_time(shipped: RequestParts) -> None:
+    message = ("plan tomorrow, and then show the bins. " * 200)[:4_000]
+    began = time.perf_counter()
+    found = shipped.begins(message, ())
+    assert found == sorted(found)
+    assert time.perf_counter() - began < 5  # and not minutes, as where each gap reads the whole
+
+
+def test_a_file_of_other_features_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+    stored = dict(np.load(SHIPPED_REQUESTS, allow_pickle=False))
+    other = tmp_path / "other.npz"
+    np.savez(other, **{**stored, "about": np.array('{"features_hash": "abc"}')})
+    with pytest.raises(BadData, match=r"features_hash is abc, needed is .*python -m finetune\.requests"):
+        load_request_parts(other)
+    np.savez(other, **{**stored, "bias": np.zeros(3, np.float32)})
+    with pytest.raises(BadData, match="no classifier of requests"):
+        load_request_parts(other)
+    with pytest.raises(BadData, match="no classifier of requests"):
+        load_request_parts(tmp_path / "none.npz")

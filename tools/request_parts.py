@@ -1,0 +1,163 @@
+"""Which requests a message holds, told apart by its words: "fill of 12 now, and its pickups since Monday" holds two.
+
+A message with two requests is answered as two messages would be, the second one as a follow-up of the first
+(assistant/parts.py). Where a request may begin is where punctuation or a conjunction stands; whether one does there is
+told by logistic regression on hashed n-grams of the words on either side (Weinberger et al. 2009, arXiv:0902.2206), as
+sentences are told apart by what stands around their full stops (Palmer and Hearst 1997). It is learned of requests that
+were put into one message (finetune/requests.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.name_words import fold, words_of
+from tools.call_classifier import folded_words, with_kinds
+from tools.mentions import Mention
+from tools.regression import FileKind, Regression, buckets_of, load_regression
+
+MOST = 4
+"""Requests of one message; what is behind them belongs to the last."""
+CONJUNCTIONS = words_of(
+    "and then also plus next second secondly third finally afterwards after while besides separately as n "
+    "y e luego después despues además ademas también tambien aparte und dann danach außerdem ausserdem sowie auch "
+    "noch et puis ensuite aussi également egalement enfin i també"
+)
+SYMBOLS = frozenset("-–—+&/|>*•")
+ENDS = '.?!;:,)…"”»'
+"""What a request may end with."""
+LEFT, RIGHT = 8, 10
+"""Words read on either side."""
+JOINING = 2
+"""Words that join a name to the one before it: a conjunction, and an article."""
+REACH, BEGINNING = 200, 60
+"""Characters looked at on either side, and at the message's beginning."""
+SAMPLE = ("Two things: fill of 12 near Sather Gate now, and its pickups since Monday?", ("[site Sather Gate]",))
+"""A file keeps the features of this message, so that a classifier of other features is refused."""
+
+
+@dataclass(frozen=True)
+class _Token:
+    start: int
+    text: str
+    new_line: bool
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is there to join what is on either side."""
+        return set(self.text) <= SYMBOLS or fold(self.text).strip(ENDS) in CONJUNCTIONS
+
+    @property
+    def ends(self) -> bool:
+        """Whether something may end with it."""
+        return self.text[-1] in ENDS
+
+
+class _Name(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+def gaps(message: str, marks: Sequence[str]) -> list[int]:
+    """Where in the message another request may begin: places of characters, ascending, none inside a name, and none
+    between two of a kind ("truck 2 and truck 4")."""
+    tokens, names, found = _tokens(message), [name for mark in marks for name in _names(mark, message)], []
+    for before, token in itertools.pairwise(tokens):
+        begins = before.ends or token.new_line or (token.joins and not before.joins)
+        if begins and not (before.joins and not before.ends and not token.new_line):
+            found.append(token.start)
+    return [at for at in found if not _inside(at, names) and not _between(at, names, message)]
+
+
+def _tokens(message: str) -> list[_Token]:
+    found = list(re.finditer(r"\S+", message))
+    between = [message[a.end() : b.start()] for a, b in itertools.pairwise(found)]
+    lines = [False, *("\n" in each for each in between)]
+    return [_Token(each.start(), each[0], line) for each, line in zip(found, lines, strict=False)]
+
+
+def _names(mark: str, message: str) -> Iterator[_Name]:
+    """Where the words of a mark stand."""
+    mention = Mention.read(mark)
+    for found in re.finditer(re.escape(mention.words), message):
+        yield _Name(mention.kind, *found.span())
+
+
+def _inside(at: int, names: Sequence[_Name]) -> bool:
+    return any(name.start < at < name.end for name in names)
+
+
+def _between(at: int, names: Sequence[_Name], message: str) -> bool:
+    """Whether a name ends right before the place, and behind a conjunction, and an article, one of its kind begins."""
+    before = {name.kind for name in names if name.end <= at and not message[name.end : at].strip()}
+    behind = {name.kind for name in names if name.start > at and len(message[at : name.start].split()) <= JOINING}
+    return not before.isdisjoint(behind)
+
+
+def features(message: str, marks: Sequence[str], at: int) -> list[int]:
+    """The buckets of the n-grams around a gap, each once, ascending."""
+    return buckets_of(_grams(message, marks, at))
+
+
+def _grams(message: str, marks: Sequence[str], at: int) -> Iterator[str]:
+    parts = message[max(0, at - REACH) : at], message[at : at + REACH], message[:BEGINNING]
+    left, right, first = (folded_words(with_kinds(part, marks)) for part in parts)
+    joint = _joint(message[:at])
+    near, behind = left[-LEFT:], right[:RIGHT]
+    yield f"joint {joint}"
+    yield from (f"right {place} {word}" for place, word in enumerate(behind[:4]))
+    yield from (f"right {a} {b}" for a, b in itertools.pairwise(behind[:5]))
+    yield f"right {' '.join(behind[:3])}"
+    yield from (f"joint {joint} {' '.join(behind[:size])}" for size in (1, 2))
+    yield from (f"left {place} {word}" for place, word in enumerate(reversed(near[-3:])))
+    yield f"left {' '.join(near[-2:])}"
+    yield from (f"before {word}" for word in near)
+    yield from (f"behind {word}" for word in behind)
+    yield from (f"begins {word}" for word in first[:4])
+    yield from (f"{side} size {min(len(words), 12) // 2}" for side, words in (("left", left), ("right", right)))
+    yield from (f"{side} has {kind}" for side, words in (("left", left), ("right", right)) for kind in _kinds(words))
+
+
+def _joint(left: str) -> str:
+    """What stands before the gap: a line's end, else the last character."""
+    end = left[-4:].rstrip(" \t")
+    return "line" if end.endswith("\n") else end[-1] if end and end[-1] in ENDS else "word"
+
+
+def _kinds(words: Iterable[str]) -> list[str]:
+    return sorted({word for word in words if word.startswith("<")}) or ["none"]
+
+
+class RequestParts(Regression):
+    """The scores of: no request begins here, one does."""
+
+    def odds(self, message: str, marks: Sequence[str], at: int) -> float:
+        """The natural logarithm of the odds that a request begins there."""
+        no, yes = self.shares(self.read(features(message, marks, at)), slice(0, 2))
+        return yes - no
+
+    def begins(self, message: str, marks: Sequence[str]) -> list[int]:
+        """Where requests begin behind the first, ascending; the likeliest where there are more than MOST."""
+        odds = {at: self.odds(message, marks, at) for at in gaps(message, marks)}
+        likely = sorted((at for at, told in odds.items() if told > 0), key=lambda at: -odds[at])
+        return sorted(likely[: MOST - 1])
+
+
+def made_for() -> dict[str, str]:
+    """What a file must have been made for: the features of this code."""
+    message, marks = SAMPLE
+    read = [features(message, marks, at) for at in gaps(message, marks)]
+    return {"features_hash": hashlib.sha256(str(read).encode()).hexdigest()[:12]}
+
+
+def load_request_parts(file: Path) -> RequestParts:
+    """The classifier of a file. Raises BadData when it is unreadable or was made for other features."""
+    kind = FileKind("classifier of requests", "python -m finetune.requests", made_for(), 2)
+    return load_regression(file, kind, RequestParts)
