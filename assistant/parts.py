@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -97,15 +98,13 @@ async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Message:
 
 def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> list[Situation]:
     """The requests of a message where others begin in it; of those, a later one is what asks for something else."""
-    begins = speaker.requests.begins(whole.question, whole.marks) if speaker.requests else []
-    parts: list[Situation] = []
-    start = 0
-    for begin, end in itertools.pairwise([*begins, len(whole.question)]):
-        first, then = (_part(whole.question[a:b], ctx, past) for a, b in ((start, begin), (begin, end)))
+    said, ends = whole.question, [0, len(whole.question)]
+    for begin in speaker.requests.begins(said, whole.marks) if speaker.requests else []:
+        at = bisect(ends, begin)
+        first, then = (_part(said[a:b], ctx, past) for a, b in ((ends[at - 1], begin), (begin, ends[at])))
         if first.question and then.question and _asks_for_more(speaker, first, then):
-            parts.append(first)
-            start = begin
-    return [*parts, _part(whole.question[start:], ctx, past)] if parts else [whole]
+            ends.insert(at, begin)
+    return [_part(said[a:b], ctx, past) for a, b in itertools.pairwise(ends)] if len(ends) > 2 else [whole]
 
 
 def _part(words: str, ctx: Ctx, past: Past) -> Situation:

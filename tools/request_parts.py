@@ -144,10 +144,9 @@ class RequestParts(Regression):
         return yes - no
 
     def begins(self, message: str, marks: Sequence[str]) -> list[int]:
-        """Where requests begin behind the first, ascending; the likeliest where there are more than MOST."""
+        """Where requests begin behind the first, the likeliest first, so many that there are no more than MOST."""
         odds = {at: self.odds(message, marks, at) for at in gaps(message, marks)}
-        likely = sorted((at for at, told in odds.items() if told > 0), key=lambda at: -odds[at])
-        return sorted(likely[: MOST - 1])
+        return sorted((at for at, told in odds.items() if told > 0), key=lambda at: -odds[at])[: MOST - 1]
 
 
 def made_for() -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ from doubles import ScriptedModel
 from app import SHIPPED_REQUESTS
 from assistant.decide import Speaker
 from assistant.memory import Past
-from assistant.parts import read
+from assistant.parts import APART_S, read
 from assistant.ports import Inquiry
 from assistant.shown import Answer
 from domain.store import Store
+from tools.call_classifier import Thread, choices, names
 from tools.request_parts import load_request_parts
 
 BOTH = "How full is bin 101 now? And when was it emptied last?"
@@ -79,6 +82,50 @@ async def test_without_whom_to_tell_the_message_is_one(desk: Desk) -> None:
     model = ScriptedModel([FULL, EMPTIED, reply()])
     await desk.assistant(model).ask(Inquiry(BOTH, ANA))
     assert all(BOTH in prompt for prompt in model.prompts)
+
+
+@dataclass(frozen=True)
+class Expert:
+    """Finds a tool, or a word, for each question that holds certain words, and one measure; takes its time."""
+
+    found: Mapping[str, str]
+    measures: Mapping[str, str] = field(default_factory=dict)
+    takes_s: float = 0.0
+
+    def likely(self, thread: Thread) -> Mapping[str, float]:
+        time.sleep(self.takes_s)
+        told = next(name for words, name in self.found.items() if words in thread.question)
+        return {name: 0.0 if name == told else -9.0 for name in names()}
+
+    def likely_choices(self, thread: Thread, tool: str) -> Mapping[str, Mapping[str | None, float]]:
+        told = next((measure for words, measure in self.measures.items() if words in thread.question), None)
+        return {argument: {told: 0.0} for of, argument in choices() if of == tool}
+
+
+@pytest.mark.parametrize(
+    ("expert", "parts"),
+    [
+        (Expert({"How full": "find_bins", "emptied": "service_history"}), 2),
+        (Expert({"How full": "find_bins", "emptied": "find_bins"}), 1),
+        (Expert({"How full": "operations_report", "emptied": "operations_report"}), 1),
+        (
+            Expert(
+                {"How full": "operations_report", "emptied": "operations_report"},
+                {"How full": "tonnage", "emptied": "cost"},
+            ),
+            2,
+        ),
+        (Expert({"How full": "reply", "emptied": "service_history"}), 1),
+        (Expert({"How full": "find_bins", "emptied": "decline"}), 1),
+        (Expert({"How full": "find_bins", "emptied": "service_history"}, takes_s=2 * APART_S), 1),
+    ],
+)
+async def test_a_later_request_is_one_that_the_experts_find_another_tool_or_choice_for(
+    desk: Desk, expert: Expert, parts: int
+) -> None:
+    speaker = Speaker(ScriptedModel([]), classifier=expert, requests=load_request_parts(SHIPPED_REQUESTS))
+    message = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
+    assert len(message.left(0)) == (parts if parts > 1 else 0)
 
 
 @pytest.mark.parametrize(
