@@ -17,7 +17,7 @@ from assistant.decide import Speaker
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
 from assistant.memory import Past, PastTurn
-from assistant.parts import Message, read
+from assistant.parts import read
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import refusal
 from assistant.recording import Recorder, proposals_in
@@ -65,20 +65,20 @@ class Loop:
         """The final state of the graph, or what there is when the question's deadline passes."""
         question = inquiry.question
         spelt_out = command(question)
-        message = await read(self.speaker, ctx, past)
+        asked = await read(self.speaker, ctx, past) if spelt_out is None else None
         degraded: list[str] = []
         latest = fresh_state(question)
 
-        async def choose(state: State) -> Call:
+        async def choose(state: State) -> tuple[Call, str]:
             latest.update(state)
-            if spelt_out is not None:
-                return spelt_out if not state["ran"] else Call("reply", {"text": reference("results")})
+            if asked is None:
+                return spelt_out if spelt_out and not state["ran"] else _word("results"), question
             on_step(StepEvent("deciding"))
             try:
-                return await message.decided(state["ran"])
+                return await asked.decided(state["ran"])
             except ModelUnavailable as error:
                 degraded.append(str(error))
-                return Call("reply", {"text": reference("results" if state["ran"] else "unavailable")})
+                return _word("results" if state["ran"] else "unavailable"), question
 
         async def run(call: Call, state: State) -> Ran:
             on_step(StepEvent("calling", call.name, dict(call.parameters)))
@@ -109,8 +109,10 @@ class Loop:
             except TimeoutError:
                 degraded.append("the question took too long; this is what was ready")
             await saver.adelete_thread(turn)
-        left_over = [] if spelt_out else [*_left_over(message.whole.marks, latest), *_open(message, latest)]
-        latest["degraded"] = [*_unseen(message.unseen), *left_over, *degraded]
+        if asked is not None:
+            named = list(map(Mention.read, asked.whole.marks))
+            degraded = [*_unseen(asked.unseen), *_left_over(named, latest), *asked.limits(), *degraded]
+        latest["degraded"] = degraded
         return latest
 
 
@@ -233,26 +235,23 @@ async def _in_time(call: Call, ctx: Ctx) -> Used | Problem:
         return problem
 
 
+def _word(name: str) -> Call:
+    """The reply by that reference alone."""
+    return Call("reply", {"text": reference(name)})
+
+
 def _unseen(turns: int) -> list[str]:
     """The sentence on earlier turns that the model was not shown, if any."""
     told = "1 earlier turn is" if turns == 1 else f"{turns} earlier turns are"
     return [f"{told} too long ago for the model to see"] if turns else []
 
 
-def _open(message: Message, state: State) -> list[str]:
-    """The sentence on requests of the message that a question, a refusal or an outage came before."""
-    told = " and ".join(f"“{each}”" for each in message.left(len(state["ran"])))
-    return [f"not answered yet: {told}"] if told else []
-
-
-def _left_over(marks: Sequence[str], state: State) -> list[str]:
+def _left_over(named: Sequence[Mention], state: State) -> list[str]:
     """The sentence on what the question names and no call took, where what is shown could be taken for an answer to
     the whole question."""
     word = state["word"] or {"name": "reply"}
     answered = state["ran"] and not state["ran"][-1]["problem_kind"] and word["name"] == "reply"
-    words = (
-        not_used(list(map(Mention.read, marks)), [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
-    )
+    words = not_used(named, [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
     told = " and ".join(f"“{each}”" for each in words)
     return [f"of the question, {told} was not used"] if words else []
 

@@ -23,7 +23,7 @@ WARNINGS = 2
 SPINS = 1_000
 """Turns that a thread of the engine waits for another in before it sleeps, read by libgomp as it is loaded.
 
-Enough for the waits of an idle machine: with 100 of them the threads of a virtual machine wake each other 5,000 times a
+Enough for the waits of an idle machine: with 100 of them the threads of a virtual machine wake each other 5,500 times a
 second, and two are slower than one. With libgomp's own 300,000, a decision takes minutes on two cores of which one has
 other work (finetune/LOG.md has the figures).
 """

@@ -1,7 +1,7 @@
 """decide -> use tool -> ... -> end, as a LangGraph state graph, checkpointed after every node.
 
 The graph holds only JSON in its state, so that a killed process can go on from its last checkpoint. What it decides
-with and what it runs are arguments: `Decide` asks the model, `Use` runs one call.
+with and what it runs are arguments: `Decide` asks the model and tells on which words, `Use` runs one call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from pydantic import JsonValue
 
@@ -27,7 +27,8 @@ RECURSION_LIMIT = 40
 
 
 class Ran(TypedDict):
-    """One call of this turn. `result` is the result's JSON, or None with the `problem` and who can repair it."""
+    """One call of this turn. `result` is the result's JSON, or None with the `problem` and who can repair it; `asked`
+    the words that it was decided on, of a message with several requests one of them."""
 
     call: str
     outcome: str
@@ -37,19 +38,22 @@ class Ran(TypedDict):
     problem_kind: str | None
     choices: list[str]
     ms: float
+    asked: NotRequired[str]
 
 
 class State(TypedDict):
-    """One question on its way: calls that ran, the word that ended it, and what is limited."""
+    """One question on its way: calls that ran, the word that ended it, and what is limited; `asked` as of Ran, of the
+    next call."""
 
     question: str
     ran: list[Ran]
     next_call: JsonObject | None
     word: JsonObject | None
     degraded: list[str]
+    asked: str
 
 
-Decide = Callable[[State], Awaitable[Call]]
+Decide = Callable[[State], Awaitable[tuple[Call, str]]]
 Use = Callable[[Call, State], Awaitable[Ran]]
 
 
@@ -60,16 +64,16 @@ def build_graph(
     from langgraph.graph import END, START, StateGraph
 
     async def choose(state: State) -> dict[str, Any]:
-        call = await decide(state)
+        call, asked = await decide(state)
         said: JsonObject = {"name": call.name, "parameters": call.parameters}
-        return {"word": said, "next_call": None} if call.name in WORDS else {"next_call": said}
+        return {"word": said, "next_call": None} if call.name in WORDS else {"next_call": said, "asked": asked}
 
     async def run_tool(state: State) -> dict[str, Any]:
         said = state["next_call"] or {}
         parameters = said.get("parameters")
         call = Call(str(said.get("name")), parameters if isinstance(parameters, dict) else {})
         ran = await use(call, state)
-        return {"ran": [*state["ran"], ran], "next_call": None}
+        return {"ran": [*state["ran"], {**ran, "asked": state.get("asked", "")}], "next_call": None}
 
     def after_choice(state: State) -> Literal["run_tool", "__end__"]:
         repeated = any(_same(ran, state["next_call"]) for ran in state["ran"])
@@ -95,7 +99,7 @@ def _same(ran: Ran, said: JsonObject | None) -> bool:
 
 def fresh_state(question: str) -> State:
     """The state in which a question begins."""
-    return State(question=question, ran=[], next_call=None, word=None, degraded=[])
+    return State(question=question, ran=[], next_call=None, word=None, degraded=[], asked="")
 
 
 def checkpoints_at(home: Path) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:

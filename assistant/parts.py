@@ -1,7 +1,7 @@
 """The requests of one message, each decided on as a message of its own behind those before it.
 
-So "fill of 12 now, and its pickups since Monday" is put to the model as a thread of two turns, and what leans on the
-first request is read as a follow-up is (docs/decisions/0028-requests-of-one-message.md).
+So "when was bin 12 emptied last? And how full is it now?" is put to the model as a thread of two turns, and what leans
+on the first request is read as a follow-up is (docs/decisions/0028-requests-of-one-message.md).
 """
 
 from __future__ import annotations
@@ -15,47 +15,63 @@ from dataclasses import replace
 from assistant.decide import Speaker, decide, in_time
 from assistant.graph import Ran
 from assistant.memory import Past, PastTurn
-from assistant.situation import Situation, as_meant, situation_of, thread_of
+from assistant.situation import LONGEST_QUESTION, Situation, as_meant, situation_of, thread_of
 from domain.values import Call
 from prompts.render import Step
 from tools.context import Ctx
+from tools.json_words import in_words
 from tools.registry import TOOLS
 from tools.words import WORDS, reference
 
-AROUND = " \t\n,;:"
+AROUND = " ,;:"
 """What is left away around a request of several."""
 APART_S = 1.0
 """Time to tell requests apart in; beyond it the message is one."""
-RESULTS = Call("reply", {"text": reference("results")})
-Told = tuple[str, tuple[str | None, ...]]
+RESULTS = reference("results")
+IDLE = {RESULTS, reference("thanks"), reference("greeting")}
+"""Replies that say nothing beside results."""
+Kind = tuple[str, tuple[str | None, ...]]
 """A tool's name, and the choices that no call of it can be without."""
 
 
-class Message:
-    """A message and its requests, on which it decides one after the other.
+class Asked:
+    """What a message asks, decided on one request after the other.
 
     One call is made for each request, and what is more is the last one's. Where anything but a call is found for an
     earlier one, it was none, and the message is read as a whole from there on. A last one that no tool is for ends the
-    message with what the others found.
+    message with what the others found. `late`: the requests could not be told apart in time.
     """
 
-    def __init__(self, speaker: Speaker, whole: Situation, parts: Sequence[Situation]) -> None:
+    def __init__(self, speaker: Speaker, whole: Situation, parts: Sequence[Situation], *, late: bool = False) -> None:
         self.whole = whole
-        self._speaker, self._parts = speaker, tuple(parts)
-        self._most = whole.past.most
+        self._speaker, self._parts, self._late = speaker, tuple(parts), late
+        self._most, self._dealt_with, self._outside = whole.past.most, 0, False
 
     @property
     def unseen(self) -> int:
         """How many turns of the thread the model was not shown."""
         return replace(self.whole.past, most=self._most).cut
 
-    def left(self, made: int) -> list[str]:
-        """The requests that are open after so many calls."""
-        return [part.question for part in self._parts[made:]] if len(self._parts) > 1 else []
+    def limits(self) -> list[str]:
+        """What a person must know of how the message was read, in sentences without its words."""
+        count = len(self._parts)
+        open_ones = range(self._dealt_with + 1, count + 1) if count > 1 else ()
+        return [
+            *(
+                ["the requests of this message could not be told apart in time: it was read as one"]
+                if self._late
+                else []
+            ),
+            *([f"request {count} of this message is outside what I can do"] if self._outside else []),
+            *(f"request {number} of {count} in this message is not answered yet" for number in open_ones),
+        ]
 
-    async def decided(self, ran: Sequence[Ran]) -> Call:
-        """The model's next call behind these. Raises ModelUnavailable when no legal one comes back in time."""
+    async def decided(self, ran: Sequence[Ran]) -> tuple[Call, str]:
+        """The model's next call behind these, and the request that it is for. Raises ModelUnavailable when no legal one
+        comes back in time."""
         last = len(self._parts) - 1
+        if last and any(each.get("asked") != self._parts[min(at, last)].question for at, each in enumerate(ran)):
+            self._parts, last = (self.whole,), 0  # another process read the message otherwise before it ended
         at = min(len(ran), last)
         made = [Step(each["call"], each["outcome"]) for each in ran]
         situation = replace(_behind(self._parts[at], self._parts[:at], made, self._most), steps=tuple(made[at:]))
@@ -63,15 +79,18 @@ class Message:
         if call.name in WORDS and at < last:
             self._parts = (self.whole,)
             return await self.decided(ran)
-        return self._ended(call) if 0 < at == len(ran) else call
+        self._dealt_with = at + 1
+        return self._beside_results(call) if 0 < at == len(ran) else call, self._parts[at].question
 
-    def _ended(self, call: Call) -> Call:
-        """The call on the last of several requests, or the end where it was none: thanks, say, or other people's
-        business."""
-        if call.name == "reply":
-            self._parts = self._parts[:-1]
-        no_request = call.name == "reply" or call.parameters.get("reason") == "out_of_scope"
-        return RESULTS if no_request else call
+    def _beside_results(self, call: Call) -> Call:
+        """What is found for a last request, with what the others found where it is a word that would hide that."""
+        if call.name == "decline" and call.parameters.get("reason") == "out_of_scope":
+            self._outside = True
+            return Call("reply", {"text": RESULTS})
+        said = str(call.parameters.get("text", ""))
+        if call.name != "reply" or RESULTS in said:
+            return call
+        return Call("reply", {"text": RESULTS if said in IDLE else f"{RESULTS}\n\n{said}"})
 
     def _cut(self, shown: Past, own: int) -> None:
         """Keep how much of the thread fits beside so many requests of this message's own."""
@@ -85,26 +104,29 @@ def _behind(part: Situation, before: Sequence[Situation], made: Sequence[Step], 
     return replace(part, past=replace(part.past, turns=(*part.past.turns, *turns), most=shown))
 
 
-async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Message:
-    """The message of `ctx`, its requests told apart where somebody tells and no program sent it."""
+async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Asked:
+    """The message of `ctx`, its requests told apart where somebody tells, no program sent it, and it is not long."""
     whole = situation_of(ctx, past)
-    parts = (
-        await in_time(time.monotonic() + APART_S, lambda: _told_apart(speaker, whole, ctx, past))
-        if speaker.requests is not None and whole.question == ctx.question
-        else None
-    )
-    return Message(speaker, whole, parts or (whole,))
+    if speaker.requests is None or in_words(ctx.question) != ctx.question or len(whole.question) > LONGEST_QUESTION:
+        return Asked(speaker, whole, (whole,))
+    parts = await in_time(time.monotonic() + APART_S, lambda: _told_apart(speaker, whole, ctx, past))
+    return Asked(speaker, whole, parts or (whole,), late=parts is None)
 
 
 def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> list[Situation]:
-    """The requests of a message where others begin in it; of those, a later one is what asks for something else."""
+    """The requests of a message where others begin in it; each asks for something else than the one before."""
     said, ends = whole.question, [0, len(whole.question)]
     for begin in speaker.requests.begins(said, whole.marks) if speaker.requests else []:
         at = bisect(ends, begin)
-        first, then = (_part(said[a:b], ctx, past) for a, b in ((ends[at - 1], begin), (begin, ends[at])))
-        if first.question and then.question and _asks_for_more(speaker, first, then):
+        if _asks_for_more(
+            speaker, *(_part(said[a:b], ctx, past) for a, b in ((ends[at - 1], begin), (begin, ends[at])))
+        ):
             ends.insert(at, begin)
-    return [_part(said[a:b], ctx, past) for a, b in itertools.pairwise(ends)] if len(ends) > 2 else [whole]
+    parts = [_part(said[a:b], ctx, past) for a, b in itertools.pairwise(ends)]
+    again = len(parts) > 2  # a later cut leaves less of the parts beside it
+    if again and not all(_asks_for_more(speaker, *pair) for pair in itertools.pairwise(parts)):
+        return [whole]
+    return parts if len(parts) > 1 else [whole]
 
 
 def _part(words: str, ctx: Ctx, past: Past) -> Situation:
@@ -114,16 +136,16 @@ def _part(words: str, ctx: Ctx, past: Past) -> Situation:
 def _asks_for_more(speaker: Speaker, first: Situation, then: Situation) -> bool:
     """Whether the experts find a tool for both, and another tool or other choices for the second; without experts what
     the words around it said stands."""
-    if speaker.classifier is None:
-        return True
-    told = _told(speaker, first)
-    if told is None:
+    if not first.question or not then.question or speaker.classifier is None:
+        return bool(first.question and then.question)
+    kind = _kind(speaker, first)
+    if kind is None:
         return False
-    behind = _told(speaker, _behind(then, [first], [Step(Call(told[0], {}).text(), "ok")]))
-    return behind is not None and behind != told
+    behind = _kind(speaker, _behind(then, [first], [Step(Call(kind[0], {}).text(), "ok")]))
+    return behind is not None and behind != kind
 
 
-def _told(speaker: Speaker, situation: Situation) -> Told | None:
+def _kind(speaker: Speaker, situation: Situation) -> Kind | None:
     """The tool that a request is for, as the experts read it, with its required choices; None where it is for none."""
     if (expert := speaker.classifier) is None:
         return None

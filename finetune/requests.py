@@ -3,7 +3,7 @@ r"""The classifier of tools/request_parts.py, made of messages that are put toge
     python -m finetune.requests --out finetune/adapter/roundsman-requests.npz
 
 Requests are those of finetune.rows: drawn of the frames for the loaded cities, alone or as the follow-up of the
-one before it ("and its pickups since Monday"). What people say around and between them are the shapes of
+one before it ("and how full is it now?"). What people say around and between them are the shapes of
 data/message_shapes.txt, of one request or of several. An eighth of frames and shapes is never trained on: by messages
 of those the temperature is chosen and the figures are told.
 """
@@ -22,20 +22,20 @@ from pathlib import Path
 import torch
 
 from domain.errors import BadData
+from domain.typed_text import cleaned
 from evals.bench import CITIES, bench
 from finetune.authors import Author, Gold, World
 from finetune.fillers import read_city
 from finetune.regressions import SEED, Examples, Plan, Regressions, learn, save, scores_of, temperature_of
 from finetune.rows import CITY_SHARES, read_lines
 from finetune.stage import run_stage
-from finetune.threads import made
 from tools.registry import TOOLS
 from tools.request_parts import features, gaps, made_for
 
 SHAPES = Path(__file__).parent / "data" / "message_shapes.txt"
 PLACE = re.compile(r"\b([ABC])\b")
-KINDS = {"bare": 0.25, "A": 0.22, "quoted": 0.06, "words": 0.07, "AB": 0.34, "ABC": 0.06}
-"""Shares of messages: a request alone, by its shape, with somebody's words quoted, no request of a tool, several."""
+KINDS = {"bare": 0.28, "A": 0.25, "words": 0.07, "AB": 0.34, "ABC": 0.06}
+"""Shares of messages: a request alone, with talk around it, no request of a tool, several."""
 LEANING = 0.5
 """How often a later request is to lean on the one before."""
 SHORT = 0.7
@@ -56,14 +56,13 @@ def read_shapes(file: Path = SHAPES, *, held: bool) -> dict[str, list[str]]:
     """Training's shapes or validation's, by the places in them. Raises BadData for a line with other places."""
     found: dict[str, list[str]] = {"A": [], "AB": [], "ABC": []}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        if not line or line.startswith("#"):
+        if line.startswith("# "):
             continue
-        shape = line.replace(r"\n", "\n")
-        places = "".join(PLACE.findall(shape))
+        places = "".join(PLACE.findall(line))
         if places not in found:
             raise BadData(f"{file.name}:{number}: the places A, then B, then C belong into a shape, not {places!r}")
         if (hashlib.sha256(line.encode()).digest()[0] % 8 == 0) == held:
-            found[places].append(shape)
+            found[places].append(line)
     return found
 
 
@@ -83,9 +82,6 @@ def drawn(authors: Sequence[Author], shapes: dict[str, list[str]], count: int) -
 def _drawn(author: Author, shapes: dict[str, list[str]], kind: str) -> Message | None:
     if kind == "bare":
         return _message(author, _request(author, SHORT / 2).question)
-    if kind == "quoted":
-        found = made(author, kind, ())
-        return _message(author, found[1].question) if found else None
     if kind == "words":
         return _message(author, author.headed(author.chance.choice(["clarify", "decline", "reply"]))[1])
     return joined(author, author.chance.choice(shapes[kind]), requests(author, len(kind)))
@@ -111,6 +107,7 @@ def _request(author: Author, short: float) -> Gold:
 
 def joined(author: Author, shape: str, said: Sequence[str]) -> Message | None:
     """The requests in a shape; None where what is between two of them could not part them."""
+    said = [cleaned(each) for each in said]
     pieces, text, ends, starts = PLACE.split(shape), "", [], []
     for at, (piece, request) in enumerate(zip(pieces[::2], said, strict=False)):
         text += piece
@@ -126,7 +123,7 @@ def joined(author: Author, shape: str, said: Sequence[str]) -> Message | None:
 
 def _fitted(request: str, before: str, behind: str, chance: random.Random) -> str:
     """The request with the capital letter and the end that its place wants, mostly."""
-    inside = before.rstrip() and before.rstrip()[-1] not in ".?!:\n" and request[1:2].islower()
+    inside = before.rstrip() and before.rstrip()[-1] not in ".?!:" and request[1:2].islower()
     if inside and request[:2] != "I " and chance.random() < 0.7:
         request = request[:1].lower() + request[1:]
     if behind and not behind[0].isspace():
@@ -137,6 +134,7 @@ def _fitted(request: str, before: str, behind: str, chance: random.Random) -> st
 
 
 def _message(author: Author, text: str) -> Message:
+    text = cleaned(text)
     return Message(text, author.marks(text), ())
 
 

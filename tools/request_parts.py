@@ -1,4 +1,4 @@
-"""Which requests a message holds, told apart by its words: "fill of 12 now, and its pickups since Monday" holds two.
+"""Which requests a message holds, told apart by its words: "When was 12 emptied last? And how full is it?" holds two.
 
 A message with two requests is answered as two messages would be, the second one as a follow-up of the first
 (assistant/parts.py). Where a request may begin is where punctuation or a conjunction stands; whether one does there is
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.name_words import fold, words_of
+from domain.typed_text import as_words
 from tools.call_classifier import folded_words, with_kinds
 from tools.mentions import Mention
 from tools.regression import FileKind, Regression, buckets_of, load_regression
 
-MOST = 4
+MOST = 8
 """Requests of one message; what is behind them belongs to the last."""
 CONJUNCTIONS = words_of(
     "and then also plus next second secondly third finally afterwards after while besides separately as n "
@@ -30,12 +31,30 @@ CONJUNCTIONS = words_of(
     "noch et puis ensuite aussi également egalement enfin i també"
 )
 SYMBOLS = frozenset("-–—+&/|>*•")
-ENDS = '.?!;:,)…"”»'
+ENDS = ".?!;:,)…"
 """What a request may end with."""
-LEFT, RIGHT = 8, 10
-"""Words read on either side."""
+NUMBER = re.compile(r"(?<!\S)\(?(?:[1-9a-d]|i{1,3})[.):](?!\S)", re.I)
+"""The number of a list's item, where there are several."""
+REPORTED = re.compile(
+    r"[\"“”„«»]|(?<!\w)['‘‚](?=\w)|\b(?:says|said|wrote|writes|reads|told|asks|asked|asking|e-?mails?|mail|note|label|"
+    r"sticker|message|letter|forwarded|fwd|quote|dice|dijo|escribio|escribe|correo|nota|mensaje|cartel|sagt|sagte|"
+    r"schrieb|schreibt|steht|meint|zettel|nachricht|dit|ecrit|courriel|etiquette)\b"
+)
+"""What others' words are told by, folded: a message with any of it is never parted, so that none of theirs becomes a
+request of its own."""
+CONDITION = re.compile(
+    r"\b(?:if|unless|once|in case|as soon as|provided|falls|sofern|wenn|sobald|si|a menos que|salvo que|en cuanto|sauf|"
+    r"des que|pourvu que)\b"
+)
+"""What makes the rest of a sentence depend on it, folded."""
+SENTENCE = ".?!;"
 JOINING = 2
 """Words that join a name to the one before it: a conjunction, and an article."""
+NEAR = 40
+"""Characters in which these are looked for."""
+MOST_GAPS = 120
+LEFT, RIGHT = 8, 10
+"""Words read on either side."""
 REACH, BEGINNING = 200, 60
 """Characters looked at on either side, and at the message's beginning."""
 SAMPLE = ("Two things: fill of 12 near Sather Gate now, and its pickups since Monday?", ("[site Sather Gate]",))
@@ -46,7 +65,6 @@ SAMPLE = ("Two things: fill of 12 near Sather Gate now, and its pickups since Mo
 class _Token:
     start: int
     text: str
-    new_line: bool
 
     @property
     def joins(self) -> bool:
@@ -66,27 +84,37 @@ class _Name(NamedTuple):
 
 
 def gaps(message: str, marks: Sequence[str]) -> list[int]:
-    """Where in the message another request may begin: places of characters, ascending, none inside a name, and none
-    between two of a kind ("truck 2 and truck 4")."""
-    tokens, names, found = _tokens(message), [name for mark in marks for name in _names(mark, message)], []
+    """Where in the message another request may begin: places of characters, ascending, at most MOST_GAPS.
+
+    None where others' words are told, behind a condition in its sentence, inside a name, and between two names of a
+    kind ("truck 2 and truck 4").
+    """
+    if REPORTED.search(fold(message)):
+        return []
+    numbers = {found.start() for found in NUMBER.finditer(message)}
+    listed = numbers if len(numbers) > 1 else set[int]()
+    names = [name for mark in marks for name in _names(mark, message)]
+    found, tokens = [], [_Token(each.start(), each[0]) for each in re.finditer(r"\S+", message)]
     for before, token in itertools.pairwise(tokens):
-        begins = before.ends or token.new_line or (token.joins and not before.joins)
-        if begins and not (before.joins and not before.ends and not token.new_line):
+        begins = before.ends or (token.joins and not before.joins)
+        within = before.start in listed or (before.joins and not before.ends)
+        if token.start in listed or (begins and not within):
             found.append(token.start)
-    return [at for at in found if not _inside(at, names) and not _between(at, names, message)]
+    own = (at for at in found if not _depends(at, message) and not _inside(at, names))
+    return [at for at in itertools.islice(own, MOST_GAPS) if not _between(at, names, message)]
 
 
-def _tokens(message: str) -> list[_Token]:
-    found = list(re.finditer(r"\S+", message))
-    between = [message[a.end() : b.start()] for a, b in itertools.pairwise(found)]
-    lines = [False, *("\n" in each for each in between)]
-    return [_Token(each.start(), each[0], line) for each, line in zip(found, lines, strict=False)]
+def _depends(at: int, message: str) -> bool:
+    """Whether a condition stands before the place in its sentence."""
+    before = message[max(0, at - REACH) : at].rstrip()
+    start = max(before.rfind(end, 0, len(before) - 1) for end in SENTENCE) + 1
+    return not before.endswith(tuple(SENTENCE)) and bool(CONDITION.search(fold(before[start:])))
 
 
 def _names(mark: str, message: str) -> Iterator[_Name]:
     """Where the words of a mark stand."""
     mention = Mention.read(mark)
-    for found in re.finditer(re.escape(mention.words), message):
+    for found in re.finditer(as_words(mention.words), message):
         yield _Name(mention.kind, *found.span())
 
 
@@ -96,8 +124,10 @@ def _inside(at: int, names: Sequence[_Name]) -> bool:
 
 def _between(at: int, names: Sequence[_Name], message: str) -> bool:
     """Whether a name ends right before the place, and behind a conjunction, and an article, one of its kind begins."""
-    before = {name.kind for name in names if name.end <= at and not message[name.end : at].strip()}
-    behind = {name.kind for name in names if name.start > at and len(message[at : name.start].split()) <= JOINING}
+    before = {name.kind for name in names if at - NEAR < name.end <= at and not message[name.end : at].strip()}
+    behind = {
+        name.kind for name in names if at < name.start < at + NEAR and len(message[at : name.start].split()) <= JOINING
+    }
     return not before.isdisjoint(behind)
 
 
@@ -126,9 +156,9 @@ def _grams(message: str, marks: Sequence[str], at: int) -> Iterator[str]:
 
 
 def _joint(left: str) -> str:
-    """What stands before the gap: a line's end, else the last character."""
-    end = left[-4:].rstrip(" \t")
-    return "line" if end.endswith("\n") else end[-1] if end and end[-1] in ENDS else "word"
+    """What stands before the gap."""
+    end = left.rstrip()[-1:]
+    return end if end and end in ENDS else "word"
 
 
 def _kinds(words: Iterable[str]) -> list[str]:
@@ -144,9 +174,10 @@ class RequestParts(Regression):
         return yes - no
 
     def begins(self, message: str, marks: Sequence[str]) -> list[int]:
-        """Where requests begin behind the first, the likeliest first, so many that there are no more than MOST."""
+        """Where requests begin behind the first, the likeliest first; of more than MOST the first ones."""
         odds = {at: self.odds(message, marks, at) for at in gaps(message, marks)}
-        return sorted((at for at, told in odds.items() if told > 0), key=lambda at: -odds[at])[: MOST - 1]
+        first = itertools.islice((at for at, told in odds.items() if told > 0), MOST - 1)
+        return sorted(first, key=lambda at: -odds[at])
 
 
 def made_for() -> dict[str, str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from desk import ANA, Answers, Desk, a_desk, call, reply
+from desk import ANA, TICKET, Answers, Desk, a_desk, call, reply
 from doubles import ScriptedModel
+from pydantic import JsonValue
 
 from app import SHIPPED_REQUESTS
 from assistant.decide import Speaker
@@ -17,12 +18,16 @@ from assistant.memory import Past
 from assistant.parts import APART_S, read
 from assistant.ports import Inquiry
 from assistant.shown import Answer
+from domain.errors import ModelUnavailable, PromptTooLong
+from domain.ports import ModelAnswer
 from domain.store import Store
 from tools.call_classifier import Thread, choices, names
 from tools.request_parts import load_request_parts
+from tools.words import REPLIES
 
 BOTH = "How full is bin 101 now? And when was it emptied last?"
 FULL, EMPTIED = call("find_bins", bins=["101"]), call("service_history", bins=["101"])
+OPEN = "request 2 of 2 in this message is not answered yet"
 
 
 @pytest.fixture
@@ -33,20 +38,26 @@ def desk(store: Store, tmp_path: Path) -> Desk:
 async def told(desk: Desk, question: str, answers: Answers, thread: str | None = None) -> tuple[Answer, ScriptedModel]:
     """The answer to a question whose requests are told apart, and the model that was asked."""
     model = ScriptedModel(answers)
-    assistant = desk.assistant(model, requests=load_request_parts(SHIPPED_REQUESTS))
-    return await assistant.ask(Inquiry(question, ANA, thread)), model
+    return await desk.assistant(model, requests=load_request_parts(SHIPPED_REQUESTS)).ask(
+        Inquiry(question, ANA, thread)
+    ), model
+
+
+def of_requests(answer: Answer) -> list[str]:
+    return [each for each in answer.degraded if "request" in each]
 
 
 async def test_the_second_request_is_put_as_a_follow_up_and_the_record_holds_the_message_once(desk: Desk) -> None:
     answer, model = await told(desk, BOTH, [FULL, EMPTIED, reply()])
     assert [each.name for each in answer.calls] == ["find_bins", "service_history"]
     assert all(each.result for each in answer.calls)
-    assert not any("not answered" in each for each in answer.degraded)
+    assert of_requests(answer) == []
     first, second, last = model.prompts
+    assert "How full is bin 101 now?" in first
     assert "And when was it emptied last?" not in first
-    assert first.rstrip().endswith("How full is bin 101 now?") or "How full is bin 101 now?" in first
     assert second.index("How full is bin 101 now?") < second.index('"find_bins"') < second.index("And when was it")
     assert last.index("And when was it") < last.index('"service_history"')
+    assert answer.decision_id is not None
     record = desk.ledger.find(answer.decision_id)[0].entry
     assert record.question == BOTH
     assert [each.name for each in record.calls] == ["find_bins", "service_history"]
@@ -54,26 +65,53 @@ async def test_the_second_request_is_put_as_a_follow_up_and_the_record_holds_the
     assert BOTH in after.prompts[0]  # the thread holds the message as it was typed
 
 
-async def test_a_question_back_leaves_the_other_request_open_and_says_so(desk: Desk) -> None:
+async def test_a_question_back_or_an_outage_leaves_the_other_request_open_and_says_so_without_its_words(
+    desk: Desk,
+) -> None:
     answer, _ = await told(desk, BOTH, [call("find_bins", bins=["1001"])])
-    assert answer.kind == "clarify"
-    assert "not answered yet: “And when was it emptied last?”" in answer.degraded
+    assert (answer.kind, of_requests(answer)) == ("clarify", [OPEN])
+    out, _ = await told(desk, BOTH, [FULL, ModelUnavailable("It died.")])
+    assert of_requests(out) == [OPEN]
+    desk.ledger.erase("ana")
+    for each in (answer, out):
+        assert each.decision_id is not None
+        kept = desk.ledger.find(each.decision_id)[0].entry
+        assert kept.question is None
+        assert not any("emptied" in sentence for sentence in kept.degraded)
 
 
-async def test_a_last_request_that_no_tool_is_for_leaves_what_the_first_found_and_stays_open(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("second", "kind"),
+    [
+        (FULL, "answer"),  # the same call answers both
+        (call("decline", reason="unsafe", text="Not that."), "decline"),
+        (call("clarify", question="{{bin}}"), "clarify"),
+        (reply("{{thanks}}"), "answer"),
+    ],
+)
+async def test_what_was_decided_on_is_not_open(desk: Desk, second: dict[str, JsonValue], kind: str) -> None:
+    answer, _ = await told(desk, BOTH, [FULL, second])
+    assert (answer.kind, of_requests(answer)) == (kind, [])
+    assert "Understood" in answer.text  # what the first request found
+
+
+async def test_a_last_request_that_no_tool_is_for_leaves_what_the_first_found_and_is_told(desk: Desk) -> None:
     answer, _ = await told(desk, BOTH, [FULL, call("decline", reason="out_of_scope", text="No.")])
     assert (answer.kind, [each.name for each in answer.calls]) == ("answer", ["find_bins"])
-    assert "not answered yet: “And when was it emptied last?”" in answer.degraded
-    thanked, _ = await told(desk, BOTH, [FULL, reply("{{thanks}}")])
-    assert "Understood" in thanked.text
-    assert not any("not answered" in each for each in thanked.degraded)
-    refused, _ = await told(desk, BOTH, [FULL, call("decline", reason="unsafe", text="Not that.")])
-    assert (refused.kind, refused.reason) == ("decline", "unsafe")
+    assert of_requests(answer) == ["request 2 of this message is outside what I can do"]
+
+
+async def test_typed_approval_behind_a_request_is_answered_as_it_is_alone(desk: Desk) -> None:
+    proposed = await desk.ask("the lid of 101 is stuck", [TICKET, reply()])
+    answer, _ = await told(desk, BOTH, [FULL, reply("{{approval}}")], proposed.thread)
+    assert REPLIES["approval"] in answer.text
+    assert "Understood" in answer.text
+    assert answer.proposal is not None
 
 
 @pytest.mark.parametrize("word", [reply("{{thanks}}"), call("clarify", question="{{bin}}")])
-async def test_what_is_no_request_makes_the_message_be_read_as_a_whole(desk: Desk, word: dict[str, object]) -> None:
-    answer, model = await told(desk, BOTH, [word, FULL, EMPTIED, reply()])  # type: ignore[list-item]
+async def test_what_is_no_request_makes_the_message_be_read_as_a_whole(desk: Desk, word: dict[str, JsonValue]) -> None:
+    answer, model = await told(desk, BOTH, [word, FULL, EMPTIED, reply()])
     assert [each.name for each in answer.calls] == ["find_bins", "service_history"]
     assert all(BOTH in prompt for prompt in model.prompts[1:])
 
@@ -82,6 +120,82 @@ async def test_without_whom_to_tell_the_message_is_one(desk: Desk) -> None:
     model = ScriptedModel([FULL, EMPTIED, reply()])
     await desk.assistant(model).ask(Inquiry(BOTH, ANA))
     assert all(BOTH in prompt for prompt in model.prompts)
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        (BOTH, 2),
+        ("How full is bin 101 on Tuesday, sorry, Wednesday? And when was it emptied last?", 2),
+        ('{"first": "How full is bin 101 now?", "then": "And when was it emptied last?"}', 1),
+        (f"{BOTH} {'There is much to tell of this. ' * 50}", 1),
+        ("A note says: How full is bin 101 now? And when was it emptied last?", 1),
+        ("How full is bin 101 now? Customer email: 'And when was it emptied last?'", 1),
+        ("If bin 101 is full now, and if it is not emptied, then plan a round", 1),
+    ],
+)
+async def test_what_a_program_sent_what_others_said_and_what_is_long_is_never_cut(
+    desk: Desk, question: str, parts: int
+) -> None:
+    speaker = Speaker(ScriptedModel([]), requests=load_request_parts(SHIPPED_REQUESTS))
+    asked = await read(speaker, replace(desk.ctx, question=question), Past("C-0001"))
+    assert len(asked.limits()) == (parts if parts > 1 else 0)
+
+
+async def test_a_typed_command_is_not_read_at_all(desk: Desk) -> None:
+    command = "propose_ticket kind=maintenance bin=101 note='the lid is stuck? And when was it emptied last?'"
+    answer, model = await told(desk, command, [])
+    assert ([each.name for each in answer.calls], model.prompts) == (["propose_ticket"], [])
+
+
+async def test_lines_are_items_of_a_list(desk: Desk) -> None:
+    fleet = call("fleet_status")
+    answer, model = await told(desk, "1. How full is bin 101?\n2. Show the fleet", [FULL, fleet, reply()])
+    assert [each.name for each in answer.calls] == ["find_bins", "fleet_status"]
+    assert "Show the fleet" not in model.prompts[0]
+
+
+# ---------------------------------------------------------------- the thread
+
+
+async def test_turns_that_do_not_fit_beside_a_messages_own_are_counted_without_these(desk: Desk) -> None:
+    thread = None
+    for number in range(4):
+        thread = (await desk.ask(f"bins near Town Hall {number}", [FULL, reply()], thread=thread)).thread
+    too_long = PromptTooLong("Too long.")
+    answer, model = await told(desk, BOTH, [too_long, FULL, too_long, EMPTIED, reply()], thread)
+    shown = [prompt.count("bins near Town Hall") for prompt in model.prompts]
+    assert shown == [4, 2, 2, 0, 0]  # three turns then, of which the newest is the message's own
+    assert "How full is bin 101 now?" in model.prompts[3]
+    assert "4 earlier turns are too long ago for the model to see" in answer.degraded
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Dying(ScriptedModel):
+    """Dies behind its script."""
+
+    async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+        if not self._answers:
+            raise Killed
+        return await super().decide(prompt, schema, deadline_s=deadline_s)
+
+
+@pytest.mark.parametrize("parted", [True, False])
+async def test_a_killed_message_goes_on_as_it_was_read(desk: Desk, *, parted: bool) -> None:
+    requests = load_request_parts(SHIPPED_REQUESTS)
+    first = [FULL] if parted else [reply("{{thanks}}"), FULL]  # or: read as a whole
+    with pytest.raises(Killed):
+        await desk.assistant(Dying(first), requests=requests).ask(Inquiry(BOTH, ANA, "T"))
+    answer, model = await told(desk, BOTH, [EMPTIED, reply()], "T")
+    assert [each.name for each in answer.calls] == ["find_bins", "service_history"]
+    assert all((BOTH in prompt) != parted for prompt in model.prompts)
+    assert of_requests(answer) == []
+
+
+# ---------------------------------------------------------------- the experts
 
 
 @dataclass(frozen=True)
@@ -102,49 +216,26 @@ class Expert:
         return {argument: {told: 0.0} for of, argument in choices() if of == tool}
 
 
+REPORT = {"How full": "operations_report", "emptied": "operations_report"}
+TWO = [OPEN.replace("2 of", "1 of"), OPEN]
+LATE = ["the requests of this message could not be told apart in time: it was read as one"]
+
+
 @pytest.mark.parametrize(
-    ("expert", "parts"),
+    ("expert", "limits"),
     [
-        (Expert({"How full": "find_bins", "emptied": "service_history"}), 2),
-        (Expert({"How full": "find_bins", "emptied": "find_bins"}), 1),
-        (Expert({"How full": "operations_report", "emptied": "operations_report"}), 1),
-        (
-            Expert(
-                {"How full": "operations_report", "emptied": "operations_report"},
-                {"How full": "tonnage", "emptied": "cost"},
-            ),
-            2,
-        ),
-        (Expert({"How full": "reply", "emptied": "service_history"}), 1),
-        (Expert({"How full": "find_bins", "emptied": "decline"}), 1),
-        (Expert({"How full": "find_bins", "emptied": "service_history"}, takes_s=2 * APART_S), 1),
+        (Expert({"How full": "find_bins", "emptied": "service_history"}), TWO),
+        (Expert({"How full": "find_bins", "emptied": "find_bins"}), []),
+        (Expert(REPORT), []),
+        (Expert(REPORT, {"How full": "tonnage", "emptied": "cost"}), TWO),
+        (Expert({"How full": "reply", "emptied": "service_history"}), []),
+        (Expert({"How full": "find_bins", "emptied": "decline"}), []),
+        (Expert({"How full": "find_bins", "emptied": "service_history"}, takes_s=2 * APART_S), LATE),
     ],
 )
 async def test_a_later_request_is_one_that_the_experts_find_another_tool_or_choice_for(
-    desk: Desk, expert: Expert, parts: int
+    desk: Desk, expert: Expert, limits: list[str]
 ) -> None:
     speaker = Speaker(ScriptedModel([]), classifier=expert, requests=load_request_parts(SHIPPED_REQUESTS))
-    message = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
-    assert len(message.left(0)) == (parts if parts > 1 else 0)
-
-
-@pytest.mark.parametrize(
-    "question",
-    ['{"first": "How full is bin 101 now?", "then": "And when was it emptied last?"}', "find_bins(bins=['101'])"],
-)
-async def test_what_a_program_sent_is_never_cut(desk: Desk, question: str) -> None:
-    speaker = Speaker(ScriptedModel([]), requests=load_request_parts(SHIPPED_REQUESTS))
-    message = await read(speaker, replace(desk.ctx, question=question), Past("C-0001"))
-    assert message.left(0) == []
-
-
-async def test_turns_that_do_not_fit_beside_a_messages_own_are_counted_without_these(desk: Desk) -> None:
-    long = [f"bins near Public Library please, number {n} " + "x" * 900 for n in range(5)]
-    thread = None
-    for question in long:
-        answer = await desk.ask(question, [call("find_bins", near="Public Library"), reply()], thread=thread)
-        thread = answer.thread
-    answer, model = await told(desk, BOTH, [FULL, EMPTIED, reply()], thread)
-    (unseen,) = [each for each in answer.degraded if "too long ago" in each]
-    shown = sum(f"number {n} " in model.prompts[0] for n in range(5))
-    assert unseen.startswith(f"{5 - shown} earlier turns")
+    asked = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
+    assert asked.limits() == limits

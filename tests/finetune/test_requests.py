@@ -16,7 +16,7 @@ from domain.errors import BadData
 from evals.bench import bench
 from finetune.authors import Author, World
 from finetune.fillers import read_city
-from finetune.requests import Message, drawn, examples_of, figures, joined, read_shapes
+from finetune.requests import SHAPES, Message, drawn, examples_of, figures, joined, read_shapes
 from finetune.rows import read_lines
 from tools.request_parts import gaps, load_request_parts
 
@@ -46,7 +46,7 @@ def parts(message: Message) -> list[str]:
         ("A? B?", ["full bins? ", "the trucks?"]),
         ("Two things: A; B, please", ["Two things: full bins; ", "the trucks, please"]),
         ("First A, second B", ["First full bins, ", "second the trucks"]),
-        ("A\nB", ["full bins\n", "the trucks"]),
+        ("1. A 2. B", ["1. full bins ", "2. the trucks"]),
     ],
 )
 def test_a_request_begins_with_the_words_that_lead_to_it(author: Author, shape: str, told: list[str]) -> None:
@@ -73,6 +73,9 @@ def test_messages_are_of_all_kinds_and_begin_where_a_request_may(author: Author)
 
 def test_trained_and_held_shapes_have_none_in_common_and_odd_ones_are_refused(tmp_path: Path) -> None:
     trained, held = read_shapes(held=False), read_shapes(held=True)
+    lines = SHAPES.read_text(encoding="utf-8").splitlines()
+    read = sum(len(each) for part in (trained, held) for each in part.values())
+    assert read == len(lines) - 1  # the first tells what they are
     for places in ("A", "AB", "ABC"):
         assert min(len(trained[places]), len(held[places])) > 1
         assert not set(trained[places]) & set(held[places])

@@ -32,13 +32,38 @@ def cut(message: str, places: list[int]) -> list[str]:
         ("full bins, and then the trucks", ["full bins,", "and then the trucks"]),
         ("full bins + trucks", ["full bins", "+ trucks"]),
         ("full bins - und auch die Wagen", ["full bins", "- und auch die Wagen"]),
-        ("full bins\nthe trucks", ["full bins", "the trucks"]),
-        ("- full bins\n- the trucks", ["- full bins", "- the trucks"]),
+        ("- full bins - the trucks", ["- full bins", "- the trucks"]),
+        ("1. full bins 2. the trucks", ["1. full bins", "2. the trucks"]),
+        ("Both: a) full bins b) the trucks", ["Both:", "a) full bins", "b) the trucks"]),
+        ("plan at 5. Which trucks?", ["plan at 5.", "Which trucks?"]),
         ("What, again?", ["What,", "again?"]),
     ],
 )
-def test_a_request_may_begin_behind_punctuation_at_a_line_and_at_a_conjunction(message: str, parts: list[str]) -> None:
+def test_a_request_may_begin_behind_punctuation_at_a_conjunction_and_at_an_item(message: str, parts: list[str]) -> None:
     assert cut(message, gaps(message, ())) == parts
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The note says: plan a round. And open a ticket",
+        'How full is 12? He wrote "plan a round, and dispatch it"',
+        "How full is 12? Customer email: 'Hello, open a ticket. Also, plan a round'",
+        "Auf dem Zettel steht, plan a round, und open a ticket",
+        "«plan a round» y open a ticket",
+    ],
+)
+def test_no_request_begins_in_a_message_that_tells_others_words(message: str) -> None:
+    assert gaps(message, ()) == []
+
+
+def test_no_request_begins_behind_a_condition_in_its_sentence() -> None:
+    message = "How full is 12? If it is full, then plan a round, and dispatch it. And the fleet?"
+    assert cut(message, gaps(message, ())) == [
+        "How full is 12?",
+        "If it is full, then plan a round, and dispatch it.",
+        "And the fleet?",
+    ]
 
 
 @pytest.mark.parametrize("message", ["", "   ", "bins"])
@@ -82,13 +107,12 @@ def test_names_are_read_by_their_kinds() -> None:
         ("When was bin 12 emptied last? And how full is it now?", 2),
         ("¿Cuántos camiones hay mañana? ¿Y cómo está el contenedor 12?", 2),
         (
-            "1. distance per truck last month\n2. which bins will overflow by Friday\n3. is the fill forecast any good",
+            "1. distance per truck last month 2. which bins will overflow by Friday 3. is the fill forecast any good",
             3,
         ),
         ("which bins near the library are above 80 percent", 1),
         ("Good morning, and thanks for yesterday. Which bins near the library are above 80 percent?", 1),
         ("plan tomorrow with truck 1 and truck 2, all bins, back by noon, and as cheap as you can", 1),
-        ('The note on it says "delete all rounds, then plan a new one". When was bin 12 emptied?', 1),
         ("thanks", 1),
     ],
 )
@@ -97,18 +121,23 @@ def test_the_shipped_classifier_tells_requests_apart(shipped: RequestParts, mess
 
 
 def test_more_requests_than_are_answered_at_once_stay_with_the_last(shipped: RequestParts) -> None:
-    message = "\n".join(f"{n}. which bins near site {n} are full?" for n in range(1, 9))
-    assert len(gaps(message, ())) >= MOST
-    assert len(shipped.begins(message, ())) == MOST - 1
+    asked = "And how full is bin 12 now? And when was it emptied last? "
+    message = f"Which trucks are free tomorrow? {asked * MOST}".strip()
+    found = sorted(shipped.begins(message, ()))
+    assert len(found) == MOST - 1
+    assert found == [at for at in gaps(message, ()) if shipped.odds(message, (), at) > 0][: MOST - 1]
 
 
-def test_a_long_message_is_told_apart_in_no_time(shipped: RequestParts) -> None:
-    message = ("plan tomorrow, and then show the bins. " * 200)[:4_000]
+@pytest.mark.parametrize(
+    ("message", "marks"),
+    [("plan tomorrow, and then show the bins. ", ()), ("12, ", ("[bin 12]",)), ("12 and 12 ", ("[bin 12]",))],
+)
+def test_a_long_message_is_told_apart_in_no_time(shipped: RequestParts, message: str, marks: tuple[str, ...]) -> None:
+    message = (message * 1_000)[:4_000]
     began = time.perf_counter()
-    found = shipped.begins(message, ())
-    odds = [shipped.odds(message, (), at) for at in found]
+    odds = [shipped.odds(message, marks, at) for at in shipped.begins(message, marks)]
     assert odds == sorted(odds, reverse=True)
-    assert time.perf_counter() - began < 5  # and not minutes, as where each gap reads the whole
+    assert time.perf_counter() - began < 2  # and not minutes, as where each gap reads the whole
 
 
 def test_a_file_of_other_features_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
