@@ -6,6 +6,7 @@ on the first request is read as a follow-up is (docs/decisions/0028-requests-of-
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from bisect import bisect
@@ -116,17 +117,18 @@ async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Asked:
 def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> list[Situation]:
     """The requests of a message where others begin in it; each asks for something else than the one before."""
     said, ends = whole.question, [0, len(whole.question)]
+    part = functools.cache(lambda start, end: _part(said[start:end], ctx, past))
     for begin in speaker.requests.begins(said, whole.marks) if speaker.requests else []:
         at = bisect(ends, begin)
-        if _asks_for_more(
-            speaker, *(_part(said[a:b], ctx, past) for a, b in ((ends[at - 1], begin), (begin, ends[at])))
-        ):
+        if _asks_for_more(speaker, part(ends[at - 1], begin), part(begin, ends[at])):
             ends.insert(at, begin)
-    parts = [_part(said[a:b], ctx, past) for a, b in itertools.pairwise(ends)]
+    if len(ends) == 2:
+        return [whole]
+    parts = list(itertools.starmap(part, itertools.pairwise(ends)))
     again = len(parts) > 2  # a later cut leaves less of the parts beside it
     if again and not all(_asks_for_more(speaker, *pair) for pair in itertools.pairwise(parts)):
         return [whole]
-    return parts if len(parts) > 1 else [whole]
+    return parts
 
 
 def _part(words: str, ctx: Ctx, past: Past) -> Situation:

@@ -78,6 +78,11 @@ class World:
     operation: Operation
     now: datetime
 
+    @classmethod
+    def of(cls, operation: Operation) -> World:
+        """At the moment that the city is shown at, on its own clock."""
+        return cls(operation, operation.demo_now.astimezone(operation.zone))
+
     def marks(self, question: str) -> tuple[str, ...]:
         """What serving would show beside the question."""
         return marks_of(question, self.operation, self.now)

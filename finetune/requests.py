@@ -24,10 +24,10 @@ import torch
 from domain.errors import BadData
 from domain.typed_text import cleaned
 from evals.bench import CITIES, bench
-from finetune.authors import Author, Gold, World
+from finetune.authors import Author, Gold
 from finetune.fillers import read_city
 from finetune.regressions import SEED, Examples, Plan, Regressions, learn, save, scores_of, temperature_of
-from finetune.rows import CITY_SHARES, read_lines
+from finetune.rows import CITY_SHARES, read_lines, worlds_of
 from finetune.stage import run_stage
 from tools.registry import TOOLS
 from tools.request_parts import features, gaps, made_for
@@ -161,11 +161,7 @@ def figures(messages: Sequence[Message], odds: torch.Tensor) -> str:
 def draw_all(options: argparse.Namespace) -> tuple[list[Message], list[Message]]:
     """The messages of training and of validation."""
     with ExitStack() as stack:
-        where, worlds = stack.enter_context(bench(options.cities)), {}
-        for name in CITY_SHARES:
-            operation = where.operation(name)
-            worlds[options.cities / name] = World(operation, operation.demo_now.astimezone(operation.zone))
-        both = []
+        worlds, both = worlds_of(stack.enter_context(bench(options.cities)), options.cities), []
         for held, count in ((False, options.messages), (True, options.validation)):
             lines, chance = read_lines(held=held), random.Random(f"{options.seed}-{held}")
             authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]

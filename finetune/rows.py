@@ -22,7 +22,7 @@ from pathlib import Path
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
-from evals.bench import CITIES, bench
+from evals.bench import CITIES, Bench, bench
 from evals.listed_tools import tool_order
 from finetune.adapters import seed_beside
 from finetune.authors import Author, Lines, World
@@ -163,6 +163,11 @@ def _rounded(odds: Mapping[str, float]) -> dict[str, float]:
     return {kind: round(value, 1) for kind, value in odds.items()}
 
 
+def worlds_of(where: Bench, cities: Path) -> dict[Path, World]:
+    """The loaded cities that rows are drawn for, by their folders."""
+    return {cities / name: World.of(where.operation(name)) for name in CITY_SHARES}
+
+
 def main() -> None:
     """Write the training and the validation rows and print what they hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,11 +184,7 @@ def main() -> None:
     validation = Part(options.validation, options.seed, read_lines(held=True), held=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        where = stack.enter_context(bench(options.cities))
-        worlds = {}
-        for name in CITY_SHARES:
-            operation = where.operation(name)
-            worlds[options.cities / name] = World(operation, operation.demo_now.astimezone(operation.zone))
+        worlds = worlds_of(stack.enter_context(bench(options.cities)), options.cities)
         write_part(options.out, training, worlds)
         write_part(options.out.with_name("validation.jsonl"), validation, worlds)
 

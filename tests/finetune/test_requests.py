@@ -28,8 +28,7 @@ CITY = ROOT / "cities" / "berkeley"
 @pytest.fixture(scope="module")
 def author() -> Iterator[Author]:
     with bench() as where:
-        operation = where.operation(CITY.name)
-        world = World(operation, operation.demo_now.astimezone(operation.zone))
+        world = World.of(where.operation(CITY.name))
         yield Author(read_city(CITY), read_lines(held=False), random.Random("messages"), world)
 
 

@@ -52,7 +52,7 @@ def worlds() -> Iterator[dict[Path, World]]:
     """The three cities, loaded."""
     with bench() as where:
         operations = {folder: where.operation(folder.name) for folder in CITIES}
-        yield {folder: World(each, each.demo_now.astimezone(each.zone)) for folder, each in operations.items()}
+        yield {folder: World.of(each) for folder, each in operations.items()}
 
 
 def rows(seed: str, count: int, worlds: dict[Path, World], *, held: bool = False) -> list[Row]:
