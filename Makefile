@@ -93,7 +93,7 @@ ENCODER = $(BIN)/python -m finetune.encoder --val finetune/runs/validation.jsonl
 $(WORDS): finetune/runs/rows.jsonl finetune/words.py
 	$(BIN)/python -m finetune.words --rows $< --out $@
 
-ENCODED_BY = finetune/encoder.py finetune/regressions.py
+ENCODED_BY = finetune/encoder.py finetune/minilm.py finetune/regressions.py
 
 # The two members of the thread encoder.
 finetune/runs/first.npz: finetune/runs/rows.jsonl $(WORDS) $(ENCODED_BY)

@@ -46,7 +46,7 @@ from tools.outside_forecaster import Outsider
 from tools.patterns import renew_patterns
 from tools.refresh import Refresher, Ticking
 from tools.registry import registry_version
-from tools.request_parts import load_request_parts
+from tools.request_encoder import load_request_parts
 from tools.slips import load_spelling
 from tools.thread_encoder import load_encoders
 

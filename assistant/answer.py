@@ -63,6 +63,7 @@ class Loop:
 
     async def run(self, ctx: Ctx, past: Past, inquiry: Inquiry, on_step: OnStep = no_steps) -> State:
         """The final state of the graph, or what there is when the question's deadline passes."""
+        until = asyncio.get_running_loop().time() + self.limits.question_s
         question = inquiry.question
         spelt_out = command(question)
         asked = await read(self.speaker, ctx, past) if spelt_out is None else None
@@ -101,7 +102,7 @@ class Loop:
             turn = f"{past.thread_id}/{len(past.turns) + 1}/{ctx.actor.role.value}/{ctx.actor.name}"
             config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
             try:
-                async with asyncio.timeout(self.limits.question_s):
+                async with asyncio.timeout_at(until):
                     unfinished = await graph.aget_state(config)
                     resumes = bool(unfinished.next) and unfinished.values.get("question") == question
                     found = await graph.ainvoke(None if resumes else fresh_state(question), config)
@@ -172,7 +173,7 @@ class Assistant:
     # ------------------------------------------------------------ the record
 
     def _close(self, ctx: Ctx, state: State, composed: Composed) -> Answer:
-        """Record the decision, remember the turn, attach the open proposal."""
+        """Record the decision, remember the turn, attach the open proposals."""
         try:
             decision_id: str | None = self._recorder.decision(ctx, state, composed)
         except LedgerUnavailable:
@@ -182,7 +183,7 @@ class Assistant:
             self._recorder.turn(ctx, state, composed, decision_id)
         except NotNow as error:
             composed = replace(composed, degraded=(*composed.degraded, f"this turn will not be remembered: {error}"))
-        card = self._card(ctx, composed)
+        cards = self._cards(ctx, composed)
         return Answer(
             text=composed.text,
             kind=composed.kind,
@@ -191,7 +192,7 @@ class Assistant:
             calls=composed.calls,
             choices=composed.choices,
             reason=composed.reason,
-            proposal=card,
+            proposals=cards,
             grounded=composed.grounded,
             degraded=composed.degraded,
         )
@@ -207,11 +208,14 @@ class Assistant:
         kind: Kind = "answer" if composed.kind == "proposal" else composed.kind
         return replace(composed, kind=kind, wants_card=False, degraded=(*composed.degraded, *said))
 
-    def _card(self, ctx: Ctx, composed: Composed) -> ProposalCard | None:
+    def _cards(self, ctx: Ctx, composed: Composed) -> tuple[ProposalCard, ...]:
+        """As of Answer."""
         if not composed.wants_card:
-            return None
-        cards = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
-        return cards[0] if cards else None
+            return ()
+        newest_first = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
+        made = proposals_in(composed.calls)
+        own = [card for card in reversed(newest_first) if card.proposal_id in made]
+        return tuple(own or newest_first[:1])
 
 
 async def run_one(call: Call, ctx: Ctx) -> Ran:

@@ -32,7 +32,7 @@ from tools.pairs import with_pairs
 from tools.placing import Placing, placed
 from tools.reach import with_reach
 from tools.registry import TOOLS, JsonSchema, names_in, tool_block
-from tools.request_parts import RequestParts
+from tools.request_encoder import RequestParts
 from tools.resolvable import DOUBT, Resolver
 from tools.resolve import RESOLVED_KINDS
 from tools.said_numbers import numbers_said

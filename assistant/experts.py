@@ -9,7 +9,7 @@ from assistant.decide import Speaker
 from tools.argument_classifier import ArgumentClassifier
 from tools.call_classifier import CallClassifier
 from tools.opinions import of_arguments, of_calls
-from tools.request_parts import RequestParts
+from tools.request_encoder import RequestParts
 from tools.slips import Spelling
 from tools.thread_encoder import ThreadEncoder
 

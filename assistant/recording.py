@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,7 +51,7 @@ class Recorder:
             answer=composed.text,
             answer_kind=composed.kind,
             grounded=composed.grounded,
-            degraded=composed.degraded,
+            degraded=tuple(map(unquoted, composed.degraded)),
             proposal_id=_proposal_of(composed.calls),
         )
         return self.ledger.append(entry, f"decision:{ctx.thread.thread_id}:{secrets.token_hex(8)}").decision_id
@@ -102,6 +103,11 @@ def versions_of(model: ModelIdentity, style: str) -> Versions:
         prompt_hash=VERSION_OF_STYLE[style],
         tool_schema_hash=registry_version(),
     )
+
+
+def unquoted(sentence: str) -> str:
+    """A sentence without the user's words in it, for the part of a record that `ledger erase` does not reach."""
+    return re.sub("“.*”", "“…”", sentence)
 
 
 def _ledger_call(ctx: Ctx, call: ShownCall, ran: Ran) -> LedgerCall:

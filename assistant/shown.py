@@ -66,7 +66,11 @@ class ProposalCard:
 
 @dataclass(frozen=True)
 class Answer:
-    """The whole answer to one question. `text` is grounded: every number in it comes from a result of the thread."""
+    """The whole answer to one question. `text` is grounded: every number in it comes from a result of the thread.
+
+    `proposals`: those that it made and that are open, in their order, or the newest one of the thread where it asks for
+    a person's word.
+    """
 
     text: str
     kind: Kind
@@ -75,10 +79,15 @@ class Answer:
     calls: tuple[ShownCall, ...] = ()
     choices: tuple[str, ...] = ()
     reason: str | None = None
-    proposal: ProposalCard | None = None
+    proposals: tuple[ProposalCard, ...] = ()
     grounded: bool = True
     degraded: tuple[str, ...] = ()
     ms: float = 0.0
+
+    @property
+    def proposal(self) -> ProposalCard | None:
+        """The newest."""
+        return self.proposals[-1] if self.proposals else None
 
     def as_json(self) -> dict[str, JsonValue]:
         """The shape of `roundsman ask --json` and of POST /api/chat."""
@@ -89,6 +98,7 @@ class Answer:
             "reason": self.reason,
             "choices": list(self.choices),
             "proposal": self.proposal.as_json() if self.proposal else None,
+            "proposals": [card.as_json() for card in self.proposals],
             "decision_id": self.decision_id,
             "thread": self.thread,
             "grounded": self.grounded,

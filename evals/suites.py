@@ -47,7 +47,7 @@ from tools.beside import BESIDE
 from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
-from tools.request_parts import load_request_parts
+from tools.request_encoder import load_request_parts
 from tools.slips import load_spelling
 from tools.thread_encoder import load_encoders
 

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from domain.errors import BadData
 from finetune.base import Base
 
@@ -146,3 +149,13 @@ def read_adapter(adapter: Described) -> dict[str, Tensor]:
 
     state: dict[str, Tensor] = load_file(adapter.weights)
     return state
+
+
+def write_parts(file: Path, parts: Mapping[str, npt.NDArray[Any]], about: Mapping[str, object]) -> None:
+    """A file of arrays, and what they are made of."""
+
+    def write(path: Path) -> None:
+        with path.open("wb") as out:
+            np.savez_compressed(out, **parts, about=json.dumps(about))  # type: ignore[arg-type]
+
+    write_whole(file, write)

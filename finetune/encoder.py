@@ -11,7 +11,6 @@ kept in a few whole numbers. Rows with listed tools are left out. A run that was
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 import random
 import time
@@ -19,21 +18,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from transformers import BertModel
 
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
-from finetune.adapters import write_whole
+from finetune.adapters import write_parts, write_whole
 from finetune.arguments import targets_of as mark_targets
 from finetune.calls import targets_of as call_targets
+from finetune.minilm import (
+    Trunk,
+    batches,
+    changes_of,
+    descend,
+    head_of,
+    optimiser_of,
+    padded,
+    rate_of,
+    with_masked,
+)
 from finetune.regressions import loss_of, read_own, temperature_of, thread_of, told_rightly
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
@@ -41,14 +46,12 @@ from prompts.row import Row
 from tools import argument_classifier as arguments
 from tools import call_classifier as calls
 from tools.slips import Spelling, load_spelling
-from tools.thread_encoder import CHANGED, WIDTH, base_folder, base_weights, made_for, part_name, reader, scores
+from tools.thread_encoder import made_for, part_name, scores
 from tools.thread_tokens import Reader
+from tools.tuned_minilm import WIDTH, reader
 
 TOLD_EVERY, KEPT_EVERY = 50, 500
 """Steps."""
-LEVELS = 15
-"""What a change of a weight is rounded to, on either side of nothing: that is 6 % of the change, and makes two members
-smaller than 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -75,25 +78,18 @@ def _example(row: Row, spelling: Spelling | None, read: Reader) -> Example:
     return Example(pieces.tokens, tuple(call_targets(call)), asked)
 
 
-class Net(nn.Module):  # type: ignore[misc]
-    """MiniLM with tokens of its own, and the scores of calls and of marks."""
+class Net(Trunk):
+    """MiniLM with the scores of calls and of marks."""
 
     def __init__(self, read: Reader) -> None:
-        super().__init__()
-        self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
-        self.bert.embeddings.requires_grad_(False)
-        words, self.read = self.bert.embeddings.word_embeddings.weight, read
-        self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
+        super().__init__(read)
         self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
         self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
         self.train()  # MiniLM comes without dropout
 
     def forward(self, ids: Tensor, mask: Tensor, places: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """(rows, N) scores of calls, (marks, M) of the marks at `places` (rows, columns)."""
-        known = self.bert.embeddings.word_embeddings.weight
-        embedded = F.embedding(ids, torch.cat((known, self.own)))
-        seen = self.bert(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        mean = (seen * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+        seen, mean = self.states(ids, mask)
         whole = torch.cat((seen[:, 0], mean), 1)
         rows, columns = places
         return self.calls(whole), self.marks(torch.cat((seen[rows, columns], mean[rows]), 1))
@@ -104,27 +100,11 @@ Batch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
 
 def batch_of(examples: Sequence[Example]) -> Batch:
     """Ids, mask, places of marks, targets of calls and of marks."""
-    longest = max(len(each.tokens) for each in examples)
-    ids = torch.zeros(len(examples), longest, dtype=torch.long)
-    mask = torch.zeros(len(examples), longest)
-    for row, each in enumerate(examples):
-        ids[row, : len(each.tokens)] = torch.tensor(each.tokens)
-        mask[row, : len(each.tokens)] = 1
+    ids, mask = padded(examples)
     marks = [(row, at, roles) for row, each in enumerate(examples) for at, roles in each.marks]
     rows, columns = (torch.tensor([mark[part] for mark in marks], dtype=torch.long) for part in (0, 1))
     roles = torch.tensor([m[2] for m in marks], dtype=torch.long).reshape(len(marks), len(arguments.groups()))
     return ids, mask, (rows, columns), torch.tensor([each.call for each in examples]), roles
-
-
-def batches(examples: Sequence[Example], size: int, chance: random.Random) -> list[list[Example]]:
-    """One epoch: batches of examples of like length, in random order."""
-    order = chance.sample(list(examples), len(examples))
-    made = []
-    for start in range(0, len(order), size * 50):
-        alike = sorted(order[start : start + size * 50], key=lambda each: len(each.tokens))
-        made += [alike[at : at + size] for at in range(0, len(alike), size)]
-    chance.shuffle(made)
-    return made
 
 
 Judged = Mapping[str, tuple[Tensor, Tensor, Sequence[slice]]]
@@ -171,18 +151,6 @@ class Run:
     step: int = 0
     making: Mapping[str, object] = field(default_factory=dict)
 
-    def rate(self) -> float:
-        """Linear warm-up over the first twentieth, then straight to zero."""
-        warm = max(1, self.total // 20)
-        return self.lr * min((self.step + 1) / warm, (self.total - self.step) / (self.total - warm + 1))
-
-
-def with_masked(ids: Tensor, read: Reader, share: float) -> Tensor:
-    """Ids of which a share of the words' pieces is masked; the pieces of kinds stay, and so do padding and separators,
-    which come before the mask in MiniLM's vocabulary."""
-    words = (ids > read.mask) & (ids < read.vocabulary)
-    return torch.where(words & (torch.rand(ids.shape) < share), read.mask, ids)
-
 
 def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
     """One step; the mean loss of its examples."""
@@ -192,21 +160,9 @@ def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
         of_calls, of_marks = run.net(ids, mask, places)
     loss = loss_of(of_calls.float(), wanted, calls.groups())
     loss = (loss + loss_of(of_marks.float(), roles, list(arguments.groups().values()))) / len(examples)
-    for group in run.optimiser.param_groups:
-        group["lr"] = run.rate() * group["times"]
-    run.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
-    run.optimiser.step()
+    descend(run.net, run.optimiser, loss, rate_of(run.lr, run.step, run.total))
     run.step += 1
     return float(loss.item())
-
-
-def optimiser_of(net: Net, lr: float) -> torch.optim.Optimizer:
-    """AdamW; the heads and the own tokens, which begin at nothing, learn ten times as fast."""
-    new = [net.own, *net.calls.parameters(), *net.marks.parameters()]
-    groups = [{"params": list(net.bert.encoder.parameters()), "times": 1.0}, {"params": new, "times": 10.0}]
-    return torch.optim.AdamW(groups, lr, weight_decay=0.01)
 
 
 def told(judged: Judged) -> str:
@@ -218,35 +174,16 @@ def told(judged: Judged) -> str:
 
 
 def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, object]) -> None:
-    """The change of each matrix of the layers in LEVELS with a scale a row, of each vector in fp16; the heads over
-    their temperatures in fp16."""
-    base, stored = base_weights(), {"own": net.own.detach().numpy().astype(np.float16)}
-    for name, value in net.bert.state_dict().items():
-        if name.startswith(CHANGED):
-            change = value.numpy() - base[name]
-            if change.ndim == 2:
-                scale = np.maximum(np.abs(change).max(1), 1e-12) / LEVELS
-                stored[name], stored[f"{name}.scale"] = np.round(change / scale[:, None]).astype(np.int8), scale
-            else:
-                stored[name] = change.astype(np.float16)
+    """What tuning changed, and the heads over their temperatures."""
+    stored = changes_of(net)
     for of, head in {"calls": net.calls, "marks": net.marks}.items():
-        for part in ("weight", "bias"):
-            kept = getattr(head, part).detach().clone()
-            for what, (where, parts) in HEATED.items():
-                if where == of:
-                    kept[parts[0].start : parts[-1].stop] /= heats[what]
-            stored[f"{of}.{part}"] = kept.numpy().astype(np.float16)
+        spans = [
+            (slice(parts[0].start, parts[-1].stop), heats[what])
+            for what, (where, parts) in HEATED.items()
+            if where == of
+        ]
+        stored |= head_of(of, head, spans)
     write_parts(file, {part_name(0, name): value for name, value in stored.items()}, about)
-
-
-def write_parts(file: Path, parts: Mapping[str, npt.NDArray[Any]], about: Mapping[str, object]) -> None:
-    """The file of a member's or several members' parts, whole or not at all."""
-
-    def write(path: Path) -> None:
-        with path.open("wb") as out:
-            np.savez_compressed(out, **parts, about=json.dumps(about))  # type: ignore[arg-type]
-
-    write_whole(file, write)
 
 
 def restore(run: Run, file: Path) -> None:

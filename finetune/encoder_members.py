@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import BadData
-from finetune.encoder import write_parts
+from finetune.adapters import write_parts
 from finetune.stage import run_stage
-from tools.thread_encoder import load_encoders, made_for, part_name, reader
+from tools.thread_encoder import load_encoders, made_for, part_name
+from tools.tuned_minilm import reader
 
 
 def join(members: Sequence[Path], out: Path) -> int:

@@ -9,14 +9,14 @@ calibrated by one temperature of each kind of groups (Guo et al. 2017, arXiv:170
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +25,7 @@ import tools  # noqa: F401  # declares them
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
+from finetune.adapters import write_parts
 from finetune.row_file import rows_in
 from prompts.render import Step
 from prompts.row import Row
@@ -146,20 +147,17 @@ def told_rightly(scores: Tensor, targets: Tensor, parts: Sequence[slice]) -> flo
     return int(((best == targets) & of).sum()) / max(int(of.sum()), 1)
 
 
-def save(net: Regressions, file: Path, temperatures: Tensor, about: Mapping[str, object]) -> None:
+def table_of(net: Regressions, temperatures: Tensor) -> dict[str, npt.NDArray[Any]]:
     """The table in 8 bits with one scale a column, the weights in fp32 over their `temperatures`, (N,)."""
     table = net.table.weight.detach().numpy()
     scale = np.abs(table).max(0, keepdims=True) / 127
     heads = net.heads.weight.detach() / temperatures[:, None], net.heads.bias.detach() / temperatures
-    with file.open("wb") as out:
-        np.savez_compressed(
-            out,
-            table=np.round(table / scale).astype(np.int8),
-            scale=scale.astype(np.float32),
-            weights=heads[0].numpy(),
-            bias=heads[1].numpy(),
-            about=json.dumps(about),
-        )
+    return {
+        "table": np.round(table / scale).astype(np.int8),
+        "scale": scale.astype(np.float32),
+        "weights": heads[0].numpy(),
+        "bias": heads[1].numpy(),
+    }
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,11 @@ def make(kind: Kind, options: argparse.Namespace) -> None:
         heat = temperature_of(scores, targets, parts)
         temperatures[parts[0].start : parts[-1].stop] = heat
         told.append(f"{what} right {told_rightly(scores, targets, parts):.4f}, temperature {heat:.2f}")
-    save(net, options.out, temperatures, {**kind.made_for, "data_digests": [file_digest(file) for file in rows]})
+    write_parts(
+        options.out,
+        table_of(net, temperatures),
+        {**kind.made_for, "data_digests": [file_digest(file) for file in rows]},
+    )
     size = options.out.stat().st_size / 1e6
     print(f"{options.out}: {size:.1f} MB; {len(validation.buckets)} validation examples: {'; '.join(told)}")
 

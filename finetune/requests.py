@@ -1,11 +1,11 @@
-r"""The classifier of tools/request_parts.py, made of messages that are put together here, in some minutes on one core.
+r"""The classifier of tools/request_encoder.py, made of messages that are put together here, in minutes of a core.
 
     python -m finetune.requests --out finetune/adapter/roundsman-requests.npz
 
 Requests are those of finetune.rows: drawn of the frames for the loaded cities, alone or as the follow-up of the
 one before it ("and how full is it now?"). What people say around and between them are the shapes of
 data/message_shapes.txt, of one request or of several. An eighth of frames and shapes is never trained on: by messages
-of those the temperature is chosen and the figures are told.
+of those the temperatures are chosen and the figures are told.
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ import torch
 from domain.errors import BadData
 from domain.typed_text import cleaned
 from evals.bench import CITIES, bench
+from finetune import request_encoder as encoder
+from finetune.adapters import write_parts
 from finetune.authors import Author, Gold
 from finetune.fillers import read_city
-from finetune.regressions import SEED, Examples, Plan, Regressions, learn, save, scores_of, temperature_of
+from finetune.minilm import changes_of, head_of
+from finetune.regressions import SEED, Examples, Plan, Regressions, learn, scores_of, table_of, temperature_of
 from finetune.rows import CITY_SHARES, read_lines, worlds_of
 from finetune.stage import run_stage
+from finetune.training import native_bfloat16
 from tools.registry import TOOLS
-from tools.request_parts import features, gaps, made_for
+from tools.request_encoder import made_for
+from tools.request_parts import features, gaps
+from tools.tuned_minilm import reader
 
 SHAPES = Path(__file__).parent / "data" / "message_shapes.txt"
 PLACE = re.compile(r"\b([ABC])\b")
@@ -41,6 +47,8 @@ LEANING = 0.5
 SHORT = 0.7
 """How often a request of several is a short one."""
 GROUP = slice(0, 2)
+TOLD_EVERY = 50
+"""Steps."""
 
 
 @dataclass(frozen=True)
@@ -169,35 +177,65 @@ def draw_all(options: argparse.Namespace) -> tuple[list[Message], list[Message]]
     return both[0], both[1]
 
 
-def main() -> None:
-    """Draw messages, learn, suit the temperature, write."""
+def flags() -> argparse.Namespace:
+    """The flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--messages", type=int, default=24_000)
     parser.add_argument("--validation", type=int, default=2_500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cities", type=Path, default=CITIES)
-    parser.add_argument("--size", type=int, default=16, help="columns of the table")
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--size", type=int, default=16, help="columns of the n-grams' table")
+    parser.add_argument("--epochs", type=int, default=4, help="of the n-grams")
+    parser.add_argument("--lr", type=float, default=3e-3, help="of the n-grams")
     parser.add_argument("--dropped", type=float, default=0.5, help="share of the n-grams left out at each look")
+    parser.add_argument("--encoder-lr", type=float, default=2e-4, help="of MiniLM's own weights")
+    parser.add_argument("--masked", type=float, default=0.1, help="share of the words' pieces that a look does not see")
     parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    training, validation = draw_all(options)
-    rows, held = examples_of(training), examples_of(validation)
+    return parser.parse_args()
+
+
+def learnt_grams(training: Sequence[Message], options: argparse.Namespace) -> Regressions:
+    """The n-grams, of all gaps of these messages."""
+    rows = examples_of(training)
     torch.manual_seed(SEED)
     net = Regressions(options.size, 2)
     plan = Plan(options.size, options.epochs, options.lr, options.dropped)
     for epoch, loss in enumerate(learn(net, rows, plan, [GROUP], SEED), 1):
         print(f"{len(training)} messages, {len(rows.buckets)} gaps, epoch {epoch}: loss {loss:.4f}", flush=True)
-    scores = scores_of(net, held)
-    heat = temperature_of(scores, held.targets, [GROUP])
+    return net
+
+
+def learnt_encoder(training: Sequence[Message], options: argparse.Namespace) -> encoder.Net:
+    """The encoder, of the same."""
+    torch.manual_seed(SEED)
+    net, plan = encoder.Net(reader()), encoder.Plan(options.encoder_lr, options.masked, SEED)
+    examples = [encoder.example_of(each, net.read) for each in training]
+    for step, of, loss in encoder.learn(net, examples, plan, half=native_bfloat16()):
+        if step % TOLD_EVERY == 0 or step == of:
+            print(f"encoder, step {step} of {of}: loss {loss:.3f}", flush=True)
+    return net
+
+
+def main() -> None:
+    """Draw messages, learn both experts, suit their temperatures, write."""
+    options = flags()
+    torch.set_num_threads(options.threads)
+    training, validation = draw_all(options)
+    grams, tuned = learnt_grams(training, options), learnt_encoder(training, options)
+    held, read = examples_of(validation), reader()
+    by_grams = scores_of(grams, held)
+    by_encoder = encoder.scores_of(tuned, [encoder.example_of(each, read) for each in validation])
+    heats = [temperature_of(scores, held.targets, [GROUP]) for scores in (by_grams, by_encoder)]
     digest = hashlib.sha256("\0".join(each.text for each in training).encode()).hexdigest()
-    save(net, options.out, torch.full((2,), heat), {**made_for(), "data_digests": [digest]})
+    parts = table_of(grams, torch.full((2,), heats[0]))
+    parts |= {**changes_of(tuned), **head_of("begins", tuned.begins, [(GROUP, heats[1])])}
+    write_parts(options.out, parts, {**made_for(read), "data_digests": [digest]})
     size = options.out.stat().st_size / 1e6
-    told = figures(validation, scores[:, 1] - scores[:, 0])
-    print(f"{options.out}: {size:.2f} MB; temperature {heat:.2f}; messages of validation told apart rightly: {told}")
+    print(f"{options.out}: {size:.2f} MB; temperatures {heats}; messages of validation told apart rightly:")
+    odds = [(scores[:, 1] - scores[:, 0]) / heat for scores, heat in zip((by_grams, by_encoder), heats, strict=True)]
+    for who, of in (("n-grams", odds[0]), ("encoder", odds[1]), ("both", odds[0] + odds[1])):
+        print(f"{who}: {figures(validation, of)}")
 
 
 if __name__ == "__main__":

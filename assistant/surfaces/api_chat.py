@@ -47,7 +47,8 @@ class AnswerShown(BaseModel):
     reason: str | None
     choices: list[str]
     calls: list[dict[str, JsonValue]]
-    proposal: dict[str, JsonValue] | None
+    proposal: dict[str, JsonValue] | None = Field(description="The newest of `proposals`.")
+    proposals: list[dict[str, JsonValue]]
     decision_id: str | None
     thread: str
     grounded: bool

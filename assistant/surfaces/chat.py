@@ -122,8 +122,8 @@ class ChatPage:
             answer = await asking
         self._page.remember_thread(answer.thread)
         await self._page.show_answer(answer)
-        if answer.proposal:
-            await self._show_card(answer.proposal, actor)
+        for card in answer.proposals:
+            await self._show_card(card, actor)
 
     async def _asked(self, inquiry: Inquiry, show: Callable[[StepEvent], Awaitable[None]]) -> Answer:
         """The answer, its steps shown as they happen."""

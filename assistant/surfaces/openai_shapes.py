@@ -15,7 +15,7 @@ from assistant.shown import Answer
 from assistant.surfaces.problems import openai_error, problem_of
 
 MODEL = "roundsman"
-VENDOR = ("decision_id", "thread", "kind", "proposal", "grounded", "degraded", "calls")
+VENDOR = ("decision_id", "thread", "kind", "proposal", "proposals", "grounded", "degraded", "calls")
 USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 """Tokens are not what a question costs here; zeros keep clients that need the field working."""
 
@@ -62,10 +62,9 @@ class Completion(BaseModel):
 
 
 def spoken(answer: Answer) -> str:
-    """The answer in one text: choices and the proposal are said too, because the protocol has no place for them."""
+    """The answer in one text: choices and proposals are said too, because the protocol has no place for them."""
     parts = [answer.text, *(f"- {choice}" for choice in answer.choices), *answer.degraded]
-    if answer.proposal:
-        parts.append(f"Proposal {answer.proposal.proposal_id}: {answer.proposal.title}. A person must approve it.")
+    parts += [f"Proposal {card.proposal_id}: {card.title}. A person must approve it." for card in answer.proposals]
     return "\n".join(part for part in parts if part)
 
 

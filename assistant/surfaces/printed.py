@@ -15,13 +15,12 @@ NOTHING = "-"  # stands where a record says nothing
 
 
 def print_answer(answer: Answer, approve_with: str = "roundsman approve") -> str:
-    """The whole answer: text, table, reasons, what was understood, the proposal and how to approve it."""
+    """The whole answer: text, table, reasons, what was understood, the proposals and how to approve them."""
     parts = [own_words(answer), _choices(answer)]
     for call in answer.calls:
         parts += _call(call)
     parts += [f"Note: {sentence}" for sentence in news_of(answer)]
-    if answer.proposal:
-        parts.append(_proposal(answer.proposal, approve_with))
+    parts += [_proposal(card, approve_with) for card in answer.proposals]
     parts.append(_trail(answer))
     return "\n\n".join(part for part in parts if part)
 

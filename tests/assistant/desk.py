@@ -32,7 +32,7 @@ from engines.routing.distances import HaversineMatrix
 from retrieval.sqlite_store import SqliteSearch
 from tools.context import Ctx, ThreadView, Tuning
 from tools.fill_models import FillModels
-from tools.request_parts import RequestParts
+from tools.request_encoder import RequestParts
 
 ZONE = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=ZONE)  # a Monday

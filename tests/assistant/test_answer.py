@@ -49,6 +49,9 @@ async def test_what_the_question_names_and_no_call_took_is_said(desk: Desk) -> N
     question = "plan tomorrow's round with Truck 1, leaving at 6:30"
     left_out = await desk.ask(question, [call("plan_round", when="tomorrow", trucks=["Truck 1"]), reply()])
     assert left_out.degraded[0] == "of the question, “6:30” was not used"
+    assert left_out.decision_id is not None
+    kept = desk.ledger.find(left_out.decision_id)[0].entry.degraded
+    assert kept[0] == "of the question, “…” was not used"  # `ledger erase` does not reach it
     whole = await desk.ask(question, [call("plan_round", when="tomorrow at 6:30", trucks=["Truck 1"]), reply()])
     assert not any("was not used" in told for told in whole.degraded)
     asked = await desk.ask(question, [call("plan_round", when="tomorrow", trucks=["Trck 9"])])

@@ -22,7 +22,7 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer
 from domain.store import Store
 from tools.call_classifier import Thread, choices, names
-from tools.request_parts import load_request_parts
+from tools.request_encoder import load_request_parts
 from tools.words import REPLIES
 
 BOTH = "How full is bin 101 now? And when was it emptied last?"
@@ -239,3 +239,13 @@ async def test_a_later_request_is_one_that_the_experts_find_another_tool_or_choi
     speaker = Speaker(ScriptedModel([]), classifier=expert, requests=load_request_parts(SHIPPED_REQUESTS))
     asked = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
     assert asked.limits() == limits
+
+
+async def test_each_of_two_proposals_of_one_message_shows_its_card(desk: Desk) -> None:
+    other = call("propose_ticket", kind="complaint", bin="102", note="it smells")
+    answer, _ = await told(desk, BOTH, [TICKET, other, reply()])
+    assert answer.kind == "proposal"
+    assert [card.title for card in answer.proposals] == [each.title for each in reversed(desk.approvals.open_cards())]
+    assert len(answer.proposals) == 2
+    assert answer.proposal == answer.proposals[-1]
+    assert answer.as_json()["proposals"] == [card.as_json() for card in answer.proposals]

@@ -13,7 +13,7 @@ from desk import ANA, TICKET, Desk, a_desk, call
 from doubles import ScriptedModel
 
 from assistant.local_model import EngineOptions, LocalModel, file_digest
-from assistant.recording import assisted, versions_of
+from assistant.recording import assisted, unquoted, versions_of
 from domain.errors import RoundsmanError, StoreUnavailable
 from domain.ledger import LedgerCall, LedgerEntry
 from domain.ports import ModelIdentity
@@ -46,6 +46,18 @@ def test_what_is_beside_the_model_is_recorded_with_it() -> None:
     assert versions_of(both, "small").model == "small on an engine, classifier 0123456789ab, words fedcba987654"
     assert assisted(said, {"classifier": classifier}).digests == {"base": "abc", "classifier": "0123456789abcdef"}
     assert assisted(said, {}) == said
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("of the question, “Ana's bin” and “6:30” was not used", "of the question, “…” was not used"),
+        ("“a”b” is no bin", "“…” is no bin"),
+        ("2 earlier turns are too long ago", "2 earlier turns are too long ago"),
+    ],
+)
+def test_no_words_of_the_user_stay_in_a_sentence_that_is_kept_for_ever(sentence: str, kept: str) -> None:
+    assert unquoted(sentence) == kept
 
 
 # ---------------------------------------------------------------- what did not run, run again

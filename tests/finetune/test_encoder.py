@@ -18,16 +18,14 @@ from finetune.encoder import (
     Net,
     Run,
     batch_of,
-    batches,
     keep,
-    optimiser_of,
     read_examples,
     restore,
     scored,
-    with_masked,
 )  # fmt: skip
 from finetune.encoder import train_step as step_of
 from finetune.encoder_members import join as join_files
+from finetune.minilm import batches, optimiser_of, with_masked
 from finetune.regressions import OTHER, loss_of
 from prompts.render import Setting, Turn
 from prompts.row import Row, to_json
@@ -35,7 +33,8 @@ from tools import argument_classifier, call_classifier
 from tools.call_classifier import Made, Thread
 from tools.mentions import Mention
 from tools.slips import Spelling
-from tools.thread_encoder import load_encoders, reader, scores
+from tools.thread_encoder import load_encoders, scores
+from tools.tuned_minilm import reader
 
 ROOT = Path(__file__).parents[2]
 PLACES = ["the pier", "Soda Hall", "the market", "the mall", "gate nine", "the yard", "Elm Court", "the depot"]

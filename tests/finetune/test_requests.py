@@ -18,7 +18,8 @@ from finetune.authors import Author, World
 from finetune.fillers import read_city
 from finetune.requests import SHAPES, Message, drawn, examples_of, figures, joined, read_shapes
 from finetune.rows import read_lines
-from tools.request_parts import gaps, load_request_parts
+from tools.request_encoder import load_request_parts
+from tools.request_parts import gaps
 
 pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[2]
@@ -95,5 +96,6 @@ def test_the_stage_makes_a_file_that_is_served(tmp_path: Path) -> None:
     out = tmp_path / "requests.npz"
     command = [sys.executable, "-m", "finetune.requests", "--out", str(out), "--messages", "250", "--validation", "60"]
     told = subprocess.run([*command, "--epochs", "20"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
-    assert "messages of validation told apart rightly: of 1 " in told
+    for who in ("n-grams", "encoder", "both"):
+        assert f"\n{who}: of 1 " in told
     assert load_request_parts(out).begins("thanks", ()) == []

@@ -19,18 +19,9 @@ from tools import argument_classifier, call_classifier
 from tools.call_classifier import Thread, names
 from tools.mentions import Mention
 from tools.opinions import ArgumentOpinions
-from tools.thread_encoder import (
-    CHANGED,
-    KEPT,
-    WORDS,
-    ThreadEncoder,
-    base_folder,
-    base_weights,
-    load_encoders,
-    made_for,
-    reader,
-)  # fmt: skip
+from tools.thread_encoder import KEPT, ThreadEncoder, load_encoders, made_for
 from tools.thread_tokens import KINDS
+from tools.tuned_minilm import CHANGED, WORDS, base_folder, base_weights, reader
 
 ROOT = Path(__file__).parents[2]
 WIDTH, MEMBERS = 384, 2

@@ -10,8 +10,8 @@ from domain.values import Call
 from tools.call_classifier import Made, Thread
 from tools.coverage import NUMBER, TAKEN_BY
 from tools.mentions import Mention
-from tools.thread_encoder import reader
-from tools.thread_tokens import KINDS, MOST_CONTEXT, MOST_PIECES, Pieces, Reader
+from tools.thread_tokens import KINDS, MOST_CONTEXT, MOST_OF_MESSAGE, MOST_PIECES, Pieces, Reader
+from tools.tuned_minilm import reader
 
 ASKED = Thread("how full are the bins near Sather Gate at 6?", ("[site Sather Gate]",))
 
@@ -97,3 +97,24 @@ def test_a_long_question_and_a_long_thread_are_cut(read: Reader) -> None:
     assert read.pieces(Thread("")).tokens == tuple(
         read.tokenizer.encode("").ids[:1] + 2 * read.tokenizer.encode("").ids[-1:]
     )
+
+
+def test_of_a_message_it_is_known_which_piece_begins_at_each_gap(read: Reader) -> None:
+    message, marks = "How full is Doe at 6? And 12, thanks", ("[site Doe]", "[bin 12]")
+    places = [message.index("And"), message.index("thanks")]
+    tokens, begins = read.message(message, marks, places)
+    own = {read.own(kind): f"<{kind}>" for kind in KINDS}
+    said = [own.get(token) or read.tokenizer.id_to_token(token) for token in tokens]
+    assert " ".join(said) == "[CLS] how full is <site> at <number> 6 ? and <bin> , thanks [SEP]"
+    assert {place: said[at] for place, at in begins.items()} == dict(zip(places, ("and", "thanks"), strict=True))
+    assert read.message(message, marks, [])[0] == tokens
+
+
+def test_gaps_behind_what_is_read_of_a_message_have_no_piece(read: Reader) -> None:
+    message = "bins and " * 300
+    places = [at for at in range(1, len(message)) if message.startswith("and", at)]
+    tokens, begins = read.message(message, (), places)
+    assert len(tokens) == MOST_OF_MESSAGE + 1
+    assert 0 < len(begins) < len(places)
+    assert list(begins) == places[: len(begins)]
+    assert max(begins.values()) < MOST_OF_MESSAGE

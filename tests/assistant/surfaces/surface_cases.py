@@ -127,7 +127,7 @@ PROPOSAL = Answer(
     thread="t-1",
     decision_id="D-0003",
     calls=(called("plan_round", PLAN, when="tonight", truck_count=2), called("propose_dispatch", PLAN)),
-    proposal=CARD,
+    proposals=(CARD,),
     degraded=("The forecast service cannot be reached: last level plus mean rate.",),
 )
 CLARIFY = Answer(

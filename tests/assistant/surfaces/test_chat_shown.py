@@ -17,6 +17,7 @@ from surface_cases import ANSWER, CARD, PLAN, PROPOSAL, line, point
 from assistant.surfaces.answers import own_words
 from assistant.surfaces.chat_map import map_figure
 from assistant.surfaces.chat_text import card_text, headline_text, plain, reasons_text, table_csv
+from assistant.surfaces.openai_shapes import spoken
 from assistant.surfaces.printed import print_answer, print_table
 from domain.values import Table
 
@@ -159,3 +160,11 @@ def test_a_printed_table_is_aligned_and_says_what_it_leaves_out() -> None:
     assert lines == ["bin  fill_pct", "---  --------", "B0          0", "B1        1.5", "B2          3",
                      "... and 18 more rows (--json shows all)"]  # fmt: skip
     assert "x" * 31 + "…" in print_table(table, 30)
+
+
+def test_every_proposal_of_an_answer_is_printed_and_said() -> None:
+    other = replace(CARD, proposal_id="A-0002", title="Ticket for bin 12")
+    both = replace(PROPOSAL, proposals=(CARD, other))
+    for told in (print_answer(both), spoken(both)):
+        assert told.index(CARD.title) < told.index(other.title)
+        assert other.proposal_id in told

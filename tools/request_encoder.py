@@ -1,0 +1,123 @@
+"""The shipped classifier of requests: n-grams and a tuned MiniLM, as one opinion of where another request begins.
+
+N-grams (tools/request_parts.py) know the words that they have seen beside a gap; MiniLM, tuned on the same messages,
+reads the whole one. Their probabilities are multiplied (a product of experts: Hinton 2002), so that both must find it
+likely, or one be much surer than the other is of the contrary.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from domain.errors import BadData, ModelUnavailable
+from retrieval.minilm import Floats, Weights, blas_threads, states
+from tools import request_parts
+from tools.regression import UNREADABLE
+from tools.request_parts import MOST, RequestGrams, gaps, load_grams
+from tools.thread_tokens import KINDS, Reader
+from tools.tuned_minilm import (
+    WIDTH,
+    WORDS,
+    Heads,
+    Tuned,
+    base_digest,
+    base_weights,
+    changed_weights,
+    heads_of,
+    part_of,
+    read_parts,
+    reader,
+)
+
+SCORES = slice(0, 2)
+"""Of: no request begins here, one does."""
+SEEN = 3 * WIDTH
+"""Numbers that the scores are made of: the states on either side of a gap, and the mean of all."""
+
+
+@dataclass(frozen=True)
+class RequestEncoder:
+    """MiniLM, tuned; safe for many threads. `own`: (KINDS, WIDTH), its pieces behind the vocabulary's."""
+
+    weights: Weights
+    own: Floats
+    reader: Reader
+    head: Heads
+
+    def odds(self, message: str, marks: Sequence[str], places: Sequence[int]) -> dict[int, float]:
+        """By place the natural logarithm of the odds that a request begins there; of those that it reads as far as."""
+        tokens, begins = self.reader.message(message, marks, places)
+        if not begins:
+            return {}
+        seen = self._states(np.array(tokens))
+        mean = seen.mean(0)
+        found = {}
+        for place, at in begins.items():
+            no, yes = self.head.shares(np.concatenate((seen[at], seen[at - 1], mean)), SCORES)
+            found[place] = yes - no
+        return found
+
+    def _states(self, tokens: Floats) -> Floats:
+        """The state of each token, (tokens, WIDTH). Their embeddings are put together first, so that those of the whole
+        vocabulary need not be copied beside the encoder's own."""
+        known = tokens < self.reader.vocabulary
+        rows = np.empty((len(tokens), WIDTH), dtype=np.float32)
+        rows[known] = self.weights[WORDS][tokens[known]]
+        rows[~known] = self.own[tokens[~known] - self.reader.vocabulary]
+        weights = {**self.weights, WORDS: rows}
+        with blas_threads(1):
+            found: Floats = states(weights, np.arange(len(tokens))[None], np.ones((1, len(tokens)), np.float32))[0]
+        return found
+
+
+@dataclass(frozen=True)
+class RequestParts:
+    """Both experts on requests."""
+
+    grams: RequestGrams
+    encoder: RequestEncoder
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return self.grams.digest
+
+    def odds(self, message: str, marks: Sequence[str]) -> Mapping[int, float]:
+        """By gap the natural logarithm of the odds that a request begins there."""
+        places = gaps(message, marks)
+        told = self.encoder.odds(message, marks, places)
+        return {at: self.grams.odds(message, marks, at) + told.get(at, 0.0) for at in places}
+
+    def begins(self, message: str, marks: Sequence[str]) -> list[int]:
+        """Where requests begin behind the first, the likeliest first; of more than MOST the first ones."""
+        odds = self.odds(message, marks)
+        first = itertools.islice((at for at, told in odds.items() if told > 0), MOST - 1)
+        return sorted(first, key=lambda at: -odds[at])
+
+
+def made_for(read: Reader) -> dict[str, str]:
+    """What a file must have been made for: the features of both experts, and the base of one."""
+    message, marks = request_parts.SAMPLE
+    pieces = read.message(message, marks, gaps(message, marks))
+    return {**request_parts.made_for(pieces), "base_digest": base_digest()}
+
+
+def load_request_parts(file: Path) -> RequestParts:
+    """The classifier of a file. Raises BadData when it is unreadable or was made for other features or weights."""
+    try:
+        base, read = base_weights(), reader()
+        needed = made_for(read)
+    except ModelUnavailable as missing:
+        raise BadData(f"{file} changes a model that is missing: {missing}") from missing
+    kind = Tuned(request_parts.NAME, request_parts.COMMAND, needed)
+    grams, parts = load_grams(file, needed), read_parts(file, kind)
+    try:
+        own, head = part_of(parts, "own", (len(KINDS), WIDTH)), heads_of(parts, "begins", (SCORES.stop, SEEN))
+        return RequestParts(grams, RequestEncoder(changed_weights(base, parts), own, read, head))
+    except UNREADABLE as unfit:
+        raise kind.none(file) from unfit

