@@ -12,14 +12,16 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from vllm_server import vllm_server
 
+import app
 from assistant.decide import Speaker, decide
+from assistant.experts import Experts, aided
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Past, PastTurn
@@ -29,7 +31,11 @@ from domain.values import Call
 from evals.bench import bench
 from finetune.base import open_base
 from prompts.render import Step
+from tools.argument_classifier import load_arguments
+from tools.call_classifier import load_classifier
 from tools.registry import registry_version
+from tools.slips import load_spelling
+from tools.thread_encoder import load_encoders
 
 ROOT = Path(__file__).parent.parent.parent
 ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
@@ -109,13 +115,25 @@ async def calls_of(speaker: Speaker, situations: Sequence[Situation]) -> list[Ca
     return found
 
 
+def shipped() -> Experts:
+    """What is beside the model on the product's way."""
+    return Experts(
+        load_classifier(app.SHIPPED_CLASSIFIER),
+        load_arguments(app.SHIPPED_ARGUMENTS),
+        load_encoders(app.SHIPPED_ENCODER),
+        load_spelling(app.SHIPPED_WORDS),
+    )
+
+
+@pytest.mark.parametrize("beside", [Experts, shipped], ids=["alone", "with the experts beside"])
 def test_vllm_and_the_embedded_engine_make_the_same_calls(
-    server: str, tmp_path: Path, situations: Sequence[Situation]
+    server: str, tmp_path: Path, situations: Sequence[Situation], beside: Callable[[], Experts]
 ) -> None:
+    experts = beside()
     with LocalModel(EngineOptions(tmp_path, adapter=ADAPTER, schema_hash=registry_version())) as local:
-        embedded = asyncio.run(calls_of(Speaker(local, deadline_s=60), situations))
+        embedded = asyncio.run(calls_of(aided(Speaker(local, deadline_s=60), experts), situations))
     engine = OpenAIModel(server, "roundsman", None, "vllm")
-    served = asyncio.run(calls_of(Speaker(engine, deadline_s=60), situations))
+    served = asyncio.run(calls_of(aided(Speaker(engine, deadline_s=60), experts), situations))
     pairs = list(zip(situations, embedded, served, strict=True))
     differing = [f"{s.question!r}\n  embedded {e}\n  vLLM     {v}" for s, e, v in pairs if e != v]
     sys.stdout.write("\n".join([f"equal calls: {len(pairs) - len(differing)} of {len(pairs)}", *differing, ""]))
