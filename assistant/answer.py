@@ -212,10 +212,9 @@ class Assistant:
         """As of Answer."""
         if not composed.wants_card:
             return ()
-        newest_first = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
+        open_ones = self._recorder.approvals.open_cards(ctx.thread.thread_id, ctx.now)
         made = proposals_in(composed.calls)
-        own = [card for card in reversed(newest_first) if card.proposal_id in made]
-        return tuple(own or newest_first[:1])
+        return tuple(card for card in reversed(open_ones) if not made or card.proposal_id in made)
 
 
 async def run_one(call: Call, ctx: Ctx) -> Ran:

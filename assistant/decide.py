@@ -62,7 +62,7 @@ class Speaker:
     it is and in choices; `covering` writes a call again that leaves out what code recognised, in the small style and
     where values are copied; `spelling` mends slips of the keyboard in what the model and the experts read; `arguments`
     (likewise) has a say in which argument takes in what code recognised; `requests` tells the requests of a message
-    apart (assistant/parts.py).
+    apart (assistant/parts.py), in `apart_s`; beyond that the message is one.
     """
 
     model: LanguageModel
@@ -77,6 +77,7 @@ class Speaker:
     spelling: Spelling | None = None
     arguments: ArgumentExpert | None = None
     requests: RequestParts | None = None
+    apart_s: float = 1.0
 
 
 def _untold(_past: Past) -> None:

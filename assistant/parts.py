@@ -26,8 +26,6 @@ from tools.words import WORDS, reference
 
 AROUND = " ,;:"
 """What is left away around a request of several."""
-APART_S = 1.0
-"""Time to tell requests apart in; beyond it the message is one."""
 RESULTS = reference("results")
 IDLE = {RESULTS, reference("thanks"), reference("greeting")}
 """Replies that say nothing beside results."""
@@ -110,7 +108,7 @@ async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Asked:
     whole = situation_of(ctx, past)
     if speaker.requests is None or in_words(ctx.question) != ctx.question or len(whole.question) > LONGEST_QUESTION:
         return Asked(speaker, whole, (whole,))
-    parts = await in_time(time.monotonic() + APART_S, lambda: _told_apart(speaker, whole, ctx, past))
+    parts = await in_time(time.monotonic() + speaker.apart_s, lambda: _told_apart(speaker, whole, ctx, past))
     return Asked(speaker, whole, parts or (whole,), late=parts is None)
 
 

@@ -36,6 +36,7 @@ class Recorder:
 
     def decision(self, ctx: Ctx, state: State, composed: Composed) -> str:
         """Append the decision; its id. Raises LedgerUnavailable."""
+        proposed = proposals_in(composed.calls)
         entry = LedgerEntry(
             kind="decision",
             at=ctx.now,
@@ -52,7 +53,8 @@ class Recorder:
             answer_kind=composed.kind,
             grounded=composed.grounded,
             degraded=tuple(map(unquoted, composed.degraded)),
-            proposal_id=_proposal_of(composed.calls),
+            proposal_id=next(reversed(proposed), None),
+            proposal_ids=tuple(proposed) if len(proposed) > 1 else None,
         )
         return self.ledger.append(entry, f"decision:{ctx.thread.thread_id}:{secrets.token_hex(8)}").decision_id
 
@@ -107,7 +109,7 @@ def versions_of(model: ModelIdentity, style: str) -> Versions:
 
 def unquoted(sentence: str) -> str:
     """A sentence without the user's words in it, for the part of a record that `ledger erase` does not reach."""
-    return re.sub("“.*”", "“…”", sentence)
+    return re.sub("“.*”", "“…”", sentence, flags=re.DOTALL)
 
 
 def _ledger_call(ctx: Ctx, call: ShownCall, ran: Ran) -> LedgerCall:
@@ -129,10 +131,6 @@ def _repeats(call: ShownCall) -> bool:
     """Whether a replay must give the same bytes: the tool only reads, and nobody and nothing ended its search."""
     reads = call.name in TOOLS and TOOLS[call.name].effect is Effect.read
     return reads and (call.result is None or repeats(call.result.degraded))
-
-
-def _proposal_of(calls: Sequence[ShownCall]) -> str | None:
-    return next(reversed(proposals_in(calls)), None)
 
 
 def proposals_in(calls: Sequence[ShownCall]) -> list[str]:

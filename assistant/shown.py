@@ -68,8 +68,8 @@ class ProposalCard:
 class Answer:
     """The whole answer to one question. `text` is grounded: every number in it comes from a result of the thread.
 
-    `proposals`: those that it made and that are open, in their order, or the newest one of the thread where it asks for
-    a person's word.
+    `proposals`: those that it made and that are open, in their order; where it made none and tells how to decide on
+    what was proposed, all open ones of the thread.
     """
 
     text: str

@@ -96,7 +96,8 @@ class LedgerEntry(_Part):
     A question that causes no effect is one `decision` record, written when the answer is ready and before it is shown.
     An effect is an `intent` before and an `outcome` after it (law 4), the outcome's `refers_to` being the intent's seq.
     `decision_id` None asks the ledger for the next one. `actor` is the person whose words these are (`ledger erase`).
-    `scopes` are the rights of a program, None for a person, whose role says them.
+    `scopes` are the rights of a program, None for a person, whose role says them. `proposal_ids`: all that a question
+    caused where it caused several; `proposal_id` is the last of them.
     """
 
     kind: EntryKind
@@ -116,6 +117,7 @@ class LedgerEntry(_Part):
     grounded: bool | None = None
     degraded: tuple[str, ...] = ()
     proposal_id: str | None = None
+    proposal_ids: tuple[str, ...] | None = None
     content_hash: str | None = None
     approval: Approval | None = None
     outcome: Outcome | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,23 +18,13 @@ from tools.thread_tokens import Reader
 BATCH = 32
 
 
-class Said(Protocol):
-    """A message, its marks, and where requests begin in it."""
+@dataclass(frozen=True)
+class Message:
+    """A message, its marks, and where requests begin behind the first."""
 
-    @property
-    def text(self) -> str:
-        """The message."""
-        ...
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """What code recognises in it."""
-        ...
-
-    @property
-    def begins(self) -> tuple[int, ...]:
-        """Places of characters."""
-        ...
+    text: str
+    marks: tuple[str, ...]
+    begins: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class Plan:
     seed: int
 
 
-def example_of(message: Said, read: Reader) -> Example:
+def example_of(message: Message, read: Reader) -> Example:
     """The message as it is read."""
     every = gaps(message.text, message.marks)
     tokens, places = read.message(message.text, message.marks, every)
@@ -109,6 +98,6 @@ def scores_of(net: Net, examples: Sequence[Example]) -> Tensor:
     with torch.no_grad():
         found = [net(*_batch(with_gaps[at : at + BATCH])[:3]) for at in range(0, len(with_gaps), BATCH)]
     net.train()
-    told = iter(torch.cat(found))
+    told = iter(torch.cat(found) if found else [])
     rows = [[*(next(told) for _ in each.gaps), *[torch.zeros(SCORES.stop)] * each.unread] for each in examples]
     return torch.stack([row for of in rows for row in of])

@@ -16,7 +16,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,11 +29,12 @@ from finetune.authors import Author, Gold
 from finetune.fillers import read_city
 from finetune.minilm import changes_of, head_of
 from finetune.regressions import SEED, Examples, Plan, Regressions, learn, scores_of, table_of, temperature_of
+from finetune.request_encoder import Message
 from finetune.rows import CITY_SHARES, read_lines, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.registry import TOOLS
-from tools.request_encoder import made_for
+from tools.request_encoder import SCORES, SURE, made_for
 from tools.request_parts import features, gaps
 from tools.tuned_minilm import reader
 
@@ -46,18 +46,8 @@ LEANING = 0.5
 """How often a later request is to lean on the one before."""
 SHORT = 0.7
 """How often a request of several is a short one."""
-GROUP = slice(0, 2)
 TOLD_EVERY = 50
 """Steps."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message, its marks, and where requests begin behind the first."""
-
-    text: str
-    marks: tuple[str, ...]
-    begins: tuple[int, ...]
 
 
 def read_shapes(file: Path = SHAPES, *, held: bool) -> dict[str, list[str]]:
@@ -201,7 +191,7 @@ def learnt_grams(training: Sequence[Message], options: argparse.Namespace) -> Re
     torch.manual_seed(SEED)
     net = Regressions(options.size, 2)
     plan = Plan(options.size, options.epochs, options.lr, options.dropped)
-    for epoch, loss in enumerate(learn(net, rows, plan, [GROUP], SEED), 1):
+    for epoch, loss in enumerate(learn(net, rows, plan, [SCORES], SEED), 1):
         print(f"{len(training)} messages, {len(rows.buckets)} gaps, epoch {epoch}: loss {loss:.4f}", flush=True)
     return net
 
@@ -226,15 +216,15 @@ def main() -> None:
     held, read = examples_of(validation), reader()
     by_grams = scores_of(grams, held)
     by_encoder = encoder.scores_of(tuned, [encoder.example_of(each, read) for each in validation])
-    heats = [temperature_of(scores, held.targets, [GROUP]) for scores in (by_grams, by_encoder)]
+    heats = [temperature_of(scores, held.targets, [SCORES]) for scores in (by_grams, by_encoder)]
     digest = hashlib.sha256("\0".join(each.text for each in training).encode()).hexdigest()
     parts = table_of(grams, torch.full((2,), heats[0]))
-    parts |= {**changes_of(tuned), **head_of("begins", tuned.begins, [(GROUP, heats[1])])}
+    parts |= {**changes_of(tuned), **head_of("begins", tuned.begins, [(SCORES, heats[1])])}
     write_parts(options.out, parts, {**made_for(read), "data_digests": [digest]})
     size = options.out.stat().st_size / 1e6
     print(f"{options.out}: {size:.2f} MB; temperatures {heats}; messages of validation told apart rightly:")
     odds = [(scores[:, 1] - scores[:, 0]) / heat for scores, heat in zip((by_grams, by_encoder), heats, strict=True)]
-    for who, of in (("n-grams", odds[0]), ("encoder", odds[1]), ("both", odds[0] + odds[1])):
+    for who, of in (("n-grams", odds[0]), ("encoder", odds[1]), ("both", odds[0] + odds[1] - SURE)):
         print(f"{who}: {figures(validation, of)}")
 
 

@@ -91,14 +91,15 @@ def load_regression(file: Path, kind: FileKind, of: type[Loaded]) -> Loaded:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             about: dict[str, Any] = json.loads(str(stored["about"]))
             made = {name: about.get(name) for name in kind.made_for}
-            table = stored["table"].astype(np.float32) * stored["scale"]
+            scale = stored["scale"]
+            table = stored["table"].astype(np.float32) * scale
             weights, bias = stored["weights"], stored["bias"]
     except UNREADABLE as unreadable:
         raise BadData(none) from unreadable
     check_fit(file, made, kind.made_for, kind.command)
     columns = weights.shape[-1] if weights.ndim else 0
-    shapes = ((BUCKETS, columns), (kind.scores, columns), (kind.scores,))
-    parts = (table, weights, bias)
+    shapes = ((BUCKETS, columns), (1, columns), (kind.scores, columns), (kind.scores,))
+    parts = (table, scale, weights, bias)
     if any(
         part.shape != shape or part.dtype.kind != "f" or not np.isfinite(part).all()
         for part, shape in zip(parts, shapes, strict=True)

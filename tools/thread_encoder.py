@@ -21,7 +21,7 @@ import numpy as np
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from domain.values import Call
-from retrieval.minilm import Floats, Weights, blas_threads, states
+from retrieval.minilm import Floats, Weights
 from tools import argument_classifier, call_classifier
 from tools.argument_classifier import POLARITY, Told, roles, told_roles
 from tools.call_classifier import Made, Thread, names, told_choices
@@ -31,7 +31,6 @@ from tools.regression import UNREADABLE
 from tools.thread_tokens import KINDS, Pieces, Reader
 from tools.tuned_minilm import (
     WIDTH,
-    WORDS,
     Array,
     Heads,
     Parts,
@@ -43,6 +42,7 @@ from tools.tuned_minilm import (
     part_of,
     read_parts,
     reader,
+    states_of,
 )  # fmt: skip
 
 NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
@@ -67,15 +67,15 @@ class Seen(NamedTuple):
 class ThreadEncoder:
     """A member with the heads of calls and of marks; safe for many threads. `digest`: SHA-256 of its file.
 
-    `shift`: how many pieces of other members stand in `weights` before its own.
+    `own`: (KINDS, WIDTH), its pieces behind the vocabulary's.
     """
 
     weights: Weights
+    own: Floats
     reader: Reader
     calls: Heads
     marks: Heads
     digest: str = ""
-    shift: int = 0
     _seen: dict[str, Seen] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -114,11 +114,7 @@ class ThreadEncoder:
 
     def _states(self, thread: Thread) -> Seen:
         pieces = self.reader.pieces(thread)
-        ids = np.array([pieces.tokens], dtype=np.int64)
-        ids[ids >= self.reader.vocabulary] += self.shift
-        mask = np.ones(ids.shape, dtype=np.float32)
-        with blas_threads(1):
-            found = states(self.weights, ids, mask)[0]
+        found = states_of(self.weights, self.own, pieces.tokens, self.reader.vocabulary)
         return Seen(pieces, np.concatenate((found[0], found.mean(0))), found)
 
 
@@ -152,11 +148,10 @@ def load_encoders(file: Path) -> tuple[ThreadEncoder, ...]:
     try:
         members = _by_member(parts)
         own = [part_of(each, "own", (len(KINDS), WIDTH)) for each in members]
-        shared = {**base, WORDS: np.concatenate((base[WORDS], *own))}
         digest = file_digest(file)
         return tuple(
-            ThreadEncoder(changed_weights(shared, each), read, *_both_heads(each), digest, number * len(KINDS))
-            for number, each in enumerate(members)
+            ThreadEncoder(changed_weights(base, each), pieces, read, *_both_heads(each), digest)
+            for each, pieces in zip(members, own, strict=True)
         )
     except UNREADABLE as unfit:
         raise kind.none(file) from unfit

@@ -11,7 +11,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,12 +72,13 @@ class Reader:
     def message(
         self, message: str, marks: Sequence[str], places: Sequence[int]
     ) -> tuple[tuple[int, ...], dict[int, int]]:
-        """The tokens of a message alone, and which of them begins at each of these `places` of characters (ascending,
-        none inside a word); of places behind what is read, none."""
+        """The tokens of a message alone, with all its punctuation, and which of them begins at each of these `places`
+        of characters (ascending, none inside a word); of places behind what is read, none. What stands between two
+        places is read by itself."""
         tokens, begins = [self._marker("[CLS]")], dict[int, int]()
         for start, end in itertools.pairwise([0, *places, len(message)]):
             begins[start] = len(tokens)
-            for part in _parts(Thread(message[start:end], tuple(marks))):
+            for part in _parts(Thread(message[start:end], tuple(marks)), _with_signs):
                 tokens += [self.own(part.kind)] if isinstance(part, Mention) else self._words(part)
         read = (*tokens[:MOST_OF_MESSAGE], self._marker("[SEP]"))
         return read, {place: begins[place] for place in places if begins[place] < MOST_OF_MESSAGE}
@@ -110,8 +111,9 @@ class Reader:
         return known
 
 
-def _parts(thread: Thread) -> Iterator[str | Mention]:
+def _parts(thread: Thread, read: Callable[[str], str] | None = None) -> Iterator[str | Mention]:
     """The question's words, and the marks between them; those of kinds whose words tell more are followed by them."""
+    read = read or _plain
     marks = [*map(Mention.read, (*thread.marks, *numbers_said(thread.question, thread.marks)))]
     known = {mark.words: mark for mark in reversed(marks)}
     names = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
@@ -121,11 +123,11 @@ def _parts(thread: Thread) -> Iterator[str | Mention]:
         end = quoted.start() if quoted else len(thread.question)
         for part in _cut(thread.question[at:end], stands):
             mark = known.get(part)
-            yield mark or _plain(part)
+            yield mark or read(part)
             if mark and mark.kind in OWN_WORDS:
-                yield _plain(part)
+                yield read(part)
         if quoted:
-            yield _plain(quoted[0])
+            yield read(quoted[0])
             at = quoted.end()
 
 
@@ -135,7 +137,16 @@ def _cut(text: str, stands: re.Pattern[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Folded words and punctuation; a figure of more than two digits by their count."""
-    return " ".join(re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), token) for token in TOKEN.findall(fold(text)))
+    return _counted(" ".join(TOKEN.findall(fold(text))))
+
+
+def _with_signs(text: str) -> str:
+    """The same with every sign: full stops and dashes stand between requests."""
+    return _counted(fold(text))
+
+
+def _counted(text: str) -> str:
+    return re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), text)
 
 
 def _context(thread: Thread) -> Iterator[tuple[str, str]]:

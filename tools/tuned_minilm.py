@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from retrieval.embedder import model_folder
-from retrieval.minilm import Floats, Weights
+from retrieval.minilm import Floats, Weights, blas_threads, states
 from tools.regression import UNREADABLE, check_fit, log_shares
 from tools.thread_tokens import Reader
 
@@ -33,6 +33,8 @@ CHANGED = "encoder.layer."
 WIDTH = 384
 """Numbers of a state (hidden_size in MiniLM's config.json)."""
 Array = npt.NDArray[Any]
+_SHARED: dict[str, Floats] = {}
+"""The embeddings of words that were read, by their file."""
 Parts = Mapping[str, Array]
 """Of a file, by name."""
 
@@ -60,15 +62,31 @@ def base_digest() -> str:
 
 
 def base_weights() -> dict[str, Floats]:
-    """MiniLM as it is installed. Raises ModelUnavailable without it."""
+    """MiniLM as it is installed; whoever asks shares the embeddings of words, half of it all. Raises ModelUnavailable
+    without it."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     file = model_folder() / "model.safetensors"
     try:
-        return dict(load_file(file))
+        weights = dict(load_file(file))
     except (OSError, SafetensorError) as unreadable:
         raise ModelUnavailable(f"the encoder's weights {file} cannot be read") from unreadable
+    return {**weights, WORDS: _SHARED.setdefault(str(file), weights[WORDS])}
+
+
+def states_of(weights: Weights, own: Floats, tokens: Sequence[int], vocabulary: int) -> Floats:
+    """The state of each token, (tokens, WIDTH); those from `vocabulary` on are embedded as `own`, (KINDS, WIDTH)."""
+    ids = np.array(tokens)
+    known = ids < vocabulary
+    embedded = np.empty((len(ids), WIDTH), dtype=np.float32)
+    embedded[known] = weights[WORDS][ids[known]]
+    embedded[~known] = own[ids[~known] - vocabulary]
+    with blas_threads(1):
+        found: Floats = states(
+            {**weights, WORDS: embedded}, np.arange(len(ids))[None], np.ones((1, len(ids)), np.float32)
+        )[0]
+    return found
 
 
 def reader() -> Reader:

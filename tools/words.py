@@ -27,7 +27,7 @@ REPLIES: dict[str, str] = {
         "before anything happens."
     ),
     "results": "",
-    "approval": "Please use the approval control of the open proposal: typed words do not approve anything.",
+    "approval": "Please use the approval control on the proposal's card: typed words do not approve anything.",
     "withdraw": "You can withdraw the proposal on its card; nothing happens unless somebody approves it.",
 }
 """Texts behind reply references. `results` is filled with the deterministic rendering of this turn's results."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.errors import UnknownName
@@ -71,7 +71,9 @@ def get_proposal(session: Session, proposal_id: str) -> Proposal:
 
 def open_proposals(session: Session, thread: str | None = None) -> list[Proposal]:
     """Proposals that nobody decided on, newest first; expired ones too, for a city's clock is needed to tell."""
-    wanted = select(Proposal).where(Proposal.state == "open").order_by(Proposal.id.desc())
+    wanted = (
+        select(Proposal).where(Proposal.state == "open").order_by(func.length(Proposal.id).desc(), Proposal.id.desc())
+    )
     return list(session.scalars(wanted if thread is None else wanted.where(Proposal.thread == thread)))
 
 

@@ -91,7 +91,7 @@ class Desk:
     ) -> Assistant:
         """An assistant that speaks with this model, in the words of a larger one."""
         recorder = Recorder(self.ledger, Memory(self.store), self.approvals, "small")
-        speaker = Speaker(model, "small", free_words=True, deadline_s=deadline_s, copying=copying, requests=requests)
+        speaker = Speaker(model, "small", True, deadline_s, copying, requests=requests, apart_s=30.0)
         return Assistant(speaker, self._surroundings, recorder, self._checkpoints, self.limits)
 
     async def ask(self, question: str, answers: Answers, actor: Actor = ANA, thread: str | None = None) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,14 +16,14 @@ from pydantic import JsonValue
 from app import SHIPPED_REQUESTS
 from assistant.decide import Speaker
 from assistant.memory import Past
-from assistant.parts import APART_S, read
+from assistant.parts import read
 from assistant.ports import Inquiry
 from assistant.shown import Answer
 from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer
 from domain.store import Store
 from tools.call_classifier import Thread, choices, names
-from tools.request_encoder import load_request_parts
+from tools.request_encoder import RequestParts, load_request_parts
 from tools.words import REPLIES
 
 BOTH = "How full is bin 101 now? And when was it emptied last?"
@@ -35,12 +36,15 @@ def desk(store: Store, tmp_path: Path) -> Desk:
     return a_desk(store, tmp_path)
 
 
+@functools.cache
+def shipped_requests() -> RequestParts:
+    return load_request_parts(SHIPPED_REQUESTS)
+
+
 async def told(desk: Desk, question: str, answers: Answers, thread: str | None = None) -> tuple[Answer, ScriptedModel]:
     """The answer to a question whose requests are told apart, and the model that was asked."""
     model = ScriptedModel(answers)
-    return await desk.assistant(model, requests=load_request_parts(SHIPPED_REQUESTS)).ask(
-        Inquiry(question, ANA, thread)
-    ), model
+    return await desk.assistant(model, requests=shipped_requests()).ask(Inquiry(question, ANA, thread)), model
 
 
 def of_requests(answer: Answer) -> list[str]:
@@ -137,7 +141,7 @@ async def test_without_whom_to_tell_the_message_is_one(desk: Desk) -> None:
 async def test_what_a_program_sent_what_others_said_and_what_is_long_is_never_cut(
     desk: Desk, question: str, parts: int
 ) -> None:
-    speaker = Speaker(ScriptedModel([]), requests=load_request_parts(SHIPPED_REQUESTS))
+    speaker = Speaker(ScriptedModel([]), requests=shipped_requests())
     asked = await read(speaker, replace(desk.ctx, question=question), Past("C-0001"))
     assert len(asked.limits()) == (parts if parts > 1 else 0)
 
@@ -185,7 +189,7 @@ class Dying(ScriptedModel):
 
 @pytest.mark.parametrize("parted", [True, False])
 async def test_a_killed_message_goes_on_as_it_was_read(desk: Desk, *, parted: bool) -> None:
-    requests = load_request_parts(SHIPPED_REQUESTS)
+    requests = shipped_requests()
     first = [FULL] if parted else [reply("{{thanks}}"), FULL]  # or: read as a whole
     with pytest.raises(Killed):
         await desk.assistant(Dying(first), requests=requests).ask(Inquiry(BOTH, ANA, "T"))
@@ -230,22 +234,45 @@ LATE = ["the requests of this message could not be told apart in time: it was re
         (Expert(REPORT, {"How full": "tonnage", "emptied": "cost"}), TWO),
         (Expert({"How full": "reply", "emptied": "service_history"}), []),
         (Expert({"How full": "find_bins", "emptied": "decline"}), []),
-        (Expert({"How full": "find_bins", "emptied": "service_history"}, takes_s=2 * APART_S), LATE),
+        (Expert({"How full": "find_bins", "emptied": "service_history"}, takes_s=2.0), LATE),
     ],
 )
 async def test_a_later_request_is_one_that_the_experts_find_another_tool_or_choice_for(
     desk: Desk, expert: Expert, limits: list[str]
 ) -> None:
-    speaker = Speaker(ScriptedModel([]), classifier=expert, requests=load_request_parts(SHIPPED_REQUESTS))
+    apart_s = 0.5 if expert.takes_s else 30.0
+    speaker = Speaker(ScriptedModel([]), classifier=expert, requests=shipped_requests(), apart_s=apart_s)
     asked = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
     assert asked.limits() == limits
 
 
-async def test_each_of_two_proposals_of_one_message_shows_its_card(desk: Desk) -> None:
-    other = call("propose_ticket", kind="complaint", bin="102", note="it smells")
-    answer, _ = await told(desk, BOTH, [TICKET, other, reply()])
-    assert answer.kind == "proposal"
-    assert [card.title for card in answer.proposals] == [each.title for each in reversed(desk.approvals.open_cards())]
-    assert len(answer.proposals) == 2
-    assert answer.proposal == answer.proposals[-1]
+async def test_each_of_two_proposals_of_one_message_shows_its_card_and_is_recorded(desk: Desk) -> None:
+    older, smell = (call("propose_ticket", kind="complaint", bin="102", note=note) for note in ("it hums", "it smells"))
+    await desk.ask("102 hums", [older, reply()], thread="T")
+    answer, _ = await told(desk, BOTH, [TICKET, smell, reply()], "T")
+    made = [card.proposal_id for card in answer.proposals]
+    assert made == ["A-0002", "A-0003"]
+    assert (answer.kind, answer.proposal) == ("proposal", answer.proposals[-1])
     assert answer.as_json()["proposals"] == [card.as_json() for card in answer.proposals]
+    assert answer.decision_id is not None
+    entry = desk.ledger.find(answer.decision_id)[0].entry
+    assert (entry.proposal_id, entry.proposal_ids) == ("A-0003", ("A-0002", "A-0003"))
+    word, _ = await told(desk, "yes do it", [reply("{{approval}}")], "T")
+    assert [card.proposal_id for card in word.proposals] == ["A-0001", *made]
+    assert [card.state for card in word.proposals] == ["open"] * 3
+
+
+async def test_a_proposal_that_is_decided_on_meanwhile_shows_no_other_card(desk: Desk) -> None:
+    await desk.ask("the lid of 101 is stuck", [TICKET, reply()], thread="T")
+
+    class Meanwhile(ScriptedModel):
+        """Somebody approves what was proposed before the answer is there."""
+
+        async def decide(self, prompt: str, schema: dict[str, JsonValue], *, deadline_s: float) -> ModelAnswer:
+            if len(self.prompts) == 1:
+                desk.approvals.withdraw("A-0002")
+            return await super().decide(prompt, schema, deadline_s=deadline_s)
+
+    answer = await desk.assistant(Meanwhile([TICKET, reply()])).ask(Inquiry("the lid is stuck again", ANA, "T"))
+    assert [each.name for each in answer.calls] == ["propose_ticket"]
+    assert answer.proposals == ()

@@ -53,6 +53,7 @@ def test_what_is_beside_the_model_is_recorded_with_it() -> None:
     [
         ("of the question, “Ana's bin” and “6:30” was not used", "of the question, “…” was not used"),
         ("“a”b” is no bin", "“…” is no bin"),
+        ("“Ana\nSmith” is no site", "“…” is no site"),
         ("2 earlier turns are too long ago", "2 earlier turns are too long ago"),
     ],
 )

@@ -14,7 +14,7 @@ from domain.errors import BadData
 from tools.request_encoder import SEEN, RequestParts, load_request_parts, made_for
 from tools.request_parts import gaps
 from tools.thread_tokens import KINDS, MOST_OF_MESSAGE
-from tools.tuned_minilm import CHANGED, WIDTH, base_weights, reader
+from tools.tuned_minilm import CHANGED, WIDTH, WORDS, base_weights, reader, states_of
 
 ASKED = "How full is Doe now? And when was it emptied last, thanks"
 MARKS = ("[site Doe]",)
@@ -61,6 +61,23 @@ def test_the_encoder_reads_a_name_by_its_kind_and_the_whole_message(shipped: Req
     assert shipped.encoder.odds(ASKED, MARKS, []) == {}
 
 
+@pytest.mark.parametrize(("block", "piece"), [(0, "and"), (1, "##s")])
+def test_the_head_reads_the_pieces_on_either_side_of_a_gap(
+    tmp_path: Path, stored: dict[str, Any], block: int, piece: str
+) -> None:
+    only = np.zeros((2, SEEN), np.float16)
+    only[1, block * WIDTH : (block + 1) * WIDTH] = np.sign(np.arange(WIDTH) % 3 - 1.5)
+    head = {"begins.weight": only, "begins.bias": np.zeros(2, np.float16)}
+    encoder = load_request_parts(written(tmp_path / "block.npz", stored | head)).encoder
+    message, place = "bins and trucks", 5
+    tokens, begins = encoder.reader.message(message, (), [place])
+    seen = states_of(encoder.weights, encoder.own, tokens, encoder.reader.vocabulary)
+    at = begins[place] - block
+    (odds,) = encoder.odds(message, (), [place]).values()
+    assert encoder.reader.tokenizer.id_to_token(tokens[at]) == piece
+    assert odds == pytest.approx(float(seen[at] @ only[1, block * WIDTH : (block + 1) * WIDTH]), rel=1e-4)
+
+
 def test_a_head_of_nothing_leaves_it_to_the_n_grams(tmp_path: Path, stored: dict[str, Any]) -> None:
     nothing = {"begins.weight": np.zeros((2, SEEN), np.float16), "begins.bias": np.zeros(2, np.float16)}
     parts = load_request_parts(written(tmp_path / "even.npz", stored | nothing))
@@ -80,6 +97,7 @@ def test_a_file_of_other_features_or_weights_is_refused(tmp_path: Path, stored: 
     [
         ("bias", np.zeros(3, np.float32)),
         ("table", None),
+        ("scale", np.array(0.1, np.float32)),
         ("own", np.zeros((1, WIDTH))),
         ("own", np.full((len(KINDS), WIDTH), np.nan)),
         ("begins.bias", np.array(["x"])),
@@ -91,6 +109,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, stored: dict[str, Any], name:
     parts = {key: each for key, each in {**stored, name: value}.items() if each is not None}
     with pytest.raises(BadData, match="no classifier of requests"):
         load_request_parts(written(tmp_path / "damaged.npz", parts))
+
+
+def test_the_embeddings_of_words_are_held_once(shipped: RequestParts) -> None:
+    assert shipped.encoder.weights[WORDS] is base_weights()[WORDS]
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app import SHIPPED_REQUESTS
-from tools.request_encoder import RequestParts, load_request_parts
+from tools.request_encoder import SURE, RequestParts, load_request_parts
 from tools.request_parts import MOST, features, gaps
 
 
@@ -124,7 +124,7 @@ def test_more_requests_than_are_answered_at_once_stay_with_the_last(shipped: Req
     found = sorted(shipped.begins(message, ()))
     assert len(found) == MOST - 1
     odds = shipped.odds(message, ())
-    assert found == [at for at in gaps(message, ()) if odds[at] > 0][: MOST - 1]
+    assert found == [at for at in gaps(message, ()) if odds[at] > SURE][: MOST - 1]
 
 
 @pytest.mark.parametrize(

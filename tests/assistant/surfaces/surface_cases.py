@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from doubles import KeptApprovals, ScriptedAssistant
@@ -130,6 +130,7 @@ PROPOSAL = Answer(
     proposals=(CARD,),
     degraded=("The forecast service cannot be reached: last level plus mean rate.",),
 )
+TICKET = replace(CARD, proposal_id="A-0002", kind="ticket", title="Ticket for bin 12", lines=("The lid is stuck",))
 CLARIFY = Answer(
     "“library” fits more than one site. Which one?",
     "clarify",
@@ -142,6 +143,7 @@ ANSWERS: dict[str, Answer | Exception] = {
     "overflow": ANSWER,
     "send it": PROPOSAL,
     "round": PROPOSAL,
+    "two things": replace(PROPOSAL, proposals=(CARD, TICKET)),
     "library": CLARIFY,
     "poem": DECLINE,
     "broken store": NotNow("The records cannot be used: the disk is full; free some space and try again."),

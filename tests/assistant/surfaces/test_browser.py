@@ -165,6 +165,15 @@ def test_buttons_work_after_the_server_was_started_anew(double: tuple[list[str],
             page.press_until("Approve", "R-0001 is dispatched")  # the page first has to find the new server
 
 
+def test_each_proposal_of_an_answer_has_its_card(double: tuple[list[str], str, Path]) -> None:
+    command, url, log = double
+    with serving(command, url, {}, log), browser() as driver:
+        page = ChatPage(driver, url)
+        page.ask("two things")
+        for proposal in ("A-0001", "A-0002"):
+            page.read(f"Proposal {proposal}")
+
+
 def test_choices_are_buttons_and_degraded_parts_are_said(double: tuple[list[str], str, Path]) -> None:
     command, url, log = double
     with serving(command, url, {}, log), browser() as driver:

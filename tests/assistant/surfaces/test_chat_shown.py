@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from surface_cases import ANSWER, CARD, PLAN, PROPOSAL, line, point
+from surface_cases import ANSWER, CARD, PLAN, PROPOSAL, TICKET, line, point
 
 from assistant.surfaces.answers import own_words
 from assistant.surfaces.chat_map import map_figure
@@ -163,8 +163,7 @@ def test_a_printed_table_is_aligned_and_says_what_it_leaves_out() -> None:
 
 
 def test_every_proposal_of_an_answer_is_printed_and_said() -> None:
-    other = replace(CARD, proposal_id="A-0002", title="Ticket for bin 12")
-    both = replace(PROPOSAL, proposals=(CARD, other))
+    both = replace(PROPOSAL, proposals=(CARD, TICKET))
     for told in (print_answer(both), spoken(both)):
-        assert told.index(CARD.title) < told.index(other.title)
-        assert other.proposal_id in told
+        assert told.index(CARD.title) < told.index(TICKET.title)
+        assert TICKET.proposal_id in told
