@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import JsonValue
 
-from assistant.compose import Composed, compose
+from assistant.compose import Composed, compose, proposals_in
 from assistant.decide import Speaker
 from assistant.following import followed
 from assistant.graph import RECURSION_LIMIT, Ran, State, build_graph, fresh_state
@@ -20,7 +20,7 @@ from assistant.memory import Past, PastTurn
 from assistant.parts import read
 from assistant.ports import Follower, Inquiry, ToolRun
 from assistant.question import refusal
-from assistant.recording import Recorder, proposals_in
+from assistant.recording import Recorder
 from assistant.shown import Answer, Kind, OnStep, ProposalCard, StepEvent, no_steps
 from domain.errors import AskAgain, DeadlineExceeded, LedgerUnavailable, ModelUnavailable, NotNow, NotPermitted
 from domain.typed_text import cleaned

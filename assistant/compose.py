@@ -39,7 +39,7 @@ def compose(state: State, past: Past) -> Composed:
     calls = tuple(_shown(ran) for ran in state["ran"])
     results = [call.result for call in calls if call.result is not None]
     limited = [*state["degraded"], *(words for result in results for words in result.degraded)]
-    proposes = _proposes(calls)
+    proposes = bool(proposals_in(calls))
     kind: Kind = "proposal" if proposes else "answer"
     so_far = Composed("", kind, calls, degraded=tuple(dict.fromkeys(limited)), wants_card=proposes)
     last = state["ran"][-1] if state["ran"] else None
@@ -91,8 +91,10 @@ def _choices(given: object) -> tuple[str, ...]:
     return tuple(str(c) for c in given if not has_figure(str(c))) if isinstance(given, list) else ()
 
 
-def _proposes(calls: Sequence[ShownCall]) -> bool:
-    return any(c.result is not None and TOOLS[c.name].effect is Effect.propose for c in calls)
+def proposals_in(calls: Sequence[ShownCall]) -> list[str]:
+    """The proposals that the calls stored, oldest first."""
+    proposing = (c.result for c in calls if c.result is not None and TOOLS[c.name].effect is Effect.propose)
+    return [str(result.facts.model_dump()["proposal_id"]) for result in proposing]
 
 
 def _shown(ran: Ran) -> ShownCall:

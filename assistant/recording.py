@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, Protocol, cast
 
 from pydantic import JsonValue
 
 from assistant.approvals import Approvals
-from assistant.compose import Composed
+from assistant.compose import Composed, proposals_in
 from assistant.graph import Ran, State
 from assistant.memory import Memory, step_of_word
 from assistant.shown import ShownCall
@@ -131,9 +131,3 @@ def _repeats(call: ShownCall) -> bool:
     """Whether a replay must give the same bytes: the tool only reads, and nobody and nothing ended its search."""
     reads = call.name in TOOLS and TOOLS[call.name].effect is Effect.read
     return reads and (call.result is None or repeats(call.result.degraded))
-
-
-def proposals_in(calls: Sequence[ShownCall]) -> list[str]:
-    """The proposals that the calls stored, oldest first."""
-    proposing = (c.result for c in calls if c.result is not None and TOOLS[c.name].effect is Effect.propose)
-    return [str(result.facts.model_dump()["proposal_id"]) for result in proposing]

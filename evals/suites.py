@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from sqlalchemy import make_url
 
 from assistant.decide import Speaker
-from assistant.experts import Experts, aided
+from assistant.experts import aided, load_experts
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.surfaces.terminal import settings_in_force
@@ -42,14 +42,9 @@ from evals.search import judged
 from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
-from tools.argument_classifier import load_arguments
 from tools.beside import BESIDE
-from tools.call_classifier import load_classifier
 from tools.mentions import marks_of
 from tools.registry import registry_version
-from tools.request_encoder import load_request_parts
-from tools.slips import load_spelling
-from tools.thread_encoder import load_encoders
 
 JsonObject = dict[str, JsonValue]
 Found = TypeVar("Found")
@@ -129,18 +124,7 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
 def _aided(speaker: Speaker, options: argparse.Namespace) -> Speaker:
     """The speaker with the classifiers, the encoder and the words of the options. Raises BadData for misfits."""
-    files = {name: file_beside(options, name) for name in BESIDE}
-    calls, arguments, words, encoder, requests = (
-        files[name] for name in ("classifier", "arguments", "words", "encoder", "requests")
-    )
-    experts = Experts(
-        load_classifier(calls) if calls else None,
-        load_arguments(arguments) if arguments else None,
-        load_encoders(encoder) if encoder else (),
-        load_spelling(words) if words else None,
-        load_request_parts(requests) if requests else None,
-    )
-    return aided(speaker, experts)
+    return aided(speaker, load_experts({name: file_beside(options, name) for name in BESIDE}))
 
 
 def toolcalling(options: argparse.Namespace) -> Measured:

@@ -85,7 +85,6 @@ class Net(Trunk):
         super().__init__(read)
         self.calls = nn.Linear(2 * WIDTH, scores()["calls"])
         self.marks = nn.Linear(2 * WIDTH, scores()["marks"])
-        self.train()  # MiniLM comes without dropout
 
     def forward(self, ids: Tensor, mask: Tensor, places: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """(rows, N) scores of calls, (marks, M) of the marks at `places` (rows, columns)."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertModel
 
+from tools.parts_file import Array
 from tools.thread_tokens import Reader
 from tools.tuned_minilm import CHANGED, base_folder, base_weights
 
@@ -39,6 +39,7 @@ class Trunk(nn.Module):  # type: ignore[misc]
     def __init__(self, read: Reader) -> None:
         super().__init__()
         self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
+        self.bert.train()  # it comes without dropout
         self.bert.embeddings.requires_grad_(False)
         words, self.read = self.bert.embeddings.word_embeddings.weight, read
         self.own = nn.Parameter(words[torch.tensor(read.begins_as())].detach().clone())
@@ -108,10 +109,8 @@ def descend(net: Trunk, optimiser: torch.optim.Optimizer, loss: Tensor, rate: fl
 
 # ---------------------------------------------------------------- the file
 
-Parts = dict[str, npt.NDArray[Any]]
 
-
-def changes_of(net: Trunk) -> Parts:
+def changes_of(net: Trunk) -> dict[str, Array]:
     """The own tokens in fp16; the change of each matrix of the layers in LEVELS with a scale a row, of each vector in
     fp16."""
     base, stored = base_weights(), {"own": net.own.detach().numpy().astype(np.float16)}
@@ -126,7 +125,7 @@ def changes_of(net: Trunk) -> Parts:
     return stored
 
 
-def head_of(name: str, head: nn.Linear, heats: Sequence[tuple[slice, float]]) -> Parts:
+def head_of(name: str, head: nn.Linear, heats: Sequence[tuple[slice, float]]) -> dict[str, Array]:
     """A head over the temperatures of its parts, in fp16."""
     stored = {}
     for part in ("weight", "bias"):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finetune.minilm import Trunk, batches, descend, optimiser_of, padded, rate_of, with_masked
-from tools.request_encoder import SCORES, SEEN
-from tools.request_parts import gaps
+from tools.request_encoder import SEEN
+from tools.request_parts import SCORES, gaps
 from tools.thread_tokens import Reader
 
 BATCH = 32
@@ -60,7 +60,6 @@ class Net(Trunk):
     def __init__(self, read: Reader) -> None:
         super().__init__(read)
         self.begins = nn.Linear(SEEN, SCORES.stop)
-        self.train()  # MiniLM comes without dropout
 
     def forward(self, ids: Tensor, mask: Tensor, places: tuple[Tensor, Tensor]) -> Tensor:
         """(gaps, 2) scores of the gaps at `places` (rows, columns)."""

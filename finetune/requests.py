@@ -34,8 +34,8 @@ from finetune.rows import CITY_SHARES, read_lines, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.registry import TOOLS
-from tools.request_encoder import SCORES, SURE, made_for
-from tools.request_parts import features, gaps
+from tools.request_encoder import SURE, made_for
+from tools.request_parts import SCORES, features, gaps
 from tools.tuned_minilm import reader
 
 SHAPES = Path(__file__).parent / "data" / "message_shapes.txt"

@@ -25,8 +25,9 @@ from tools.coverage import ENUMERATED, NUMBER, QUOTED, TAKEN_BY
 from tools.mentions import Mention
 from tools.numbers import TOKEN as NUMBER_WORD
 from tools.numbers import numbers_in
+from tools.parts_file import FileKind
 from tools.registry import TOOLS, Argument, registry_version
-from tools.regression import FileKind, Regression, buckets_of, load_regression
+from tools.regression import Regression, buckets_of, load_regression
 from tools.said_numbers import numbers_said
 
 TOKEN = re.compile(r"[^\W\d_]+|\d+|[?,;:()!=]")
@@ -321,5 +322,5 @@ def made_for() -> dict[str, str]:
 def load_arguments(file: Path) -> ArgumentClassifier:
     """The classifier of a file. Raises BadData when it is unreadable or was made for other tools or features."""
     scores = sum(map(len, roles().values()))
-    kind = FileKind("argument classifier", "python -m finetune.arguments", made_for(), scores)
-    return load_regression(file, kind, ArgumentClassifier)
+    kind = FileKind("argument classifier", "python -m finetune.arguments", made_for())
+    return load_regression(file, kind, scores, ArgumentClassifier)

@@ -135,13 +135,12 @@ def _told(records: Sequence[LedgerRecord], ctx: Ctx) -> dict[str, object]:
     approval = next((r.entry.approval for r in reversed(records) if r.entry.approval), None)
     outcome = next((r.entry.outcome for r in reversed(records) if r.entry.outcome), None)
     proposal = next((r.entry.proposal_id for r in reversed(records) if r.entry.proposal_id), None)
-    several = list(entry.proposal_ids) if entry.proposal_ids else None
     told: dict[str, object] = {
         "decision_id": entry.decision_id, "record": first.seq, "record_hash": first.hash, "asked_by": entry.actor,
         "role": entry.role, "asked_at": entry.at.astimezone(ctx.zone), "surface": entry.surface,
         "answer_kind": entry.answer_kind, "grounded": entry.grounded, "language_model": entry.versions.model,
         "tools_called": [call.name for call in entry.calls], "calls": len(entry.calls), "erased": erased,
-        "proposal_id": proposal, "proposal_ids": several, "outcome": outcome.status if outcome else None,
+        "proposal_id": proposal, "proposal_ids": entry.proposal_ids, "outcome": outcome.status if outcome else None,
         **(dict.fromkeys(said, ERASED) if erased else said),
     }  # fmt: skip
     if approval:

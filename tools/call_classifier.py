@@ -22,8 +22,9 @@ from typing import NamedTuple
 from domain.name_words import fold
 from domain.values import Call
 from tools.mentions import Mention
+from tools.parts_file import FileKind
 from tools.registry import TOOLS, registry_version
-from tools.regression import FileKind, Regression, buckets_of, load_regression
+from tools.regression import Regression, buckets_of, load_regression
 from tools.words import DECLINE_REASONS, QUESTIONS, REPLIES, WORDS, reference
 
 WEIGHT = 1.0
@@ -180,5 +181,5 @@ def made_for() -> dict[str, str]:
 
 def load_classifier(file: Path) -> CallClassifier:
     """The classifier of a file. Raises BadData when it is unreadable or was made for other tools or features."""
-    kind = FileKind("call classifier", "python -m finetune.calls", made_for(), groups()[-1].stop)
-    return load_regression(file, kind, CallClassifier)
+    kind = FileKind("call classifier", "python -m finetune.calls", made_for())
+    return load_regression(file, kind, groups()[-1].stop, CallClassifier)

@@ -14,28 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.errors import BadData, ModelUnavailable
+from domain.files import file_digest
 from retrieval.minilm import Floats, Weights
 from tools import request_parts
-from tools.regression import UNREADABLE
-from tools.request_parts import MOST, RequestGrams, gaps, load_grams
+from tools.regression import regression_of
+from tools.request_parts import MOST, SCORES, RequestGrams, gaps
 from tools.thread_tokens import KINDS, Reader
-from tools.tuned_minilm import (
-    WIDTH,
-    Heads,
-    Tuned,
-    base_digest,
-    base_weights,
-    changed_weights,
-    heads_of,
-    part_of,
-    read_parts,
-    reader,
-    states_of,
-)
+from tools.tuned_minilm import WIDTH, Heads, base_digest, changed_weights, changes_in, heads_of, part_of, states_of
 
-SCORES = slice(0, 2)
-"""Of: no request begins here, one does."""
 SURE = 1.5
 """Odds, as their natural logarithm, from which on a request begins. Two in five of the messages that are learned from
 hold several requests, one in fifty of people's: between the surest wrong one of the development halves (0.8) and the
@@ -101,15 +87,9 @@ def made_for(read: Reader) -> dict[str, str]:
 
 def load_request_parts(file: Path) -> RequestParts:
     """The classifier of a file. Raises BadData when it is unreadable or was made for other features or weights."""
-    try:
-        base, read = base_weights(), reader()
-        needed = made_for(read)
-    except ModelUnavailable as missing:
-        raise BadData(f"{file} changes a model that is missing: {missing}") from missing
-    kind = Tuned(request_parts.NAME, request_parts.COMMAND, needed)
-    grams, parts = load_grams(file, needed), read_parts(file, kind)
-    try:
-        own, head = part_of(parts, "own", (len(KINDS), WIDTH)), heads_of(parts, "begins", (SCORES.stop, SEEN))
-        return RequestParts(grams, RequestEncoder(changed_weights(base, parts), own, read, head))
-    except UNREADABLE as unfit:
-        raise kind.none(file) from unfit
+    with changes_in(file, "classifier of requests", "python -m finetune.requests", made_for) as found:
+        grams = regression_of(found.parts, SCORES.stop, RequestGrams, file_digest(file))
+        own = part_of(found.parts, "own", (len(KINDS), WIDTH))
+        head = heads_of(found.parts, "begins", (SCORES.stop, SEEN))
+        weights = changed_weights(found.base, found.parts)
+        return RequestParts(grams, RequestEncoder(weights, own, found.reader, head))

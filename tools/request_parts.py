@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from domain.name_words import fold, words_of
 from domain.typed_text import as_words
 from tools.call_classifier import folded_words, with_kinds
 from tools.mentions import Mention
-from tools.regression import FileKind, Regression, buckets_of, load_regression
+from tools.regression import Regression, buckets_of
 
 MOST = 8
 """Requests of one message; what is behind them belongs to the last."""
@@ -57,7 +56,8 @@ LEFT, RIGHT = 8, 10
 """Words read on either side."""
 REACH, BEGINNING = 200, 60
 """Characters looked at on either side, and at the message's beginning."""
-NAME, COMMAND = "classifier of requests", "python -m finetune.requests"
+SCORES = slice(0, 2)
+"""Of: no request begins here, one does."""
 SAMPLE = ("Two things: fill of 12 near Sather Gate now, and its pickups since Monday?", ("[site Sather Gate]",))
 """A file keeps the features of this message, so that a classifier of other features is refused."""
 
@@ -171,7 +171,7 @@ class RequestGrams(Regression):
 
     def odds(self, message: str, marks: Sequence[str], at: int) -> float:
         """The natural logarithm of the odds that a request begins there."""
-        no, yes = self.shares(self.read(features(message, marks, at)), slice(0, 2))
+        no, yes = self.shares(self.read(features(message, marks, at)), SCORES)
         return yes - no
 
 
@@ -180,8 +180,3 @@ def made_for(pieces: object) -> dict[str, str]:
     message, marks = SAMPLE
     read = [features(message, marks, at) for at in gaps(message, marks)]
     return {"features_hash": hashlib.sha256(f"{read} {pieces}".encode()).hexdigest()[:12]}
-
-
-def load_grams(file: Path, needed: Mapping[str, str]) -> RequestGrams:
-    """The regressions of a file. Raises BadData when it is unreadable or was made for other things than needed."""
-    return load_regression(file, FileKind(NAME, COMMAND, needed, 2), RequestGrams)

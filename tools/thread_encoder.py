@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from domain.values import Call
 from retrieval.minilm import Floats, Weights
@@ -26,24 +25,10 @@ from tools import argument_classifier, call_classifier
 from tools.argument_classifier import POLARITY, Told, roles, told_roles
 from tools.call_classifier import Made, Thread, names, told_choices
 from tools.mentions import Mention
+from tools.parts_file import Array, Parts
 from tools.registry import registry_version
-from tools.regression import UNREADABLE
 from tools.thread_tokens import KINDS, Pieces, Reader
-from tools.tuned_minilm import (
-    WIDTH,
-    Array,
-    Heads,
-    Parts,
-    Tuned,
-    base_digest,
-    base_weights,
-    changed_weights,
-    heads_of,
-    part_of,
-    read_parts,
-    reader,
-    states_of,
-)  # fmt: skip
+from tools.tuned_minilm import WIDTH, Heads, base_digest, changed_weights, changes_in, heads_of, part_of, states_of
 
 NAME, COMMAND = "thread encoder", "python -m finetune.encoder"
 KEPT = 8
@@ -139,22 +124,13 @@ def made_for(read: Reader) -> dict[str, str]:
 
 def load_encoders(file: Path) -> tuple[ThreadEncoder, ...]:
     """The members of a file. Raises BadData when it is unreadable or was made for other tools, pieces or weights."""
-    try:
-        base, read = base_weights(), reader()
-        kind = Tuned(NAME, COMMAND, made_for(read))
-    except ModelUnavailable as missing:
-        raise BadData(f"{file} changes a model that is missing: {missing}") from missing
-    parts = read_parts(file, kind)
-    try:
-        members = _by_member(parts)
+    with changes_in(file, NAME, COMMAND, made_for) as found:
+        members, digest = _by_member(found.parts), file_digest(file)
         own = [part_of(each, "own", (len(KINDS), WIDTH)) for each in members]
-        digest = file_digest(file)
         return tuple(
-            ThreadEncoder(changed_weights(base, each), pieces, read, *_both_heads(each), digest)
+            ThreadEncoder(changed_weights(found.base, each), pieces, found.reader, *_both_heads(each), digest)
             for each, pieces in zip(members, own, strict=True)
         )
-    except UNREADABLE as unfit:
-        raise kind.none(file) from unfit
 
 
 def part_name(member: int, name: str) -> str:

@@ -111,9 +111,22 @@ class Reader:
         return known
 
 
-def _parts(thread: Thread, read: Callable[[str], str] | None = None) -> Iterator[str | Mention]:
+def _plain(text: str) -> str:
+    """Folded words and punctuation; a figure of more than two digits by their count."""
+    return _counted(" ".join(TOKEN.findall(fold(text))))
+
+
+def _with_signs(text: str) -> str:
+    """The same with every sign: full stops and dashes stand between requests."""
+    return _counted(fold(text))
+
+
+def _counted(text: str) -> str:
+    return re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), text)
+
+
+def _parts(thread: Thread, read: Callable[[str], str] = _plain) -> Iterator[str | Mention]:
     """The question's words, and the marks between them; those of kinds whose words tell more are followed by them."""
-    read = read or _plain
     marks = [*map(Mention.read, (*thread.marks, *numbers_said(thread.question, thread.marks)))]
     known = {mark.words: mark for mark in reversed(marks)}
     names = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
@@ -133,20 +146,6 @@ def _parts(thread: Thread, read: Callable[[str], str] | None = None) -> Iterator
 
 def _cut(text: str, stands: re.Pattern[str]) -> list[str]:
     return [part for part in stands.split(text) if part]
-
-
-def _plain(text: str) -> str:
-    """Folded words and punctuation; a figure of more than two digits by their count."""
-    return _counted(" ".join(TOKEN.findall(fold(text))))
-
-
-def _with_signs(text: str) -> str:
-    """The same with every sign: full stops and dashes stand between requests."""
-    return _counted(fold(text))
-
-
-def _counted(text: str) -> str:
-    return re.sub(r"\d{3,}", lambda found: "0" * len(found[0]), text)
 
 
 def _context(thread: Thread) -> Iterator[tuple[str, str]]:

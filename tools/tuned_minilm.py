@@ -7,21 +7,21 @@ tools/request_encoder.py).
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from domain.errors import BadData, ModelUnavailable
 from domain.files import file_digest
 from retrieval.embedder import model_folder
 from retrieval.minilm import Floats, Weights, blas_threads, states
-from tools.regression import UNREADABLE, check_fit, log_shares
+from tools.parts_file import UNREADABLE, FileKind, Parts, read_parts
+from tools.regression import log_shares
 from tools.thread_tokens import Reader
 
 TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
@@ -32,11 +32,8 @@ CHANGED = "encoder.layer."
 """What the weights begin with that are tuned."""
 WIDTH = 384
 """Numbers of a state (hidden_size in MiniLM's config.json)."""
-Array = npt.NDArray[Any]
 _SHARED: dict[str, Floats] = {}
 """The embeddings of words that were read, by their file."""
-Parts = Mapping[str, Array]
-"""Of a file, by name."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,7 @@ def base_folder() -> Path:
     return model_folder()
 
 
+@functools.cache
 def base_digest() -> str:
     """SHA-256 of its weights. Raises ModelUnavailable without them."""
     return file_digest(model_folder() / "model.safetensors")
@@ -89,6 +87,7 @@ def states_of(weights: Weights, own: Floats, tokens: Sequence[int], vocabulary: 
     return found
 
 
+@functools.cache
 def reader() -> Reader:
     """Of the encoder's tokenizer. Raises ModelUnavailable without it, and for another one."""
     from tokenizers import Tokenizer
@@ -110,32 +109,36 @@ def reader() -> Reader:
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What a file of changes must be: its `name` in words, the `command` that makes one, what it was `made_for`."""
+class Changes:
+    """What a file of changes holds, and what it changes."""
 
-    name: str
-    command: str
-    made_for: Mapping[str, str]
-
-    def none(self, file: Path) -> BadData:
-        """The error of a file that is none."""
-        return BadData(f"{file} is no {self.name}; make one with {self.command}")
+    base: Weights
+    reader: Reader
+    parts: Parts
 
 
-def read_parts(file: Path, kind: Tuned) -> Parts:
-    """The parts of a file. Raises BadData when it is unreadable or was made for something else."""
+@contextmanager
+def changes_in(
+    file: Path, name: str, command: str, made_for: Callable[[Reader], Mapping[str, str]]
+) -> Iterator[Changes]:
+    """The changes in a file, to be used within the block. `name`, `command`, `made_for`: as of FileKind.
+
+    Raises BadData when MiniLM is missing, when the file is unreadable or was made for something else, and when the
+    block finds a part missing or unfit.
+    """
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            about: dict[str, Any] = json.loads(str(stored["about"]))
-            made = {name: about.get(name) for name in kind.made_for}
-            parts = {name: stored[name] for name in stored.files if name != "about"}
-    except UNREADABLE as unreadable:
-        raise kind.none(file) from unreadable
-    check_fit(file, made, kind.made_for, kind.command)
-    return parts
+        base, read = base_weights(), reader()
+        kind = FileKind(name, command, made_for(read))
+    except ModelUnavailable as missing:
+        raise BadData(f"{file} changes a model that is missing: {missing}") from missing
+    parts = read_parts(file, kind)
+    try:
+        yield Changes(base, read, parts)
+    except UNREADABLE as unfit:
+        raise kind.none(file) from unfit
 
 
-def changed(name: str, value: Floats, parts: Parts) -> Floats:
+def _changed(name: str, value: Floats, parts: Parts) -> Floats:
     """A weight and its change: whole numbers with a scale a row, or, of a vector, as it is. Raises as part_of does."""
     if not name.startswith(CHANGED):
         return value
@@ -150,7 +153,7 @@ def changed(name: str, value: Floats, parts: Parts) -> Floats:
 
 def changed_weights(base: Weights, parts: Parts) -> Weights:
     """All weights with their changes. Raises as part_of does."""
-    return {name: changed(name, value, parts) for name, value in base.items()}
+    return {name: _changed(name, value, parts) for name, value in base.items()}
 
 
 def heads_of(parts: Parts, of: str, shape: tuple[int, int]) -> Heads:

@@ -19,9 +19,8 @@ from pathlib import Path
 import pytest
 from vllm_server import vllm_server
 
-import app
 from assistant.decide import Speaker, decide
-from assistant.experts import Experts, aided
+from assistant.experts import Experts, aided, load_experts
 from assistant.language_model import OpenAIModel
 from assistant.local_model import EngineOptions, LocalModel
 from assistant.memory import Past, PastTurn
@@ -31,11 +30,8 @@ from domain.values import Call
 from evals.bench import bench
 from finetune.base import open_base
 from prompts.render import Step
-from tools.argument_classifier import load_arguments
-from tools.call_classifier import load_classifier
+from tools.beside import BESIDE
 from tools.registry import registry_version
-from tools.slips import load_spelling
-from tools.thread_encoder import load_encoders
 
 ROOT = Path(__file__).parent.parent.parent
 ADAPTER = ROOT / "finetune" / "adapter" / "roundsman-small.gguf"
@@ -117,12 +113,7 @@ async def calls_of(speaker: Speaker, situations: Sequence[Situation]) -> list[Ca
 
 def shipped() -> Experts:
     """What is beside the model on the product's way."""
-    return Experts(
-        load_classifier(app.SHIPPED_CLASSIFIER),
-        load_arguments(app.SHIPPED_ARGUMENTS),
-        load_encoders(app.SHIPPED_ENCODER),
-        load_spelling(app.SHIPPED_WORDS),
-    )
+    return load_experts({name: ADAPTER.with_name(each.file) for name, each in BESIDE.items()})
 
 
 @pytest.mark.parametrize("beside", [Experts, shipped], ids=["alone", "with the experts beside"])

@@ -13,8 +13,8 @@ from finetune.adapters import write_parts
 from finetune.minilm import changes_of, head_of
 from finetune.request_encoder import Net, Plan, example_of, learn, scores_of
 from finetune.requests import Message
-from tools.request_encoder import SCORES, load_request_parts, made_for
-from tools.request_parts import gaps
+from tools.request_encoder import load_request_parts, made_for
+from tools.request_parts import SCORES, gaps
 from tools.thread_tokens import MOST_OF_MESSAGE
 from tools.tuned_minilm import reader
 
