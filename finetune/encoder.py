@@ -11,11 +11,10 @@ kept in a few whole numbers. Rows with listed tools are left out. A run that was
 from __future__ import annotations
 
 import argparse
-import pickle
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
@@ -25,18 +24,19 @@ from torch import Tensor, nn
 from domain.errors import BadData
 from domain.files import file_digest
 from domain.values import Call
-from finetune.adapters import write_parts, write_whole
+from finetune.adapters import write_parts
 from finetune.arguments import targets_of as mark_targets
 from finetune.calls import targets_of as call_targets
 from finetune.minilm import (
+    Run,
     Trunk,
     batches,
     changes_of,
-    descend,
     head_of,
+    keep,
     optimiser_of,
     padded,
-    rate_of,
+    restore,
     with_masked,
 )
 from finetune.regressions import loss_of, read_own, temperature_of, thread_of, told_rightly
@@ -137,21 +137,7 @@ def scored(net: Net, examples: Sequence[Example]) -> Judged:
 # ---------------------------------------------------------------- learning
 
 
-@dataclass
-class Run:
-    """A run under way: `step` of `total` steps are done. `masked`: the share of pieces that is masked at
-    each look. `making`: what decides the weights that come out."""
-
-    net: Net
-    optimiser: torch.optim.Optimizer
-    total: int
-    lr: float
-    masked: float = 0.0
-    step: int = 0
-    making: Mapping[str, object] = field(default_factory=dict)
-
-
-def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
+def train_step(run: Run[Net], examples: Sequence[Example], *, half: bool) -> float:
     """One step; the mean loss of its examples."""
     ids, mask, places, wanted, roles = batch_of(examples)
     ids = with_masked(ids, run.net.read, run.masked)
@@ -159,8 +145,7 @@ def train_step(run: Run, examples: Sequence[Example], *, half: bool) -> float:
         of_calls, of_marks = run.net(ids, mask, places)
     loss = loss_of(of_calls.float(), wanted, calls.groups())
     loss = (loss + loss_of(of_marks.float(), roles, list(arguments.groups().values()))) / len(examples)
-    descend(run.net, run.optimiser, loss, rate_of(run.lr, run.step, run.total))
-    run.step += 1
+    run.descend(loss)
     return float(loss.item())
 
 
@@ -183,29 +168,6 @@ def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, o
         ]
         stored |= head_of(of, head, spans)
     write_parts(file, {part_name(0, name): value for name, value in stored.items()}, about)
-
-
-def restore(run: Run, file: Path) -> None:
-    """Go on where a checkpoint left off. Raises BadData without one, and for one of other rows, flags or tools."""
-    if not file.is_file():
-        raise BadData(f"{file}: nothing to resume; start without --resume")
-    try:
-        state = torch.load(file, weights_only=True)
-        if state["making"] != dict(run.making):
-            raise BadData(f"{file}: made of other flags, rows, tools or weights; resume with the same ones")
-        run.net.load_state_dict(state["net"])
-        run.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["chance"])
-        run.step = state["step"]
-    except (KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise BadData(f"{file}: not a checkpoint of finetune.encoder ({error!r}); start without --resume") from error
-
-
-def keep(run: Run, file: Path) -> None:
-    """A checkpoint, whole or not at all."""
-    state = {"net": run.net.state_dict(), "optimiser": run.optimiser.state_dict(), "step": run.step}
-    state["chance"] = torch.get_rng_state()
-    write_whole(file, lambda path: torch.save({**state, "making": dict(run.making)}, path))
 
 
 def flags() -> argparse.Namespace:

@@ -96,15 +96,15 @@ def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row
     kind, header = chance.random(), ONLY_LISTED if chance.random() < 0.7 else ALSO_LISTED
     if kind < 0.48:
         tool = chance.choice(list(listed))
-        said = _said(tool, author)
+        said = said_by(tool, chance)
         if said is None:
             return None
         return _row(author, role, _block(header, [*_beside(tool, listed, chance), tool.signature], chance), said)
     others = [each.signature for each in chance.sample(list(listed), min(chance.randrange(0, 4), len(listed)))]
     if kind < 0.72:
         gold = author.single()
-        renamed, call = _renamed(gold, chance)
-        return _row(author, role, _block(header, [*others, renamed], chance), replace(call, question=gold.question))
+        other, call = renamed(gold, chance)
+        return _row(author, role, _block(header, [*others, other.signature()], chance), call)
     if kind < 0.82:
         return _none_of_its_kin(author, listed, role)
     signatures = others or [chance.choice(list(listed)).signature]
@@ -118,13 +118,14 @@ def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row
     return _row(author, role, _block(header, signatures, chance), Gold(question or author.single().question, *refused))
 
 
-def _kin(tool: ListedFrames, listed: Sequence[ListedFrames]) -> list[ListedFrames]:
+def kin_of(tool: ListedFrames, listed: Sequence[ListedFrames]) -> list[ListedFrames]:
+    """Its neighbours: the others of its family."""
     return [each for each in listed if each.family and each.family == tool.family and each is not tool]
 
 
 def _beside(tool: ListedFrames, listed: Sequence[ListedFrames], chance: random.Random) -> list[str]:
     """Signatures to choose between: often some of the tool's own family, and up to three others."""
-    kin = _kin(tool, listed)
+    kin = kin_of(tool, listed)
     near = chance.sample(kin, min(len(kin), chance.randrange(1, 5))) if kin and chance.random() < AMONG_KIN else []
     far = [each for each in listed if each is not tool and each not in kin]
     return [each.signature for each in [*near, *chance.sample(far, min(len(far), chance.randrange(0, 4)))]]
@@ -133,8 +134,8 @@ def _beside(tool: ListedFrames, listed: Sequence[ListedFrames], chance: random.R
 def _none_of_its_kin(author: Author, listed: Sequence[ListedFrames], role: str) -> Row | None:
     """A request for a tool that is not there, only its neighbours: none of them is the next best thing."""
     chance = author.chance
-    tool = chance.choice([each for each in listed if _kin(each, listed)] or list(listed))
-    kin, said = _kin(tool, listed), _said(tool, author)
+    tool = chance.choice([each for each in listed if kin_of(each, listed)] or list(listed))
+    kin, said = kin_of(tool, listed), said_by(tool, chance)
     if not kin or said is None:
         return None
     shown = [each.signature for each in chance.sample(kin, chance.randrange(1, len(kin) + 1))]
@@ -162,16 +163,16 @@ def _block(header: str, signatures: Sequence[str], chance: random.Random) -> str
     return "\n".join([header, *lines])
 
 
-def _said(tool: ListedFrames, author: Author) -> Gold | None:
+def said_by(tool: ListedFrames, chance: random.Random) -> Gold | None:
     """A frame of an invented tool, with values of its own lists."""
     types = tool.types()
 
-    def fill(slot: str, _variant: str | None, chance: random.Random) -> tuple[str, JsonValue]:
-        words = chance.choice(tool.values.get(slot) or (types[slot].split("/")))
+    def fill(slot: str, _variant: str | None, drawn: random.Random) -> tuple[str, JsonValue]:
+        words = drawn.choice(tool.values.get(slot) or (types[slot].split("/")))
         return words, None if types[slot] == "string" else _value(words, types[slot])
 
-    said: Said = author.chance.choice(tool.frames).expand(fill, author.chance)
-    said.segments = roughen(said.segments, author.chance)
+    said: Said = chance.choice(tool.frames).expand(fill, chance)
+    said.segments = roughen(said.segments, chance)
     parameters = {name: _value(value, types[name]) for name, value in arguments_of(said).items()}
     ordered = {name: parameters[name] for name in types if name in parameters}
     question = words_of(said)
@@ -199,8 +200,8 @@ def _value(value: JsonValue, kind: str) -> JsonValue:
     return value.lower() if "/" in kind and value.lower() in kind.split("/") else value
 
 
-def _renamed(gold: Gold, chance: random.Random) -> tuple[str, Gold]:
-    """The signature of a registry tool under other names, and the call in those names."""
+def renamed(gold: Gold, chance: random.Random) -> tuple[ListedTool, Gold]:
+    """A registry tool under other names, and the call in those names."""
     declared = TOOLS[gold.name]
     new = {
         name: chance.choice(other_names().get(name, (name,)))
@@ -208,13 +209,15 @@ def _renamed(gold: Gold, chance: random.Random) -> tuple[str, Gold]:
     }
     if chance.random() < 0.3:
         new[gold.name] = f"{chance.choice(['fn', 'op', 'tool', 'task', 'svc'])}_{chance.randrange(1, 99)}"
-    properties: dict[str, JsonValue] = {new[a.name]: dict(a.schema) for a in declared.arguments}
+    properties: dict[str, JsonValue] = {
+        new[a.name]: {**a.schema, "description": a.description} for a in declared.arguments
+    }
     required: list[JsonValue] = [new[a.name] for a in declared.arguments if a.required]
     tool = ListedTool(
         new[gold.name], declared.summary, {"type": "object", "properties": properties, "required": required}
     )
     parameters = {new[name]: value for name, value in gold.parameters.items()}
-    return tool.signature(), Gold(gold.question, new[gold.name], parameters)
+    return tool, Gold(gold.question, new[gold.name], parameters)
 
 
-__all__ = ["ListedFrames", "listed_row", "nearest_first", "read_listed"]
+__all__ = ["ListedFrames", "kin_of", "listed_row", "nearest_first", "read_listed", "renamed", "said_by"]

@@ -199,8 +199,8 @@ def learnt_grams(training: Sequence[Message], options: argparse.Namespace) -> Re
 def learnt_encoder(training: Sequence[Message], options: argparse.Namespace) -> encoder.Net:
     """The encoder, of the same."""
     torch.manual_seed(SEED)
-    net, plan = encoder.Net(reader()), encoder.Plan(options.encoder_lr, options.masked, SEED)
-    examples = [encoder.example_of(each, net.read) for each in training]
+    read, plan = reader(), encoder.Plan(options.encoder_lr, options.masked, SEED)
+    net, examples = encoder.Net(read), [encoder.example_of(each, read) for each in training]
     for step, of, loss in encoder.learn(net, examples, plan, half=native_bfloat16()):
         if step % TOLD_EVERY == 0 or step == of:
             print(f"encoder, step {step} of {of}: loss {loss:.3f}", flush=True)

@@ -98,7 +98,7 @@ class Copied:
             return []
         found: set[int | float] = {*self.spans.numbers}
         for line in self.spans.lines:
-            found |= {n for n in _figures(line.text) if kind == "number" or isinstance(n, int)}
+            found |= {n for n, *_ in figures_in(line.text) if kind == "number" or isinstance(n, int)}
         return sorted(found)
 
 
@@ -109,15 +109,15 @@ def _timely(span: str, time: str) -> bool:
     return more <= TIME_WORDS_MORE and re.search(as_words(short), long) is not None
 
 
-def _figures(text: str) -> Iterator[int | float]:
-    """Numbers in digits with their sign and decimals; "5%" is 5 and 0.05."""
+def figures_in(text: str) -> Iterator[tuple[int | float, int, int]]:
+    """Numbers in digits with their sign and decimals, and where they stand; "5%" is 5 and 0.05."""
     for match in FIGURE.finditer(text):
         sign, whole, decimals, percent = match.groups()
         digits = whole.replace(",", "")
         value: int | float = float(f"{sign}{digits}{decimals}") if decimals else int(f"{sign}{digits}")
-        yield value
+        yield (value, *match.span())
         if percent:
-            yield round(value / 100, 6)
+            yield (round(value / 100, 6), *match.span())
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class Parameters:
         if types_of(schema) not in (["integer"], ["number"]):
             return None
         number = number_said(name, self.copied.question)
-        bounds = {each: schema[each] for each in BOUNDS["integer"] if _is_number(schema.get(each))}
-        return number if number is not None and _within(number, bounds) else None
+        bounds = {each: schema[each] for each in BOUNDS["integer"] if is_number(schema.get(each))}
+        return number if number is not None and is_within(number, bounds) else None
 
     def _meant_list(self, name: str, schema: JsonSchema, within: JsonSchema) -> JsonValue:
         """A list's choices in their own words, or its things by their numbers; None for none."""
@@ -213,13 +213,13 @@ class Parameters:
             return {"type": kind}
         if kind not in BOUNDS:
             raise Undecodable(f"no type {kind!r} in JSON schema")
-        bounds: JsonSchema = {name: schema[name] for name in BOUNDS[kind] if _is_number(schema.get(name))}
+        bounds: JsonSchema = {name: schema[name] for name in BOUNDS[kind] if is_number(schema.get(name))}
         if self.copied.spans is None:
             cap: JsonSchema = {"maxLength": LONGEST_TEXT} if kind == "string" else {}
             return {"type": kind, **cap, **bounds}
         if kind == "string":
             return self.copied.text()
-        fitting = [n for n in self.copied.numbers(kind) if _within(n, bounds)]
+        fitting = [n for n in self.copied.numbers(kind) if is_within(n, bounds)]
         return {"enum": list(fitting)} if fitting else None
 
     def _open_object(self) -> JsonSchema | None:
@@ -242,7 +242,8 @@ def closed(properties: JsonSchema, required: Sequence[str]) -> JsonSchema:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
-def _within(number: float, bounds: JsonSchema) -> bool:
+def is_within(number: float, bounds: JsonSchema) -> bool:
+    """Whether a number is within a declaration's bounds."""
     limits = {name: float(limit) for name, limit in bounds.items() if isinstance(limit, int | float)}
     inside = limits.get("minimum", number) <= number <= limits.get("maximum", number)
     above = "exclusiveMinimum" not in limits or number > limits["exclusiveMinimum"]
@@ -295,5 +296,6 @@ def listed_in(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def _is_number(value: JsonValue) -> bool:
+def is_number(value: JsonValue) -> bool:
+    """Whether it is a number, which a yes or no is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,183 @@
+r"""The reader of tools/listed_reader.py: MiniLM tuned on questions to invented tools, in an hour of two threads.
+
+    python -m finetune.listed_reader --threads 2 --out finetune/adapter/roundsman-listed.npz
+
+An eighth of the invented tools, whole families together as in finetune.rows, and the frames that validation rows are
+made of, are held back: the temperatures suit these, and of these are the figures at the end. A run that was broken off
+goes on with `--resume`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from domain.files import file_digest
+from domain.values import Call
+from evals.bench import CITIES, bench
+from finetune.adapters import write_parts
+from finetune.authors import Author
+from finetune.fillers import read_city
+from finetune.listed_net import Example, Net, example_of, losses_of
+from finetune.listed_questions import DESCRIPTIONS, ListedQuestion, Material, draw
+from finetune.listed_rows import renamed
+from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
+from finetune.regressions import TEMPERATURES
+from finetune.rows import CITY_SHARES, read_lines, read_material, worlds_of
+from finetune.stage import run_stage
+from finetune.training import native_bfloat16
+from tools.listed import ListedTool
+from tools.listed_filling import answer
+from tools.listed_reader import ListedReader, load_listed_reader, made_for, reading_of
+from tools.registry import TOOLS
+from tools.tuned_minilm import reader
+from tools.words import WORDS
+
+TOLD_EVERY, KEPT_EVERY = 50, 250
+"""Steps."""
+HEATED = {
+    "serves": ("serves",), "said": ("said",), "chosen": ("chosen",), "stretches": ("slot_begins", "slot_ends"),
+}  # fmt: skip
+"""By kind of score the heads that are divided by its temperature."""
+
+
+def material(*, held: bool, renamed_questions: int, seed: int, cities: Path) -> Material:
+    """What questions are drawn from, training's part or the one that is held back."""
+    shipped, chance = read_material(held=held), random.Random(f"{seed}-{held}")
+    with ExitStack() as stack:
+        worlds = worlds_of(stack.enter_context(bench(cities)), cities)
+        lines = read_lines(held=held)
+        authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
+        shares = [CITY_SHARES[author.city.name] for author in authors]
+        questions: list[tuple[str, ListedTool, Mapping[str, JsonValue]]] = []
+        while len(questions) < renamed_questions:
+            gold = chance.choices(authors, shares)[0].single()
+            if gold.name in TOOLS:
+                tool, call = renamed(gold, chance)
+                questions.append((call.question, tool, call.parameters))
+    return Material(shipped.listed, [each["text"] for each in shipped.borrowed], questions)
+
+
+def train_step(run: Run[Net], examples: Sequence[Example], *, half: bool) -> dict[str, float]:
+    """One step; the mean loss of its questions by kind of score."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        scored = run.net(examples, run.masked)
+    losses = losses_of(scored, examples)
+    run.descend(torch.stack(list(losses.values())).sum() / len(examples))
+    return {name: loss.item() / len(examples) for name, loss in losses.items()}
+
+
+def heats_of(net: Net, examples: Sequence[Example]) -> dict[str, float]:
+    """The temperature of least loss of each kind of score."""
+    losses: dict[str, dict[float, Tensor]] = {name: {} for name in HEATED}
+    with torch.no_grad():
+        for at in range(0, len(examples), 64):
+            part = examples[at : at + 64]
+            scored = net(part)
+            for heat in TEMPERATURES:
+                for name, loss in losses_of(scored, part, dict.fromkeys(HEATED, heat)).items():
+                    losses[name][heat] = losses[name].get(heat, torch.zeros(())) + loss
+    return {name: min(of, key=lambda heat: float(of[heat])) for name, of in losses.items()}
+
+
+def figures(served: ListedReader, questions: Sequence[ListedQuestion]) -> str:
+    """Of the questions that a tool serves how often that is the one and the whole call is right, and how often none is
+    called where none serves."""
+    calls, names, none = list[bool](), list[bool](), list[bool]()
+    for asked in questions:
+        call = answer(served, asked.question, asked.tools)
+        if asked.parameters is None:
+            none.append(call.name in WORDS)
+        else:
+            names.append(call.name == asked.tools[0].name)
+            calls.append(call == Call(asked.tools[0].name, dict(asked.parameters)))
+    told = {"whole call": calls, "tool": names, "none where none serves": none}
+    return ", ".join(f"{what} {sum(of) / max(len(of), 1):.3f} ({len(of)})" for what, of in told.items())
+
+
+def steps_of(examples: Sequence[Example], batch: int, seed: int) -> Iterator[list[Example]]:
+    """One epoch."""
+    yield from batches(examples, batch, random.Random(seed))
+
+
+def save(net: Net, file: Path, heats: Mapping[str, float], about: Mapping[str, object]) -> None:
+    """What tuning changed, and the heads over their temperatures."""
+    by_head = {head: heats[name] for name, heads in HEATED.items() for head in heads}
+    stored = changes_of(net)
+    for name, head in net.heads.items():
+        stored |= head_of(name, head, [(slice(None), by_head.get(name, 1.0))])
+    write_parts(file, stored, about)
+
+
+def flags() -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--questions", type=int, default=76_800)
+    parser.add_argument(
+        "--renamed", type=int, default=6_000, help="questions to the registry's tools that are drawn from"
+    )
+    parser.add_argument("--validation", type=int, default=800)
+    parser.add_argument("--cities", type=Path, default=CITIES)
+    parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
+    parser.add_argument(
+        "--masked", type=float, default=0.08, help="share of the words' pieces that a look does not see"
+    )
+    parser.add_argument("--batch", type=int, default=32, help="questions of a step")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    return parser.parse_args()
+
+
+def drawn(options: argparse.Namespace, count: int, *, held: bool) -> list[ListedQuestion]:
+    """So many questions of one part."""
+    chance = random.Random(f"{options.seed}-{held}-questions")
+    of_registry = options.renamed // 8 if held else options.renamed
+    found = material(held=held, renamed_questions=of_registry, seed=options.seed, cities=options.cities)
+    return [draw(found, chance) for _ in range(count)]
+
+
+def main() -> None:
+    """Draw questions, learn, suit the temperatures, write, and tell how well tools are read that were held back."""
+    options = flags()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    read = reading_of(reader())
+    held = drawn(options, options.validation, held=True)
+    examples = [example_of(each, read) for each in drawn(options, options.questions, held=False)]
+    checkpoint, net = options.out.with_suffix(".pt"), Net(read)
+    same = {name: getattr(options, name) for name in ("questions", "renamed", "lr", "masked", "batch", "seed")}
+    making = {**made_for(reader()), **same, "descriptions": file_digest(DESCRIPTIONS)}
+    steps = list(steps_of(examples, options.batch, options.seed))
+    run = Run(net, optimiser_of(net, options.lr), len(steps), options.lr, options.masked, making=making)
+    if options.resume:
+        restore(run, checkpoint)
+    half, began, told = native_bfloat16(), time.monotonic(), dict[str, float]()
+    for step in steps[run.step :]:
+        for name, loss in train_step(run, step, half=half).items():
+            told[name] = told.get(name, 0.0) + loss / TOLD_EVERY
+        if run.step % TOLD_EVERY == 0:
+            losses = ", ".join(f"{name} {loss:.3f}" for name, loss in told.items())
+            print(f"step {run.step} of {run.total}, {time.monotonic() - began:.0f} s: {losses}", flush=True)
+            told.clear()
+        if run.step % KEPT_EVERY == 0:
+            keep(run, checkpoint)
+    heats = heats_of(net, [example_of(each, read) for each in held])
+    save(net, options.out, heats, making)
+    checkpoint.unlink(missing_ok=True)
+    size = options.out.stat().st_size / 1e6
+    told_of_held = figures(load_listed_reader(options.out), held)
+    print(f"{options.out}: {size:.1f} MB; temperatures {heats}; tools held back: {told_of_held}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

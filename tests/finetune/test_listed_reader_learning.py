@@ -1,0 +1,133 @@
+"""finetune/listed_reader.py: what is learned of questions to invented tools, and that the same is served."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from domain.values import Call
+from finetune.listed_net import Net, example_of, losses_of
+from finetune.listed_questions import ListedQuestion, Material, declared, descriptions, draw
+from finetune.listed_reader import HEATED, heats_of, save, steps_of, train_step
+from finetune.listed_rows import read_listed
+from finetune.minilm import Run, optimiser_of
+from finetune.rows import ROOT, validation_tool
+from tools.listed import ListedTool
+from tools.listed_filling import answer
+from tools.listed_parameters import properties_of
+from tools.listed_reader import load_listed_reader, made_for, reading_of
+from tools.listed_slots import slots_of
+from tools.tuned_minilm import reader
+
+LISTED = read_listed(ROOT / "frames" / "listed")
+BAY = ListedTool(
+    "book_bay",
+    "Books a bay.",
+    {
+        "properties": {
+            "vehicle": {"type": "string"},
+            "bays": {"type": "integer"},
+            "shift": {"enum": ["early", "late"]},
+            "urgent": {"type": "boolean"},
+            "jobs": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["vehicle"],
+    },
+)
+BELL = ListedTool("ring_bell", "Rings the bell.", {"properties": {"times": {"type": "integer"}}})
+BOOKED = ListedQuestion(
+    "book two bays for the sweeper, early: brakes and oil", (BAY, BELL),
+    {"vehicle": "the sweeper", "bays": 2, "shift": "early", "jobs": ["brakes", "oil"]},
+)  # fmt: skip
+RUNG = ListedQuestion("ring it 3 times please", (BELL, BAY), {"times": 3})
+ALIEN = ListedQuestion("what is the capital of Peru", (BAY, BELL), None)
+
+
+def test_every_parameter_of_every_invented_tool_is_described() -> None:
+    assert descriptions().keys() == {tool.name for tool in LISTED}
+    for tool in LISTED:
+        texts = descriptions()[tool.name]
+        assert texts.keys() == {"", *tool.types()}
+        assert all(text.strip() for text in texts.values())
+
+
+def test_a_declaration_keeps_what_is_said_whatever_is_left_out_of_it() -> None:
+    chance = random.Random(0)
+    for tool in chance.sample(LISTED, 40):
+        names = list(tool.types())
+        for _ in range(5):
+            said = dict.fromkeys(chance.sample(names, 1), "x")
+            shown = declared(tool, chance, said)
+            assert said.keys() <= properties_of(shown.parameters).keys() <= set(names)
+            assert {slot.name for slot in slots_of(ListedTool.of_signature(tool.signature)) if slot.required} <= set(
+                properties_of(shown.parameters)
+            )
+
+
+def test_a_request_that_no_tool_serves_is_never_one_of_the_tools_own() -> None:
+    material, chance = Material(LISTED, ["what is the capital of Peru"], ()), random.Random(0)
+    drawn = [draw(material, chance) for _ in range(600)]
+    called = [each for each in drawn if each.parameters is not None]
+    assert 0.5 < len(called) / len(drawn) < 0.9
+    assert all(each.tools for each in drawn)  # also of those that none serves
+    for each in called:
+        names = properties_of(each.tools[0].parameters)
+        assert each.parameters is not None
+        assert each.parameters.keys() <= names.keys()
+        assert len({tool.name for tool in each.tools}) == len(each.tools)
+
+
+def test_what_is_held_back_shares_no_tool_with_training() -> None:
+    parts = [{tool.name for tool in LISTED if validation_tool(tool) == held} for held in (False, True)]
+    assert not parts[0] & parts[1]
+    assert len(parts[1]) > 20
+
+
+def test_a_question_becomes_targets_of_its_slots() -> None:
+    read = reading_of(reader())
+    example = example_of(BOOKED, read)
+    pieces = read.pieces(BOOKED.question, BAY)
+    vehicle, bays, shift, urgent, jobs = pieces.slots
+    assert dict(example.said) == {vehicle: True, bays: True, shift: True, urgent: False, jobs: True}
+    assert example.choices == ((pieces.choices[2], (0,)),)
+    words = {
+        at: [read.tokenizer.decode(list(pieces.tokens[first : last + 1])) for first, last in stands]
+        for at, stands in example.stretches
+    }
+    assert words == {vehicle: ["the sweeper"], bays: ["two"], jobs: ["brakes and oil"]}
+    assert not example_of(ALIEN, read).serves
+
+
+@pytest.mark.slow
+def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) -> None:
+    torch.manual_seed(7)
+    read = reading_of(reader())
+    net = Net(read)
+    examples = [example_of(each, read) for each in (BOOKED, RUNG, ALIEN)] * 8
+    run = Run(net, optimiser_of(net, 2e-4), 40, 2e-4)
+    told = [train_step(run, part, half=False) for _ in range(40) for part in steps_of(examples, 24, run.step)]
+    assert all(told[-1][name] < told[0][name] / 4 for name in HEATED)
+    heats = heats_of(net, examples)
+    save(net, tmp_path / "listed.npz", heats, made_for(reader()))
+    served = load_listed_reader(tmp_path / "listed.npz")
+    with torch.no_grad():
+        scored = net([examples[0]])
+        losses = losses_of(scored, [examples[0]], heats)
+    serves, slots = served.serves(BOOKED.question, BOOKED.tools), served.slots(BOOKED.question, BAY)
+    assert serves == pytest.approx((scored.serves / heats["serves"]).tolist(), abs=0.3)
+    said = dict(zip(slots, (scored.said / heats["said"]).tolist(), strict=True))
+    assert {name: told.said for name, told in slots.items()} == pytest.approx(said, abs=0.3)
+    wanted = {
+        name: next(m for m in slots[name].values if m.value == BOOKED.parameters[name])
+        for name in BOOKED.parameters or {}
+    }
+    assert -sum(wanted[n].likely for n in ("vehicle", "bays", "jobs")) == pytest.approx(
+        losses["stretches"].item(), abs=0.2
+    )
+    assert -wanted["shift"].likely == pytest.approx(losses["chosen"].item(), abs=0.1)
+    assert answer(served, BOOKED.question, BOOKED.tools) == Call("book_bay", dict(BOOKED.parameters or {}))
+    assert answer(served, RUNG.question, RUNG.tools) == Call("ring_bell", {"times": 3})
+    assert answer(served, ALIEN.question, ALIEN.tools).name == "decline"

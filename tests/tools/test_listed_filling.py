@@ -1,0 +1,52 @@
+"""Slots are filled together: what one takes the other seldom has too, and what is needed and not said is asked for."""
+
+from __future__ import annotations
+
+from tools.listed import ListedTool
+from tools.listed_filling import filled
+from tools.listed_reader import Meant, Told
+
+TOOL = ListedTool(
+    "book",
+    "",
+    {"properties": {"vehicle": {}, "job": {}, "urgent": {"type": "boolean"}}, "required": ["vehicle", "job"]},
+)
+SWEEPER, SERVICE = (4, 15), (17, 39)
+SAID, UNSAID = 5.0, -5.0
+VEHICLE = Told(SAID, (Meant("the sweeper", -0.1, SWEEPER), Meant("service", -3.0, SERVICE)))
+
+
+def job(first: float, second: float) -> Told:
+    """The job's values, the vehicle's stretch first."""
+    return Told(SAID, (Meant("the sweeper", first, SWEEPER), Meant("hydraulic service", second, SERVICE)))
+
+
+def test_a_stretch_that_one_slot_takes_is_not_anothers() -> None:
+    told = {"vehicle": VEHICLE, "job": job(-0.5, -1.0), "urgent": Told(UNSAID, (Meant(True, -0.1),))}
+    assert filled(TOOL, told) == {"vehicle": "the sweeper", "job": "hydraulic service"}
+
+
+def test_what_speaks_strongly_for_it_may_fill_both() -> None:
+    told = {"vehicle": Told(SAID, VEHICLE.values[:1]), "job": job(-0.01, -9.0)}
+    assert filled(TOOL, told) == {"vehicle": "the sweeper", "job": "the sweeper"}
+
+
+def test_the_slot_that_is_less_sure_gives_way_wherever_it_stands() -> None:
+    vehicle = Told(SAID, (Meant("the sweeper", -0.7, SWEEPER), Meant("hydraulic service", -0.8, SERVICE)))
+    told = {"vehicle": vehicle, "job": job(-3.0, -0.1)}
+    assert filled(TOOL, told) == {"vehicle": "the sweeper", "job": "hydraulic service"}
+    told = {"vehicle": vehicle, "job": job(-0.1, -3.0)}
+    assert filled(TOOL, told) == {"vehicle": "hydraulic service", "job": "the sweeper"}
+
+
+def test_an_optional_slot_is_filled_only_when_that_is_likelier() -> None:
+    told = {"vehicle": VEHICLE, "job": job(-9.0, -0.1)}
+    likely = {**told, "urgent": Told(SAID, (Meant(True, -0.1), Meant(False, -2.3)))}
+    assert filled(TOOL, likely) == {"vehicle": "the sweeper", "job": "hydraulic service", "urgent": True}
+    assert filled(TOOL, {**told, "urgent": Told(0.5, (Meant(True, -0.7), Meant(False, -0.7)))}) == filled(TOOL, told)
+
+
+def test_without_a_required_value_there_is_no_call() -> None:
+    assert filled(TOOL, {"vehicle": VEHICLE, "job": Told(UNSAID, job(-0.1, -3.0).values)}) is None
+    assert filled(TOOL, {"vehicle": VEHICLE, "job": Told(SAID, ())}) is None
+    assert filled(TOOL, {"vehicle": VEHICLE}) is None

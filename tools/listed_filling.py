@@ -1,0 +1,80 @@
+"""The likeliest call of a listed tool, of what a reader finds likely of each of its slots.
+
+Slots exclude each other where they stand: a stretch of the question that fills one is seldom another's as well. So the
+slots are filled together, by a beam over them, and what overlaps costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log1p
+
+from pydantic import JsonValue
+
+from domain.values import Call
+from tools.listed import ListedTool
+from tools.listed_reader import ListedReader, Meant, Told
+from tools.listed_slots import Slot, slots_of
+from tools.words import reference
+
+WIDTH = 32
+"""Fillings that are followed."""
+OVERLAP = 4.0
+"""Log-probability that a second use of a stretch costs."""
+NEEDED = -1.1
+"""Log-odds of being said (one in four) below which a required slot is asked for."""
+ASK: Mapping[str, JsonValue] = {"question": reference("what")}
+DECLINE: Mapping[str, JsonValue] = {"reason": "out_of_scope"}
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Values of some slots, and the log-probability of them all."""
+
+    values: tuple[tuple[str, Meant], ...] = ()
+    likely: float = 0.0
+
+    def overlaps(self, meant: Meant) -> bool:
+        """Whether a value stands in a stretch that is taken."""
+        return any(_overlap(meant.stretch, each.stretch) for _, each in self.values)
+
+
+def answer(reader: ListedReader, question: str, tools: Sequence[ListedTool]) -> Call:
+    """The reader's own call; to ask back or to decline when a piece is missing or no tool serves."""
+    serves = reader.serves(question, tools)
+    best = max(range(len(tools)), key=serves.__getitem__, default=None)
+    if best is None or serves[best] <= 0:
+        return Call("decline", dict(DECLINE))
+    found = filled(tools[best], reader.slots(question, tools[best]))
+    return Call("clarify", dict(ASK)) if found is None else Call(tools[best].name, found)
+
+
+def filled(tool: ListedTool, told: Mapping[str, Told]) -> dict[str, JsonValue] | None:
+    """The likeliest values of a tool's slots, in the declaration's order; None when a required one is not said."""
+    beam = [Filling()]
+    for slot in slots_of(tool):
+        if slot.name not in told:
+            if slot.required:
+                return None
+            continue
+        of = told[slot.name]
+        if slot.required and (of.said < NEEDED or not of.values):
+            return None
+        longer = [each for filling in beam for each in _with(filling, slot, of)]
+        beam = sorted(longer, key=lambda filling: -filling.likely)[:WIDTH]
+    return {name: meant.value for name, meant in beam[0].values}
+
+
+def _with(filling: Filling, slot: Slot, told: Told) -> Iterator[Filling]:
+    """The filling with each value of one more slot, and without any where it need not be said."""
+    if not slot.required:
+        yield Filling(filling.values, filling.likely - log1p(exp(told.said)))
+    said = -log1p(exp(-told.said))
+    for meant in told.values:
+        cost = OVERLAP if filling.overlaps(meant) else 0.0
+        yield Filling((*filling.values, (slot.name, meant)), filling.likely + said + meant.likely - cost)
+
+
+def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
