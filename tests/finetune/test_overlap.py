@@ -46,7 +46,7 @@ def grams(texts: Iterable[str], n: int = 8) -> set[tuple[str, ...]]:
 def asked(half: str) -> list[str]:
     """Every user turn of the files of a half: `dev` or `test`."""
     files = sorted(CASES.glob(f"*{half}*.jsonl"))
-    assert len(files) == {"dev": 3, "test": 2}[half]
+    assert len(files) == {"dev": 4, "test": 3}[half]
     lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [turn["user"] for line in lines for turn in line.get("turns", [line])]
 
