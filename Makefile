@@ -104,7 +104,7 @@ finetune/runs/second.npz: finetune/runs/fewer/rows.jsonl $(WORDS) $(ENCODED_BY)
 
 MEMBERS = finetune/runs/first.npz finetune/runs/second.npz
 
-classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl $(WORDS) $(MEMBERS) ## Make the shipped classifiers, encoder and words again from the frames: about two and a half hours of a core
+classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/runs/plain/rows.jsonl $(WORDS) $(MEMBERS) ## Make the shipped classifiers, encoders and words again from the frames: about three and a half hours of a core
 	$(BIN)/python -m finetune.calls --rows finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl \
 	  finetune/runs/plain/rows.jsonl --val finetune/runs/validation.jsonl \
 	  --words $(WORDS) --out finetune/adapter/roundsman-calls.npz
@@ -113,3 +113,4 @@ classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/run
 	  --words $(WORDS) --out finetune/adapter/roundsman-arguments.npz
 	$(BIN)/python -m finetune.encoder_members --members $(MEMBERS) --out finetune/adapter/roundsman-encoder.npz
 	$(BIN)/python -m finetune.requests --out finetune/adapter/roundsman-requests.npz
+	$(BIN)/python -m finetune.listed_reader --threads $(THREADS) --out finetune/adapter/roundsman-listed.npz

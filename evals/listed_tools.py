@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,14 +21,15 @@ from domain.ports import WeighingModel
 from domain.values import Call
 from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
 from retrieval.embedder import MiniLM
-from tools.listed import ListedTool, listed_schema, read_on, without_echoes
+from tools.listed import ListedTool, listed_schema, read_on, with_values, without_echoes
 from tools.listed_choice import MOST_WEIGHED, chosen
+from tools.listed_filling import ASK, filled, unread
 from tools.listed_order import ToolOrder
+from tools.listed_reader import ListedReader
 from tools.mentions import words_marked
 from tools.numbers import numbers_in
 from tools.registry import JsonSchema
 from tools.spans import Spans
-from tools.words import reference
 
 CITY, ROLE, TODAY = "berkeley", "manager", "2025-08-31"
 """What the prompt says beside the tools; nothing in these cases depends on it."""
@@ -56,36 +57,52 @@ def tool_order() -> ToolOrder:
     return ToolOrder(MiniLM())
 
 
-ASK: dict[str, JsonValue] = {"question": reference("what")}
-
-
-async def choose(speaker: Speaker, asked: Asked) -> Call:
+async def choose(speaker: Speaker, asked: Asked, reader: ListedReader | None = None) -> Call:
     """The call of a listed tool, or one of the three words; what a tool needs and nobody said is asked for.
 
-    Raises ModelUnavailable.
+    With a `reader` the tool is chosen by both, and what the reader reads is filled in by it. Raises ModelUnavailable.
     """
     prompt = prompt_of(speaker, asked)
     if speaker.style == "small" and speaker.copying and asked.tools and isinstance(speaker.model, WeighingModel):
-        return await _weighed(speaker, speaker.model, asked, prompt)
+        return await _weighed(speaker, speaker.model, asked, prompt, reader)
     spans = Spans.of(asked.said) if speaker.copying else None
     return await _written(speaker, prompt, await asyncio.to_thread(listed_schema, asked.tools, spans))
 
 
-async def _weighed(speaker: Speaker, model: WeighingModel, asked: Asked, prompt: str) -> Call:
-    """The tool by its weight first, then the model's call of it."""
-    tools = tool_order().nearest_first(asked.said[-1], asked.tools)[:MOST_WEIGHED]
+async def _weighed(
+    speaker: Speaker, model: WeighingModel, asked: Asked, prompt: str, reader: ListedReader | None
+) -> Call:
+    """The tool by its weight first, then the call of it."""
+    question = asked.said[-1]
+    tools = tool_order().nearest_first(question, asked.tools)[:MOST_WEIGHED]
     likely = await model.weigh(prompt, [*(tool.name for tool in tools), "decline"], deadline_s=speaker.deadline_s)
-    tool = chosen(tools, tool_order().nearness(asked.said[-1], tools), likely)
-    nothing = listed_schema([])
+    serves = await asyncio.to_thread(reader.serves, question, tools) if reader else ()
+    tool = chosen(tools, tool_order().nearness(question, tools), likely, serves)
     if tool is None:
-        return await _written(speaker, prompt, nothing)
+        return await _written(speaker, prompt, listed_schema([]))
+    told = await asyncio.to_thread(reader.slots, question, tool) if reader else {}
+    read = filled(tool, told, question)
+    call = None if read is None else Call(tool.name, read)
+    if call is not None and (reader is None or unread(tool, told)):
+        call = await _completed(speaker, prompt, asked, tool, Read(told.keys(), call.parameters))
+    return (call and without_echoes(tool, read_on(tool, call, question))) or Call("clarify", dict(ASK))
+
+
+@dataclass(frozen=True)
+class Read:
+    """The slots that a reader has read, and the values it found."""
+
+    slots: Collection[str]
+    values: Mapping[str, JsonValue]
+
+
+async def _completed(speaker: Speaker, prompt: str, asked: Asked, tool: ListedTool, read: Read) -> Call | None:
+    """The model's call of a tool, with the values that were read; None when a parameter that it needs was not said."""
     schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1], asked.times())
-    forms, words = schema["anyOf"], nothing["anyOf"]
-    if forms == words:  # a required parameter that nothing said could fill
-        return Call("clarify", ASK)
+    forms, words = schema["anyOf"], listed_schema([])["anyOf"]
     calls = [form for form in forms if form not in words] if isinstance(forms, list) and isinstance(words, list) else []
-    call = await _written(speaker, prompt, {**schema, "anyOf": calls})
-    return without_echoes(tool, read_on(tool, call, asked.said[-1])) or Call("clarify", ASK)
+    pinned = [with_values(form, read.slots, read.values) for form in calls if isinstance(form, dict)]
+    return await _written(speaker, prompt, {**schema, "anyOf": [*pinned]}) if pinned else None
 
 
 async def _written(speaker: Speaker, prompt: str, schema: JsonSchema) -> Call:

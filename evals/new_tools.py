@@ -20,6 +20,7 @@ from evals.cases_file import CaseTurn, Expectation, check_calls, fault_of
 from evals.listed_tools import Asked, choose, first_tool, nearest_tool, share
 from evals.matching import content_words
 from tools.listed import ListedTool
+from tools.listed_reader import ListedReader
 from tools.words import WORDS
 
 Marks = Callable[[str], tuple[str, ...]]
@@ -107,12 +108,14 @@ def asked(case: NewToolCase, marks: Marks | None = None) -> Asked:
     return Asked((case.turn.user,), case.tools, marks(case.turn.user) if marks else ())
 
 
-async def measure(speaker: Speaker, cases: Sequence[NewToolCase], marks: Marks | None = None) -> list[Marked]:
+async def measure(
+    speaker: Speaker, cases: Sequence[NewToolCase], marks: Marks | None = None, reader: ListedReader | None = None
+) -> list[Marked]:
     """Each case with the speaker's call, asked one after the other."""
     marked = []
     for case in cases:
         try:
-            call = await choose(speaker, asked(case, marks))
+            call = await choose(speaker, asked(case, marks), reader)
         except ModelUnavailable:
             call = None
         marked.append(Marked(case, call))

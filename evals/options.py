@@ -53,6 +53,7 @@ def _toolcalling(suite: Parser) -> None:
     """Generic tools of a leaderboard."""
     _data(suite, "a folder of the leaderboard's files")
     _model(suite)
+    _reader(suite)
     suite.add_argument("--limit", type=int, help="at most so many questions of each file")
 
 
@@ -61,6 +62,7 @@ def _new_tools(suite: Parser) -> None:
     _data(suite, "a file of cases with tools of their own, one a line")
     _model(suite)
     _mistakes(suite)
+    _reader(suite)
 
 
 def _routing(suite: Parser) -> None:
@@ -204,6 +206,10 @@ def _seed(suite: Parser) -> None:
 
 def _mistakes(suite: Parser) -> None:
     suite.add_argument("--mistakes", type=Path, help="write the wrong turns to this file")
+
+
+def _reader(suite: Parser) -> None:
+    suite.add_argument("--reader", default="shipped", help="of listed tools: `shipped`, `none`, or a file")
 
 
 def _model(suite: Parser) -> None:

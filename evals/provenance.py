@@ -20,6 +20,8 @@ from tools.beside import BESIDE
 JsonObject = dict[str, JsonValue]
 OURS = Path(__file__).parent
 SHIPPED = OURS.parent / "finetune" / "adapter" / "roundsman-small.gguf"
+READER = "roundsman-listed.npz"
+"""The reader of listed tools (tools/listed_reader.py), beside the adapter."""
 WEIGHTS = "adapter_model.safetensors"
 """The file of an adapter folder that holds its numbers (PEFT)."""
 READ = ("data", "rows", "synthetic")
@@ -76,6 +78,7 @@ def model(options: argparse.Namespace) -> JsonObject | None:
         "base": {"file": base.name, "sha256": file_digest(base)},
         "adapter": _adapter(given),
         **_beside(options, used=given is not None),
+        **_reader(options),
     }
 
 
@@ -93,6 +96,20 @@ def file_beside(options: argparse.Namespace, name: str) -> Path | None:
     """What an option of BESIDE names: `shipped`, `none`, or a file; None for a suite without that option."""
     said = getattr(options, name, "none")
     return {"shipped": SHIPPED.with_name(BESIDE[name].file), "none": None}.get(said, Path(said))
+
+
+def reader_file(options: argparse.Namespace) -> Path | None:
+    """What `--reader` names: `shipped`, `none`, or a file; None for a suite without listed tools and for the untuned
+    model."""
+    said = getattr(options, "reader", "none") if options.adapter != "none" else "none"
+    return {"shipped": SHIPPED.with_name(READER), "none": None}.get(said, Path(said))
+
+
+def _reader(options: argparse.Namespace) -> JsonObject:
+    """The file of `--reader`, of a suite that has listed tools."""
+    file = reader_file(options)
+    told: JsonObject | None = {"file": file.name, "sha256": file_digest(file)} if file else None
+    return {"reader": told} if hasattr(options, "reader") else {}
 
 
 def _adapter(file: Path | None) -> JsonObject | None:

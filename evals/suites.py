@@ -34,7 +34,7 @@ from evals.forecast import suite as fill
 from evals.operations import suite as simulated
 from evals.operations.foresight import Belief
 from evals.operations.rounds import Aim
-from evals.provenance import adapter_file, file_beside
+from evals.provenance import adapter_file, file_beside, reader_file
 from evals.routing import ablation
 from evals.routing import reasons as told_reasons
 from evals.routing import suite as routes
@@ -43,6 +43,7 @@ from evals.search import spatial as space
 from evals.synthetic import COMPARED, minus, read_synthetic
 from retrieval.embedder import MiniLM
 from tools.beside import BESIDE
+from tools.listed_reader import ListedReader, load_listed_reader
 from tools.mentions import marks_of
 from tools.registry import registry_version
 
@@ -131,8 +132,14 @@ def toolcalling(options: argparse.Namespace) -> Measured:
     """Generic tools of leaderboard files, beside calling the first tool always and calling none."""
     questions = bfcl_file.read_bfcl(_needed(options, "FOLDER (of the leaderboard's files)"), options.limit)
     with speaking(options) as speaker:
-        figures = asyncio.run(_closing(speaker, generic.measure(speaker, questions)))
+        figures = asyncio.run(_closing(speaker, generic.measure(speaker, questions, _listed_reader(options))))
     return Measured(figures, generic.baselines(questions), len(questions))
+
+
+def _listed_reader(options: argparse.Namespace) -> ListedReader | None:
+    """The reader of the options. Raises BadData for a misfit."""
+    file = reader_file(options)
+    return load_listed_reader(file) if file else None
 
 
 def new_tools(options: argparse.Namespace) -> Measured:
@@ -141,7 +148,8 @@ def new_tools(options: argparse.Namespace) -> Measured:
     with bench() as where, speaking(options) as speaker:
         city = where.operation("berkeley")
         now = city.demo_now.astimezone(city.zone)
-        marked = asyncio.run(_closing(speaker, added.measure(speaker, cases, lambda said: marks_of(said, city, now))))
+        read = added.measure(speaker, cases, lambda said: marks_of(said, city, now), _listed_reader(options))
+        marked = asyncio.run(_closing(speaker, read))
     if options.mistakes:
         lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in added.mistakes(marked)]
         options.mistakes.write_text("".join(lines), encoding="utf-8")

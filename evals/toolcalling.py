@@ -20,6 +20,7 @@ from domain.errors import ModelUnavailable
 from domain.values import Call
 from evals.bfcl_file import Question
 from evals.listed_tools import choose, first_tool, share
+from tools.listed_reader import ListedReader
 from tools.registry import JsonSchema
 from tools.words import WORDS
 
@@ -112,12 +113,14 @@ class Marked:
         return (self.call.name in WORDS) if self.question.name is None else self.call.name == self.question.name
 
 
-async def measure(speaker: Speaker, questions: Sequence[Question]) -> dict[str, JsonValue]:
+async def measure(
+    speaker: Speaker, questions: Sequence[Question], reader: ListedReader | None = None
+) -> dict[str, JsonValue]:
     """The figures of a speaker over the questions, asked one after the other."""
     marked = []
     for question in questions:
         try:
-            call = await choose(speaker, question.asked)
+            call = await choose(speaker, question.asked, reader)
         except ModelUnavailable:
             call = None
         marked.append(Marked(question, call))

@@ -1,4 +1,4 @@
-r"""The reader of tools/listed_reader.py: MiniLM tuned on questions to invented tools, in an hour of two threads.
+r"""The reader of tools/listed_reader.py: MiniLM tuned on questions to invented tools, in 35 minutes of two threads.
 
     python -m finetune.listed_reader --threads 2 --out finetune/adapter/roundsman-listed.npz
 
@@ -121,7 +121,7 @@ def flags() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=76_800)
+    parser.add_argument("--questions", type=int, default=56_000)
     parser.add_argument(
         "--renamed", type=int, default=6_000, help="questions to the registry's tools that are drawn from"
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -124,6 +125,17 @@ def listed_schema(
     words = call_schema({}, None)["anyOf"]
     schema: JsonSchema = {"anyOf": [*calls, *(words if isinstance(words, list) else [])]}
     return {"$defs": copied.defs, **schema} if copied.defs else schema
+
+
+def with_values(form: JsonSchema, read: Collection[str], values: Mapping[str, JsonValue]) -> JsonSchema:
+    """One call's form of `listed_schema`, its parameters that were `read` being what was found, or left out."""
+    named: Any = form["properties"]
+    parameters = named["parameters"]
+    kept = {name: said for name, said in parameters["properties"].items() if name not in read}
+    fixed = {name: {"const": value} for name, value in values.items()}
+    required = [name for name in parameters["required"] if name not in read]
+    filled = closed({**kept, **fixed}, [*required, *fixed])
+    return closed({**named, "parameters": filled}, ["name", "parameters"])
 
 
 def read_on(tool: ListedTool, call: Call, question: str) -> Call:

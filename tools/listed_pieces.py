@@ -7,6 +7,7 @@ begins with a piece of its own, whose state stands for it (schema-guided state t
 from __future__ import annotations
 
 import functools
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tools.listed_said import EDGE
 from tools.listed_slots import Kind, Slot, slots_of
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 OWN: Mapping[str, str] = {"tool": "tool", "slot": "what", "choice": "or"}
 """Pieces of the reader's own, and the word of its vocabulary that each one begins as."""
@@ -27,6 +28,8 @@ MOST_CHOICES, MOST_READ = 24, 400
 """Choices of a slot that are read, and pieces of the whole: what stands behind them is not read."""
 SHOWN = {Kind.WHOLE: "number", Kind.NUMBER: "number", Kind.LIST: "list"}
 """What stands for a description that is missing."""
+HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of letters, which no tokenizer reads; another letter takes their place."""
 BEGINNING, ENDING = "#+-", ".%)?!"
 """Signs that a stretch may begin or end with, beside letters and figures."""
 
@@ -62,7 +65,7 @@ class ListedReading:
 
     def pieces(self, question: str, tool: ListedTool) -> Pieces:
         """What is read of them. Raises BadData for what is no declaration."""
-        asked = self.tokenizer.encode(question, add_special_tokens=False)
+        asked = self._encoded(question)
         letters = tuple(asked.offsets[:MOST_ASKED])
         tokens = [self._marker("[CLS]"), *asked.ids[:MOST_ASKED], self._marker("[SEP]")]
         tokens += [self.own("tool"), *self._named(tool.name, tool.description, MOST_ABOUT)]
@@ -106,8 +109,11 @@ class ListedReading:
     def _named(self, name: str, about: str, most: int) -> list[int]:
         return [*self._ids(EDGE.sub(" ", name)), *self._ids(f": {about}" if about else "")[:most]]
 
+    def _encoded(self, text: str) -> Encoding:
+        return self.tokenizer.encode(HALVES.sub("\ufffd", text), add_special_tokens=False)
+
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self._encoded(text).ids)
 
     def _marker(self, piece: str) -> int:
         known: int | None = self.tokenizer.token_to_id(piece)

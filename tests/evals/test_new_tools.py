@@ -15,11 +15,14 @@ from assistant.decide import Speaker
 from domain.errors import BadData, ModelUnavailable
 from domain.values import Call
 from evals.new_tools import Marked, baselines, figures, measure, mistakes, read_new_tools
+from evals.provenance import READER, SHIPPED
 from tools.listed import listed_schema
+from tools.listed_reader import ListedReader, load_listed_reader
 from tools.spans import Spans
 
 CASES = Path(__file__).parent.parent.parent / "evals" / "cases" / "new_tools_dev.jsonl"
 TEXT = {"type": "string"}
+DECLINED = Call("decline", {"reason": "out_of_scope"})
 LOCK: dict[str, Any] = {
     "name": "lock_gate",
     "description": "Lock a gate of the yard.",
@@ -231,3 +234,64 @@ def test_what_a_chosen_tool_needs_and_nobody_said_is_asked_for(tmp_path: Path) -
     )
     (made,) = asyncio.run(measure(Speaker(WeighingScript([], {"book": -0.1, "decline": -5.0})), cases))
     assert made.right
+
+
+# ---------------------------------------------------------------- with the reader of listed tools
+
+SAID = "Lock the north gate of the yard at six for 2 hours"
+
+
+@pytest.fixture(scope="module")
+def reader() -> ListedReader:
+    return load_listed_reader(SHIPPED.with_name(READER))
+
+
+def read_by(
+    reader: ListedReader, folder: Path, tools: list[Any], weights: dict[str, float], *answers: str, user: str = SAID
+) -> tuple[Call | None, WeighingScript]:
+    """What comes of a question that the reader reads too, and the model that was asked."""
+    model = WeighingScript(answers, {"decline": -3.0, **weights})
+    case = {"id": "r1", "user": user, "tools": tools, "say": "clarify"}
+    (made,) = asyncio.run(measure(Speaker(model), read_new_tools(file_of(folder, case)), None, reader))
+    return made.call, model
+
+
+def test_the_reader_fills_what_it_reads_and_the_model_is_not_asked_to(reader: ListedReader, tmp_path: Path) -> None:
+    call, model = read_by(reader, tmp_path, [PRICE, LOCK], {"lock_gate": -2.0, "paper_price": -2.0})
+    assert call is not None
+    assert call.name == "lock_gate"
+    assert call.parameters["gate"] in ("the north gate", "the north gate of the yard", "north gate")
+    assert call.parameters["hours"] == 2
+    assert model.asked == [("lock_gate", "paper_price", "decline")]
+    assert model.schemas == []
+
+
+def test_the_model_has_a_say_in_which_tool_it_is(reader: ListedReader, tmp_path: Path) -> None:
+    call, _ = read_by(reader, tmp_path, [PRICE, LOCK], {"lock_gate": -60.0, "paper_price": -40.0}, DECLINED.text())
+    assert call == DECLINED
+
+
+def test_what_the_reader_does_not_read_the_model_writes_beside_what_is_fixed(
+    reader: ListedReader, tmp_path: Path
+) -> None:
+    properties = {**LOCK["parameters"]["properties"], "codes": {"type": "array", "items": {"type": "integer"}}}
+    coded = {**LOCK, "parameters": {"properties": properties, "required": ["gate"]}}
+    alone, _ = read_by(reader, tmp_path, [LOCK], {"lock_gate": -0.1})
+    assert alone is not None
+    written = Call("lock_gate", {**alone.parameters, "codes": [2]})
+    call, model = read_by(reader, tmp_path, [coded], {"lock_gate": -0.1}, written.text())
+    assert call == written
+    (form,) = model.schemas[0]["anyOf"]
+    parameters = form["properties"]["parameters"]
+    assert parameters["properties"]["gate"] == {"const": alone.parameters["gate"]}
+    assert parameters["properties"].keys() == {*alone.parameters, "codes"}
+    assert set(parameters["required"]) == alone.parameters.keys()
+
+
+def test_a_piece_that_is_missing_is_asked_for(reader: ListedReader, tmp_path: Path) -> None:
+    tools = [
+        {**LOCK, "parameters": {"properties": {"gate": TEXT, "hours": {"type": "integer"}}, "required": ["hours"]}}
+    ]
+    call, _ = read_by(reader, tmp_path, tools, {"lock_gate": -0.1}, user="Lock the north gate of the yard")
+    assert call is not None
+    assert call.name == "clarify"

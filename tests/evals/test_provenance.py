@@ -72,6 +72,20 @@ def test_the_embedded_models_bytes_and_its_adapters_marks_are_told() -> None:
     assert provenance.model(read(["ledger"])) is None
 
 
+def test_the_reader_is_told_of_suites_that_list_tools() -> None:
+    file = provenance.SHIPPED.with_name(provenance.READER)
+    told = provenance.model(read(["new_tools"]))
+    assert told is not None
+    assert told["reader"] == {"file": file.name, "sha256": file_digest(file)}
+    for words in (["new_tools", "--reader", "none"], ["toolcalling", "--adapter", "none"]):
+        told = provenance.model(read(words))
+        assert told is not None
+        assert told["reader"] is None
+    told = provenance.model(read(["conversations"]))
+    assert told is not None
+    assert "reader" not in told
+
+
 def test_the_programs_commit_is_its_own_folders_and_a_changed_file_is_told(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         own = ["-c", "user.name=x", "-c", "user.email=x@example.org"]

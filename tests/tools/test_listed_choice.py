@@ -29,3 +29,10 @@ def test_at_the_neutral_cosine_the_model_decides_alone() -> None:
 
 def test_without_tools_none_is_chosen() -> None:
     assert chosen([], [], [-1.0]) is None
+
+
+def test_a_reader_takes_the_cosines_place_and_the_model_counts_less_beside_it() -> None:
+    assert chosen([QUEUE, ROSTER], [0.9, 0.0], [-1.0, -1.0, -1.0], [1.0, 2.0]) is ROSTER
+    assert chosen([QUEUE, ROSTER], [0.9, 0.0], [-1.0, -9.0, -1.0], [1.0, 2.0]) is QUEUE
+    assert chosen([QUEUE, ROSTER], [0.9, 0.9], [-1.0, -1.0, -1.0], [-0.5, -0.1]) is None
+    assert chosen([QUEUE], [0.0], [-1.0, -9.0], [-1.0]) is QUEUE

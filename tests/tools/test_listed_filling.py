@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.listed import ListedTool
-from tools.listed_filling import filled
+from tools.listed_filling import filled, unread
 from tools.listed_reader import Meant, Told
 
 TOOL = ListedTool(
@@ -49,4 +49,16 @@ def test_an_optional_slot_is_filled_only_when_that_is_likelier() -> None:
 def test_without_a_required_value_there_is_no_call() -> None:
     assert filled(TOOL, {"vehicle": VEHICLE, "job": Told(UNSAID, job(-0.1, -3.0).values)}) is None
     assert filled(TOOL, {"vehicle": VEHICLE, "job": Told(SAID, ())}) is None
-    assert filled(TOOL, {"vehicle": VEHICLE}) is None
+
+
+def test_a_slot_that_was_not_read_is_no_part_of_the_filling() -> None:
+    assert filled(TOOL, {"vehicle": VEHICLE}) == {"vehicle": "the sweeper"}
+    assert [slot.name for slot in unread(TOOL, {"vehicle": VEHICLE})] == ["job", "urgent"]
+
+
+def test_a_choice_that_stands_in_the_question_in_its_own_words_is_meant() -> None:
+    shifts = ListedTool("roster", "", {"properties": {"shift": {"enum": ["early", "night"]}}})
+    told = {"shift": Told(UNSAID, (Meant("early", -0.1), Meant("night", -3.0)))}
+    assert filled(shifts, told, "who is on nights") == {"shift": "night"}
+    assert filled(shifts, told, "who is on early or on nights") == {}
+    assert filled(shifts, told, "who is on") == {}
