@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from domain.ports import WeighingModel
 from domain.values import Call
 from prompts.render import ONLY_LISTED, Setting, Turn, render, without_control_tokens
 from retrieval.embedder import MiniLM
-from tools.listed import ListedTool, listed_schema, read_on, with_values, without_echoes
+from tools.listed import ListedTool, listed_schema, read_on, with_values, without, without_echoes
 from tools.listed_choice import MOST_WEIGHED, chosen
 from tools.listed_filling import ASK, filled, unread
 from tools.listed_order import ToolOrder
@@ -60,11 +60,13 @@ def tool_order() -> ToolOrder:
 async def choose(speaker: Speaker, asked: Asked, reader: ListedReader | None = None) -> Call:
     """The call of a listed tool, or one of the three words; what a tool needs and nobody said is asked for.
 
-    With a `reader` the tool is chosen by both, and what the reader reads is filled in by it. Raises ModelUnavailable.
+    With a `reader` the tool of a single message that it reads to the end is chosen by both, and what it reads is filled
+    in by it. Raises ModelUnavailable.
     """
     prompt = prompt_of(speaker, asked)
     if speaker.style == "small" and speaker.copying and asked.tools and isinstance(speaker.model, WeighingModel):
-        return await _weighed(speaker, speaker.model, asked, prompt, reader)
+        heard = reader if reader and len(asked.said) == 1 and reader.reads(asked.said[0]) else None
+        return await _weighed(speaker, speaker.model, asked, prompt, heard)
     spans = Spans.of(asked.said) if speaker.copying else None
     return await _written(speaker, prompt, await asyncio.to_thread(listed_schema, asked.tools, spans))
 
@@ -84,24 +86,18 @@ async def _weighed(
     read = filled(tool, told, question)
     call = None if read is None else Call(tool.name, read)
     if call is not None and (reader is None or unread(tool, told)):
-        call = await _completed(speaker, prompt, asked, tool, Read(told.keys(), call.parameters))
+        call = await _completed(speaker, prompt, asked, without(tool, told.keys()), call.parameters)
     return (call and without_echoes(tool, read_on(tool, call, question))) or Call("clarify", dict(ASK))
 
 
-@dataclass(frozen=True)
-class Read:
-    """The slots that a reader has read, and the values it found."""
-
-    slots: Collection[str]
-    values: Mapping[str, JsonValue]
-
-
-async def _completed(speaker: Speaker, prompt: str, asked: Asked, tool: ListedTool, read: Read) -> Call | None:
-    """The model's call of a tool, with the values that were read; None when a parameter that it needs was not said."""
+async def _completed(
+    speaker: Speaker, prompt: str, asked: Asked, tool: ListedTool, read: Mapping[str, JsonValue]
+) -> Call | None:
+    """The model's call of a tool without what was read, and these values; None when something it needs was not said."""
     schema = await asyncio.to_thread(listed_schema, [tool], Spans.of(asked.said), asked.said[-1], asked.times())
     forms, words = schema["anyOf"], listed_schema([])["anyOf"]
     calls = [form for form in forms if form not in words] if isinstance(forms, list) and isinstance(words, list) else []
-    pinned = [with_values(form, read.slots, read.values) for form in calls if isinstance(form, dict)]
+    pinned = [with_values(form, read) for form in calls if isinstance(form, dict)]
     return await _written(speaker, prompt, {**schema, "anyOf": [*pinned]}) if pinned else None
 
 

@@ -99,9 +99,10 @@ def file_beside(options: argparse.Namespace, name: str) -> Path | None:
 
 
 def reader_file(options: argparse.Namespace) -> Path | None:
-    """What `--reader` names: `shipped`, `none`, or a file; None for a suite without listed tools and for the untuned
-    model."""
-    said = getattr(options, "reader", "none") if options.adapter != "none" else "none"
+    """What `--reader` names: `shipped`, `none`, or a file; None for a suite without listed tools, and where it has no
+    say: beside the untuned model, a server, or free values."""
+    unheard = options.adapter == "none" or options.engine or options.free
+    said = "none" if unheard else getattr(options, "reader", "none")
     return {"shipped": SHIPPED.with_name(READER), "none": None}.get(said, Path(said))
 
 

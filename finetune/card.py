@@ -48,8 +48,8 @@ LIMITS = """- It chooses calls of the tools of the hash above and copies words i
   (`roundsman-calls.npz`), in which argument takes in what the question names another one (`roundsman-arguments.npz`),
   and in both a tuned encoder of sentences (`roundsman-encoder.npz`); a message with several requests is
   told apart first (`roundsman-requests.npz`), and typing errors are mended in what it reads (`roundsman-words.txt`).
-- Calls of tools that are only declared in the prompt are read by another encoder (`roundsman-listed.npz`); the model has
-  a say in which tool it is.
+- Calls of tools that are only declared in the prompt are read by another encoder (`roundsman-listed.npz`); the model
+  has a say in which tool it is.
 - It was trained on derived rows. Where the human-written cases score lower than the validation rows, phrasing that
   nobody thought of is what is missing.
 - Rights, missing arguments, unknown and ambiguous names and every number in an answer are checked by code, not by it.

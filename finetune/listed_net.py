@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,12 +12,13 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from domain.typed_text import as_words
 from finetune.listed_questions import ListedQuestion
 from finetune.minilm import Trunk, padded, with_masked
 from tools.listed_pieces import ListedReading, Pieces
 from tools.listed_reader import SCORES, legal
 from tools.listed_slots import Kind, Slot, slots_of
-from tools.listed_values import numbers_at, occurrences
+from tools.listed_values import numbers_at
 
 BLOCKED = -1e4
 """The score of a stretch that cannot be."""
@@ -90,6 +92,11 @@ def _stretches(slot: Slot, question: str, pieces: Pieces, value: JsonValue) -> t
     return tuple(dict.fromkeys(each for each in tokens if each and _is_legal(pieces, each)))
 
 
+def occurrences(text: str, question: str) -> list[tuple[int, int]]:
+    """Where a text stands in a question by itself, whatever its capitals."""
+    return [match.span() for match in re.finditer(as_words(text), question, re.I)]
+
+
 def _is_legal(pieces: Pieces, tokens: tuple[int, int]) -> bool:
     return pieces.begins[tokens[0] - 1] and pieces.ends[tokens[1] - 1]
 
@@ -143,10 +150,6 @@ class Net(Trunk):
         rows, columns = (torch.tensor([place[part] for place in places]) for part in (0, 1))
         scores: Tensor = self.heads[head](torch.cat((seen[rows, columns], seen[rows, 0]), 1))[:, 0]
         return scores.float()
-
-
-Losses = Mapping[str, Tensor]
-"""By what is told, each example's loss or each slot's."""
 
 
 def losses_of(

@@ -22,10 +22,11 @@ from tools.listed_parameters import properties_of, required_of
 DESCRIPTIONS = Path(__file__).parent / "data" / "listed_descriptions.json"
 CALLED, RENAMED = 0.6, 0.15
 """Shares of the questions to invented tools, and of those to the registry's under other names; none serves the rest."""
-DESCRIBED, ABOUT_DESCRIBED, SHUFFLED, FEWER, KEPT = 0.6, 0.6, 0.5, 0.35, 0.6
+DESCRIBED, ABOUT_DESCRIBED, SHUFFLED, FEWER, STAYS = 0.6, 0.6, 0.5, 0.35, 0.6
 """How often a declaration has its descriptions, of these how often the tool's own is another one too, how often the
 parameters stand in another order, how often some that are not said are left out, and how often each one then stays."""
 MOST_BESIDE = 4
+"""Tools that are listed beside the one that serves, or instead of one."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _called(material: Material, chance: random.Random) -> ListedQuestion:
     kin = kin_of(tool, material.listed)
     near = chance.sample(kin, min(len(kin), chance.randrange(0, 3)))
     far = [each for each in chance.sample(list(material.listed), chance.randrange(0, 4)) if each is not tool]
-    beside = [each for each in [*near, *(each for each in far if each not in kin)]][:MOST_BESIDE]
+    beside = [*near, *(each for each in far if each not in kin)][:MOST_BESIDE]
     tools = (declared(tool, chance, said.parameters), *(declared(each, chance) for each in beside))
     return ListedQuestion(said.question, tools, said.parameters)
 
@@ -113,7 +114,7 @@ def declared(tool: ListedFrames, chance: random.Random, said: Mapping[str, JsonV
         chance.shuffle(names)
     if chance.random() < FEWER:
         needed = {*required, *(said or {})}
-        names = [name for name in names if name in needed or chance.random() < KEPT]
+        names = [name for name in names if name in needed or chance.random() < STAYS]
     shown = {name: _described(properties[name], texts.get(name)) for name in names}
     parameters: dict[str, JsonValue] = {**plain.parameters, "properties": shown}
     return ListedTool(tool.name, about, parameters)

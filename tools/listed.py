@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -127,14 +127,19 @@ def listed_schema(
     return {"$defs": copied.defs, **schema} if copied.defs else schema
 
 
-def with_values(form: JsonSchema, read: Collection[str], values: Mapping[str, JsonValue]) -> JsonSchema:
-    """One call's form of `listed_schema`, its parameters that were `read` being what was found, or left out."""
+def without(tool: ListedTool, names: Collection[str]) -> ListedTool:
+    """The tool without some of its parameters."""
+    kept: JsonSchema = {name: said for name, said in properties_of(tool.parameters).items() if name not in names}
+    required: list[JsonValue] = [name for name in required_of(tool.parameters) if name not in names]
+    return replace(tool, parameters={**tool.parameters, "properties": kept, "required": required})
+
+
+def with_values(form: JsonSchema, values: Mapping[str, JsonValue]) -> JsonSchema:
+    """One call's form of `listed_schema` with these values beside what it leaves open."""
     named: Any = form["properties"]
     parameters = named["parameters"]
-    kept = {name: said for name, said in parameters["properties"].items() if name not in read}
     fixed = {name: {"const": value} for name, value in values.items()}
-    required = [name for name in parameters["required"] if name not in read]
-    filled = closed({**kept, **fixed}, [*required, *fixed])
+    filled = closed({**parameters["properties"], **fixed}, [*parameters["required"], *fixed])
     return closed({**named, "parameters": filled}, ["name", "parameters"])
 
 

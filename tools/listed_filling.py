@@ -15,11 +15,11 @@ from pydantic import JsonValue
 from domain.values import Call
 from tools.listed import ListedTool
 from tools.listed_reader import ListedReader, Meant, Told
-from tools.listed_said import choice_said
+from tools.listed_said import choice_said, choices_said
 from tools.listed_slots import Kind, Slot, slots_of
 from tools.words import reference
 
-WIDTH = 32
+MOST_FOLLOWED = 32
 """Fillings that are followed."""
 OVERLAP = 4.0
 """Log-probability that a second use of a stretch costs."""
@@ -57,13 +57,14 @@ def answer(reader: ListedReader, question: str, tools: Sequence[ListedTool]) -> 
 
 
 def unread(tool: ListedTool, told: Mapping[str, Told]) -> list[Slot]:
-    """The slots that no reader fills: objects, lists of numbers, what stands too far behind."""
+    """The slots that no reader fills: objects, lists of numbers, more choices than are read."""
     return [slot for slot in slots_of(tool) if slot.name not in told]
 
 
 def filled(tool: ListedTool, told: Mapping[str, Told], question: str = "") -> dict[str, JsonValue] | None:
     """The likeliest values of the slots that are told of, in the declaration's order; None when a required one is not
-    said. The one choice that stands in the question in its own words is what is meant."""
+    said and cannot be null. Choices that stand in the question in their own words are what is meant, and so is the only
+    one that a required slot has."""
     beam, slots = [Filling()], slots_of(tool)
     names = {slot.name for slot in slots}
     for slot in slots:
@@ -71,14 +72,22 @@ def filled(tool: ListedTool, told: Mapping[str, Told], question: str = "") -> di
             continue
         of = _as_named(slot, told[slot.name], names - {slot.name}, question)
         if slot.required and (of.said < NEEDED or not of.values):
-            return None
+            if not slot.nullable:
+                return None
+            of = Told(NAMED, (Meant(None, 0.0),))
         longer = [each for filling in beam for each in _with(filling, slot, of)]
-        beam = sorted(longer, key=lambda filling: -filling.likely)[:WIDTH]
+        beam = sorted(longer, key=lambda filling: -filling.likely)[:MOST_FOLLOWED]
     return {name: meant.value for name, meant in beam[0].values}
 
 
 def _as_named(slot: Slot, told: Told, others: Collection[str], question: str) -> Told:
-    named = choice_said(slot.choices, others, question) if slot.kind is Kind.CHOICE else None
+    """What is told of a slot, or the choices that the question names."""
+    named: JsonValue = None
+    if slot.kind is Kind.CHOICE:
+        only = slot.required and len(slot.choices) == 1
+        named = slot.choices[0] if only else choice_said(slot.choices, others, question)
+    elif slot.kind is Kind.CHOICES:
+        named = choices_said(slot.choices, others, question) or None
     return told if named is None else Told(max(told.said, NAMED), (Meant(named, 0.0),))
 
 

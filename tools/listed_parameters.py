@@ -44,8 +44,12 @@ BOUNDS = {
     "integer": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
 }
-FIGURE = re.compile(r"(?<![\w.])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\d)(\s?%|\s+per\s?cent\b)?")
-"""A number in digits: its sign, whole part, decimals, and whether it is a share in percent."""
+FIGURE = re.compile(
+    r"(?<![\w./])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(\.\d{1,15})?(?![\d/]|\.\d|k\b|e\d)(\s?%|\s+per\s?cent\b)?",
+    re.I,
+)
+"""A number in digits: its sign, whole part, decimals, and whether it is a share in percent. "1e5", "5k" and "1/2" are
+none."""
 
 
 class Undecodable(BadData):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,12 +49,13 @@ class Pieces:
 
     def stretch(self, start: int, end: int) -> tuple[int, int] | None:
         """The first and the last token of the question's characters from `start` to `end`; None where it is not read
-        as far, or a piece goes over an edge."""
-        first = bisect_right(self.letters, start, key=lambda each: each[0]) - 1
+        as far, or no piece begins or ends there."""
+        first = bisect_left(self.letters, start, key=lambda each: each[0])
         last = bisect_left(self.letters, end, key=lambda each: each[1])
-        if first < 0 or last >= len(self.letters) or last < first:
+        if last >= len(self.letters) or last < first:
             return None
-        return (first + 1, last + 1) if self.letters[last][0] < end and start < self.letters[first][1] else None
+        fits = self.letters[first][0] == start and self.letters[last][1] == end
+        return (first + 1, last + 1) if fits else None
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class ListedReading:
             tuple(_may_begin(question, *each) for each in letters),
             tuple(_may_end(question, *each) for each in letters),
         )
+
+    def is_whole(self, question: str) -> bool:
+        """Whether all pieces of a question are read."""
+        return len(self._encoded(question).ids) <= MOST_ASKED
 
     def own(self, kind: str) -> int:
         """The token of OWN, behind those of the vocabulary."""

@@ -19,9 +19,10 @@ from pydantic import JsonValue
 from domain.files import file_digest
 from retrieval.minilm import Floats, Weights
 from tools.listed import ListedTool
+from tools.listed_parameters import is_number
 from tools.listed_pieces import OWN, ListedReading, Pieces
 from tools.listed_slots import IN_WORDS, Kind, Slot, slots_of
-from tools.listed_values import values_for
+from tools.listed_values import numbers_at, values_for
 from tools.parts_file import Parts
 from tools.regression import log_shares
 from tools.thread_tokens import Reader
@@ -33,8 +34,6 @@ MOST_STRETCH = 40
 """Pieces of the longest stretch."""
 KEPT = 8
 """Values of a slot that are told, the likeliest."""
-SURE_CHOICE = 0.25
-"""Share from which one of several choices that may be meant together is meant."""
 SCORES: Mapping[str, tuple[int, int]] = {
     "serves": (1, 2 * WIDTH), "said": (1, 2 * WIDTH), "chosen": (1, 2 * WIDTH),
     "slot_begins": (POINTER, WIDTH), "slot_ends": (POINTER, WIDTH),
@@ -93,14 +92,18 @@ class ListedReader:
         """Of each tool a score; 0 is the score of none of them, and the difference of two their log-odds."""
         return [self._score("serves", _whole(self._states(self.reading.pieces(question, tool)))) for tool in tools]
 
+    def reads(self, question: str) -> bool:
+        """Whether a question is read to its end."""
+        return self.reading.is_whole(question)
+
     def slots(self, question: str, tool: ListedTool) -> dict[str, Told]:
-        """What the question says of each slot that is read, given that it is for this tool."""
+        """What the question says of each slot that is read with all its choices, given that it is for this tool."""
         pieces = self.reading.pieces(question, tool)
         states = self._states(pieces)
         begins, ends = (self._by_head(part, states) for part in ("piece_begins", "piece_ends"))
         found = {}
         for slot, at, choices in zip(slots_of(tool), pieces.slots, pieces.choices, strict=True):
-            if at is None or slot.kind is Kind.OTHER:
+            if at is None or slot.kind is Kind.OTHER or len(choices) < len(slot.choices):
                 continue
             said = self._score("said", _of_place(states, at))
             if slot.kind in IN_WORDS:
@@ -109,7 +112,7 @@ class ListedReader:
                 values = _stretches(question, slot, pieces, (first, last))
             else:
                 shares = log_shares(np.array([self._score("chosen", _of_place(states, place)) for place in choices]))
-                values = _choices(slot, shares)
+                values = _choices(question, slot, shares)
             found[slot.name] = Told(said, values)
         return found
 
@@ -132,13 +135,16 @@ def _of_place(states: Floats, at: int) -> Floats:
     return np.concatenate((states[at], states[0]))
 
 
-def _choices(slot: Slot, shares: Sequence[float]) -> tuple[Meant, ...]:
-    """The choices by their likelihood; of those that may be meant together first all that are likely."""
-    alone = sorted((Meant(c, share) for c, share in zip(slot.choices, shares, strict=False)), key=lambda m: -m.likely)
-    if slot.kind is not Kind.CHOICES:
-        return tuple(alone[:KEPT])
-    sure = [c for c, share in zip(slot.choices, shares, strict=False) if share > np.log(SURE_CHOICE)]
-    return (Meant(sure, 0.0),) if sure else tuple(Meant([each.value], each.likely) for each in alone[:1])
+def _choices(question: str, slot: Slot, shares: Sequence[float]) -> tuple[Meant, ...]:
+    """The choices by their likelihood; of numbers only those that are said, if any is; of several that may be meant
+    together one alone."""
+    numbers = [each.value for each in numbers_at(question, fractions=True)]
+    said = [choice for choice in slot.choices if is_number(choice) and choice in numbers] or slot.choices
+    found = [Meant(choice, share) for choice, share in zip(slot.choices, shares, strict=True) if choice in said]
+    found.sort(key=lambda meant: -meant.likely)
+    if slot.kind is Kind.CHOICES:
+        found = [Meant([each.value], each.likely) for each in found]
+    return tuple(found[:KEPT])
 
 
 def _stretches(question: str, slot: Slot, pieces: Pieces, scores: tuple[Floats, Floats]) -> tuple[Meant, ...]:
@@ -152,7 +158,7 @@ def _stretches(question: str, slot: Slot, pieces: Pieces, scores: tuple[Floats, 
     found = list[Meant]()
     for each in values_for(slot, question):
         tokens = pieces.stretch(each.start, each.end)
-        if tokens is not None:
+        if tokens is not None and np.isfinite(total[tokens[0] - 1, tokens[1] - 1]):
             likely = float(first[tokens[0] - 1] + last[tokens[1] - 1] - norm)
             found.append(Meant(each.value, likely, (each.start, each.end)))
     return tuple(sorted(found, key=lambda meant: -meant.likely)[:KEPT])

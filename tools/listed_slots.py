@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from tools.listed import ListedTool
 from tools.listed_parameters import (
     BOUNDS,
+    DEEPEST,
     is_number,
     is_within,
     listed_in,
@@ -22,7 +23,7 @@ from tools.registry import JsonSchema
 
 
 class Kind(Enum):
-    """How a slot is filled; OTHER: by no reader (objects, lists of lists, constants)."""
+    """How a slot is filled; OTHER: by no reader (objects, lists of numbers, several types)."""
 
     TEXT = "text"
     WHOLE = "whole number"
@@ -41,7 +42,8 @@ IN_WORDS = frozenset({Kind.TEXT, Kind.WHOLE, Kind.NUMBER, Kind.LIST})
 
 @dataclass(frozen=True)
 class Slot:
-    """A parameter: its name, description and kind, its choices as they are declared, and the bounds of its number."""
+    """A parameter: its name, description and kind, its choices as they are declared, and the bounds of its number;
+    `nullable`: null says that nothing was said."""
 
     name: str
     about: str
@@ -49,6 +51,7 @@ class Slot:
     choices: tuple[JsonValue, ...]
     required: bool
     bounds: JsonSchema
+    nullable: bool = False
 
     def admits(self, number: float) -> bool:
         """Whether the declaration's bounds hold a number."""
@@ -66,23 +69,34 @@ def slots_of(tool: ListedTool) -> tuple[Slot, ...]:
 
 def _slot(name: str, schema: JsonSchema, root: JsonSchema, *, required: bool) -> Slot:
     said = schema.get("description")
-    kind, choices = _kind(schema, root)
-    bounds: JsonSchema = {each: schema[each] for each in BOUNDS["number"] if is_number(schema.get(each))}
-    return Slot(name, said if isinstance(said, str) else "", kind, choices, required, bounds)
+    kinds = _kinds(schema, root)
+    left = [each for each in kinds if each.get("type") != "null"]
+    meant: JsonSchema = left[0] if len(left) == 1 else {"type": ""}
+    bounds: JsonSchema = {each: meant[each] for each in BOUNDS["number"] if is_number(meant.get(each))}
+    kind, choices = _kind(meant, root)
+    about = said if isinstance(said, str) else ""
+    return Slot(name, about, kind, choices, required, bounds, nullable=len(left) < len(kinds))
+
+
+def _kinds(schema: JsonSchema, root: JsonSchema, depth: int = 0) -> list[JsonSchema]:
+    """The schemas of one type each that a schema admits; one of no type where they are nested too deep."""
+    if "enum" in schema or "const" in schema:
+        return [schema]
+    several = listed_in(schema.get("anyOf")) or listed_in(schema.get("oneOf"))
+    if several and depth > DEEPEST:
+        return [{"type": ""}]
+    if several:
+        return [kind for each in several for kind in _kinds(resolved(root, each), root, depth + 1)]
+    return [{**schema, "type": each} for each in types_of(schema)]
 
 
 def _kind(schema: JsonSchema, root: JsonSchema) -> tuple[Kind, tuple[JsonValue, ...]]:
-    """The kind and the choices. Of several types it is the one that is not null, if there is but one."""
+    """The kind and the choices of a schema of one type; a constant is the one choice."""
     if values := listed_in(schema.get("enum")):
         return Kind.CHOICE, tuple(values)
-    several = listed_in(schema.get("anyOf")) or listed_in(schema.get("oneOf"))
-    kinds = [resolved(root, each) for each in several] or [{**schema, "type": each} for each in types_of(schema)]
-    left = [each for each in kinds if each.get("type") != "null"]
-    if "const" in schema or len(left) != 1:
-        return Kind.OTHER, ()
-    if several:
-        return _kind(left[0], root)
-    (kind,) = types_of(left[0])
+    if "const" in schema:
+        return Kind.CHOICE, (schema["const"],)
+    kind = types_of(schema)[0]
     if kind == "boolean":
         return Kind.TRUTH, (True, False)
     return _list(resolved(root, schema.get("items", {}))) if kind == "array" else (BY_TYPE.get(kind, Kind.OTHER), ())

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from domain.typed_text import as_words
+from domain.name_words import AND
 from tools.listed_parameters import COPIED_WORDS, figures_in
 from tools.listed_slots import Kind, Slot
 from tools.numbers import TOKEN, numbers_in
 from tools.spans import Spans
 
-BETWEEN = re.compile(r"\s*,\s*(?:(?:and|y|und|et)\s+)?|\s+(?:and|&|\+|y|und|et)\s+")
-"""What stands between the entries of a list."""
+BETWEEN = re.compile(rf"\s*(?:,(?!\d{{3}}(?!\d))|;)\s*(?:(?:{AND})\s+)?|\s+(?:{AND}|&|\+)\s+")
+"""What stands between the entries of a list; not the comma of 1,200."""
+EDGES = "\"'“”„‘’«»()[]{}"
+"""Signs around an entry that are none of it."""
 MOST_TOGETHER = 4
 """Words of a number ("two hundred and five")."""
-JOINS = re.compile(r"[\s-]+(?:and\s+)?")
+JOINS = re.compile(rf"[\s-]+(?:(?:{AND})\s+)?")
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,20 @@ def texts_in(question: str) -> list[Stood]:
             break
         for start, ends in line.chains(COPIED_WORDS):
             found += [Stood(line.text[start:end], at + start, at + end) for end in ends]
+        at += len(line.text)
     return found
-
-
-def occurrences(text: str, question: str) -> list[tuple[int, int]]:
-    """Where a text stands in a question by itself, whatever its capitals."""
-    return [match.span() for match in re.finditer(as_words(text), question, re.I)]
 
 
 def numbers_at(question: str, *, fractions: bool) -> list[Stood]:
     """The numbers of a question, in figures and in words; with their decimals too where `fractions` may stand."""
     figures = [Stood(number, start, end) for number, start, end in figures_in(question)]
     whole = [each for each in figures if fractions or isinstance(each.value, int)]
-    return whole + list(_worded(question, [(each.start, each.end) for each in figures]))
+    return whole + list(_worded(question))
 
 
-def _worded(question: str, figures: Sequence[tuple[int, int]]) -> Iterator[Stood]:
-    """Numbers in words, of one word and of several that follow on one another; none that stands in `figures`."""
-    said = [match.span() for match in TOKEN.finditer(question) if numbers_in(match[0])]
-    tokens = [each for each in said if not any(each[0] < end and start < each[1] for start, end in figures)]
+def _worded(question: str) -> Iterator[Stood]:
+    """Numbers in words, of one word and of several that follow on one another."""
+    tokens = [match.span() for match in TOKEN.finditer(question) if not match[0][0].isdigit() and numbers_in(match[0])]
     for first, (start, _) in enumerate(tokens):
         for last in range(first, min(first + MOST_TOGETHER, len(tokens))):
             if last > first and not JOINS.fullmatch(question, tokens[last - 1][1], tokens[last][0]):
@@ -79,4 +76,4 @@ def _worded(question: str, figures: Sequence[tuple[int, int]]) -> Iterator[Stood
 
 
 def _entries(text: str) -> list[str]:
-    return [entry for entry in BETWEEN.split(text) if entry]
+    return [entry for entry in (each.strip(EDGES) for each in BETWEEN.split(text)) if entry]

@@ -16,7 +16,7 @@ from domain.errors import BadData, ModelUnavailable
 from domain.values import Call
 from evals.new_tools import Marked, baselines, figures, measure, mistakes, read_new_tools
 from evals.provenance import READER, SHIPPED
-from tools.listed import listed_schema
+from tools.listed import ListedTool, listed_schema
 from tools.listed_reader import ListedReader, load_listed_reader
 from tools.spans import Spans
 
@@ -286,6 +286,27 @@ def test_what_the_reader_does_not_read_the_model_writes_beside_what_is_fixed(
     assert parameters["properties"]["gate"] == {"const": alone.parameters["gate"]}
     assert parameters["properties"].keys() == {*alone.parameters, "codes"}
     assert set(parameters["required"]) == alone.parameters.keys()
+
+
+def test_what_the_reader_found_is_not_asked_for_again(reader: ListedReader, tmp_path: Path) -> None:
+    properties = {"badge_no": TEXT, "codes": {"type": "array", "items": {"type": "integer"}}}
+    tool = {
+        "name": "lock_badge",
+        "description": "Locks a badge.",
+        "parameters": {"properties": properties, "required": ["badge_no"]},
+    }
+    (found,) = [m for m in reader.slots("lock badge ABC please", ListedTool.read(tool))["badge_no"].values[:1]]
+    written = Call("lock_badge", {"badge_no": found.value})
+    call, _ = read_by(reader, tmp_path, [tool], {"lock_badge": -0.1}, written.text(), user="lock badge ABC please")
+    assert call == written
+
+
+def test_of_a_talk_and_of_a_long_message_the_model_writes_the_call(reader: ListedReader, tmp_path: Path) -> None:
+    said = "and the dog of my neighbour " * 40 + "so lock the north gate"
+    written = lock(gate="the north gate")
+    call, model = read_by(reader, tmp_path, [LOCK], {"lock_gate": -0.1}, written.text(), user=said)
+    assert call == written
+    assert model.schemas
 
 
 def test_a_piece_that_is_missing_is_asked_for(reader: ListedReader, tmp_path: Path) -> None:

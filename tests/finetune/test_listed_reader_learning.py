@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from domain.values import Call
-from finetune.listed_net import Net, example_of, losses_of
+from finetune.frames import Frame
+from finetune.listed_net import Net, example_of, losses_of, occurrences
 from finetune.listed_questions import ListedQuestion, Material, declared, descriptions, draw
 from finetune.listed_reader import HEATED, heats_of, save, steps_of, train_step
-from finetune.listed_rows import read_listed
+from finetune.listed_rows import ListedFrames, kin_of, read_listed
 from finetune.minilm import Run, optimiser_of
 from finetune.rows import ROOT, validation_tool
 from tools.listed import ListedTool
@@ -71,19 +72,32 @@ def test_a_request_that_no_tool_serves_is_never_one_of_the_tools_own() -> None:
     material, chance = Material(LISTED, ["what is the capital of Peru"], ()), random.Random(0)
     drawn = [draw(material, chance) for _ in range(600)]
     called = [each for each in drawn if each.parameters is not None]
+    unserved = [each for each in drawn if each.parameters is None]
     assert 0.5 < len(called) / len(drawn) < 0.9
-    assert all(each.tools for each in drawn)  # also of those that none serves
     for each in called:
         names = properties_of(each.tools[0].parameters)
         assert each.parameters is not None
         assert each.parameters.keys() <= names.keys()
         assert len({tool.name for tool in each.tools}) == len(each.tools)
+    assert all(each.tools for each in unserved)
 
 
-def test_what_is_held_back_shares_no_tool_with_training() -> None:
-    parts = [{tool.name for tool in LISTED if validation_tool(tool) == held} for held in (False, True)]
-    assert not parts[0] & parts[1]
-    assert len(parts[1]) > 20
+def test_what_another_tool_does_is_served_by_none_of_those_listed() -> None:
+    trades = ("bake", "weld", "sow", "shoe", "dye")
+    tools = [ListedFrames(f"{each}() - Does it.", {}, (Frame(f"please {each}", "nils"),), ()) for each in trades]
+    chance = random.Random(0)
+    drawn = [draw(Material(tools, ["hello"], ()), chance) for _ in range(200)]
+    others = [each for each in drawn if each.parameters is None and each.question != "hello"]
+    assert others
+    for each in others:
+        assert each.question.removeprefix("please ") not in {tool.name for tool in each.tools}
+
+
+def test_families_are_held_back_whole() -> None:
+    held = {tool.name: validation_tool(tool) for tool in LISTED}
+    assert 20 < sum(held.values()) < len(LISTED) / 4
+    for tool in LISTED:
+        assert all(held[each.name] == held[tool.name] for each in kin_of(tool, LISTED))
 
 
 def test_a_question_becomes_targets_of_its_slots() -> None:
@@ -99,6 +113,10 @@ def test_a_question_becomes_targets_of_its_slots() -> None:
     }
     assert words == {vehicle: ["the sweeper"], bays: ["two"], jobs: ["brakes and oil"]}
     assert not example_of(ALIEN, read).serves
+
+
+def test_a_text_occurs_only_as_words() -> None:
+    assert occurrences("Dock", "dock 9, Dockside, dry dock") == [(0, 4), (22, 26)]
 
 
 @pytest.mark.slow

@@ -51,6 +51,22 @@ def test_without_a_required_value_there_is_no_call() -> None:
     assert filled(TOOL, {"vehicle": VEHICLE, "job": Told(SAID, ())}) is None
 
 
+def test_what_may_be_null_is_null_and_the_only_choice_is_taken() -> None:
+    properties = {"date": {"type": ["string", "null"]}, "version": {"enum": ["v1"]}}
+    tool = ListedTool("weather", "", {"properties": {**properties}, "required": [*properties]})
+    told = {"date": Told(UNSAID, (Meant("Paris", -0.1),)), "version": Told(UNSAID, (Meant("v1", 0.0),))}
+    assert filled(tool, told, "weather in Paris") == {"date": None, "version": "v1"}
+
+
+def test_several_choices_are_meant_together_where_they_are_named() -> None:
+    colours = ListedTool(
+        "paint", "", {"properties": {"colours": {"type": "array", "items": {"enum": ["red", "blue", "black"]}}}}
+    )
+    told = {"colours": Told(SAID, (Meant(["red"], -0.2),))}
+    assert filled(colours, told, "red, blue and black please") == {"colours": ["red", "blue", "black"]}
+    assert filled(colours, told, "the colour of blood") == {"colours": ["red"]}
+
+
 def test_a_slot_that_was_not_read_is_no_part_of_the_filling() -> None:
     assert filled(TOOL, {"vehicle": VEHICLE}) == {"vehicle": "the sweeper"}
     assert [slot.name for slot in unread(TOOL, {"vehicle": VEHICLE})] == ["job", "urgent"]

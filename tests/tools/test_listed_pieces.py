@@ -59,8 +59,11 @@ def test_no_stretch_begins_or_ends_inside_a_word(reading: ListedReading) -> None
     pieces = reading.pieces(question, TOOL)
     begins = [question[start:end] for (start, end), may in zip(pieces.letters, pieces.begins, strict=True) if may]
     assert begins[0].casefold().startswith("lan")
-    assert "(" not in begins
-    assert "'" not in begins
+    assert not {"(", "'", ")"} & set(begins)
+    ends = [question[start:end] for (start, end), may in zip(pieces.letters, pieces.ends, strict=True) if may]
+    assert ends[-1] == ")"
+    assert not {"(", "'"} & set(ends)
+    assert pieces.stretch(1, len("Lansdowne")) is None
 
 
 def test_what_is_too_long_is_cut_and_what_is_not_read_has_no_place(reading: ListedReading) -> None:

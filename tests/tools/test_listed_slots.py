@@ -35,7 +35,9 @@ def slot(schema: Any, *, required: bool = False) -> Slot:
         ({"type": ["string", "null"]}, Kind.TEXT, ()),
         ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, Kind.WHOLE, ()),
         ({"anyOf": [TEXT, {"type": "integer"}]}, Kind.OTHER, ()),
-        ({"const": "a"}, Kind.OTHER, ()),
+        ({"anyOf": [{"anyOf": [TEXT, {"type": "null"}]}, {"type": "null"}]}, Kind.TEXT, ()),
+        ({"anyOf": [{"$ref": "#/properties/x"}, {"type": "null"}]}, Kind.OTHER, ()),
+        ({"const": "a"}, Kind.CHOICE, ("a",)),
         ({"$ref": "#/$defs/far"}, Kind.CHOICE, ("a",)),
     ],
 )
@@ -49,3 +51,10 @@ def test_a_slot_keeps_what_its_declaration_says_of_it() -> None:
     assert (found.name, found.about, found.required) == ("x", "Bays.", True)
     assert [number for number in range(7) if found.admits(number)] == [1, 2, 3, 4]
     assert slot({"type": "boolean"}).admits(1e9)
+    assert [
+        slot(each).nullable for each in (TEXT, {"type": ["string", "null"]}, {"anyOf": [TEXT, {"type": "null"}]})
+    ] == [
+        False,
+        True,
+        True,
+    ]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from tools.listed_slots import Kind, Slot
-from tools.listed_values import numbers_at, occurrences, texts_in, values_for
+from tools.listed_values import numbers_at, texts_in, values_for
 from tools.registry import JsonSchema
 
 
@@ -31,12 +31,15 @@ def test_every_value_stands_where_it_is_said_to() -> None:
         ("raise it by 5%", [5], [5, 0.05]),
         ("minus -3 degrees", [-3], [-3]),
         ("nothing here", [], []),
+        ("pay 1e5, 5k, 12.5k or 1/2", [], []),
+        ("pay " + "9" * 5_000 + " or " + "9" * 400 + "% or " + "9" * 400 + ".5", [], []),
     ],
 )
 def test_numbers_are_read_in_figures_and_in_words(question: str, whole: list[float], fractions: list[float]) -> None:
     assert set(whole) <= {each.value for each in numbers_at(question, fractions=False)}
     assert set(fractions) <= {each.value for each in numbers_at(question, fractions=True)}
     assert all(isinstance(each.value, int) for each in numbers_at(question, fractions=False))
+    assert whole or not numbers_at(question, fractions=False)
 
 
 def test_a_number_stands_where_its_words_do() -> None:
@@ -51,6 +54,23 @@ def test_only_numbers_within_the_bounds_are_offered() -> None:
     assert {each.value for each in found} == {2}
 
 
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ('"red", "blue"', ["red", "blue"]),
+        ("amounts 1,200 and 3,400", ["amounts 1,200", "3,400"]),
+        ("Doe; Wurster; Evans", ["Doe", "Wurster", "Evans"]),
+    ],
+)
+def test_an_entry_of_a_list_is_what_people_mean_by_it(question: str, wanted: list[str]) -> None:
+    assert wanted in [each.value for each in values_for(slot(Kind.LIST), question)]
+
+
+def test_of_two_lines_alike_each_stands_in_its_place() -> None:
+    question = "Rome" + "\n" * 12 + "Rome"
+    assert {each.start for each in texts_in(question)} == {0, 16}
+
+
 def test_a_list_is_what_stands_between_its_joints() -> None:
     found = values_for(slot(Kind.LIST), "cards 7741, 7743 and 80")
     lists = [each.value for each in found]
@@ -60,7 +80,3 @@ def test_a_list_is_what_stands_between_its_joints() -> None:
 
 def test_no_stretch_fills_a_choice() -> None:
     assert values_for(slot(Kind.CHOICE), "the early shift") == []
-
-
-def test_a_text_occurs_only_as_words() -> None:
-    assert occurrences("Dock", "dock 9, Dockside, dry dock") == [(0, 4), (22, 26)]
