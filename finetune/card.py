@@ -116,7 +116,8 @@ def figure_table(results: list[Result]) -> Iterator[str]:
 
 
 def _headline(result: Result) -> str:
-    files = ", ".join(each.told for name, each in BESIDE.items() if result.model.get(name))
+    told = {**{name: each.told for name, each in BESIDE.items()}, "reader": "reader of declarations"}
+    files = ", ".join(words for name, words in told.items() if result.model.get(name))
     beside = f", {files} beside it" if files else ""
     return f"{result.name} ({result.cases} cases, {result.commit}, {result.date}{beside})"
 
