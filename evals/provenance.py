@@ -84,33 +84,36 @@ def model(options: argparse.Namespace) -> JsonObject | None:
 
 def adapter_file(words: str) -> Path | None:
     """What `--adapter` names: `shipped`, `none`, or a file (a folder, of a server's)."""
-    return {"shipped": SHIPPED, "none": None}.get(words, Path(words))
+    return _named(words, SHIPPED)
 
 
 def _beside(options: argparse.Namespace, *, used: bool) -> JsonObject:
-    files = {name: file_beside(options, name) if used else None for name in BESIDE}
-    return {name: {"file": file.name, "sha256": file_digest(file)} if file else None for name, file in files.items()}
+    return {name: _told(file_beside(options, name) if used else None) for name in BESIDE}
+
+
+def _told(file: Path | None) -> JsonObject | None:
+    return {"file": file.name, "sha256": file_digest(file)} if file else None
 
 
 def file_beside(options: argparse.Namespace, name: str) -> Path | None:
     """What an option of BESIDE names: `shipped`, `none`, or a file; None for a suite without that option."""
-    said = getattr(options, name, "none")
-    return {"shipped": SHIPPED.with_name(BESIDE[name].file), "none": None}.get(said, Path(said))
+    return _named(getattr(options, name, "none"), SHIPPED.with_name(BESIDE[name].file))
 
 
 def reader_file(options: argparse.Namespace) -> Path | None:
     """What `--reader` names: `shipped`, `none`, or a file; None for a suite without listed tools, and where it has no
     say: beside the untuned model, a server, or free values."""
     unheard = options.adapter == "none" or options.engine or options.free
-    said = "none" if unheard else getattr(options, "reader", "none")
-    return {"shipped": SHIPPED.with_name(READER), "none": None}.get(said, Path(said))
+    return _named("none" if unheard else getattr(options, "reader", "none"), SHIPPED.with_name(READER))
+
+
+def _named(words: str, shipped: Path) -> Path | None:
+    return {"shipped": shipped, "none": None}.get(words, Path(words))
 
 
 def _reader(options: argparse.Namespace) -> JsonObject:
     """The file of `--reader`, of a suite that has listed tools."""
-    file = reader_file(options)
-    told: JsonObject | None = {"file": file.name, "sha256": file_digest(file)} if file else None
-    return {"reader": told} if hasattr(options, "reader") else {}
+    return {"reader": _told(reader_file(options))} if hasattr(options, "reader") else {}
 
 
 def _adapter(file: Path | None) -> JsonObject | None:

@@ -18,6 +18,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from domain.errors import BadData
 from finetune.adapters import write_whole
+from tools.own_pieces import OwnPieces
 from tools.parts_file import Array
 from tools.tuned_minilm import CHANGED, base_folder, base_weights
 
@@ -36,24 +37,6 @@ class Tokens(Protocol):
 
 
 Item = TypeVar("Item", bound=Tokens)
-
-
-class Vocabulary(Protocol):
-    """What cuts texts into pieces of MiniLM's vocabulary and of its own."""
-
-    @property
-    def vocabulary(self) -> int:
-        """How many pieces MiniLM knows; its own are behind them."""
-        ...
-
-    @property
-    def mask(self) -> int:
-        """The piece that stands for any."""
-        ...
-
-    def begins_as(self) -> list[int]:
-        """The pieces of MiniLM's that its own begin as."""
-        ...
 
 
 def _single(
@@ -75,7 +58,7 @@ class Trunk(nn.Module):  # type: ignore[misc]
     """MiniLM with tokens of its own; nets add their heads. `dropout` is what MiniLM was made with; without it a step
     is much faster."""
 
-    def __init__(self, read: Vocabulary, *, dropout: bool = True) -> None:
+    def __init__(self, read: OwnPieces, *, dropout: bool = True) -> None:
         super().__init__()
         attention = "sdpa" if dropout else "single"
         self.bert = BertModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation=attention)
@@ -118,7 +101,7 @@ def batches(examples: Sequence[Item], size: int, chance: random.Random) -> list[
     return made
 
 
-def with_masked(ids: Tensor, read: Vocabulary, share: float) -> Tensor:
+def with_masked(ids: Tensor, read: OwnPieces, share: float) -> Tensor:
     """Ids of which a share of the words' pieces is masked; the pieces of kinds stay, and so do padding and separators,
     which come before the mask in MiniLM's vocabulary."""
     words = (ids > read.mask) & (ids < read.vocabulary)

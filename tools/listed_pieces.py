@@ -6,19 +6,19 @@ begins with a piece of its own, whose state stands for it (schema-guided state t
 
 from __future__ import annotations
 
-import functools
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tools.listed import ListedTool
 from tools.listed_said import EDGE
 from tools.listed_slots import Kind, Slot, slots_of
+from tools.own_pieces import OwnPieces
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Encoding
 
 OWN: Mapping[str, str] = {"tool": "tool", "slot": "what", "choice": "or"}
 """Pieces of the reader's own, and the word of its vocabulary that each one begins as."""
@@ -59,16 +59,16 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class ListedReading:
-    """Cuts a question and a tool into pieces of a tokenizer's vocabulary."""
+class ListedReading(OwnPieces):
+    """Cuts a question and a tool into pieces of a tokenizer's vocabulary and of OWN."""
 
-    tokenizer: Tokenizer
+    kinds: ClassVar[Mapping[str, str]] = OWN
 
     def pieces(self, question: str, tool: ListedTool) -> Pieces:
         """What is read of them. Raises BadData for what is no declaration."""
         asked = self._encoded(question)
         letters = tuple(asked.offsets[:MOST_ASKED])
-        tokens = [self._marker("[CLS]"), *asked.ids[:MOST_ASKED], self._marker("[SEP]")]
+        tokens = [self.marker("[CLS]"), *asked.ids[:MOST_ASKED], self.marker("[SEP]")]
         tokens += [self.own("tool"), *self._named(tool.name, tool.description, MOST_ABOUT)]
         slots, choices = list[int](), list[tuple[int, ...]]()
         for slot in slots_of(tool):
@@ -79,7 +79,7 @@ class ListedReading:
                 places.append(len(tokens))
                 tokens += [self.own("choice"), *self._ids(EDGE.sub(" ", choice))[:MOST_CHOICE]]
             choices.append(tuple(places))
-        read = (*tokens[:MOST_READ], self._marker("[SEP]"))
+        read = (*tokens[:MOST_READ], self.marker("[SEP]"))
         return Pieces(
             read,
             letters,
@@ -93,24 +93,6 @@ class ListedReading:
         """Whether all pieces of a question are read."""
         return len(self._encoded(question).ids) <= MOST_ASKED
 
-    def own(self, kind: str) -> int:
-        """The token of OWN, behind those of the vocabulary."""
-        return self.vocabulary + list(OWN).index(kind)
-
-    @functools.cached_property
-    def vocabulary(self) -> int:
-        """How many tokens the tokenizer knows."""
-        return self.tokenizer.get_vocab_size()
-
-    @functools.cached_property
-    def mask(self) -> int:
-        """The token that stands for any."""
-        return self._marker("[MASK]")
-
-    def begins_as(self) -> list[int]:
-        """The tokens of OWN's words."""
-        return [self._marker(word) for word in OWN.values()]
-
     def _named(self, name: str, about: str, most: int) -> list[int]:
         return [*self._ids(EDGE.sub(" ", name)), *self._ids(f": {about}" if about else "")[:most]]
 
@@ -119,12 +101,6 @@ class ListedReading:
 
     def _ids(self, text: str) -> list[int]:
         return list(self._encoded(text).ids)
-
-    def _marker(self, piece: str) -> int:
-        known: int | None = self.tokenizer.token_to_id(piece)
-        if known is None:
-            raise ValueError(f"the encoder's tokenizer knows no {piece}")
-        return known
 
 
 def choices_of(slot: Slot) -> tuple[str, ...]:

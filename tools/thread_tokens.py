@@ -7,23 +7,20 @@ Behind the question stand the calls of this turn and of the one before, and the 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from domain.name_words import fold
 from tools.argument_classifier import MOST, OWN_WORDS, TOKEN, is_several
 from tools.call_classifier import Made, Thread, choices
 from tools.coverage import NUMBER, QUOTED
 from tools.mentions import Mention
+from tools.own_pieces import OwnPieces
 from tools.said_numbers import numbers_said
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 KINDS: Mapping[str, str] = {
     "site": "place", "area": "area", "bin": "bin", "truck": "truck", "file": "picture", "stream": "waste",
@@ -47,27 +44,27 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Cuts threads into pieces of a tokenizer's vocabulary."""
+class Reader(OwnPieces):
+    """Cuts threads into pieces of a tokenizer's vocabulary and of KINDS."""
 
-    tokenizer: Tokenizer
+    kinds: ClassVar[Mapping[str, str]] = KINDS
 
     def pieces(self, thread: Thread) -> Pieces:
         """What is read of a thread."""
-        tokens, found = [self._marker("[CLS]")], list[tuple[Mention, int]]()
+        tokens, found = [self.marker("[CLS]")], list[tuple[Mention, int]]()
         for part in _parts(thread):
             if isinstance(part, Mention):
                 found.append((part, len(tokens)))
                 tokens.append(self.own(part.kind))
             else:
                 tokens += self._words(part)
-        tokens = [*tokens[:MOST_PIECES], self._marker("[SEP]")]
+        tokens = [*tokens[:MOST_PIECES], self.marker("[SEP]")]
         found = [(mark, at) for mark, at in found if at < MOST_PIECES]
         context = [piece for kind, said in _context(thread) for piece in (self.own(kind), *self._words(said))]
         times = Counter(mark for mark, _ in found)
         once = [(mark, at) for mark, at in found if times[mark] == 1 and not is_several(mark)]
         trucks = tuple((mark, at) for mark, at in found if mark.kind == "truck")
-        return Pieces((*tokens, *context[:MOST_CONTEXT], self._marker("[SEP]")), dict(once[:MOST]), trucks[:MOST])
+        return Pieces((*tokens, *context[:MOST_CONTEXT], self.marker("[SEP]")), dict(once[:MOST]), trucks[:MOST])
 
     def message(
         self, message: str, marks: Sequence[str], places: Sequence[int]
@@ -75,40 +72,16 @@ class Reader:
         """The tokens of a message alone, with all its punctuation, and which of them begins at each of these `places`
         of characters (ascending, none inside a word); of places behind what is read, none. What stands between two
         places is read by itself."""
-        tokens, begins = [self._marker("[CLS]")], dict[int, int]()
+        tokens, begins = [self.marker("[CLS]")], dict[int, int]()
         for start, end in itertools.pairwise([0, *places, len(message)]):
             begins[start] = len(tokens)
             for part in _parts(Thread(message[start:end], tuple(marks)), _with_signs):
                 tokens += [self.own(part.kind)] if isinstance(part, Mention) else self._words(part)
-        read = (*tokens[:MOST_OF_MESSAGE], self._marker("[SEP]"))
+        read = (*tokens[:MOST_OF_MESSAGE], self.marker("[SEP]"))
         return read, {place: begins[place] for place in places if begins[place] < MOST_OF_MESSAGE}
-
-    def own(self, kind: str) -> int:
-        """The token of a kind, behind those of the vocabulary."""
-        return self.vocabulary + list(KINDS).index(kind)
-
-    @functools.cached_property
-    def vocabulary(self) -> int:
-        """How many tokens the tokenizer knows."""
-        return self.tokenizer.get_vocab_size()
-
-    @functools.cached_property
-    def mask(self) -> int:
-        """The token that stands for any."""
-        return self._marker("[MASK]")
-
-    def begins_as(self) -> list[int]:
-        """The tokens of KINDS' words."""
-        return [self._marker(word) for word in KINDS.values()]
 
     def _words(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _marker(self, piece: str) -> int:
-        known: int | None = self.tokenizer.token_to_id(piece)
-        if known is None:
-            raise ValueError(f"the encoder's tokenizer knows no {piece}")
-        return known
 
 
 def _plain(text: str) -> str:
