@@ -81,6 +81,9 @@ class Loop:
                 degraded.append(str(error))
                 return _word("results" if state["ran"] else "unavailable"), question
 
+        def goes_on(state: State) -> bool:
+            return asked is not None and asked.has_more(state["ran"])
+
         async def run(call: Call, state: State) -> Ran:
             on_step(StepEvent("calling", call.name, dict(call.parameters)))
             with followed(
@@ -98,7 +101,7 @@ class Loop:
             return ran
 
         async with self.checkpoints() as saver:
-            graph = build_graph(choose, run, self.limits.max_steps, saver)
+            graph = build_graph(choose, run, goes_on, self.limits.max_steps, saver)
             turn = f"{past.thread_id}/{len(past.turns) + 1}/{ctx.actor.role.value}/{ctx.actor.name}"
             config: RunnableConfig = {"configurable": {"thread_id": turn}, "recursion_limit": RECURSION_LIMIT}
             try:
@@ -253,7 +256,7 @@ def _left_over(named: Sequence[Mention], state: State) -> list[str]:
     """The sentence on what the question names and no call took, where what is shown could be taken for an answer to
     the whole question."""
     word = state["word"] or {"name": "reply"}
-    answered = state["ran"] and not state["ran"][-1]["problem_kind"] and word["name"] == "reply"
+    answered = state["ran"] and not any(each["problem_kind"] for each in state["ran"]) and word["name"] == "reply"
     words = not_used(named, [Call.read(ran["call"]) for ran in state["ran"]]) if answered else ()
     told = " and ".join(f"“{each}”" for each in words)
     return [f"of the question, {told} was not used"] if words else []

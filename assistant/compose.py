@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assistant.graph import Ran, State
-from assistant.grounding import REFERENCE, ground, has_figure, render_results
+from assistant.graph import Ran, State, remembered
+from assistant.grounding import REFERENCE, Grounded, ground, has_figure, render_results
 from assistant.memory import Past
 from assistant.shown import Kind, ShownCall
 from domain.values import Call, Effect, Result
@@ -32,51 +32,59 @@ class Composed:
 
 
 def compose(state: State, past: Past) -> Composed:
-    """The last problem decides; else the word; else the results speak for themselves.
+    """What was found, then what stays open; of what kind it is says the word, or what waits for an answer.
 
-    Whatever is said last, what was found before it is told above it, and what was proposed shows its card.
+    Else the word decides, else the results speak for themselves. What was proposed shows its card.
     """
     calls = tuple(_shown(ran) for ran in state["ran"])
     results = [call.result for call in calls if call.result is not None]
-    limited = [*state["degraded"], *(words for result in results for words in result.degraded)]
+    outages = [ran["problem"] or "" for ran in state["ran"] if ran["problem_kind"] == "not_now"]
+    limited = [*state["degraded"], *(words for result in results for words in result.degraded), *outages]
     proposes = bool(proposals_in(calls))
     kind: Kind = "proposal" if proposes else "answer"
     so_far = Composed("", kind, calls, degraded=tuple(dict.fromkeys(limited)), wants_card=proposes)
-    last = state["ran"][-1] if state["ran"] else None
-    if last and last["problem_kind"]:
-        return _problem(last, _above(results), so_far)
+    problems = [ran for ran in remembered(state["ran"]) if ran["problem_kind"]]
+    open_ones = list(dict.fromkeys(ran["problem"] or "" for ran in state["ran"] if ran["problem_kind"]))
     nothing = "results" if state["ran"] else "unavailable"
     word = state["word"] or {"name": "reply", "parameters": {"text": reference(nothing)}}
     said = word.get("parameters")
     parameters = said if isinstance(said, dict) else {}
     if word["name"] == "clarify":
-        question = _above(results) + _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
-        return replace(so_far, text=question, kind="clarify", choices=_choices(parameters.get("choices")))
+        question = _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
+        told = _told(results, [*open_ones, question])
+        return replace(so_far, text=told, kind="clarify", choices=_choices(parameters.get("choices")))
     if word["name"] == "decline":
         reason = str(parameters.get("reason"))
         reason = reason if reason in DECLINES else "out_of_scope"
-        refusal = _above(results) + _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
-        return replace(so_far, text=refusal, kind="decline", reason=reason)
+        refusal = _own_words(str(parameters.get("text", "")), {}, DECLINES[reason])
+        return replace(so_far, text=_told(results, [*open_ones, refusal]), kind="decline", reason=reason)
     text = str(parameters.get("text", ""))
-    shown = ground(text, results or last_results(past))
     asked = any(found.group(1) in {"approval", "withdraw"} for found in REFERENCE.finditer(text))
-    return replace(so_far, text=shown.text, grounded=shown.kept, wants_card=proposes or asked)
+    shown = _beside(text, results) if problems else ground(text, results or last_results(past))
+    answer = replace(so_far, text=shown.text, grounded=shown.kept, wants_card=proposes or asked)
+    return _open(problems[-1], open_ones, answer) if problems else answer
 
 
-def _problem(last: Ran, above: str, so_far: Composed) -> Composed:
-    """A call that did not run: a question, a refusal, or what is left with the outage said."""
-    problem = last["problem"] or ""
-    told = replace(so_far, text=above + problem)
+def _open(last: Ran, told: Sequence[str], answer: Composed) -> Composed:
+    """An answer with calls that did not run: with questions, refusals, or what is left with the outage said."""
+    answer = replace(answer, text="\n\n".join(filter(None, [answer.text, *told])))
     if last["problem_kind"] == "ask":
-        return replace(told, kind="clarify", choices=tuple(last["choices"]))
+        return replace(answer, kind="clarify", choices=tuple(last["choices"]))
     if last["problem_kind"] == "not_permitted":
-        return replace(told, kind="decline", reason="not_permitted")
-    return replace(told, kind="answer", degraded=(*so_far.degraded, problem))
+        return replace(answer, kind="decline", reason="not_permitted")
+    return replace(answer, kind="answer")
 
 
-def _above(results: Sequence[Result[Any]]) -> str:
-    """What was found before a question or a refusal."""
-    return render_results(results) + "\n\n" if results else ""
+def _beside(text: str, results: Sequence[Result[Any]]) -> Grounded:
+    """A reply beside what is open: of no results it tells nothing."""
+    own = text if results else text.replace(reference("results"), "").strip()
+    shown = ground(own, results) if own else Grounded("", kept=True)
+    return shown if results or shown.kept else replace(shown, text="")
+
+
+def _told(results: Sequence[Result[Any]], sentences: Sequence[str]) -> str:
+    """What was found, and the sentences below it."""
+    return "\n\n".join([*([render_results(results)] if results else []), *sentences])
 
 
 def _own_words(text: str, owned: dict[str, str], instead: str) -> str:

@@ -7,7 +7,7 @@ with and what it runs are arguments: `Decide` asks the model and tells on which 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
@@ -41,6 +41,16 @@ class Ran(TypedDict):
     asked: NotRequired[str]
 
 
+def waits(ran: Ran) -> bool:
+    """Whether the call did not run and somebody's word can mend that: it asked back, or was refused."""
+    return ran["problem_kind"] in {"ask", "not_permitted"}
+
+
+def remembered(made: Sequence[Ran]) -> list[Ran]:
+    """The calls of a turn as the next one sees them: those that wait for an answer last, so that it is theirs."""
+    return sorted(made, key=lambda ran: (bool(ran["problem_kind"]), ran["problem_kind"] == "ask"))
+
+
 class State(TypedDict):
     """One question on its way: calls that ran, the word that ended it, and what is limited; `asked` as of Ran, of the
     next call."""
@@ -55,12 +65,14 @@ class State(TypedDict):
 
 Decide = Callable[[State], Awaitable[tuple[Call, str]]]
 Use = Callable[[Call, State], Awaitable[Ran]]
+GoesOn = Callable[[State], bool]
 
 
 def build_graph(
-    decide: Decide, use: Use, max_steps: int, checkpoints: BaseCheckpointSaver[str] | None = None
+    decide: Decide, use: Use, goes_on: GoesOn, max_steps: int, checkpoints: BaseCheckpointSaver[str] | None = None
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """The compiled graph. `decide` may raise ModelUnavailable, which ends the turn with what there is."""
+    """The compiled graph. A call that did not run ends the turn, but where it waits for somebody's word and `goes_on`
+    says that more was asked."""
     from langgraph.graph import END, START, StateGraph
 
     async def choose(state: State) -> dict[str, Any]:
@@ -81,7 +93,9 @@ def build_graph(
 
     def after_tool(state: State) -> Literal["choose", "__end__"]:
         last = state["ran"][-1]
-        return "__end__" if last["problem_kind"] or len(state["ran"]) >= max_steps else "choose"
+        if len(state["ran"]) >= max_steps:
+            return "__end__"
+        return "choose" if not last["problem_kind"] or (waits(last) and goes_on(state)) else "__end__"
 
     graph = StateGraph(State)
     graph.add_node("choose", choose)

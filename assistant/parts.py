@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assistant.decide import Speaker, decide, in_time
-from assistant.graph import Ran
+from assistant.graph import Ran, waits
 from assistant.memory import Past, PastTurn
 from assistant.situation import LONGEST_QUESTION, Situation, as_meant, situation_of, thread_of
 from domain.values import Call
 from prompts.render import Step
 from tools.context import Ctx
 from tools.json_words import in_words
+from tools.leaning import leans
 from tools.registry import TOOLS
 from tools.words import WORDS, reference
 
@@ -38,7 +39,9 @@ class Asked:
 
     One call is made for each request, and what is more is the last one's. Where anything but a call is found for an
     earlier one, it was none, and the message is read as a whole from there on. A last one that no tool is for ends the
-    message with what the others found. `late`: the requests could not be told apart in time.
+    message with what the others found. Behind a call that waits for somebody's word only what stands by itself is
+    decided on (tools/leaning.py); anything else ends the message, and is said to be open. `late`: the requests could
+    not be told apart in time.
     """
 
     def __init__(self, speaker: Speaker, whole: Situation, parts: Sequence[Situation], *, late: bool = False) -> None:
@@ -68,18 +71,31 @@ class Asked:
     async def decided(self, ran: Sequence[Ran]) -> tuple[Call, str]:
         """The model's next call behind these, and the request that it is for. Raises ModelUnavailable when no legal one
         comes back in time."""
+        self._go_on_as_read(ran)
         last = len(self._parts) - 1
-        if last and any(each.get("asked") != self._parts[min(at, last)].question for at, each in enumerate(ran)):
-            self._parts, last = (self.whole,), 0  # another process read the message otherwise before it ended
         at = min(len(ran), last)
         made = [Step(each["call"], each["outcome"]) for each in ran]
         situation = replace(_behind(self._parts[at], self._parts[:at], made, self._most), steps=tuple(made[at:]))
         call = await decide(self._speaker, situation, lambda shown: self._cut(shown, at))
-        if call.name in WORDS and at < last:
+        none = call.name in WORDS and at < last
+        if any(map(waits, ran)) and (none or leans(call, self.whole.question)):
+            return Call("reply", {"text": RESULTS}), self._parts[at].question
+        if none:
             self._parts = (self.whole,)
             return await self.decided(ran)
         self._dealt_with = at + 1
         return self._beside_results(call) if 0 < at == len(ran) else call, self._parts[at].question
+
+    def has_more(self, ran: Sequence[Ran]) -> bool:
+        """Whether a request is left that none of these calls is for."""
+        self._go_on_as_read(ran)
+        return len(ran) < len(self._parts)
+
+    def _go_on_as_read(self, ran: Sequence[Ran]) -> None:
+        """The message as a whole where another process read it otherwise before it ended."""
+        last = len(self._parts) - 1
+        if last and any(each.get("asked") != self._parts[min(at, last)].question for at, each in enumerate(ran)):
+            self._parts = (self.whole,)
 
     def _beside_results(self, call: Call) -> Call:
         """What is found for a last request, with what the others found where it is a word that would hide that."""

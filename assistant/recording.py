@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from assistant.approvals import Approvals
 from assistant.compose import Composed, proposals_in
-from assistant.graph import Ran, State
+from assistant.graph import Ran, State, remembered
 from assistant.memory import Memory, step_of_word
 from assistant.shown import ShownCall
 from domain.ledger import Ledger, LedgerCall, LedgerEntry, Versions
@@ -60,7 +60,8 @@ class Recorder:
 
     def turn(self, ctx: Ctx, state: State, composed: Composed, decision_id: str | None) -> None:
         """Remember the turn for follow-ups."""
-        steps = tuple(Step(ran["call"], ran["outcome"]) for ran in state["ran"])
+        made = remembered(state["ran"])
+        steps = tuple(Step(ran["call"], ran["outcome"]) for ran in made)
         word = state["word"]
         if word and not steps:
             said = word.get("parameters")
@@ -71,7 +72,7 @@ class Recorder:
                 thread=ctx.thread.thread_id,
                 question=state["question"],
                 calls=cast(list[JsonValue], calls),
-                results=[ran["result"] or {} for ran in state["ran"]],
+                results=[ran["result"] or {} for ran in made],
                 answer=composed.text,
                 kind=composed.kind,
                 decision_id=decision_id,

@@ -1,0 +1,40 @@
+"""Whether a call takes anything from what was said and found before its message: a plan, a time, a name.
+
+Where an earlier request of the same message is still open, "send it" means what that one was to give, nothing older.
+"""
+
+from __future__ import annotations
+
+from domain.name_words import words_said
+from domain.trucks import users_words
+from domain.values import Call
+from tools.arguments import Words
+from tools.neighbours import is_relative
+from tools.registry import TOOLS
+from tools.resolve import TIMES
+
+REFERS = "ref"
+"""The kind of arguments that name a plan or a decision; their defaults stand for the newest one."""
+
+
+def leans(call: Call, message: str) -> bool:
+    """Whether the call refers to the newest plan, subject or decision, counts from a time that was asked before, or
+    holds a name or words that the message does not say."""
+    said = frozenset(words_said(message))
+    declared = TOOLS[call.name].arguments if call.name in TOOLS else ()
+    for argument in declared:
+        if argument.words is None:
+            continue
+        if argument.words.kind == REFERS and call.parameters.get(argument.name, argument.default) == argument.default:
+            return True
+        beside = any(name in call.parameters for name in argument.words.apart)
+        if any(_leans(text, argument.words, said, beside) for text in call.texts([argument.name])):
+            return True
+    return False
+
+
+def _leans(text: str, of: Words, said: frozenset[str], beside: bool) -> bool:
+    """Of one value; `beside`: another of the call tells what a relative time counts from."""
+    if text in of.also:
+        return False
+    return (of.kind in TIMES and not beside and is_relative(text)) or not said.issuperset(words_said(users_words(text)))
