@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
 from bisect import bisect
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from tools.context import Ctx
 from tools.json_words import in_words
 from tools.leaning import leans
 from tools.registry import TOOLS
+from tools.request_encoder import SURE
+from tools.request_parts import MOST
 from tools.words import WORDS, reference
 
 AROUND = " ,;:"
@@ -30,6 +33,10 @@ AROUND = " ,;:"
 RESULTS = reference("results")
 IDLE = {RESULTS, reference("thanks"), reference("greeting")}
 """Replies that say nothing beside results."""
+AGREED = math.log(0.9)
+"""How sure the experts on calls must be of both requests where the words between them leave it open."""
+CHANGES = "what_if"
+"""The tool that changes what another one makes."""
 Kind = tuple[str, tuple[str | None, ...]]
 """A tool's name, and the choices that no call of it can be without."""
 
@@ -132,15 +139,17 @@ def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> lis
     """The requests of a message where others begin in it; each asks for something else than the one before."""
     said, ends = whole.question, [0, len(whole.question)]
     part = functools.cache(lambda start, end: _part(said[start:end], ctx, past))
-    for begin in speaker.requests.begins(said, whole.marks) if speaker.requests else []:
+    odds = speaker.requests.possible(said, whole.marks) if speaker.requests else {}
+    for begin, told in odds.items():
         at = bisect(ends, begin)
-        if _asks_for_more(speaker, part(ends[at - 1], begin), part(begin, ends[at])):
+        if len(ends) <= MOST and _asks_for_more(speaker, part(ends[at - 1], begin), part(begin, ends[at]), told):
             ends.insert(at, begin)
     if len(ends) == 2:
         return [whole]
     parts = list(itertools.starmap(part, itertools.pairwise(ends)))
+    cuts = zip(itertools.pairwise(parts), ends[1:], strict=False)
     again = len(parts) > 2  # a later cut leaves less of the parts beside it
-    if again and not all(_asks_for_more(speaker, *pair) for pair in itertools.pairwise(parts)):
+    if again and not all(_asks_for_more(speaker, *pair, odds[at]) for pair, at in cuts):
         return [whole]
     return parts
 
@@ -149,26 +158,31 @@ def _part(words: str, ctx: Ctx, past: Past) -> Situation:
     return situation_of(replace(ctx, question=words.strip(AROUND)), past)
 
 
-def _asks_for_more(speaker: Speaker, first: Situation, then: Situation) -> bool:
-    """Whether the experts find a tool for both, and another tool or other choices for the second; without experts what
-    the words around it said stands."""
+def _asks_for_more(speaker: Speaker, first: Situation, then: Situation, odds: float) -> bool:
+    """Whether the experts find a tool for both, and another tool or other choices for the second.
+
+    They must be sure where the words around it are not, and then the second doesn't change what the first makes: that
+    is said as part of it ("plan tomorrow, and leave out Gate 3"). Without experts what the words said stands.
+    """
     if not first.question or not then.question or speaker.classifier is None:
-        return bool(first.question and then.question)
-    kind = _kind(speaker, first)
+        return bool(first.question and then.question and odds > SURE)
+    least = -math.inf if odds > SURE else AGREED
+    kind = _kind(speaker, first, least)
     if kind is None:
         return False
-    behind = _kind(speaker, _behind(then, [first], [Step(Call(kind[0], {}).text(), "ok")]))
-    return behind is not None and behind != kind
+    behind = _kind(speaker, _behind(then, [first], [Step(Call(kind[0], {}).text(), "ok")]), least)
+    return behind is not None and behind != kind and (odds > SURE or behind[0] != CHANGES)
 
 
-def _kind(speaker: Speaker, situation: Situation) -> Kind | None:
-    """The tool that a request is for, as the experts read it, with its required choices; None where it is for none."""
+def _kind(speaker: Speaker, situation: Situation, least: float) -> Kind | None:
+    """The tool that a request is for, as the experts read it, with its required choices; None where it is for none, or
+    they are less sure of it than `least`, a log-probability."""
     if (expert := speaker.classifier) is None:
         return None
     thread = thread_of(as_meant(situation, speaker.spelling)[0])
     likely = expert.likely(thread)
     name = max(likely, key=lambda each: likely[each])
-    if name not in TOOLS:
+    if name not in TOOLS or likely[name] < least:
         return None
     required = {argument.name for argument in TOOLS[name].arguments if argument.required}
     chosen = {

@@ -26,6 +26,9 @@ SURE = 1.5
 """Odds, as their natural logarithm, from which on a request begins. Two in five of the messages that are learned from
 hold several requests, one in fifty of people's: between the surest wrong one of the development halves (0.8) and the
 least sure right one of those above zero (2.3)."""
+POSSIBLE = -2.0
+"""Odds from which on a request may begin, where the experts on calls are sure of what stands on either side. Between
+the least that parts rightly in the development halves (-1.7) and the surest that would part wrongly (-2.6)."""
 SEEN = 3 * WIDTH
 """Numbers that the scores are made of: the states on either side of a gap, and the mean of all."""
 
@@ -73,9 +76,14 @@ class RequestParts:
 
     def begins(self, message: str, marks: Sequence[str]) -> list[int]:
         """Where requests begin behind the first, the likeliest first; of more than MOST the first ones."""
+        return [at for at, told in self.possible(message, marks).items() if told > SURE]
+
+    def possible(self, message: str, marks: Sequence[str]) -> dict[int, float]:
+        """The odds of where requests begin or may begin, the likeliest first; at most MOST - 1 of either."""
         odds = self.odds(message, marks)
-        first = itertools.islice((at for at, told in odds.items() if told > SURE), MOST - 1)
-        return sorted(first, key=lambda at: -odds[at])
+        sure = itertools.islice((at for at, told in odds.items() if told > SURE), MOST - 1)
+        unsure = sorted((at for at, told in odds.items() if POSSIBLE < told <= SURE), key=lambda at: -odds[at])
+        return {at: odds[at] for at in sorted([*sure, *unsure[: MOST - 1]], key=lambda at: -odds[at])}
 
 
 def made_for(read: Reader) -> dict[str, str]:

@@ -34,13 +34,15 @@ ENDS = ".?!;:,)…"
 """What a request may end with."""
 NUMBER = re.compile(r"(?<!\S)\(?(?:[1-9a-d]|i{1,3})[.):](?!\S)", re.I)
 """The number of a list's item, where there are several."""
+TO_ME = "".join(rf"(?<!{words} )" for words in (r"\bme by", r"\bme via", "me por", "mir per", "mich per", "moi par"))
 REPORTED = re.compile(
-    r"[\"“”„«»]|(?<!\w)['‘‚](?=\w)|\b(?:says|said|wrote|writes|reads|told|asks|asked|asking|e-?mails?|mail|note|label|"
-    r"sticker|message|letter|forwarded|fwd|quote|dice|dijo|escribio|escribe|correo|nota|mensaje|cartel|sagt|sagte|"
-    r"schrieb|schreibt|steht|meint|zettel|nachricht|dit|ecrit|courriel|etiquette)\b"
+    rf"[\"“”„«»]|(?<!\w)['‘‚](?=\w)|\b(?:says|said|wrote|writes|reads|told|asks|asked|asking|note|label|"
+    rf"(?<!-){TO_ME}(?:(?:e-?)?mails?|correo|courriel)(?! me\b)|"
+    rf"sticker|message|letter|forwarded|fwd|quote|dice|dijo|escribio|escribe|nota|mensaje|cartel|sagt|sagte|"
+    rf"schrieb|schreibt|steht|meint|zettel|nachricht|dit|ecrit|etiquette)\b"
 )
 """What others' words are told by, folded: a message with any of it is never parted, so that none of theirs becomes a
-request of its own."""
+request of its own. "Alert me by mail" and "mail me" tell nobody's words."""
 CONDITION = re.compile(
     r"\b(?:if|unless|once|in case|as soon as|provided|falls|sofern|wenn|sobald|si|a menos que|salvo que|en cuanto|sauf|"
     r"des que|pourvu que)\b"

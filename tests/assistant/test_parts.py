@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from domain.errors import ModelUnavailable, PromptTooLong
 from domain.ports import ModelAnswer
 from domain.store import Store
 from tools.call_classifier import Thread, choices, names
+from tools.request_encoder import POSSIBLE, SURE
 from tools.words import REPLIES
 
 
@@ -182,11 +184,12 @@ class Expert:
     found: Mapping[str, str]
     measures: Mapping[str, str] = field(default_factory=dict)
     takes_s: float = 0.0
+    sure: float = 1.0
 
     def likely(self, thread: Thread) -> Mapping[str, float]:
         time.sleep(self.takes_s)
         told = next(name for words, name in self.found.items() if words in thread.question)
-        return {name: 0.0 if name == told else -9.0 for name in names()}
+        return {name: math.log(self.sure) if name == told else -9.0 for name in names()}
 
     def likely_choices(self, thread: Thread, tool: str) -> Mapping[str, Mapping[str | None, float]]:
         told = next((measure for words, measure in self.measures.items() if words in thread.question), None)
@@ -217,6 +220,29 @@ async def test_a_later_request_is_one_that_the_experts_find_another_tool_or_choi
     speaker = Speaker(ScriptedModel([]), classifier=expert, requests=shipped_requests(), apart_s=apart_s)
     asked = await read(speaker, replace(desk.ctx, question=BOTH), Past("C-0001"))
     assert asked.limits() == limits
+
+
+OPEN_JOINT = "t1 and t2 run for tomorrow 05:00, then queue it for dispatch"
+PLANNED = {"t1 and": "plan_round"}
+
+
+@pytest.mark.parametrize(
+    ("expert", "parts"),
+    [
+        (Expert({**PLANNED, "queue": "propose_dispatch"}), 2),
+        (Expert({**PLANNED, "queue": "propose_dispatch"}, sure=0.8), 1),
+        (Expert({**PLANNED, "queue": "what_if"}), 1),  # a change of the round is said as part of it
+        (None, 1),
+    ],
+)
+async def test_where_the_words_leave_it_open_the_experts_on_calls_must_be_sure(
+    desk: Desk, expert: Expert | None, parts: int
+) -> None:
+    odds = shipped_requests().possible(OPEN_JOINT, ())
+    assert [POSSIBLE < told < SURE for told in odds.values()] == [True]
+    speaker = Speaker(ScriptedModel([]), classifier=expert, requests=shipped_requests(), apart_s=30.0)
+    asked = await read(speaker, replace(desk.ctx, question=OPEN_JOINT), Past("C-0001"))
+    assert len(asked.limits()) == (parts if parts > 1 else 0)
 
 
 async def test_each_of_two_proposals_of_one_message_shows_its_card_and_is_recorded(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app import SHIPPED_REQUESTS
-from tools.request_encoder import SURE, RequestParts, load_request_parts
+from tools.request_encoder import POSSIBLE, SURE, RequestParts, load_request_parts
 from tools.request_parts import MOST, features, gaps
 
 
@@ -53,6 +53,24 @@ def test_a_request_may_begin_behind_punctuation_at_a_conjunction_and_at_an_item(
 )
 def test_no_request_begins_in_a_message_that_tells_others_words(message: str) -> None:
     assert gaps(message, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "parted"),
+    [
+        ("mail me when 12 is full. And the fleet?", True),
+        ("E-mail me when 12 is full. And the fleet?", True),
+        ("alert me by e-mail when 12 is full. And the fleet?", True),
+        ("avísame por correo cuando 12 esté lleno. ¿Y los camiones?", True),
+        ("gib mir per Mail Bescheid. Und die Flotte?", True),
+        ("préviens-moi par courriel. Et les camions ?", True),
+        ("this came by mail: open a ticket for 12. And dispatch it", False),
+        ("mail from a resident: how full is 12? And the fleet?", False),
+        ("el correo: abran un ticket. Y envíen los camiones", False),
+    ],
+)
+def test_to_be_told_by_mail_is_nobody_elses_word(message: str, *, parted: bool) -> None:
+    assert bool(gaps(message, ())) is parted
 
 
 def test_no_request_begins_behind_a_condition_in_its_sentence() -> None:
@@ -127,6 +145,17 @@ def test_more_requests_than_are_answered_at_once_stay_with_the_last(shipped: Req
     assert found == [at for at in gaps(message, ()) if odds[at] > SURE][: MOST - 1]
 
 
+def test_possible_are_the_sure_ones_and_the_likeliest_of_the_others(shipped: RequestParts) -> None:
+    message = f"Which trucks are free tomorrow? {'And the bins, then 12, or so. ' * 20}".strip()
+    odds, found = shipped.odds(message, ()), shipped.possible(message, ())
+    assert found == {at: odds[at] for at in found}
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    unsure = [told for told in found.values() if told <= SURE]
+    assert min(unsure) > POSSIBLE
+    assert unsure == sorted((told for told in odds.values() if POSSIBLE < told <= SURE), reverse=True)[: MOST - 1]
+    assert shipped.begins(message, ()) == [at for at, told in found.items() if told > SURE]
+
+
 @pytest.mark.parametrize(
     ("message", "marks"),
     [("plan tomorrow, and then show the bins. ", ()), ("12, ", ("[bin 12]",)), ("12 and 12 ", ("[bin 12]",))],
@@ -135,7 +164,7 @@ def test_a_long_message_is_told_apart_in_no_time(shipped: RequestParts, message:
     message = (message * 1_000)[:4_000]
     began = time.perf_counter()
     begins = shipped.begins(message, marks)
-    assert time.perf_counter() - began < 2  # and not minutes, as where each gap reads the whole
+    assert time.perf_counter() - began < 10  # and not minutes, as where each gap reads the whole
     told = shipped.odds(message, marks)
     odds = [told[at] for at in begins]
     assert odds == sorted(odds, reverse=True)
