@@ -24,7 +24,7 @@ from tools.call_classifier import WEIGHT, fused
 from tools.choosing import only_without, otherwise
 from tools.corrections import corrected
 from tools.coverage import NUMBER, TURN_END, Lacking, demanded, gain, keeps, left_out, taking_in
-from tools.follow_up import with_its_bin, with_its_subject, with_kept
+from tools.follow_up import with_its_bin, with_its_place, with_its_subject, with_kept
 from tools.impossible import without_impossible, without_other_counts
 from tools.mentions import Mention, words_marked
 from tools.opinions import ArgumentExpert, CallExpert
@@ -354,7 +354,7 @@ def _as_said(call: Call, situation: Situation) -> Call:
     plain = without_impossible(corrected(said, marks, earlier) or call)
     named = _if_read(plain, with_pairs(plain, said), situation)
     whole = with_its_bin(with_kept(named, earlier, said), earlier, said, marks)
-    whole = with_its_subject(whole, earlier, said)
+    whole = with_its_subject(with_its_place(whole, earlier, said, marks), earlier, said)
     whole = with_bounds(without_other_counts(with_reach(whole, said), said), said)
     clauses = with_whole_clauses(whole, [said, *reversed(situation.past.said())], situation.sent)
     whole = with_whole_schedule(clauses, said)

@@ -16,19 +16,30 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from domain.name_words import words_said
+from domain.name_words import fold, words_said
 from domain.trucks import TRUCK, users_words
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.mentions import words_marked
 from tools.numbers import IN_PERCENT, numbers_in
 from tools.registry import TOOLS, Tool
+from tools.request_parts import REPORTED
 from tools.schedules import RECURRING
 
 BIN_NEEDED = ("maintenance", "recovery")
 """Tickets that are about a bin."""
 OF_A_TRUCK = re.compile(rf"\b{TRUCK}\b", re.I)
-__all__ = ["CONNECTING", "NOT", "PART_OF", "crossed", "instead_of", "with_its_bin", "with_its_subject", "with_kept"]
+__all__ = [
+    "CONNECTING",
+    "NOT",
+    "PART_OF",
+    "crossed",
+    "instead_of",
+    "with_its_bin",
+    "with_its_place",
+    "with_its_subject",
+    "with_kept",
+]
 
 OBJECTS = frozenset({"ref", "image"})
 """Kinds of arguments that name what a call is about: a plan, a decision, a picture. Such a call starts from that."""
@@ -87,6 +98,13 @@ ELSEWHERE = re.compile(
     re.I,
 )
 """What else than a decision on record can be explained."""
+EXISTS = r"(?:is|are|was|were|be|been|will|has|have|isn|aren)"
+THERE = re.compile(
+    rf"(?<!hey )(?<!hi )(?<!hello )(?<!is )(?<!are )(?<!was )(?<!were )(?<!isn't )(?<!aren't )\bthere\b"
+    rf"(?!['’]?s\b| {EXISTS}\b)|\b(?:dort|all[íi]|ah[íi]|all[áa]|là(?:-bas)?)\b",
+    re.I,
+)
+"""The adverb of a place that was named before; neither a greeting nor what says that something exists."""
 PRONOUN = r"(?:(?:it|that|this|them|the|der|die|das|dem|den|el|la|los|le|les) )*"
 
 
@@ -134,6 +152,21 @@ def with_its_bin(call: Call, before: Call | None, question: str, marks: Sequence
     if names or broken or len(named) != 1 or not call.parameters.keys().isdisjoint(("bin", "near", "truck")):
         return call
     return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "bin": named[0]}))
+
+
+def with_its_place(call: Call, before: Call | None, question: str, marks: Sequence[str]) -> Call:
+    """The call near the place that the call `before` it was near, where the question is about there and names no other
+    place, bin or truck ("what was emptied there since Friday?"). In 468 of 472 such rows of training it is.
+
+    What others say ("a note there says ...") is about where they are.
+    """
+    place = before.parameters.get("near") if before else None
+    takes = call.name in TOOLS and any(each.name == "near" for each in TOOLS[call.name].arguments)
+    names = any(words_marked(kind, marks) for kind in ("bin", "site", "area", "truck"))
+    placed = not call.parameters.keys().isdisjoint(("near", "bins", "bin", "truck"))
+    if place is None or not takes or placed or names or REPORTED.search(fold(question)) or not THERE.search(question):
+        return call
+    return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "near": place}))
 
 
 def with_its_subject(call: Call, before: Call | None, question: str) -> Call:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.follow_up import with_its_bin, with_its_subject, with_kept
+from tools.follow_up import with_its_bin, with_its_place, with_its_subject, with_kept
 
 FULLEST = Call("find_bins", {"near": "Astoria", "stream": "paper", "min_fill_pct": 70})
 REPORT = Call("operations_report", {"measure": "requests", "near": "Astoria", "since": "May", "until": "20 May"})
@@ -208,6 +208,48 @@ def test_a_ticket_about_nothing_named_is_about_the_one_bin_before(
     assert with_its_bin(Call("service_history", said), before, "and that one?", marks).parameters == said
     leaking = Call("propose_ticket", {"kind": "maintenance", "note": "leaks oil"})
     assert with_its_bin(leaking, before, "ticket: the truck leaks oil", ()) == leaking
+
+
+@pytest.mark.parametrize(
+    ("question", "placed"),
+    [
+        ("what was emptied there since Friday", True),
+        ("wie voll ist es dort?", True),
+        ("¿y qué se recogió allí desde el lunes?", True),
+        ("ahí, cuántos pedidos hubo", True),
+        ("et qu'est-ce qu'on a ramassé là-bas ?", True),
+        ("la liste des collectes", False),
+        ("what was emptied since Friday", False),
+        ("hey there, what was emptied since Friday", False),
+        ("is there anything since Friday", False),
+        ("is there anything that was emptied there since Friday", True),
+        ("there's nothing? what was emptied since Friday", False),
+        ("there are trucks out: what was emptied since Friday", False),
+        ('a note there says "hello". what was emptied since Friday', False),
+    ],
+)
+def test_there_is_the_place_of_the_call_before(question: str, *, placed: bool) -> None:
+    history = Call("service_history", {"since": "Friday"})
+    near = {"near": "Astoria"} if placed else {}
+    assert with_its_place(history, FULLEST, question, ()).parameters == {"since": "Friday"} | near
+
+
+@pytest.mark.parametrize(
+    ("call", "before", "marks"),
+    [
+        (Call("service_history", {"since": "Friday"}), FULLEST, ("[site Doe]",)),
+        (Call("service_history", {"near": "Doe"}), FULLEST, ()),
+        (Call("service_history", {"bins": ["12"]}), FULLEST, ()),
+        (Call("service_history", {"since": "Friday"}), Call("find_bins", {"bins": ["12"]}), ()),
+        (Call("service_history", {"since": "Friday"}), None, ()),
+        (Call("model_status", {"model": "fill"}), FULLEST, ()),
+        (Call("clarify", {"question": "{{bin}}"}), FULLEST, ()),
+    ],
+)
+def test_there_is_no_place_where_one_is_named_none_was_or_none_is_taken(
+    call: Call, before: Call | None, marks: tuple[str, ...]
+) -> None:
+    assert with_its_place(call, before, "and there?", marks) == call
 
 
 def test_a_truck_that_drives_again_is_not_left_out_of_the_next_plan() -> None:
