@@ -25,7 +25,7 @@ from tools.json_words import in_words
 from tools.leaning import leans
 from tools.registry import TOOLS
 from tools.request_encoder import SURE
-from tools.request_parts import MOST
+from tools.request_parts import MOST, without_number
 from tools.words import WORDS, reference
 
 AROUND = " ,;:"
@@ -138,7 +138,7 @@ async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Asked:
 def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> list[Situation]:
     """The requests of a message where others begin in it; each asks for something else than the one before."""
     said, ends = whole.question, [0, len(whole.question)]
-    part = functools.cache(lambda start, end: _part(said[start:end], ctx, past))
+    part = functools.cache(lambda start, end: _part(without_number(said[start:end], said), ctx, past))
     odds = speaker.requests.possible(said, whole.marks) if speaker.requests else {}
     for begin, told in odds.items():
         at = bisect(ends, begin)

@@ -107,6 +107,12 @@ def gaps(message: str, marks: Sequence[str]) -> list[int]:
     return [at for at in itertools.islice(own, MOST_GAPS) if not _between(at, names, message)]
 
 
+def without_number(part: str, message: str) -> str:
+    """A part of the message without the number before it, where the message is a list ("2) a round for tomorrow")."""
+    number = NUMBER.match(part) if len(NUMBER.findall(message)) > 1 else None
+    return part[number.end() :] if number else part
+
+
 def _depends(at: int, message: str) -> bool:
     """Whether a condition stands before the place in its sentence."""
     before = message[max(0, at - REACH) : at].rstrip()

@@ -116,7 +116,7 @@ async def test_without_whom_to_tell_the_message_is_one(desk: Desk) -> None:
 async def test_what_a_program_sent_what_others_said_and_what_is_long_is_never_cut(
     desk: Desk, question: str, parts: int
 ) -> None:
-    speaker = Speaker(ScriptedModel([]), requests=shipped_requests())
+    speaker = Speaker(ScriptedModel([]), requests=shipped_requests(), apart_s=30.0)
     asked = await read(speaker, replace(desk.ctx, question=question), Past("C-0001"))
     assert len(asked.limits()) == (parts if parts > 1 else 0)
 
@@ -132,6 +132,8 @@ async def test_lines_are_items_of_a_list(desk: Desk) -> None:
     answer, model = await told(desk, "1. How full is bin 101?\n2. Show the fleet", [FULL, fleet, reply()])
     assert [each.name for each in answer.calls] == ["find_bins", "fleet_status"]
     assert "Show the fleet" not in model.prompts[0]
+    assert "\nHow full is bin 101?<" in model.prompts[0]  # and not "1. How full": no number of theirs is one of a call
+    assert "\nShow the fleet<" in model.prompts[1]
 
 
 # ---------------------------------------------------------------- the thread

@@ -8,7 +8,7 @@ import pytest
 
 from app import SHIPPED_REQUESTS
 from tools.request_encoder import POSSIBLE, SURE, RequestParts, load_request_parts
-from tools.request_parts import MOST, features, gaps
+from tools.request_parts import MOST, features, gaps, without_number
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,20 @@ def test_no_request_begins_behind_a_condition_in_its_sentence() -> None:
 @pytest.mark.parametrize("message", ["", "   ", "bins"])
 def test_no_request_begins_in_nothing_and_in_a_word(message: str) -> None:
     assert gaps(message, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "message", "left"),
+    [
+        ("2) the fleet", "1) bins 2) the fleet", " the fleet"),
+        ("(b) the fleet", "(a) bins (b) the fleet", " the fleet"),
+        ("2) the fleet", "bins, 2) the fleet", "2) the fleet"),
+        ("the 2) fleet", "1) the 2) fleet", "the 2) fleet"),
+        ("2 trucks", "1. bins 2. trucks 2 trucks", "2 trucks"),
+    ],
+)
+def test_an_items_number_is_none_of_what_it_asks(part: str, message: str, left: str) -> None:
+    assert without_number(part, message) == left
 
 
 def test_no_request_begins_inside_a_name() -> None:
