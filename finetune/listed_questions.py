@@ -1,17 +1,14 @@
 """Questions to listed tools, as the reader of tools/listed_reader.py learns from: which tool serves, what fills it.
 
-Invented tools of many trades with their frames (frames/listed), most with descriptions of their parameters
-(data/listed_descriptions.json), the registry's own under other names, and requests that none of the tools serves.
+Invented tools of many trades with their frames and the descriptions of their parameters (frames/listed and
+frames/declared), the registry's own under other names, and requests that none of the tools serves.
 """
 
 from __future__ import annotations
 
-import functools
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -19,7 +16,6 @@ from finetune.listed_rows import ListedFrames, kin_of, said_by
 from tools.listed import ListedTool
 from tools.listed_parameters import properties_of, required_of
 
-DESCRIPTIONS = Path(__file__).parent / "data" / "listed_descriptions.json"
 CALLED, RENAMED = 0.6, 0.15
 """Shares of the questions to invented tools, and of those to the registry's under other names; none serves the rest."""
 DESCRIBED, ABOUT_DESCRIBED, SHUFFLED, FEWER, STAYS = 0.6, 0.6, 0.5, 0.35, 0.6
@@ -45,13 +41,6 @@ class ListedQuestion:
     question: str
     tools: tuple[ListedTool, ...]
     parameters: Mapping[str, JsonValue] | None
-
-
-@functools.cache
-def descriptions() -> dict[str, dict[str, str]]:
-    """By invented tool the text of each parameter, and under "" the tool's own."""
-    found: dict[str, dict[str, str]] = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
-    return found
 
 
 def draw(material: Material, chance: random.Random) -> ListedQuestion:
@@ -106,7 +95,7 @@ def _unserved(material: Material, chance: random.Random) -> ListedQuestion:
 def declared(tool: ListedFrames, chance: random.Random, said: Mapping[str, JsonValue] | None = None) -> ListedTool:
     """One way of declaring an invented tool; what is `said` of its parameters is always among them."""
     plain = ListedTool.of_signature(tool.signature)
-    texts = descriptions().get(tool.name, {}) if chance.random() < DESCRIBED else {}
+    texts = tool.texts if chance.random() < DESCRIBED else {}
     about = texts.get("", plain.description) if chance.random() < ABOUT_DESCRIBED else plain.description
     properties, required = properties_of(plain.parameters), required_of(plain.parameters)
     names = list(properties)

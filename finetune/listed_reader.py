@@ -20,18 +20,18 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from domain.files import file_digest
+from domain.files import tree_digest
 from domain.values import Call
 from evals.bench import CITIES, bench
 from finetune.adapters import write_parts
 from finetune.authors import Author
 from finetune.fillers import read_city
 from finetune.listed_net import Example, Net, example_of, losses_of
-from finetune.listed_questions import DESCRIPTIONS, ListedQuestion, Material, draw
-from finetune.listed_rows import renamed
+from finetune.listed_questions import ListedQuestion, Material, draw
+from finetune.listed_rows import read_listed, renamed
 from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
 from finetune.regressions import TEMPERATURES
-from finetune.rows import CITY_SHARES, read_lines, read_material, worlds_of
+from finetune.rows import CITY_SHARES, ROOT, read_lines, read_material, validation_tool, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.listed import ListedTool
@@ -41,6 +41,8 @@ from tools.registry import TOOLS
 from tools.tuned_minilm import reader
 from tools.words import WORDS
 
+LISTED, DECLARED = ROOT / "frames" / "listed", ROOT / "frames" / "declared"
+"""Invented tools: those of the adapter's rows, and those that only this reader learns of."""
 TOLD_EVERY, KEPT_EVERY = 50, 250
 """Steps."""
 HEATED = {
@@ -63,7 +65,8 @@ def material(*, held: bool, renamed_questions: int, seed: int, cities: Path) -> 
             if gold.name in TOOLS:
                 tool, call = renamed(gold, chance)
                 questions.append((call.question, tool, call.parameters))
-    return Material(shipped.listed, [each["text"] for each in shipped.borrowed], questions)
+    declared = [tool for tool in read_listed(DECLARED) if validation_tool(tool) == held]
+    return Material([*shipped.listed, *declared], [each["text"] for each in shipped.borrowed], questions)
 
 
 def train_step(run: Run[Net], examples: Sequence[Example], *, half: bool) -> dict[str, float]:
@@ -156,7 +159,7 @@ def main() -> None:
     examples = [example_of(each, read) for each in drawn(options, options.questions, held=False)]
     checkpoint, net = options.out.with_suffix(".pt"), Net(read)
     same = {name: getattr(options, name) for name in ("questions", "renamed", "lr", "masked", "batch", "seed")}
-    making = {**made_for(reader()), **same, "descriptions": file_digest(DESCRIPTIONS)}
+    making = {**made_for(reader()), **same, "tools": [tree_digest(folder) for folder in (LISTED, DECLARED)]}
     steps = list(steps_of(examples, options.batch, options.seed))
     run = Run(net, optimiser_of(net, options.lr), len(steps), options.lr, options.masked, making=making)
     if options.resume:

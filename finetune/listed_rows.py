@@ -10,8 +10,8 @@ import functools
 import json
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -34,7 +34,8 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class ListedFrames:
-    """One invented tool: its signature line, what its slots may hold, its frames, requests it cannot serve, its family.
+    """One invented tool: its signature line, what its slots may hold, its frames, requests it cannot serve, its family,
+    and its descriptions: of each parameter by name, and under "" its own in other words.
 
     Tools of a family are neighbours of one trade, between which words must decide.
     """
@@ -44,6 +45,7 @@ class ListedFrames:
     frames: tuple[Frame, ...]
     misfits: tuple[str, ...]
     family: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,10 +76,13 @@ def _read(file: Path) -> ListedFrames:
     if not SIGNATURE.fullmatch(lines[0]):
         raise ValueError(f"{file}: the first line must be `name(param: type, other?: type) - What it does.`")
     values: dict[str, tuple[str, ...]] = {}
+    texts: dict[str, str] = {}
     frames, misfits, family = [], [], ""
     for line in lines[1:]:
         given = re.fullmatch(r"(\w+) = (.+;.+)", line)
-        if line.startswith(FAMILY):
+        if described := re.fullmatch(r"\? (\w*): (.+)", line):
+            texts[described[1]] = described[2]
+        elif line.startswith(FAMILY):
             family = line.removeprefix(FAMILY)
         elif given:
             values[given[1]] = tuple(value.strip() for value in given[2].split(";") if value.strip())
@@ -85,7 +90,7 @@ def _read(file: Path) -> ListedFrames:
             misfits.append(line.removeprefix("! "))
         elif not line.startswith("#"):
             frames.append(Frame(line, file.stem))
-    return ListedFrames(lines[0], values, tuple(frames), tuple(misfits), family)
+    return ListedFrames(lines[0], values, tuple(frames), tuple(misfits), family, texts)
 
 
 def listed_row(author: Author, listed: Sequence[ListedFrames], role: str) -> Row | None:

@@ -11,7 +11,7 @@ import torch
 from domain.values import Call
 from finetune.frames import Frame
 from finetune.listed_net import Net, example_of, losses_of, occurrences
-from finetune.listed_questions import ListedQuestion, Material, declared, descriptions, draw
+from finetune.listed_questions import ListedQuestion, Material, declared, draw
 from finetune.listed_reader import HEATED, heats_of, save, steps_of, train_step
 from finetune.listed_rows import ListedFrames, kin_of, read_listed
 from finetune.minilm import Run, optimiser_of
@@ -48,11 +48,8 @@ ALIEN = ListedQuestion("what is the capital of Peru", (BAY, BELL), None)
 
 
 def test_every_parameter_of_every_invented_tool_is_described() -> None:
-    assert descriptions().keys() == {tool.name for tool in LISTED}
     for tool in LISTED:
-        texts = descriptions()[tool.name]
-        assert texts.keys() == {"", *tool.types()}
-        assert all(text.strip() for text in texts.values())
+        assert tool.texts.keys() == {"", *tool.types()}
 
 
 def test_a_declaration_keeps_what_is_said_whatever_is_left_out_of_it() -> None:
