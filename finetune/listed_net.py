@@ -16,9 +16,10 @@ from domain.typed_text import as_words
 from finetune.listed_questions import ListedQuestion
 from finetune.minilm import Trunk, padded, with_masked
 from tools.listed_pieces import ListedReading, Pieces
-from tools.listed_reader import SCORES, legal
+from tools.listed_reader import SCORES, ListedReader, legal
 from tools.listed_slots import Kind, Slot, slots_of
 from tools.listed_values import numbers_at
+from tools.tuned_minilm import CHANGED
 
 BLOCKED = -1e4
 """The score of a stretch that cannot be."""
@@ -150,6 +151,16 @@ class Net(Trunk):
         rows, columns = (torch.tensor([place[part] for place in places]) for part in (0, 1))
         scores: Tensor = self.heads[head](torch.cat((seen[rows, columns], seen[rows, 0]), 1))[:, 0]
         return scores.float()
+
+    def start_from(self, served: ListedReader) -> None:
+        """Go on from a reader that was learned before."""
+        layers = {name: torch.from_numpy(value) for name, value in served.weights.items() if name.startswith(CHANGED)}
+        self.bert.load_state_dict({**self.bert.state_dict(), **layers})
+        with torch.no_grad():
+            self.own.copy_(torch.from_numpy(served.own))
+            for name, head in self.heads.items():
+                head.weight.copy_(torch.from_numpy(served.heads[name].weights))
+                head.bias.copy_(torch.from_numpy(served.heads[name].bias))
 
 
 def losses_of(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
@@ -21,17 +21,21 @@ CALLED, RENAMED = 0.6, 0.15
 DESCRIBED, ABOUT_DESCRIBED, SHUFFLED, FEWER, STAYS = 0.6, 0.6, 0.5, 0.35, 0.6
 """How often a declaration has its descriptions, of these how often the tool's own is another one too, how often the
 parameters stand in another order, how often some that are not said are left out, and how often each one then stays."""
+ELSEWHERE = 0.25
+"""How often a text is one that another tool's parameter of the same name holds."""
 MOST_BESIDE = 4
 """Tools that are listed beside the one that serves, or instead of one."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is drawn from: invented tools, questions of other people's business, and questions to renamed tools."""
+    """What is drawn from: invented tools, questions of other people's business, questions to renamed tools, and by the
+    name of a parameter the texts that any tool's holds."""
 
     listed: Sequence[ListedFrames]
     alien: Sequence[str]
     renamed: Sequence[tuple[str, ListedTool, Mapping[str, JsonValue]]]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class ListedQuestion:
     question: str
     tools: tuple[ListedTool, ...]
     parameters: Mapping[str, JsonValue] | None
+
+
+def texts_of(listed: Sequence[ListedFrames]) -> dict[str, list[str]]:
+    """By the name of a parameter all texts that a tool's of that name holds."""
+    found: dict[str, list[str]] = {}
+    for tool in listed:
+        for name, kind in tool.types().items():
+            if kind == "string":
+                found.setdefault(name, []).extend(tool.values.get(name, ()))
+    return found
 
 
 def draw(material: Material, chance: random.Random) -> ListedQuestion:
@@ -57,7 +71,7 @@ def draw(material: Material, chance: random.Random) -> ListedQuestion:
 
 def _called(material: Material, chance: random.Random) -> ListedQuestion:
     tool = chance.choice(material.listed)
-    while (said := said_by(tool, chance)) is None:
+    while (said := said_by(_saying_others(tool, material.texts, chance), chance)) is None:
         tool = chance.choice(material.listed)
     kin = kin_of(tool, material.listed)
     near = chance.sample(kin, min(len(kin), chance.randrange(0, 3)))
@@ -65,6 +79,15 @@ def _called(material: Material, chance: random.Random) -> ListedQuestion:
     beside = [*near, *(each for each in far if each not in kin)][:MOST_BESIDE]
     tools = (declared(tool, chance, said.parameters), *(declared(each, chance) for each in beside))
     return ListedQuestion(said.question, tools, said.parameters)
+
+
+def _saying_others(tool: ListedFrames, texts: Mapping[str, Sequence[str]], chance: random.Random) -> ListedFrames:
+    """A tool whose texts now and then are other tools': seven a parameter would be known by heart."""
+    types, values = tool.types(), dict(tool.values)
+    for name in values:
+        if types.get(name) == "string" and name in texts and chance.random() < ELSEWHERE:
+            values[name] = tuple(texts[name])
+    return replace(tool, values=values)
 
 
 def _unserved(material: Material, chance: random.Random) -> ListedQuestion:

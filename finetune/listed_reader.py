@@ -2,9 +2,9 @@ r"""The reader of tools/listed_reader.py: MiniLM tuned on questions to invented 
 
     python -m finetune.listed_reader --threads 2 --out finetune/adapter/roundsman-listed.npz
 
-An eighth of the invented tools, whole families together as in finetune.rows, and the frames that validation rows are
-made of, are held back: the temperatures suit these, and of these are the figures at the end. A run that was broken off
-goes on with `--resume`.
+An eighth of the invented tools of finetune.rows, whole families together as there, and the frames that validation rows
+are made of, are held back: the temperatures suit these, and of these are the figures at the end. A run that was broken
+off goes on with `--resume`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from finetune.adapters import write_parts
 from finetune.authors import Author
 from finetune.fillers import read_city
 from finetune.listed_net import Example, Net, example_of, losses_of
-from finetune.listed_questions import ListedQuestion, Material, draw
+from finetune.listed_questions import ListedQuestion, Material, draw, texts_of
 from finetune.listed_rows import read_listed, renamed
 from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
 from finetune.regressions import TEMPERATURES
-from finetune.rows import CITY_SHARES, ROOT, read_lines, read_material, validation_tool, worlds_of
+from finetune.rows import CITY_SHARES, ROOT, read_lines, read_material, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.listed import ListedTool
@@ -65,8 +65,10 @@ def material(*, held: bool, renamed_questions: int, seed: int, cities: Path) -> 
             if gold.name in TOOLS:
                 tool, call = renamed(gold, chance)
                 questions.append((call.question, tool, call.parameters))
-    declared = [tool for tool in read_listed(DECLARED) if validation_tool(tool) == held]
-    return Material([*shipped.listed, *declared], [each["text"] for each in shipped.borrowed], questions)
+    declared = [] if held else read_listed(DECLARED)
+    listed = [*shipped.listed, *declared]
+    texts = {} if held else texts_of(listed)
+    return Material(listed, [each["text"] for each in shipped.borrowed], questions, texts)
 
 
 def train_step(run: Run[Net], examples: Sequence[Example], *, half: bool) -> dict[str, float]:
@@ -136,6 +138,7 @@ def flags() -> argparse.Namespace:
     )
     parser.add_argument("--batch", type=int, default=32, help="questions of a step")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--init", type=Path, help="a reader to go on from; without one MiniLM is")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     return parser.parse_args()
@@ -159,6 +162,10 @@ def main() -> None:
     examples = [example_of(each, read) for each in drawn(options, options.questions, held=False)]
     checkpoint, net = options.out.with_suffix(".pt"), Net(read)
     same = {name: getattr(options, name) for name in ("questions", "renamed", "lr", "masked", "batch", "seed")}
+    begun = load_listed_reader(options.init) if options.init else None
+    if begun:
+        net.start_from(begun)
+        same["init"] = begun.digest
     making = {**made_for(reader()), **same, "tools": [tree_digest(folder) for folder in (LISTED, DECLARED)]}
     steps = list(steps_of(examples, options.batch, options.seed))
     run = Run(net, optimiser_of(net, options.lr), len(steps), options.lr, options.masked, making=making)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from domain.values import Call
+from finetune import listed_reader
 from finetune.frames import Frame
 from finetune.listed_net import Net, example_of, losses_of, occurrences
-from finetune.listed_questions import ListedQuestion, Material, declared, draw
+from finetune.listed_questions import ListedQuestion, Material, declared, draw, texts_of
 from finetune.listed_reader import HEATED, heats_of, save, steps_of, train_step
-from finetune.listed_rows import ListedFrames, kin_of, read_listed
+from finetune.listed_rows import ListedFrames, kin_of, read_listed, said_by
 from finetune.minilm import Run, optimiser_of
-from finetune.rows import ROOT, validation_tool
+from finetune.rows import validation_tool
 from tools.listed import ListedTool
 from tools.listed_filling import answer
 from tools.listed_parameters import properties_of
 from tools.listed_reader import load_listed_reader, made_for, reading_of
-from tools.listed_slots import slots_of
+from tools.listed_slots import Kind, slots_of
 from tools.tuned_minilm import reader
 
-LISTED = read_listed(ROOT / "frames" / "listed")
+LISTED, DECLARED = read_listed(listed_reader.LISTED), read_listed(listed_reader.DECLARED)
 BAY = ListedTool(
     "book_bay",
     "Books a bay.",
@@ -48,8 +50,30 @@ ALIEN = ListedQuestion("what is the capital of Peru", (BAY, BELL), None)
 
 
 def test_every_parameter_of_every_invented_tool_is_described() -> None:
-    for tool in LISTED:
+    for tool in (*LISTED, *DECLARED):
         assert tool.texts.keys() == {"", *tool.types()}
+
+
+def test_what_only_the_reader_learns_of_is_no_neighbour_of_a_tool_held_back() -> None:
+    held = [tool for tool in LISTED if validation_tool(tool)]
+    assert held
+    assert not {tool.name for tool in DECLARED} & {tool.name for tool in LISTED}
+    assert not {tool.family for tool in DECLARED} & {tool.family for tool in held if tool.family}
+
+
+def test_every_frame_of_a_declaration_gives_calls_of_its_types() -> None:
+    chance = random.Random(3)
+    for tool in DECLARED:
+        slots = {slot.name: slot for slot in slots_of(ListedTool.of_signature(tool.signature))}
+        for frame in tool.frames:
+            calls = [said_by(replace(tool, frames=(frame,)), chance) for _ in range(12)]
+            said = [call for call in calls if call]
+            assert said, (tool.name, frame.text)
+            for call in said:
+                assert call.parameters.keys() <= slots.keys(), (tool.name, frame.text)
+                for name, value in call.parameters.items():
+                    right = not slots[name].choices or value in slots[name].choices
+                    assert right or slots[name].kind is Kind.CHOICES, (tool.name, frame.text, name, value)
 
 
 def test_a_declaration_keeps_what_is_said_whatever_is_left_out_of_it() -> None:
@@ -63,6 +87,19 @@ def test_a_declaration_keeps_what_is_said_whatever_is_left_out_of_it() -> None:
             assert {slot.name for slot in slots_of(ListedTool.of_signature(tool.signature)) if slot.required} <= set(
                 properties_of(shown.parameters)
             )
+
+
+def test_texts_of_other_tools_stand_in_the_question_that_they_are_values_of() -> None:
+    chance, texts = random.Random(0), texts_of(LISTED)
+    tools = [tool for tool in LISTED if "day" in tool.values and tool.types()["day"] == "string"]
+    own = {tool.name: set(tool.values["day"]) for tool in tools}
+    drawn = [draw(Material(tools, ["what is the capital of Peru"], (), texts), chance) for _ in range(800)]
+    days = [(each, str(each.parameters["day"])) for each in drawn if each.parameters and "day" in each.parameters]
+    assert all(day.casefold() in each.question.casefold() for each, day in days)
+    known = {name: {day.casefold() for day in of} for name, of in own.items()}
+    elsewhere = {day.casefold() for day in texts["day"]}
+    others = [day.casefold() for each, day in days if day.casefold() not in known[each.tools[0].name]]
+    assert sum(day in elsewhere for day in others) > len(days) / 8
 
 
 def test_a_request_that_no_tool_serves_is_never_one_of_the_tools_own() -> None:
@@ -146,3 +183,9 @@ def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) ->
     assert answer(served, BOOKED.question, BOOKED.tools) == Call("book_bay", dict(BOOKED.parameters or {}))
     assert answer(served, RUNG.question, RUNG.tools) == Call("ring_bell", {"times": 3})
     assert answer(served, ALIEN.question, ALIEN.tools).name == "decline"
+    going_on = Net(read)
+    going_on.start_from(served)
+    with torch.no_grad():
+        again = going_on([examples[0]])
+    assert again.serves.tolist() == pytest.approx(serves, abs=0.05)
+    assert again.said.tolist() == pytest.approx([told.said for told in slots.values()], abs=0.05)

@@ -1,8 +1,8 @@
 """Nothing that is measured with is trained on, and the halves of the cases have nothing in common.
 
 Runs of eight words, whole questions, and neighbours by meaning: of rows as they are drawn, of one wording of every
-trained frame and of the talk around requests, against every user turn of evals/cases, dev and test, the files with
-tools of their own included.
+trained frame, those of invented tools too, and of the talk around requests, against every user turn of evals/cases, dev
+and test, the files with tools of their own included.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import random
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ import pytest
 from finetune.authors import Author
 from finetune.fillers import Fillers, read_city
 from finetune.frames import words_of
+from finetune.listed_reader import DECLARED, LISTED
+from finetune.listed_rows import read_listed, said_by
 from finetune.requests import PLACE, read_shapes
 from finetune.rows import CITY_SHARES, draw, read_lines, read_material
 from retrieval.embedder import MiniLM
@@ -27,6 +30,8 @@ ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT / "evals" / "cases"
 SAME_QUESTION = 0.95
 """Cosine of MiniLM above which two questions say the same with hardly another word."""
+SAME_PURPOSE = 0.5
+"""Cosine above which two tools are for the same: those of the cases put into other words come to .5 to .7."""
 EVERYDAY = 5
 """Words of what anybody says: "ok send it", "trucks tomorrow", "when was it last emptied" are in both."""
 SHARED = {"and the day after"}
@@ -65,12 +70,17 @@ def rows_drawn() -> Iterator[str]:
 
 
 def frames_worded() -> Iterator[str]:
-    """One wording of every trained frame, and the text that other people wrote."""
+    """One wording of every trained frame, those of invented tools included, and the text that other people wrote."""
     fill, chance = Fillers(read_city(ROOT / "cities" / "berkeley")).fill, random.Random(1)
     for frames in read_lines(held=False).frames.values():
         for frame in frames:
             yield words_of(frame.expand(fill, chance))
     yield from (line["text"] for line in read_material(held=False).borrowed)
+    for tool in (each for folder in (LISTED, DECLARED) for each in read_listed(folder)):
+        yield from tool.misfits
+        for frame in tool.frames:
+            said = said_by(replace(tool, frames=(frame,)), chance)
+            yield from [said.question] if said else []
     for shapes in read_shapes(held=False).values():
         yield from (PLACE.sub(" ", shape) for shape in shapes)
 
@@ -120,3 +130,17 @@ def test_no_case_of_one_half_is_one_of_the_other_in_other_words(mine: MiniLM) ->
     texts = long_ones(asked("dev"))
     likeness = (mine.embed(texts) @ mine.embed(asked("test")).T).max(axis=1)
     assert [text for text, score in zip(texts, likeness, strict=True) if score > SAME_QUESTION] == []
+
+
+def test_no_tool_that_only_the_reader_learns_of_does_what_a_tool_of_the_cases_does() -> None:
+    embed = MiniLM().embed
+    cases = [
+        json.loads(line) for file in CASES.glob("*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    of_cases = sorted({tool["description"] for case in cases for tool in case.get("tools", [])})
+    assert len(of_cases) > 10
+    measured = embed(of_cases)
+    for tool in read_listed(DECLARED):
+        about = [tool.signature.partition(" - ")[2], tool.texts[""]]
+        nearest = float((embed(about) @ measured.T).max())
+        assert nearest < SAME_PURPOSE, f"{tool.name}: {nearest:.2f}"
