@@ -24,6 +24,11 @@ declining is right in 88.5 %, at 0 in 88.1, at 1 in 80.8 (finetune/LOG.md, 2026-
 MOST_WEIGHED = 8
 """Tools that are weighed, the nearest; each costs about a dozen tokens."""
 
+LEAST = -1.0
+"""Log-odds beside none of the tools from which on the best one is called, where a reader was asked. What it learned to
+leave alone stands nearer to what the tools do than what people ask in vain: at -1 the right tool, or none, is found for
+92.0 % of the 500 questions held back, at 0 for 90.4."""
+
 
 def chosen(
     tools: Sequence[ListedTool], nearness: Sequence[float], likely: Sequence[float], serves: Sequence[float] = ()
@@ -39,4 +44,4 @@ def chosen(
     if serves:
         scores = [SHARE * own + other for own, other in zip(odds, serves, strict=True)]
     best = max(range(len(scores)), key=scores.__getitem__, default=None)
-    return tools[best] if best is not None and scores[best] > 0 else None
+    return tools[best] if best is not None and scores[best] > (LEAST if serves else 0) else None

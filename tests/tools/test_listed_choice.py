@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.listed import ListedTool
-from tools.listed_choice import NEUTRAL, WEIGHT, chosen
+from tools.listed_choice import LEAST, NEUTRAL, WEIGHT, chosen
 
 QUEUE, ROSTER = (ListedTool(name, "", {}) for name in ("queue", "roster"))
 
@@ -34,5 +34,6 @@ def test_without_tools_none_is_chosen() -> None:
 def test_a_reader_takes_the_cosines_place_and_the_model_counts_less_beside_it() -> None:
     assert chosen([QUEUE, ROSTER], [0.9, 0.0], [-1.0, -1.0, -1.0], [1.0, 2.0]) is ROSTER
     assert chosen([QUEUE, ROSTER], [0.9, 0.0], [-1.0, -9.0, -1.0], [1.0, 2.0]) is QUEUE
-    assert chosen([QUEUE, ROSTER], [0.9, 0.9], [-1.0, -1.0, -1.0], [-0.5, -0.1]) is None
-    assert chosen([QUEUE], [0.0], [-1.0, -9.0], [-1.0]) is QUEUE
+    assert chosen([QUEUE, ROSTER], [0.9, 0.9], [-1.0, -1.0, -1.0], [LEAST - 0.5, LEAST - 0.1]) is None
+    assert chosen([QUEUE, ROSTER], [0.9, 0.9], [-1.0, -1.0, -1.0], [LEAST - 0.5, LEAST + 0.1]) is ROSTER
+    assert chosen([QUEUE], [0.0], [-1.0, -9.0], [LEAST - 1]) is QUEUE
