@@ -113,4 +113,6 @@ classifier: finetune/runs/rows.jsonl finetune/runs/fewer/rows.jsonl finetune/run
 	  --words $(WORDS) --out finetune/adapter/roundsman-arguments.npz
 	$(BIN)/python -m finetune.encoder_members --members $(MEMBERS) --out finetune/adapter/roundsman-encoder.npz
 	$(BIN)/python -m finetune.requests --out finetune/adapter/roundsman-requests.npz
-	$(BIN)/python -m finetune.listed_reader --threads $(THREADS) --out finetune/adapter/roundsman-listed.npz
+	$(BIN)/python -m finetune.listed_reader --threads $(THREADS) --out finetune/runs/listed.npz
+	$(BIN)/python -m finetune.listed_reader --threads $(THREADS) --init finetune/runs/listed.npz \
+	  --questions 48000 --lr 1.5e-4 --out finetune/adapter/roundsman-listed.npz
