@@ -31,7 +31,7 @@ from finetune.listed_questions import ListedQuestion, Material, draw, texts_of
 from finetune.listed_rows import read_listed, renamed
 from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
 from finetune.regressions import TEMPERATURES
-from finetune.rows import CITY_SHARES, ROOT, read_lines, read_material, worlds_of
+from finetune.rows import CITY_SHARES, LISTED, ROOT, read_lines, read_material, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.listed import ListedTool
@@ -41,8 +41,8 @@ from tools.registry import TOOLS
 from tools.tuned_minilm import reader
 from tools.words import WORDS
 
-LISTED, DECLARED = ROOT / "frames" / "listed", ROOT / "frames" / "declared"
-"""Invented tools: those of the adapter's rows, and those that only this reader learns of."""
+DECLARED = ROOT / "frames" / "declared"
+"""Invented tools that only this reader learns of, beside those of the adapter's rows."""
 TOLD_EVERY, KEPT_EVERY = 50, 250
 """Steps."""
 HEATED = {
@@ -65,10 +65,11 @@ def material(*, held: bool, renamed_questions: int, seed: int, cities: Path) -> 
             if gold.name in TOOLS:
                 tool, call = renamed(gold, chance)
                 questions.append((call.question, tool, call.parameters))
-    declared = [] if held else read_listed(DECLARED)
-    listed = [*shipped.listed, *declared]
-    texts = {} if held else texts_of(listed)
-    return Material(listed, [each["text"] for each in shipped.borrowed], questions, texts)
+    alien = [each["text"] for each in shipped.borrowed]
+    if held:
+        return Material(shipped.listed, alien, questions)
+    listed = [*shipped.listed, *read_listed(DECLARED)]
+    return Material(listed, alien, questions, texts_of(listed))
 
 
 def train_step(run: Run[Net], examples: Sequence[Example], *, half: bool) -> dict[str, float]:
@@ -158,11 +159,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     read = reading_of(reader())
+    begun = load_listed_reader(options.init) if options.init else None
     held = drawn(options, options.validation, held=True)
     examples = [example_of(each, read) for each in drawn(options, options.questions, held=False)]
     checkpoint, net = options.out.with_suffix(".pt"), Net(read)
     same = {name: getattr(options, name) for name in ("questions", "renamed", "lr", "masked", "batch", "seed")}
-    begun = load_listed_reader(options.init) if options.init else None
     if begun:
         net.start_from(begun)
         same["init"] = begun.digest

@@ -38,6 +38,8 @@ from tools.registry import TOOLS
 from tools.said_numbers import numbers_said
 
 ROOT = Path(__file__).parent
+LISTED = ROOT / "frames" / "listed"
+"""The invented tools."""
 FRAME_FILES = [*TOOLS, "followups", "clarify", "decline", "reply", "tails", "asked"]
 MIX = {"call": 0.27, "follow": 0.27, "after": 0.05, "two": 0.05, "asked": 0.035, "clarify": 0.035, "decline": 0.075,
        "reply": 0.04, "quoted": 0.015, "listed": 0.16}  # fmt: skip
@@ -93,7 +95,7 @@ def read_material(*, held: bool) -> Material:
     """The shipped text: training's part, or validation's."""
     lines = (ROOT / "data" / "clinc150_sample.jsonl").read_text(encoding="utf-8").splitlines()
     borrowed = [json.loads(line) for number, line in enumerate(lines) if (number % 8 == 0) == held]
-    listed = [tool for tool in read_listed(ROOT / "frames" / "listed") if validation_tool(tool) == held]
+    listed = [tool for tool in read_listed(LISTED) if validation_tool(tool) == held]
     return Material(borrowed, listed)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from domain.values import Call
-from finetune import listed_reader
+from finetune import listed_reader, rows
 from finetune.frames import Frame
 from finetune.listed_net import Net, example_of, losses_of, occurrences
 from finetune.listed_questions import ListedQuestion, Material, declared, draw, texts_of
@@ -25,7 +25,7 @@ from tools.listed_reader import load_listed_reader, made_for, reading_of
 from tools.listed_slots import Kind, slots_of
 from tools.tuned_minilm import reader
 
-LISTED, DECLARED = read_listed(listed_reader.LISTED), read_listed(listed_reader.DECLARED)
+LISTED, DECLARED = read_listed(rows.LISTED), read_listed(listed_reader.DECLARED)
 BAY = ListedTool(
     "book_bay",
     "Books a bay.",
@@ -52,6 +52,7 @@ ALIEN = ListedQuestion("what is the capital of Peru", (BAY, BELL), None)
 def test_every_parameter_of_every_invented_tool_is_described() -> None:
     for tool in (*LISTED, *DECLARED):
         assert tool.texts.keys() == {"", *tool.types()}
+        assert all(text.strip() for text in tool.texts.values())
 
 
 def test_what_only_the_reader_learns_of_is_no_neighbour_of_a_tool_held_back() -> None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,10 @@ import pytest
 from finetune.authors import Author
 from finetune.fillers import Fillers, read_city
 from finetune.frames import words_of
-from finetune.listed_reader import DECLARED, LISTED
+from finetune.listed_reader import DECLARED
 from finetune.listed_rows import read_listed, said_by
 from finetune.requests import PLACE, read_shapes
-from finetune.rows import CITY_SHARES, draw, read_lines, read_material
+from finetune.rows import CITY_SHARES, LISTED, draw, read_lines, read_material
 from retrieval.embedder import MiniLM
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,12 +49,17 @@ def grams(texts: Iterable[str], n: int = 8) -> set[tuple[str, ...]]:
     return {tuple(words[at : at + n]) for words in split for at in range(len(words) - n + 1)}
 
 
+def cases(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Every line of some files."""
+    for file in files:
+        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+
+
 def asked(half: str) -> list[str]:
     """Every user turn of the files of a half: `dev` or `test`."""
     files = sorted(CASES.glob(f"*{half}*.jsonl"))
     assert len(files) == {"dev": 4, "test": 3}[half]
-    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    return [turn["user"] for line in lines for turn in line.get("turns", [line])]
+    return [turn["user"] for case in cases(files) for turn in case.get("turns", [case])]
 
 
 def long_ones(texts: Iterable[str]) -> list[str]:
@@ -132,15 +138,11 @@ def test_no_case_of_one_half_is_one_of_the_other_in_other_words(mine: MiniLM) ->
     assert [text for text, score in zip(texts, likeness, strict=True) if score > SAME_QUESTION] == []
 
 
-def test_no_tool_that_only_the_reader_learns_of_does_what_a_tool_of_the_cases_does() -> None:
-    embed = MiniLM().embed
-    cases = [
-        json.loads(line) for file in CASES.glob("*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()
-    ]
-    of_cases = sorted({tool["description"] for case in cases for tool in case.get("tools", [])})
+def test_no_tool_that_only_the_reader_learns_of_does_what_a_tool_of_the_cases_does(mine: MiniLM) -> None:
+    of_cases = sorted({tool["description"] for case in cases(CASES.glob("*.jsonl")) for tool in case.get("tools", [])})
     assert len(of_cases) > 10
-    measured = embed(of_cases)
+    measured = mine.embed(of_cases)
     for tool in read_listed(DECLARED):
         about = [tool.signature.partition(" - ")[2], tool.texts[""]]
-        nearest = float((embed(about) @ measured.T).max())
+        nearest = float((mine.embed(about) @ measured.T).max())
         assert nearest < SAME_PURPOSE, f"{tool.name}: {nearest:.2f}"

@@ -25,7 +25,7 @@ from finetune.authors import Author, Lines, World, copied, displace, typed
 from finetune.fillers import CityWords, Fillers, held_out, read_city
 from finetune.frames import Frame, arguments_of, read_frames, words_of
 from finetune.listed_rows import read_listed
-from finetune.rows import FRESH_WEIGHT, MIX, Part, draw, read_lines, read_material, taken_in, write_part
+from finetune.rows import FRESH_WEIGHT, LISTED, MIX, Part, draw, read_lines, read_material, taken_in, write_part
 from finetune.surface_noise import LENGTHS
 from prompts.render import Setting, Step, Turn
 from prompts.row import Row, from_json
@@ -211,7 +211,7 @@ def test_distances_are_taught_in_other_units_too_and_each_can_be_read(drawn: lis
 
 
 def test_tools_of_a_family_stand_side_by_side_and_a_request_for_an_absent_one_is_declined(drawn: list[Row]) -> None:
-    family = {tool.name: tool.family for tool in read_listed(FRAMES / "listed")}
+    family = {tool.name: tool.family for tool in read_listed(LISTED)}
     listed = [each for each in drawn if each.kind == "listed"]
     shown = [[line.partition("(")[0] for line in each.setting.tools.split("\n")[1:]] for each in listed]
     names = [json.loads(each.call)["name"] for each in listed]
