@@ -23,7 +23,9 @@ from torch import Tensor
 from domain.files import tree_digest
 from domain.values import Call
 from evals.bench import CITIES, bench
+from finetune import annotated
 from finetune.adapters import write_parts
+from finetune.annotated_questions import annotated_question
 from finetune.authors import Author
 from finetune.fillers import read_city
 from finetune.listed_net import Example, Net, example_of, losses_of
@@ -43,6 +45,7 @@ from tools.words import WORDS
 
 DECLARED = ROOT / "frames" / "declared"
 """Invented tools that only this reader learns of, beside those of the adapter's rows."""
+LEARNED_OF = (LISTED, DECLARED, annotated.QUESTIONS, annotated.BUSINESSES)
 TOLD_EVERY, KEPT_EVERY = 50, 250
 """Steps."""
 HEATED = {
@@ -131,6 +134,7 @@ def flags() -> argparse.Namespace:
     parser.add_argument(
         "--renamed", type=int, default=6_000, help="questions to the registry's tools that are drawn from"
     )
+    parser.add_argument("--people", type=float, default=0.25, help="share of people's annotated questions")
     parser.add_argument("--validation", type=int, default=800)
     parser.add_argument("--cities", type=Path, default=CITIES)
     parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
@@ -146,11 +150,12 @@ def flags() -> argparse.Namespace:
 
 
 def drawn(options: argparse.Namespace, count: int, *, held: bool) -> list[ListedQuestion]:
-    """So many questions of one part."""
-    chance = random.Random(f"{options.seed}-{held}-questions")
+    """So many questions of one part; of what is held back none are annotated ones."""
+    chance, people = random.Random(f"{options.seed}-{held}-questions"), 0 if held else round(count * options.people)
     of_registry = options.renamed // 8 if held else options.renamed
     found = material(held=held, renamed_questions=of_registry, seed=options.seed, cities=options.cities)
-    return [draw(found, chance) for _ in range(count)]
+    invented = [draw(found, chance) for _ in range(count - people)]
+    return [*invented, *(annotated_question(found.listed, chance) for _ in range(people))]
 
 
 def main() -> None:
@@ -163,11 +168,12 @@ def main() -> None:
     held = drawn(options, options.validation, held=True)
     examples = [example_of(each, read) for each in drawn(options, options.questions, held=False)]
     checkpoint, net = options.out.with_suffix(".pt"), Net(read)
-    same = {name: getattr(options, name) for name in ("questions", "renamed", "lr", "masked", "batch", "seed")}
+    flags_told = ("questions", "people", "renamed", "lr", "masked", "batch", "seed")
+    same = {name: getattr(options, name) for name in flags_told}
     if begun:
         net.start_from(begun)
         same["init"] = begun.digest
-    making = {**made_for(reader()), **same, "tools": [tree_digest(folder) for folder in (LISTED, DECLARED)]}
+    making = {**made_for(reader()), **same, "tools": [tree_digest(each) for each in LEARNED_OF]}
     steps = list(steps_of(examples, options.batch, options.seed))
     run = Run(net, optimiser_of(net, options.lr), len(steps), options.lr, options.masked, making=making)
     if options.resume:

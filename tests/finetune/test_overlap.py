@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from finetune.annotated import businesses, read_annotated
+from finetune.annotated_questions import labels_of, tool_of
 from finetune.authors import Author
 from finetune.fillers import Fillers, read_city
 from finetune.frames import words_of
@@ -82,6 +84,7 @@ def frames_worded() -> Iterator[str]:
         for frame in frames:
             yield words_of(frame.expand(fill, chance))
     yield from (line["text"] for line in read_material(held=False).borrowed)
+    yield from (each.question for each in read_annotated())
     for tool in (each for folder in (LISTED, DECLARED) for each in read_listed(folder)):
         yield from tool.misfits
         for frame in tool.frames:
@@ -142,7 +145,9 @@ def test_no_tool_that_only_the_reader_learns_of_does_what_a_tool_of_the_cases_do
     of_cases = sorted({tool["description"] for case in cases(CASES.glob("*.jsonl")) for tool in case.get("tools", [])})
     assert len(of_cases) > 10
     measured = mine.embed(of_cases)
-    for tool in read_listed(DECLARED):
-        about = [tool.signature.partition(" - ")[2], tool.texts[""]]
+    learned_of = {tool.name: [tool.signature.partition(" - ")[2], tool.texts[""]] for tool in read_listed(DECLARED)}
+    learned_of |= {name: list(business.about) for name, business in businesses().items()}
+    learned_of |= {f"{name} {of}": [tool_of(name, of).description] for name in businesses() for of in labels_of(name)}
+    for name, about in learned_of.items():
         nearest = float((mine.embed(about) @ measured.T).max())
-        assert nearest < SAME_PURPOSE, f"{tool.name}: {nearest:.2f}"
+        assert nearest < SAME_PURPOSE, f"{name}: {nearest:.2f}"
