@@ -147,7 +147,7 @@ def to_peft(file: Path, out: Path, base: Base) -> None:
     if any(tensor.tensor_type != gguf.GGMLQuantizationType.F16 for tensor in reader.tensors):
         raise BadData(f"{file}: only fp16 adapters go back without loss; take the file that was not made with --q8")
     tensors = {tensor.name: tensor.data for tensor in reader.tensors}
-    state = {name: torch.from_numpy(value) for name, value in peft_tensors(tensors, read_heads(base.folder))}
+    state = {name: torch.tensor(value) for name, value in peft_tensors(tensors, read_heads(base.folder))}
     out.mkdir(parents=True, exist_ok=True)
     write_adapter(out, state, alpha, base.name)
     write_making(out, Making(stage="export --to-peft", base=base.name, rows=0, plan={}, **marks))

@@ -26,14 +26,12 @@ from evals.bench import CITIES, bench
 from finetune import annotated
 from finetune.adapters import write_parts
 from finetune.annotated_questions import annotated_question
-from finetune.authors import Author
-from finetune.fillers import read_city
 from finetune.listed_net import Example, Net, example_of, losses_of
 from finetune.listed_questions import ListedQuestion, Material, draw, texts_of
 from finetune.listed_rows import read_listed, renamed
 from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
 from finetune.regressions import TEMPERATURES
-from finetune.rows import CITY_SHARES, LISTED, ROOT, read_lines, read_material, worlds_of
+from finetune.rows import CITY_SHARES, LISTED, ROOT, authors_of, read_lines, read_material, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.listed import ListedTool
@@ -59,8 +57,7 @@ def material(*, held: bool, renamed_questions: int, seed: int, cities: Path) -> 
     shipped, chance = read_material(held=held), random.Random(f"{seed}-{held}")
     with ExitStack() as stack:
         worlds = worlds_of(stack.enter_context(bench(cities)), cities)
-        lines = read_lines(held=held)
-        authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
+        authors = authors_of(worlds, read_lines(held=held), chance, held=held)
         shares = [CITY_SHARES[author.city.name] for author in authors]
         questions: list[tuple[str, ListedTool, Mapping[str, JsonValue]]] = []
         while len(questions) < renamed_questions:

@@ -26,11 +26,10 @@ from evals.bench import CITIES, bench
 from finetune import request_encoder as encoder
 from finetune.adapters import write_parts
 from finetune.authors import Author, Gold
-from finetune.fillers import read_city
 from finetune.minilm import changes_of, head_of
 from finetune.regressions import SEED, Examples, Plan, Regressions, learn, scores_of, table_of, temperature_of
 from finetune.request_encoder import Message
-from finetune.rows import CITY_SHARES, read_lines, worlds_of
+from finetune.rows import CITY_SHARES, authors_of, read_lines, worlds_of
 from finetune.stage import run_stage
 from finetune.training import native_bfloat16
 from tools.registry import TOOLS
@@ -161,8 +160,8 @@ def draw_all(options: argparse.Namespace) -> tuple[list[Message], list[Message]]
     with ExitStack() as stack:
         worlds, both = worlds_of(stack.enter_context(bench(options.cities)), options.cities), []
         for held, count in ((False, options.messages), (True, options.validation)):
-            lines, chance = read_lines(held=held), random.Random(f"{options.seed}-{held}")
-            authors = [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
+            chance = random.Random(f"{options.seed}-{held}")
+            authors = authors_of(worlds, read_lines(held=held), chance, held=held)
             both.append(list(drawn(authors, read_shapes(held=held), count)))
     return both[0], both[1]
 

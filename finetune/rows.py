@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import math
+import random
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -127,7 +128,7 @@ def write_part(file: Path, part: Part, worlds: dict[Path, World]) -> None:
     """One file of rows, its seed beside it, and what it holds."""
     lines, material = part.lines, read_material(held=part.held)
     chance = seeded(f"{part.seed}-{'validation' if part.held else 'rows'}")
-    authors = [Author(read_city(folder, held=part.held), lines, chance, world) for folder, world in worlds.items()]
+    authors = authors_of(worlds, lines, chance, held=part.held)
     rows = list(draw(authors, material, part.count))
     file.write_text("".join(to_json(row) + "\n" for row in rows), encoding="utf-8")
     seed_beside(file).write_text(f"{part.seed}\n", encoding="utf-8")
@@ -168,6 +169,11 @@ def _rounded(odds: Mapping[str, float]) -> dict[str, float]:
 def worlds_of(where: Bench, cities: Path) -> dict[Path, World]:
     """The loaded cities that rows are drawn for, by their folders."""
     return {cities / name: World.of(where.operation(name)) for name in CITY_SHARES}
+
+
+def authors_of(worlds: Mapping[Path, World], lines: Lines, chance: random.Random, *, held: bool) -> list[Author]:
+    """One author a city, in the order of CITY_SHARES; `held`: of the names that are held back."""
+    return [Author(read_city(folder, held=held), lines, chance, world) for folder, world in worlds.items()]
 
 
 def main() -> None:
