@@ -51,8 +51,8 @@ def compose(state: State, past: Past) -> Composed:
     parameters = said if isinstance(said, dict) else {}
     if word["name"] == "clarify":
         question = _own_words(str(parameters.get("question", "")), QUESTIONS, QUESTIONS["what"])
-        told = _told(results, [*open_ones, question])
-        return replace(so_far, text=told, kind="clarify", choices=_choices(parameters.get("choices")))
+        told, choices = _told(results, [*open_ones, question]), _choices(parameters.get("choices"))
+        return replace(so_far, text=told, kind="clarify", choices=choices or _asked(problems))
     if word["name"] == "decline":
         reason = str(parameters.get("reason"))
         reason = reason if reason in DECLINES else "out_of_scope"
@@ -73,6 +73,11 @@ def _open(last: Ran, told: Sequence[str], answer: Composed) -> Composed:
     if last["problem_kind"] == "not_permitted":
         return replace(answer, kind="decline", reason="not_permitted")
     return replace(answer, kind="answer")
+
+
+def _asked(problems: Sequence[Ran]) -> tuple[str, ...]:
+    """The choices of the newest call that asked back."""
+    return next((tuple(ran["choices"]) for ran in reversed(problems) if ran["problem_kind"] == "ask"), ())
 
 
 def _beside(text: str, results: Sequence[Result[Any]]) -> Grounded:

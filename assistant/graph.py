@@ -47,8 +47,10 @@ def waits(ran: Ran) -> bool:
 
 
 def remembered(made: Sequence[Ran]) -> list[Ran]:
-    """The calls of a turn as the next one sees them: those that wait for an answer last, so that it is theirs."""
-    return sorted(made, key=lambda ran: (bool(ran["problem_kind"]), ran["problem_kind"] == "ask"))
+    """The calls of a turn as the next one sees them: behind what ran outages, refusals, and what asks back, so that the
+    answer is to that."""
+    order = (None, "not_now", "not_permitted", "ask")
+    return sorted(made, key=lambda ran: order.index(ran["problem_kind"]))
 
 
 class State(TypedDict):

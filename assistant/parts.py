@@ -22,7 +22,7 @@ from domain.values import Call
 from prompts.render import Step
 from tools.context import Ctx
 from tools.json_words import in_words
-from tools.leaning import leans
+from tools.leaning import leans, points_back
 from tools.registry import TOOLS
 from tools.request_encoder import SURE
 from tools.request_parts import MOST, without_number
@@ -54,7 +54,7 @@ class Asked:
     def __init__(self, speaker: Speaker, whole: Situation, parts: Sequence[Situation], *, late: bool = False) -> None:
         self.whole = whole
         self._speaker, self._parts, self._late = speaker, tuple(parts), late
-        self._most, self._dealt_with, self._outside = whole.past.most, 0, False
+        self._most, self._dealt_with, self._outside, self._broken_off = whole.past.most, 0, False, False
 
     @property
     def unseen(self) -> int:
@@ -72,6 +72,7 @@ class Asked:
                 else []
             ),
             *([f"request {count} of this message is outside what I can do"] if self._outside else []),
+            *([f"request {count} of this message is not done to its end"] if self._broken_off else []),
             *(f"request {number} of {count} in this message is not answered yet" for number in open_ones),
         ]
 
@@ -85,7 +86,8 @@ class Asked:
         situation = replace(_behind(self._parts[at], self._parts[:at], made, self._most), steps=tuple(made[at:]))
         call = await decide(self._speaker, situation, lambda shown: self._cut(shown, at))
         none = call.name in WORDS and at < last
-        if any(map(waits, ran)) and (none or leans(call, self.whole.question)):
+        if any(map(waits, ran)) and (none or self._leans(call, situation, ran)):
+            self._broken_off = len(ran) > last
             return Call("reply", {"text": RESULTS}), self._parts[at].question
         if none:
             self._parts = (self.whole,)
@@ -103,6 +105,11 @@ class Asked:
         last = len(self._parts) - 1
         if last and any(each.get("asked") != self._parts[min(at, last)].question for at, each in enumerate(ran)):
             self._parts = (self.whole,)
+
+    def _leans(self, call: Call, situation: Situation, ran: Sequence[Ran]) -> bool:
+        """Whether a call takes anything from before the message, or its request from an open one right before it."""
+        points = waits(ran[-1]) and points_back(situation.question, situation.marks)
+        return points or leans(call, self.whole.question)
 
     def _beside_results(self, call: Call) -> Call:
         """What is found for a last request, with what the others found where it is a word that would hide that."""
@@ -136,22 +143,26 @@ async def read(speaker: Speaker, ctx: Ctx, past: Past) -> Asked:
 
 
 def _told_apart(speaker: Speaker, whole: Situation, ctx: Ctx, past: Past) -> list[Situation]:
-    """The requests of a message where others begin in it; each asks for something else than the one before."""
-    said, ends = whole.question, [0, len(whole.question)]
+    """The requests of a message where others begin in it; each asks for something else than the one before. Where they
+    don't at all places together, they are looked for where the words are sure that one begins."""
+    said = whole.question
     part = functools.cache(lambda start, end: _part(without_number(said[start:end], said), ctx, past))
     odds = speaker.requests.possible(said, whole.marks) if speaker.requests else {}
-    for begin, told in odds.items():
-        at = bisect(ends, begin)
-        if len(ends) <= MOST and _asks_for_more(speaker, part(ends[at - 1], begin), part(begin, ends[at]), told):
-            ends.insert(at, begin)
-    if len(ends) == 2:
-        return [whole]
-    parts = list(itertools.starmap(part, itertools.pairwise(ends)))
-    cuts = zip(itertools.pairwise(parts), ends[1:], strict=False)
-    again = len(parts) > 2  # a later cut leaves less of the parts beside it
-    if again and not all(_asks_for_more(speaker, *pair, odds[at]) for pair, at in cuts):
-        return [whole]
-    return parts
+    sure = {begin: told for begin, told in odds.items() if told > SURE}
+    for tried in (odds, sure):
+        ends = [0, len(said)]
+        for begin, told in tried.items():
+            at = bisect(ends, begin)
+            if len(ends) <= MOST and _asks_for_more(speaker, part(ends[at - 1], begin), part(begin, ends[at]), told):
+                ends.insert(at, begin)
+        if len(ends) == 2:
+            break
+        parts = list(itertools.starmap(part, itertools.pairwise(ends)))
+        cuts = zip(itertools.pairwise(parts), ends[1:], strict=False)
+        again = len(parts) > 2  # a later cut leaves less of the parts beside it
+        if not again or all(_asks_for_more(speaker, *pair, odds[at]) for pair, at in cuts):
+            return parts
+    return [whole]
 
 
 def _part(words: str, ctx: Ctx, past: Past) -> Situation:

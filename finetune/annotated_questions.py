@@ -35,7 +35,7 @@ Declared = dict[str, JsonValue]
 def annotated_question(listed: Sequence[ListedFrames], chance: random.Random) -> ListedQuestion:
     """One of people's questions; some of the `listed` tools stand beside the one that serves it, or alone."""
     asked, away = chance.choice(read_annotated()), chance.random() < AWAY
-    beside = tuple(declared(each, chance) for each in chance.sample(list(listed), chance.randrange(1, 4)))
+    beside = tuple(declared(each, chance) for each in chance.sample(list(listed), chance.randrange(1, 3)))
     if len(asked.labels) == 1 and asked.labels[0] in labels_of(asked.business) and chance.random() < AS_TOOLS:
         first, *others = (tool_of(asked.business, label) for label in _among(asked, asked.labels, chance))
         tools = others if away else [first, *others]

@@ -16,14 +16,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from domain.name_words import fold, words_said
+from domain.name_words import words_said
 from domain.trucks import TRUCK, users_words
 from domain.values import Call, Effect
 from tools.denial import is_denied
 from tools.mentions import words_marked
 from tools.numbers import IN_PERCENT, numbers_in
 from tools.registry import TOOLS, Tool
-from tools.request_parts import REPORTED
+from tools.request_parts import tells_others_words
 from tools.schedules import RECURRING
 
 BIN_NEEDED = ("maintenance", "recovery")
@@ -98,13 +98,19 @@ ELSEWHERE = re.compile(
     re.I,
 )
 """What else than a decision on record can be explained."""
-EXISTS = r"(?:is|are|was|were|be|been|will|has|have|isn|aren)"
-THERE = re.compile(
-    rf"(?<!hey )(?<!hi )(?<!hello )(?<!is )(?<!are )(?<!was )(?<!were )(?<!isn't )(?<!aren't )\bthere\b"
-    rf"(?!['’]?s\b| {EXISTS}\b)|\b(?:dort|all[íi]|ah[íi]|all[áa]|là(?:-bas)?)\b",
+THERE = re.compile(r"\b(?:there|dort|all[íi]|ah[íi]|all[áa]|là(?:-bas)?)\b", re.I)
+"""The adverb of a place that was named before, or what says that something exists."""
+BE = r"is|are|was|were|be|been|being|isn|aren|wasn|weren|will|would|has|have|had|might|may|could|should|must|can"
+BEFORE_IT_EXISTS = re.compile(
+    r"\b(?:(?:is|are|was|were|will|would|might|may|could|should|must|can|has)(?:n['’]?t)?\s+|not\s+|see you\s+"
+    r"|^you\s+|(?:hey|hi|hello)(?: you)?[\s,]+)$",
     re.I,
 )
-"""The adverb of a place that was named before; neither a greeting nor what says that something exists."""
+BEHIND_IT_EXISTS = re.compile(
+    rf"['’](?:s|re|ll|d|ve)\b|\s+(?:(?:ever|never|also|still|already|really|just)\s+)*(?:{BE}|seems?|exists?|any|no)\b",
+    re.I,
+)
+"""What stands right before and behind a "there" that is no place: a greeting, or something exists (or doesn't)."""
 PRONOUN = r"(?:(?:it|that|this|them|the|der|die|das|dem|den|el|la|los|le|les) )*"
 
 
@@ -164,9 +170,17 @@ def with_its_place(call: Call, before: Call | None, question: str, marks: Sequen
     takes = call.name in TOOLS and any(each.name == "near" for each in TOOLS[call.name].arguments)
     names = any(words_marked(kind, marks) for kind in ("bin", "site", "area", "truck"))
     placed = not call.parameters.keys().isdisjoint(("near", "bins", "bin", "truck"))
-    if place is None or not takes or placed or names or REPORTED.search(fold(question)) or not THERE.search(question):
+    if place is None or not takes or placed or names or tells_others_words(question) or not says_there(question):
         return call
     return Call(call.name, TOOLS[call.name].ordered({**call.parameters, "near": place}))
+
+
+def says_there(question: str) -> bool:
+    """Whether a question says "there" of a place that was named before."""
+    return any(
+        not BEFORE_IT_EXISTS.search(question, 0, found.start()) and not BEHIND_IT_EXISTS.match(question, found.end())
+        for found in THERE.finditer(question)
+    )
 
 
 def with_its_subject(call: Call, before: Call | None, question: str) -> Call:

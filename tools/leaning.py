@@ -5,16 +5,32 @@ Where an earlier request of the same message is still open, "send it" means what
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from domain.name_words import words_said
 from domain.trucks import users_words
 from domain.values import Call
 from tools.arguments import Words
+from tools.follow_up import says_there
+from tools.mentions import words_marked
 from tools.neighbours import is_relative
 from tools.registry import TOOLS
 from tools.resolve import TIMES
 
 REFERS = "ref"
 """The kind of arguments that name a plan or a decision; their defaults stand for the newest one."""
+
+SEVERAL = re.compile(
+    r"\b(?:those|these(?! days)|them|they|es[oa]s|ell[oa]s|denen|daf[üu]r|ce(?:ux|lles)(?:-l[àa]|-ci)?)\b",
+    re.I,
+)
+SEVERAL_THINGS = re.compile(
+    r"\b(?:bin|truck|round|route|plan|ticket|crew|driver|complaint|pickup|site|overflow)s\b", re.I
+)
+ONE = re.compile(r"\b(?:it|its|th(?:is|at) one)\b", re.I)
+ONE_THING = re.compile(r"\b(?:an?|the|my|our|this|every)\s+\w", re.I)
+"""Pronouns, and what they may stand for when it stands before them."""
 
 
 def leans(call: Call, message: str) -> bool:
@@ -38,3 +54,13 @@ def _leans(text: str, of: Words, said: frozenset[str], beside: bool) -> bool:
     if text in of.also:
         return False
     return (of.kind in TIMES and not beside and is_relative(text)) or not said.issuperset(words_said(users_words(text)))
+
+
+def points_back(question: str, marks: Sequence[str]) -> bool:
+    """Whether a request says "there", "those" or "it" and names nothing that these could be: no bin, place or truck,
+    and before them nothing of their number ("plan a round for those", but not "plan a round and send it")."""
+    if any(words_marked(kind, marks) for kind in ("bin", "site", "area", "truck")):
+        return False
+    pairs = ((SEVERAL, SEVERAL_THINGS), (ONE, ONE_THING))
+    found = ((pronoun.search(question), thing) for pronoun, thing in pairs)
+    return says_there(question) or any(it and not thing.search(question, 0, it.start()) for it, thing in found)

@@ -34,15 +34,26 @@ ENDS = ".?!;:,)…"
 """What a request may end with."""
 NUMBER = re.compile(r"(?<!\S)\(?(?:[1-9a-d]|i{1,3})[.):](?!\S)", re.I)
 """The number of a list's item, where there are several."""
-TO_ME = "".join(rf"(?<!{words} )" for words in (r"\bme by", r"\bme via", "me por", "mir per", "mich per", "moi par"))
-REPORTED = re.compile(
-    rf"[\"“”„«»]|(?<!\w)['‘‚](?=\w)|\b(?:says|said|wrote|writes|reads|told|asks|asked|asking|note|label|"
-    rf"(?<!-){TO_ME}(?:(?:e-?)?mails?|correo|courriel)(?! me\b)|"
-    rf"sticker|message|letter|forwarded|fwd|quote|dice|dijo|escribio|escribe|nota|mensaje|cartel|sagt|sagte|"
-    rf"schrieb|schreibt|steht|meint|zettel|nachricht|dit|ecrit|etiquette)\b"
+MAIL = r"(?:(?:e-?)?mail|correo|courriel)\b"
+TELL_ME = re.compile(
+    rf"\b(?:alert|notify|ping|tell|inform|warn|remind|message) (?:me|us)(?: \w+){{0,2}}? (?:by|via|per) {MAIL}|"
+    r"(?:^|[.,;:!?]\s*|\b(?:please|pls|and|then|just|also|to|you) )(?:e-?)?mail (?:me|us)\b(?! and\b)|"
+    rf"\bsend (?:me|us) an? {MAIL}|"
+    rf"\b(?:avis[ae]|notifica|notifique|informa|informe)n?(?:me|nos)(?: \w+){{0,2}}? por {MAIL}|"
+    rf"\b(?:mand|envi)[ae]n?(?:me|nos) un {MAIL}|"
+    rf"\b(?:gib|gebe?n?|sage?n?|melde|benachrichtigen?|informieren?) (?:sie )?(?:mir|mich|uns)(?: bitte)? per {MAIL}|"
+    rf"\bschick(?:en|e)? (?:sie )?(?:mir|uns)(?: bitte)? eine {MAIL}|"
+    rf"\b(?:previen|averti|alerte|informe|di[st])\w*-(?:moi|nous)(?: \w+)? par {MAIL}|"
+    rf"\benvo(?:ie|yez)-(?:moi|nous) un {MAIL}"
 )
-"""What others' words are told by, folded: a message with any of it is never parted, so that none of theirs becomes a
-request of its own. "Alert me by mail" and "mail me" tell nobody's words."""
+"""Who asks to be told by mail ("alert me by mail", "mail me when"), folded: that tells nobody's words."""
+REPORTED = re.compile(
+    r"[\"“”„«»]|(?<!\w)['‘‚](?=\w)|\b(?:says|said|wrote|writes|reads|told|asks|asked|asking|note|label|"
+    r"(?:e-?)?mails?|correo|courriel|"
+    r"sticker|message|letter|forwarded|fwd|quote|dice|dijo|escribio|escribe|nota|mensaje|cartel|sagt|sagte|"
+    r"schrieb|schreibt|steht|meint|zettel|nachricht|dit|ecrit|etiquette)\b"
+)
+"""What others' words are told by, folded."""
 CONDITION = re.compile(
     r"\b(?:if|unless|once|in case|as soon as|provided|falls|sofern|wenn|sobald|si|a menos que|salvo que|en cuanto|sauf|"
     r"des que|pourvu que)\b"
@@ -92,7 +103,7 @@ def gaps(message: str, marks: Sequence[str]) -> list[int]:
     None where others' words are told, behind a condition in its sentence, inside a name, and between two names of a
     kind ("truck 2 and truck 4").
     """
-    if REPORTED.search(fold(message)):
+    if tells_others_words(message):
         return []
     numbers = {found.start() for found in NUMBER.finditer(message)}
     listed = numbers if len(numbers) > 1 else set[int]()
@@ -105,6 +116,12 @@ def gaps(message: str, marks: Sequence[str]) -> list[int]:
             found.append(token.start)
     own = (at for at in found if not _depends(at, message) and not _inside(at, names))
     return [at for at in itertools.islice(own, MOST_GAPS) if not _between(at, names, message)]
+
+
+def tells_others_words(message: str) -> bool:
+    """Whether others' words may be in the message: it is never parted then, so that none of theirs becomes a request of
+    its own."""
+    return bool(REPORTED.search(TELL_ME.sub(" ", fold(message))))
 
 
 def without_number(part: str, message: str) -> str:

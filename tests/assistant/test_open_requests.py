@@ -10,6 +10,7 @@ from doubles import ScriptedModel
 from messages import BOTH, EMPTIED, FULL, OPEN, of_requests, shipped_requests, told
 from pydantic import JsonValue
 
+from assistant.graph import Ran, remembered
 from assistant.ports import Inquiry
 from domain.errors import ModelUnavailable
 from domain.store import Store
@@ -55,6 +56,15 @@ async def test_a_refusal_does_not_end_the_message_either(desk: Desk) -> None:
     assert answer.calls[1].result is not None
 
 
+def test_what_asks_back_is_remembered_behind_a_refusal_and_that_behind_an_outage() -> None:
+    kinds = ["ask", None, "not_permitted", "not_now", None]
+    made = [
+        Ran(call=str(at), outcome="", result=None, understood={}, problem=kind, problem_kind=kind, choices=[], ms=0)
+        for at, kind in enumerate(kinds)
+    ]
+    assert [ran["call"] for ran in remembered(made)] == ["1", "4", "3", "2", "0"]
+
+
 async def test_two_questions_are_both_asked_and_the_same_one_once(desk: Desk) -> None:
     answer, _ = await told(desk, MESSAGE, [UNKNOWN, call("service_history", bins=["1001"])])
     assert len(answer.calls) == 2
@@ -72,6 +82,8 @@ LEANING = [
     (call("audit_trail"), "Show me who decided that"),
     (call("plan_round", when="the day after"), "And plan a round for the day after"),
     (call("find_bins", near="Town Hall"), "And which of those are compost?"),
+    (call("plan_round"), "And plan a round for those"),
+    (call("propose_watch", metric="fill_pct", condition="they are full"), "And tell me when they are full"),
     (
         call("propose_ticket", kind="maintenance", bin="102", note="the lid"),
         "Open a maintenance ticket for it, the lid",
@@ -91,6 +103,21 @@ async def test_what_leans_on_the_open_request_takes_nothing_older_and_is_said_to
     assert answer.kind == "clarify"
     assert (len(model.prompts), of_requests(answer)) == (2, [OPEN])
     assert answer.proposals == ()
+
+
+async def test_what_is_done_of_a_request_and_what_is_not_is_said(desk: Desk) -> None:
+    said = "How full is bin 1001 now? And plan a round for tomorrow and send it"
+    answer, _ = await told(desk, said, [UNKNOWN, PLAN, call("propose_dispatch", plan="last")])
+    assert [each.name for each in answer.calls] == ["find_bins", "plan_round"]
+    assert of_requests(answer) == ["request 2 of this message is not done to its end"]
+    assert answer.proposals == ()
+
+
+async def test_what_points_to_a_request_that_was_answered_is_answered_too(desk: Desk) -> None:
+    said = "How full is bin 1001 now? And how full is bin 101? And when was it emptied last?"
+    answer, _ = await told(desk, said, [UNKNOWN, FULL, EMPTIED, reply()])
+    assert [each.problem is None for each in answer.calls] == [False, True, True]
+    assert of_requests(answer) == []
 
 
 async def test_a_proposal_that_names_all_it_is_about_is_made_and_its_card_shown(desk: Desk) -> None:

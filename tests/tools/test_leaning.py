@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.leaning import REFERS, leans
+from tools.leaning import REFERS, leans, points_back
 from tools.registry import TOOLS
 
 MESSAGE = "Why is Sather Gate on P-0999? And a ticket for bin 101 without T2 by Friday: the lid's loose"
@@ -49,3 +49,29 @@ def test_words_that_the_message_does_not_say_and_times_that_count_from_others_le
 ) -> None:
     message = f"{MESSAGE}, and the day after" if "the day after" in str(parameters) else MESSAGE
     assert leans(Call(name, parameters), message) is leaning
+
+
+@pytest.mark.parametrize(
+    ("question", "marks", "back"),
+    [
+        ("plan a round for those", [], True),
+        ("plan a round for those bins and send them", [], True),
+        ("tell me when they are full", [], True),
+        ("open a maintenance ticket, it smells", [], False),
+        ("it smells, open a ticket", [], True),
+        ("plan a round for tomorrow and send it", [], False),
+        ("what was emptied there since Friday", [], True),
+        ("were there overflows since Friday", [], False),
+        ("how full is it", [], True),
+        ("how busy are we these days", [], False),
+        ("which trucks are out and when are they back", [], False),
+        ("how full is bin 12, and when was it emptied", ["[bin 12]"], False),
+        ("what is near Sather Gate there", ["[site Sather Gate]"], False),
+        ("y los contenedores de ellos", [], True),
+        ("show the fleet", [], False),
+    ],
+)
+def test_a_request_points_back_where_it_names_nothing_that_its_pronouns_could_be(
+    question: str, marks: list[str], *, back: bool
+) -> None:
+    assert points_back(question, marks) is back
