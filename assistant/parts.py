@@ -22,7 +22,7 @@ from domain.values import Call
 from prompts.render import Step
 from tools.context import Ctx
 from tools.json_words import in_words
-from tools.leaning import leans, points_back
+from tools.leaning import depends, leans, points_back
 from tools.registry import TOOLS
 from tools.request_encoder import SURE
 from tools.request_parts import MOST, without_number
@@ -108,8 +108,9 @@ class Asked:
 
     def _leans(self, call: Call, situation: Situation, ran: Sequence[Ran]) -> bool:
         """Whether a call takes anything from before the message, or its request from an open one right before it."""
-        points = waits(ran[-1]) and points_back(situation.question, situation.marks)
-        return points or leans(call, self.whole.question)
+        said = situation.question
+        on_it = waits(ran[-1]) and (depends(said, call) or points_back(said, situation.marks))
+        return on_it or leans(call, self.whole.question)
 
     def _beside_results(self, call: Call) -> Call:
         """What is found for a last request, with what the others found where it is a word that would hide that."""

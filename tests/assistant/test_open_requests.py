@@ -83,6 +83,8 @@ LEANING = [
     (call("plan_round", when="the day after"), "And plan a round for the day after"),
     (call("find_bins", near="Town Hall"), "And which of those are compost?"),
     (call("plan_round"), "And plan a round for those"),
+    (call("plan_round", min_fill_pct=70), "And plan a round"),
+    (call("propose_ticket", kind="maintenance", bin="101", note="lid"), "If so, a maintenance ticket for bin 101: lid"),
     (call("propose_watch", metric="fill_pct", condition="they are full"), "And tell me when they are full"),
     (
         call("propose_ticket", kind="maintenance", bin="102", note="the lid"),

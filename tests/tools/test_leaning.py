@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.values import Call
-from tools.leaning import REFERS, leans, points_back
+from tools.leaning import REFERS, depends, leans, points_back
 from tools.registry import TOOLS
 
 MESSAGE = "Why is Sather Gate on P-0999? And a ticket for bin 101 without T2 by Friday: the lid's loose"
@@ -28,7 +28,9 @@ def test_whatever_names_the_newest_plan_or_decision_leans_said_or_not_in_every_t
     ("name", "parameters", "leaning"),
     [
         ("find_bins", {"near": "Sather Gate"}, False),
-        ("find_bins", {"near": "sather gates", "min_fill_pct": 80}, False),  # numbers and choices are restated
+        ("find_bins", {"near": "sather gates", "sort": "fill"}, False),  # choices are said in any words
+        ("find_bins", {"near": "sather gates", "min_fill_pct": 80}, True),
+        ("find_bins", {"near": "sather gates", "min_fill_pct": 101}, False),
         ("find_bins", {"near": "Town Hall"}, True),
         ("service_history", {"bins": ["101"], "since": "Friday"}, False),
         ("service_history", {"bins": ["101", "102"]}, True),
@@ -75,3 +77,20 @@ def test_a_request_points_back_where_it_names_nothing_that_its_pronouns_could_be
     question: str, marks: list[str], *, back: bool
 ) -> None:
     assert points_back(question, marks) is back
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "depending"),
+    [
+        ("If it is over 80 percent, open a ticket for bin 12", "propose_ticket", True),
+        ("otherwise dispatch P-0001", "propose_dispatch", True),
+        ("Once that is done dispatch P-0001", "propose_dispatch", True),
+        ("Wenn nicht, schick P-0001 los", "propose_dispatch", True),
+        ("Alert me if bin 12 passes 90 percent", "propose_watch", False),
+        ("dispatch P-0001", "propose_dispatch", False),
+    ],
+)
+def test_a_request_depends_where_it_has_a_condition_that_is_not_a_watchs(
+    question: str, name: str, *, depending: bool
+) -> None:
+    assert depends(question, Call(name)) is depending
