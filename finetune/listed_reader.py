@@ -1,6 +1,8 @@
 r"""The reader of tools/listed_reader.py: MiniLM tuned on questions to invented tools, in 35 minutes of two threads.
 
-    python -m finetune.listed_reader --threads 2 --out finetune/adapter/roundsman-listed.npz
+    python -m finetune.listed_reader --threads 2 --out finetune/runs/listed.npz
+    python -m finetune.listed_reader --threads 2 --init finetune/runs/listed.npz --questions 48000 --lr 1.5e-4 \
+      --out finetune/adapter/roundsman-listed.npz
 
 An eighth of the invented tools of finetune.rows, whole families together as there, and the frames that validation rows
 are made of, are held back: the temperatures suit these, and of these are the figures at the end. A run that was broken

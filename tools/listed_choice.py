@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.listed import ListedTool
+from tools.listed_filling import LEAST
 
 WEIGHT, NEUTRAL = 20.0, 0.1
 """Log-probability that a cosine of 1 is worth, and the cosine that speaks neither for a call nor against it.
@@ -23,11 +24,6 @@ SHARE = 0.25
 declining is right in 88.5 %, at 0 in 88.1, at 1 in 80.8 (finetune/LOG.md, 2026-12-01)."""
 MOST_WEIGHED = 8
 """Tools that are weighed, the nearest; each costs about a dozen tokens."""
-
-LEAST = -1.0
-"""Log-odds beside none of the tools from which on the best one is called, where a reader was asked. What it learned to
-leave alone stands nearer to what the tools do than what people ask in vain: at -1 the right tool, or none, is found for
-92.0 % of 500 questions held back, at 0 for 90.4 (finetune/LOG.md, 2026-12-01)."""
 
 
 def chosen(

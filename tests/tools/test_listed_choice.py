@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tools.listed import ListedTool
-from tools.listed_choice import LEAST, NEUTRAL, WEIGHT, chosen
+from tools.listed_choice import NEUTRAL, WEIGHT, chosen
+from tools.listed_filling import LEAST
 
 QUEUE, ROSTER = (ListedTool(name, "", {}) for name in ("queue", "roster"))
 
