@@ -22,6 +22,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
+from domain.errors import BadData
 from domain.files import tree_digest
 from domain.values import Call
 from evals.bench import CITIES, bench
@@ -34,7 +35,7 @@ from finetune.listed_rows import read_listed, renamed
 from finetune.minilm import Run, batches, changes_of, head_of, keep, optimiser_of, restore
 from finetune.regressions import TEMPERATURES
 from finetune.rows import CITY_SHARES, LISTED, ROOT, authors_of, read_lines, read_material, worlds_of
-from finetune.stage import run_stage
+from finetune.stage import positive, run_stage, share
 from finetune.training import native_bfloat16
 from tools.listed import ListedTool
 from tools.listed_filling import answer
@@ -129,21 +130,21 @@ def flags() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=56_000)
+    parser.add_argument("--questions", type=positive, default=56_000)
     parser.add_argument(
-        "--renamed", type=int, default=6_000, help="questions to the registry's tools that are drawn from"
+        "--renamed", type=positive, default=6_000, help="questions to the registry's tools that are drawn from"
     )
-    parser.add_argument("--people", type=float, default=0.25, help="share of people's annotated questions")
-    parser.add_argument("--validation", type=int, default=800)
+    parser.add_argument("--people", type=share, default=0.25, help="share of people's annotated questions")
+    parser.add_argument("--validation", type=positive, default=800)
     parser.add_argument("--cities", type=Path, default=CITIES)
     parser.add_argument("--lr", type=float, default=2e-4, help="of MiniLM's own weights; what is new learns faster")
     parser.add_argument(
-        "--masked", type=float, default=0.08, help="share of the words' pieces that a look does not see"
+        "--masked", type=share, default=0.08, help="share of the words' pieces that a look does not see"
     )
-    parser.add_argument("--batch", type=int, default=32, help="questions of a step")
+    parser.add_argument("--batch", type=positive, default=32, help="questions of a step")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--init", type=Path, help="a reader to go on from; without one MiniLM is")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     return parser.parse_args()
 
@@ -160,6 +161,8 @@ def drawn(options: argparse.Namespace, count: int, *, held: bool) -> list[Listed
 def main() -> None:
     """Draw questions, learn, suit the temperatures, write, and tell how well tools are read that were held back."""
     options = flags()
+    if not options.out.parent.is_dir():
+        raise BadData(f"{options.out}: there is no folder {options.out.parent} to write into")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     read = reading_of(reader())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from domain.errors import BadData
 from domain.values import Call
 from finetune import listed_reader, rows
 from finetune.frames import Frame
@@ -190,3 +192,31 @@ def test_what_is_served_is_what_was_learned(tmp_path: Path, one_thread: None) ->
         again = going_on([examples[0]])
     assert again.serves.tolist() == pytest.approx(serves, abs=0.05)
     assert again.said.tolist() == pytest.approx([told.said for told in slots.values()], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--questions", "-4"), ("--validation", "0"), ("--batch", "0"), ("--threads", "two"), ("--people", "1.5"),
+     ("--masked", "nan"), ("--people", "half")],
+)  # fmt: skip
+def test_a_number_that_nothing_can_be_learned_with_is_refused_at_once(
+    flag: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["listed_reader", "--out", "reader.npz", flag, value])
+    with pytest.raises(SystemExit):
+        listed_reader.main()
+    assert f"argument {flag}: must be a" in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_or_written_is_said_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listed_reader, "drawn", None)
+    for out, more, said in [
+        (tmp_path / "nowhere" / "reader.npz", [], "there is no folder"),
+        (tmp_path / "reader.npz", ["--init", str(tmp_path / "missing.npz")], "missing.npz"),
+    ]:
+        monkeypatch.setattr(sys, "argv", ["listed_reader", "--out", str(out), *more])
+        with pytest.raises(BadData, match=said):
+            listed_reader.main()
+    assert list(tmp_path.iterdir()) == []
