@@ -227,7 +227,7 @@ def _weight_of(answer: dict[str, JsonValue], name: str) -> float:
     text, weight = "", 0.0
     for token in tokens_told(answer):
         text, weight = text + token.text, weight + token.weight
-        if f'"name":{json.dumps(name)[:-1]}' in text:
+        if f'"name":{json.dumps(name, ensure_ascii=False)[:-1]}' in text:
             return weight
     raise ModelUnavailable("The language model's server does not tell how likely its words are.")
 

@@ -45,11 +45,12 @@ BOUNDS = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
 }
 FIGURE = re.compile(
-    r"(?<![\w./])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(\.\d{1,15})?(?![\d/]|\.\d|k\b|e\d)(\s?%|\s+per\s?cent\b)?",
+    r"(?<![\w./])(?<![^\W\d_]-)(-?)(\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(\.\d{1,15}|,(?<!\d,\d,)(?<!\d,\d\d,)\d{1,2}(?!,?\d))?"
+    r"(?![\d/]|\.\d|k\b|e\d)(\s?%|\s+per\s?cent\b)?",
     re.I,
 )
-"""A number in digits: its sign, whole part, decimals, and whether it is a share in percent. "1e5", "5k" and "1/2" are
-none."""
+"""A number in digits: its sign, whole part, decimals (behind a point, or one or two behind a comma), and whether it is
+a share in percent. "1e5", "5k" and "1/2" are none, and "1,2,3" are three."""
 
 
 class Undecodable(BadData):
@@ -118,7 +119,9 @@ def figures_in(text: str) -> Iterator[tuple[int | float, int, int]]:
     for match in FIGURE.finditer(text):
         sign, whole, decimals, percent = match.groups()
         digits = whole.replace(",", "")
-        value: int | float = float(f"{sign}{digits}{decimals}") if decimals else int(f"{sign}{digits}")
+        value: int | float = (
+            float(f"{sign}{digits}{decimals.replace(',', '.')}") if decimals else int(f"{sign}{digits}")
+        )
         yield (value, *match.span())
         if percent:
             yield (round(value / 100, 6), *match.span())

@@ -30,6 +30,8 @@ SHOWN = {Kind.WHOLE: "number", Kind.NUMBER: "number", Kind.LIST: "list"}
 """What stands for a description that is missing."""
 HALVES = re.compile("[\ud800-\udfff]")
 """Halves of letters, which no tokenizer reads; another letter takes their place."""
+UNIT = re.compile(r"(?!(?:st|nd|rd|th|er|re|e)\b)[^\W\d_]+\b")
+"""What may follow on a figure without a space ("250kg"), if it makes no ordinal of it."""
 BEGINNING, ENDING = "#+-", ".%)?!"
 """Signs that a stretch may begin or end with, beside letters and figures."""
 
@@ -119,5 +121,6 @@ def _may_begin(text: str, start: int, end: int) -> bool:
 
 
 def _may_end(text: str, _start: int, end: int) -> bool:
+    """Whether a stretch may end with the piece up to `end`: with a word, or with a figure right before its unit."""
     known = text[end - 1].isalnum() or text[end - 1] in ENDING
-    return known and not text[end : end + 1].isalnum()
+    return (known and not text[end : end + 1].isalnum()) or bool(text[end - 1].isdigit() and UNIT.match(text, end))

@@ -11,16 +11,16 @@ from pydantic import JsonValue
 from domain.name_words import AND
 from tools.listed_parameters import COPIED_WORDS, figures_in
 from tools.listed_slots import Kind, Slot
-from tools.numbers import TOKEN, numbers_in
+from tools.numbers import TOKEN, quantity_of
 from tools.spans import Spans
 
 BETWEEN = re.compile(rf"\s*(?:,(?!\d{{3}}(?!\d))|;)\s*(?:(?:{AND})\s+)?|\s+(?:{AND}|&|\+)\s+")
 """What stands between the entries of a list; not the comma of 1,200."""
 EDGES = "\"'“”„‘’«»()[]{}"
 """Signs around an entry that are none of it."""
-MOST_TOGETHER = 4
+MOST_TOGETHER = 7
 """Words of a number ("two hundred and five")."""
-JOINS = re.compile(rf"[\s-]+(?:(?:{AND})\s+)?")
+JOINS = re.compile(r"[\s-]+")
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,33 @@ def texts_in(question: str) -> list[Stood]:
 
 
 def numbers_at(question: str, *, fractions: bool) -> list[Stood]:
-    """The numbers of a question, in figures and in words; with their decimals too where `fractions` may stand."""
+    """The numbers of a question, in figures and in words; with their decimals too where `fractions` may stand. Nothing
+    within a longer one is a number."""
+    worded = list(_worded(question))
     figures = [Stood(number, start, end) for number, start, end in figures_in(question)]
-    whole = [each for each in figures if fractions or isinstance(each.value, int)]
-    return whole + list(_worded(question))
+    alone = [each for each in figures if not any(of.start <= each.start < of.end for of in worded)]
+    return [each for each in (*alone, *worded) if fractions or isinstance(each.value, int)]
 
 
 def _worded(question: str) -> Iterator[Stood]:
-    """Numbers in words, of one word and of several that follow on one another."""
-    tokens = [match.span() for match in TOKEN.finditer(question) if not match[0][0].isdigit() and numbers_in(match[0])]
-    for first, (start, _) in enumerate(tokens):
-        for last in range(first, min(first + MOST_TOGETHER, len(tokens))):
-            if last > first and not JOINS.fullmatch(question, tokens[last - 1][1], tokens[last][0]):
+    """Numbers in words, or of a figure and words ("2 dozen"), each as long as it is."""
+    tokens = list(TOKEN.finditer(question))
+    at = 0
+    while at < len(tokens):
+        longest = None
+        for last in range(at, min(at + MOST_TOGETHER, len(tokens))):
+            if last > at and not JOINS.fullmatch(question, tokens[last - 1].end(), tokens[last].start()):
                 break
-            end = tokens[last][1]
-            yield from (Stood(number, start, end) for number in numbers_in(question[start:end])[-1:])
+            words = [token[0].casefold() for token in tokens[at : last + 1]]
+            value = quantity_of(words)
+            if value is not None and (last > at or not words[0][0].isdigit()):
+                longest = last, value
+        if longest:
+            last, value = longest
+            number = int(value) if value.denominator == 1 else round(float(value), 6)
+            yield Stood(number, tokens[at].start(), tokens[last].end())
+            at = last
+        at += 1
 
 
 def _entries(text: str) -> list[str]:

@@ -216,6 +216,41 @@ def _begun(token: str) -> Fraction | None:
     return Fraction(over) / int(under) if int(under) else None
 
 
+def quantity_of(words: Sequence[str]) -> Fraction | None:
+    """The one quantity that some words are from the first to the last ("one thousand two hundred", "two and a half",
+    "half a dozen"), case folded; None where they are no quantity, or several."""
+    whole, part = Fraction(0), None
+    for place, word in enumerate(words):
+        if word in FILLERS and 0 < place < len(words) - 1 and word not in COUNTS:
+            continue
+        value, joined = _begun(word), words[place - 1] in FILLERS if place else False
+        if part is None:
+            part = value
+        elif word in FOURSCORE and part == 4:
+            part = Fraction(80)
+        elif word in SCALES and (part < SCALES[word] or part.denominator > 1):
+            part *= SCALES[word]
+        elif word in SHARES:
+            part = part + SHARES[word] if joined else part * SHARES[word]
+        elif value is None or word[0] in string.digits or not _follows(part, value):
+            return None
+        else:
+            part += value
+        if part is None:
+            return None
+        if word in SCALES and SCALES[word] == 1000:
+            whole, part = whole + part, Fraction(0)
+    return None if part is None else whole + part
+
+
+def _follows(before: Fraction, value: Fraction) -> bool:
+    """Whether a count goes on with what stands before it: units behind tens, less than a hundred behind hundreds, and
+    in French up to nineteen behind sixty and eighty."""
+    if before.denominator > 1 or value.denominator > 1 or value < 1:
+        return False
+    return before % 100 == 0 if value >= 20 else before % 10 == 0 and (value < 10 or before % 100 in (0, 60, 80))
+
+
 def _grown(value: Fraction, token: str, *, added: bool) -> Fraction | None:
     """`value` with the next token of the same quantity; None when `token` does not continue it."""
     if token in SCALES or (token in FOURSCORE and value == 4):

@@ -323,6 +323,13 @@ async def test_a_name_weighs_its_tokens_and_none_behind_it(logprobs: JsonValue) 
     assert body["json_schema"]["properties"] == {"name": {"const": "dump_queue"}}  # type: ignore[index, call-overload]
 
 
+async def test_a_name_may_have_any_letters() -> None:
+    tokens = [('{"name":"', 0.0), ("räume", -0.5), ('_buchen","', -0.25)]
+    content = [{"token": token, "logprob": logprob} for token, logprob in tokens]
+    with model_server(weighed({"content": content})) as server:
+        assert await weigh(server, "räume_buchen") == [-0.75]
+
+
 @pytest.mark.parametrize("logprobs", [None, {}, {"content": []}, {"content": [{"token": '{"', "logprob": None}]}, 3])
 async def test_a_server_that_tells_no_weights_is_unavailable(logprobs: JsonValue) -> None:
     with model_server(weighed(logprobs)) as server, pytest.raises(ModelUnavailable, match="does not tell how likely"):

@@ -54,6 +54,17 @@ def test_a_stretch_is_found_by_its_characters(reading: ListedReading, said: str)
     assert pieces.ends[last - 1]
 
 
+@pytest.mark.parametrize(("question", "number", "ends"), [
+    ("order 250kg", "250", True), ("at 21C now", "21", True), ("on the 3rd", "3", False), ("bay 4b2", "4", False),
+])  # fmt: skip
+def test_a_figure_may_end_right_before_its_unit(
+    reading: ListedReading, question: str, number: str, *, ends: bool
+) -> None:
+    pieces, start = reading.pieces(question, TOOL), question.index(number)
+    found = pieces.stretch(start, start + len(number))
+    assert bool(found and pieces.ends[found[1] - 1]) is ends
+
+
 def test_no_stretch_begins_or_ends_inside_a_word(reading: ListedReading) -> None:
     question = "Lansdowne's (x)"
     pieces = reading.pieces(question, TOOL)
