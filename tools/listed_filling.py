@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log1p
+from math import exp, log, log1p
 
 from pydantic import JsonValue
 
@@ -16,16 +16,17 @@ from domain.values import Call
 from tools.listed import ListedTool
 from tools.listed_reader import ListedReader, Meant, Told
 from tools.listed_said import choice_said, choices_said
-from tools.listed_slots import Kind, Slot, slots_of
+from tools.listed_slots import IN_WORDS, Kind, Slot, slots_of
 from tools.words import reference
 
 MOST_FOLLOWED = 32
 """Fillings that are followed."""
 OVERLAP = 4.0
 """Log-probability that a second use of a stretch costs."""
-NEEDED = -2.0
-"""Log-odds of being said (one in eight) below which a required slot is asked for. Chosen with OVERLAP on 290 calls of
-invented tools that training held back (finetune/LOG.md, 2026-12-01): 8 and 20 fill as many rightly as 4, 2 fewer."""
+NEEDED = log(1 / 8)
+"""Log-probability of being said, of choices with the likeliest one, below which a required slot is asked for. Chosen
+with OVERLAP, of being said alone, on 290 calls of invented tools that training held back, none of which lacks a
+required slot (finetune/LOG.md, 2026-12-01): 8 and 20 fill as many rightly as 4, 2 fewer."""
 NAMED = 3.0
 """Log-odds of being said of a choice that stands in the question in its own words."""
 LEAST = -1.0
@@ -75,13 +76,19 @@ def filled(tool: ListedTool, told: Mapping[str, Told], question: str = "") -> di
         if slot.name not in told:
             continue
         of = _as_named(slot, told[slot.name], names - {slot.name}, question)
-        if slot.required and (of.said < NEEDED or not of.values):
+        if slot.required and (not of.values or _doubtful(slot, of)):
             if not slot.nullable:
                 return None
             of = Told(NAMED, (Meant(None, 0.0),))
         longer = [each for filling in beam for each in _with(filling, slot, of)]
         beam = sorted(longer, key=lambda filling: -filling.likely)[:MOST_FOLLOWED]
     return {name: meant.value for name, meant in beam[0].values}
+
+
+def _doubtful(slot: Slot, told: Told) -> bool:
+    """Whether a slot is hardly said, or it is a choice and none is likely: not to be filled only because it must be."""
+    best = 0.0 if slot.kind in IN_WORDS else max(meant.likely for meant in told.values)
+    return best - log1p(exp(-told.said)) < NEEDED
 
 
 def _as_named(slot: Slot, told: Told, others: Collection[str], question: str) -> Told:
